@@ -1,0 +1,1 @@
+"""Words that every room uses: errors, ids, durations, progress, manifests, processes."""

@@ -1,0 +1,224 @@
+"""
+Everything this package raises on purpose, and what each failure is worth.
+
+* BackupError
+  + ConfigError           what the user wrote is wrong; carries every problem found
+  + NotFound              no such schedule, set or piece
+  + Refused               the request makes no sense now (already running, disabled, held)
+  + SourceError           the thing to back up is missing, unreadable or changed under us
+  + EngineError           a dump or restore tool failed
+    - ToolMissing         ... because it is not installed, or too old
+  + StorageError          the place where pieces lie failed
+    - StorageUnavailable  ... and may work in a minute
+    - StorageFull         ... because there is no room left
+    - StorageDenied       ... because we may not
+  + CatalogError          the database that indexes everything failed
+  + VerifyError           what was stored is not what was written
+  + Cancelled             somebody asked the run to stop
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import ClassVar
+
+
+class FailureClass(StrEnum):
+    """What kind of failure it was; decides whether, and how late, a run is tried again."""
+
+    NETWORK = "network"
+    THROTTLED = "throttled"
+    LOCKED = "locked"
+    SPACE = "space"
+    PERMISSION = "permission"
+    NOT_FOUND = "not_found"
+    CONFIG = "config"
+    SOURCE_CHANGED = "source_changed"
+    TOOL = "tool"
+    CORRUPT = "corrupt"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether trying again can mend it without a person."""
+        return self not in _PERMANENT
+
+    @property
+    def waits_longer(self) -> bool:
+        """Whether the far side needs time (``network_delay`` instead of ``delay``)."""
+        return self in (FailureClass.NETWORK, FailureClass.THROTTLED, FailureClass.LOCKED)
+
+
+_PERMANENT = frozenset(
+    {
+        FailureClass.SPACE,
+        FailureClass.PERMISSION,
+        FailureClass.NOT_FOUND,
+        FailureClass.CONFIG,
+        FailureClass.TOOL,
+        FailureClass.CORRUPT,
+        FailureClass.CANCELLED,
+    }
+)
+
+
+class BackupError(Exception):
+    """
+    A failure we foresaw, worded for the person on call.
+
+    The message is lower case, names the thing by its id and ends without a stop;
+    the hint is a question or a command to try.
+
+    >>> print(NotFound("no set '20261121T020000Z-5f0c'", hint="airflow-backup show wiki"))
+    no set '20261121T020000Z-5f0c'
+    HINT: airflow-backup show wiki
+    """
+
+    failure_class: ClassVar[FailureClass] = FailureClass.UNKNOWN
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message if hint is None else f"{message}\nHINT: {hint}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Airflow pickles what a task raised; the default would lose the hint.
+        return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _rebuild(kind: type[BackupError], message: str, hint: str | None) -> BackupError:
+    return kind(message, hint=hint)
+
+
+class ConfigError(BackupError):
+    """What the user wrote is wrong; nothing was started."""
+
+    failure_class = FailureClass.CONFIG
+
+
+class NotFound(BackupError):
+    """No such schedule, set or piece."""
+
+    failure_class = FailureClass.NOT_FOUND
+
+
+class Refused(BackupError):
+    """The request makes no sense now: already running, disabled, held."""
+
+    failure_class = FailureClass.CONFIG
+
+
+class SourceError(BackupError):
+    """The thing to back up is missing or cannot be read."""
+
+    failure_class = FailureClass.NOT_FOUND
+
+
+class SourceChanged(SourceError):
+    """The thing to back up changed while it was read, in a way that spoils the set."""
+
+    failure_class = FailureClass.SOURCE_CHANGED
+
+
+class EngineError(BackupError):
+    """A dump or restore tool failed."""
+
+
+class ToolMissing(EngineError):
+    """A program that the engine needs is not installed, or too old."""
+
+    failure_class = FailureClass.TOOL
+
+
+class StorageError(BackupError):
+    """The place where pieces lie failed."""
+
+
+class StorageUnavailable(StorageError):
+    """The place where pieces lie did not answer, and may in a minute."""
+
+    failure_class = FailureClass.NETWORK
+
+
+class StorageFull(StorageError):
+    """There is no room left where pieces lie."""
+
+    failure_class = FailureClass.SPACE
+
+
+class StorageDenied(StorageError):
+    """We may not read or write where pieces lie."""
+
+    failure_class = FailureClass.PERMISSION
+
+
+class CatalogError(BackupError):
+    """The catalog cannot be opened, read or written."""
+
+
+class VerifyError(BackupError):
+    """What was stored is not what was written."""
+
+    failure_class = FailureClass.CORRUPT
+
+
+class Cancelled(BackupError):
+    """Somebody asked the run to stop."""
+
+    failure_class = FailureClass.CANCELLED
+
+
+_OS_CLASSES = {
+    errno.ENOSPC: FailureClass.SPACE,
+    errno.EDQUOT: FailureClass.SPACE,
+    errno.EACCES: FailureClass.PERMISSION,
+    errno.EPERM: FailureClass.PERMISSION,
+    errno.EROFS: FailureClass.PERMISSION,
+    errno.ENOENT: FailureClass.NOT_FOUND,
+    errno.ENOTDIR: FailureClass.NOT_FOUND,
+    errno.ETIMEDOUT: FailureClass.NETWORK,
+    errno.EHOSTUNREACH: FailureClass.NETWORK,
+    errno.ENETUNREACH: FailureClass.NETWORK,
+    errno.ENETDOWN: FailureClass.NETWORK,
+    errno.EAGAIN: FailureClass.LOCKED,
+    errno.EBUSY: FailureClass.LOCKED,
+}
+
+
+def classify(error: BaseException) -> FailureClass:
+    """
+    Name the class of ``error``: its own, or that of the cause it was raised from.
+
+    >>> str(classify(OSError(28, "No space left on device")))
+    'space'
+    >>> str(classify(ConnectionResetError()))
+    'network'
+    >>> str(classify(ValueError("a bug")))
+    'unknown'
+    """
+    for link in _causes(error):
+        found = _own_class(link)
+        if found is not FailureClass.UNKNOWN:
+            return found
+    return FailureClass.UNKNOWN
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__
+
+
+def _own_class(error: BaseException) -> FailureClass:
+    if isinstance(error, BackupError):
+        return error.failure_class
+    if isinstance(error, ConnectionError | TimeoutError):
+        return FailureClass.NETWORK
+    if isinstance(error, OSError) and error.errno is not None:
+        return _OS_CLASSES.get(error.errno, FailureClass.UNKNOWN)
+    return FailureClass.UNKNOWN

@@ -1,0 +1,62 @@
+"""The closed vocabularies: kinds, states, triggers. One spelling, used letter for letter."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How much of the source a set holds."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    DIFFERENTIAL = "differential"
+    ARCHIVE_LOG = "archive_log"
+
+
+class ExecutionStatus(StrEnum):
+    """Where one run of a schedule stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self in (
+            ExecutionStatus.COMPLETED,
+            ExecutionStatus.FAILED,
+            ExecutionStatus.SKIPPED,
+            ExecutionStatus.CANCELLED,
+        )
+
+
+class Trigger(StrEnum):
+    """What started an execution."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    DEPENDENCY = "dependency"
+    COMMAND_LINE = "command_line"
+
+
+class VerificationLevel(StrEnum):
+    """How thoroughly a set is checked."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    FULL = "full"
+    RESTORE_TEST = "restore_test"
+
+
+class VerificationOutcome(StrEnum):
+    """What a verification found."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"

@@ -1,0 +1,3 @@
+"""Backups as code on Apache Airflow."""
+
+__version__ = "0.1.0"
