@@ -18,7 +18,7 @@ def set_id(schedule_id: str, run_id: str, run_at: datetime) -> str:
     A retry of the run gives the same id, so it continues the same set; ids sort by time.
 
     >>> set_id("wiki", "manual__1", datetime(2026, 5, 4, 2, 0, tzinfo=UTC))
-    '20260504T020000Z-c374ccc7b9'
+    '20260504T020000Z-2a642dede1'
     """
     digest = hashlib.sha256(f"{schedule_id}\0{run_id}".encode()).hexdigest()
     return f"{run_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:10]}"
