@@ -1,0 +1,72 @@
+"""What Airflow's list of providers says about this package, and the options of its ``[backup]`` section."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_backup import __version__
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata; called by every ``airflow`` process, so it only builds a dict."""
+    return {
+        "package-name": "airflow-backup",
+        "name": "Backup",
+        "description": "Backups as code: every schedule a DAG, every backup verified, explained, restorable.",
+        "versions": [__version__],
+        "integrations": [{"integration-name": "Backup", "tags": ["software"]}],
+        "operators": [_modules("airflow_backup.operators.backup")],
+        "sensors": [_modules("airflow_backup.operators.window")],
+        "triggers": [_modules("airflow_backup.operators.triggers")],
+        "config": {"backup": {"description": "Backups as code.", "options": _options()}},
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": "Backup", "python-modules": list(names)}
+
+
+def _options() -> dict[str, dict[str, Any]]:
+    return {
+        "schedules_path": _option(
+            "The file or folder that holds the schedules. Empty: ``schedules.yaml`` or ``schedules/`` "
+            "beside the DAG file.",
+            example="/opt/airflow/dags/schedules.yaml",
+        ),
+        "catalog_conn_id": _option(
+            "The Airflow connection (SQLite or PostgreSQL) of the catalog. Empty: the file "
+            "``airflow_backup.db`` in ``$AIRFLOW_HOME``.",
+            example="backup_catalog",
+        ),
+        "max_concurrent": _option(
+            "How many backups may run at the same time: the slots of the pool ``backup``.",
+            kind="integer",
+            default="2",
+        ),
+        "allowed_commands": _option(
+            "Programs that the ``command`` engine may run, separated by commas. Empty: none.",
+            example="/usr/bin/rsync,/opt/bin/dump-erp",
+        ),
+        "check_interval": _option(
+            "Seconds between two looks of a task at what may change while it waits or works.",
+            kind="integer",
+            default="60",
+        ),
+        "index_folder": _option(
+            "Where the compiled index of the schedules lies, so that the start of a task does not "
+            "read YAML. Empty: a folder in ``$AIRFLOW_HOME``.",
+            example="/var/cache/airflow-backup",
+        ),
+    }
+
+
+def _option(
+    description: str, *, kind: str = "string", default: str = "", example: str | None = None
+) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": kind,
+        "example": example,
+        "default": default,
+    }
