@@ -6,12 +6,17 @@ Everything this package raises on purpose, and what each failure is worth.
   + NotFound              no such schedule, set or piece
   + Refused               the request makes no sense now (already running, disabled, held)
   + SourceError           the thing to back up is missing, unreadable or changed under us
+    - SourceChanged       ... in a way that spoils the set
+    - SourceLocked        ... by another process, and may be free in a minute
+    - SourceDenied        ... because we may not read it
   + EngineError           a dump or restore tool failed
     - ToolMissing         ... because it is not installed, or too old
   + StorageError          the place where pieces lie failed
     - StorageUnavailable  ... and may work in a minute
     - StorageFull         ... because there is no room left
     - StorageDenied       ... because we may not
+    - NameTaken           ... because a name is written once, and this one was
+  + FormatError           a newer release stored it; this one would misread it
   + CatalogError          the database that indexes everything failed
   + VerifyError           what was stored is not what was written
   + Cancelled             somebody asked the run to stop
@@ -123,6 +128,18 @@ class SourceChanged(SourceError):
     failure_class = FailureClass.SOURCE_CHANGED
 
 
+class SourceLocked(SourceError):
+    """Another process holds the thing to back up."""
+
+    failure_class = FailureClass.LOCKED
+
+
+class SourceDenied(SourceError):
+    """We may not read the thing to back up."""
+
+    failure_class = FailureClass.PERMISSION
+
+
 class EngineError(BackupError):
     """A dump or restore tool failed."""
 
@@ -153,6 +170,18 @@ class StorageDenied(StorageError):
     """We may not read or write where pieces lie."""
 
     failure_class = FailureClass.PERMISSION
+
+
+class NameTaken(StorageError):
+    """A name is written once, and this one was."""
+
+    failure_class = FailureClass.CONFIG
+
+
+class FormatError(BackupError):
+    """A newer release stored it; this one would misread it."""
+
+    failure_class = FailureClass.TOOL
 
 
 class CatalogError(BackupError):
