@@ -1,0 +1,97 @@
+"""Cron expressions: five fields, or six with seconds first; nothing random, nothing that never fires."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any
+
+from croniter import CroniterBadDateError, CroniterError, croniter
+from pydantic import BeforeValidator
+
+_EXAMPLE = 'write for example "0 2 * * *"'
+_LONGEST_GAP_YEARS = 9
+"""A 29 February may be eight years away (1896 to 1904, 2096 to 2104); nothing is rarer."""
+
+_FIELDS = ("second", "minute", "hour", "day of the month", "month", "day of the week")
+_HOUR = 1
+"""Where croniter puts the hours; it moves seconds to the end."""
+_RANDOM = ("r", "h")
+
+
+def check_cron(text: Any) -> str:
+    """
+    Return the expression with single spaces; raise ValueError with what would be right.
+
+    >>> check_cron(" 0  2 * * sun ")
+    '0 2 * * sun'
+    >>> check_cron("0 2 30 2 *")
+    Traceback (most recent call last):
+    ValueError: cron '0 2 30 2 *' never fires: no month has that day
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is not a cron expression; {_EXAMPLE}")
+    return _check(" ".join(text.split()))
+
+
+@lru_cache(maxsize=4096)
+def _check(cron: str) -> str:
+    fields = cron.split(" ")
+    if cron.startswith("@"):
+        raise ValueError(f"cron {cron!r} is not accepted; write `preset: {cron[1:] or 'daily'}`")
+    if len(fields) not in (5, 6):
+        raise ValueError(
+            f"cron {cron!r} has {len(fields) if cron else 0} fields; "
+            f"it takes five, or six with seconds first; {_EXAMPLE}"
+        )
+    if any(field.lower().startswith(_RANDOM) for field in fields):
+        raise ValueError(
+            f"cron {cron!r} is random; write the time itself, and `jitter:` to spread the load"
+        )
+    try:
+        iterator(cron, datetime(2024, 1, 1)).get_next(datetime)
+    except CroniterBadDateError:
+        raise ValueError(f"cron {cron!r} never fires: no month has that day") from None
+    except (CroniterError, ValueError, KeyError, IndexError, TypeError):
+        raise ValueError(f"cron {cron!r} is wrong: {_culprit(fields)}; {_EXAMPLE}") from None
+    return cron
+
+
+def _culprit(fields: list[str]) -> str:
+    """Say which field is wrong, by trying each alone; croniter quotes only the whole."""
+    names = _FIELDS if len(fields) == len(_FIELDS) else _FIELDS[1:]
+    for position, (name, field) in enumerate(zip(names, fields, strict=True)):
+        alone = ["*"] * len(fields)
+        alone[position] = field
+        try:
+            croniter.expand(" ".join(alone), second_at_beginning=True)
+        except (CroniterError, ValueError, KeyError, IndexError, TypeError):
+            return f"{field!r} is not a {name}"
+    return "its fields do not go together"
+
+
+CronExpression = Annotated[str, BeforeValidator(check_cron)]
+"""A cron expression with five fields, or six with seconds first, for example `0 2 * * sun`."""
+
+
+def iterator(cron: str, wall: datetime) -> croniter:
+    """Walk the expression from a naive wall-clock time, which itself is not included."""
+    return croniter(
+        cron,
+        wall,
+        second_at_beginning=True,
+        max_years_between_matches=_LONGEST_GAP_YEARS,
+    )
+
+
+@lru_cache(maxsize=4096)
+def fires_every_hour(cron: str) -> bool:
+    """
+    Whether the expression fires in every hour of the day, so that it follows real time.
+
+    >>> fires_every_hour("*/15 * * * *"), fires_every_hour("0 0-23 * * *"), fires_every_hour("0 */2 * * *")
+    (True, True, False)
+    """
+    fields, _ = croniter.expand(cron, second_at_beginning=True)[:2]
+    hours = fields[_HOUR]
+    return hours == ["*"] or set(hours) >= set(range(24))

@@ -1,0 +1,266 @@
+"""
+When a schedule is due: the one answer that preview, page and scheduler share. Pure; the clock is an argument.
+
+Rules for daylight saving, for cron expressions read on the clock on the wall:
+
+* a time inside the gap runs once, at the first instant after the gap;
+* a time that comes twice runs once, the first time;
+* an expression that fires in every hour of the day follows real time instead, and runs in every real hour.
+
+``every`` counts real seconds from midnight of 2000-01-01 in the schedule's zone, so it never drifts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+from airflow_backup.core.words import Kind
+from airflow_backup.schedules.calendars import reason_to_skip
+from airflow_backup.schedules.cron import fires_every_hour, iterator
+from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.windows import is_open, next_opening, resolve
+
+_ANCHOR = datetime(2000, 1, 1)  # noqa: DTZ001  # a wall-clock time; it gets the schedule's zone
+_STEP = timedelta(seconds=1)
+_COMPLETENESS = {Kind.FULL: 0, Kind.DIFFERENTIAL: 1, Kind.INCREMENTAL: 2, Kind.ARCHIVE_LOG: 3}
+
+
+class Due(NamedTuple):
+    """A moment (UTC) at which a run is due, and the kind it takes."""
+
+    at: datetime
+    kind: Kind
+
+
+class Fire(NamedTuple):
+    """A coming run: due ``at``, really starting ``opens_at``, or ``skipped`` for a reason."""
+
+    at: datetime
+    kind: Kind
+    opens_at: datetime | None
+    skipped: str | None
+
+
+class Rhythm(Protocol):
+    """What fire times are computed from; a schedule gives one, and so does the timetable's own state."""
+
+    @property
+    def crons(self) -> Mapping[Kind, str]: ...
+    @property
+    def every(self) -> timedelta | None: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def offset(self) -> timedelta: ...
+
+
+class FixedRhythm(NamedTuple):
+    """The values that decide when a schedule is due."""
+
+    crons: Mapping[Kind, str]
+    every: timedelta | None
+    kind: Kind
+    timezone: str
+    offset: timedelta
+
+
+def rhythm_of(schedule: Schedule) -> FixedRhythm:
+    """Return what decides when ``schedule`` is due."""
+    return FixedRhythm(
+        crons=schedule.crons(),
+        every=schedule.every,
+        kind=schedule.kind or Kind.FULL,
+        timezone=schedule.timezone,
+        offset=jitter_offset(schedule.id, schedule.jitter),
+    )
+
+
+def jitter_offset(schedule_id: str, jitter: timedelta) -> timedelta:
+    """
+    Return the shift of a schedule, below ``jitter`` and always the same for the same id.
+
+    >>> jitter_offset("wiki", timedelta(minutes=10)) == jitter_offset("wiki", timedelta(minutes=10))
+    True
+    """
+    seconds = int(jitter.total_seconds())
+    if seconds <= 0:
+        return timedelta(0)
+    digest = hashlib.sha256(schedule_id.encode()).digest()
+    return timedelta(seconds=int.from_bytes(digest[:8], "big") % seconds)
+
+
+def next_due(rhythm: Rhythm, after: datetime) -> Due | None:
+    """
+    Return the first moment later than ``after`` (aware) at which a run is due; None when it never is.
+
+    When several kinds are due at once, the most complete one runs.
+
+    >>> crons = {Kind.FULL: "0 2 * * sun", Kind.INCREMENTAL: "0 2 * * *"}
+    >>> sundays = FixedRhythm(crons, None, Kind.FULL, "UTC", timedelta(0))
+    >>> next_due(sundays, datetime(2026, 11, 21, 12, tzinfo=UTC))
+    Due(at=datetime.datetime(2026, 11, 22, 2, 0, tzinfo=datetime.timezone.utc), kind=<Kind.FULL: 'full'>)
+    """
+    base = after.astimezone(UTC) - rhythm.offset
+    if rhythm.every is not None:
+        return Due(_next_beat(rhythm.every, rhythm.timezone, base) + rhythm.offset, rhythm.kind)
+    found = [
+        Due(next_of_cron(cron, rhythm.timezone, base) + rhythm.offset, kind)
+        for kind, cron in rhythm.crons.items()
+    ]
+    return min(found, key=lambda due: (due.at, _COMPLETENESS[due.kind]), default=None)
+
+
+def dues(rhythm: Rhythm, after: datetime) -> Iterator[Due]:
+    """Walk the moments at which a run is due, later than ``after``; endless unless it never is."""
+    due = next_due(rhythm, after)
+    while due is not None:
+        yield due
+        due = next_due(rhythm, due.at)
+
+
+def last_due(rhythm: Rhythm, until: datetime) -> Due | None:
+    """
+    Return the latest moment not later than ``until`` at which a run was due, looking back ten years at most.
+
+    >>> daily = FixedRhythm({Kind.FULL: "0 2 * * *"}, None, Kind.FULL, "UTC", timedelta(0))
+    >>> last_due(daily, datetime(2026, 11, 21, 1, tzinfo=UTC)).at.isoformat()
+    '2026-11-20T02:00:00+00:00'
+    """
+    span = timedelta(minutes=1)
+    while span < timedelta(days=3660):
+        due = next_due(rhythm, until - span)
+        if due is not None and due.at <= until:
+            return _walk_up_to(rhythm, due, until)
+        span *= 4
+    return None
+
+
+def _walk_up_to(rhythm: Rhythm, due: Due, until: datetime) -> Due:
+    following = next_due(rhythm, due.at)
+    while following is not None and following.at <= until:
+        due, following = following, next_due(rhythm, following.at)
+    return due
+
+
+def upcoming(schedule: Schedule, *, after: datetime, count: int) -> list[Fire]:
+    """List the ``count`` runs due later than ``after``, with window and calendars applied."""
+    found: list[Fire] = []
+    for due in dues(rhythm_of(schedule), after):
+        if len(found) >= count:
+            break
+        found.append(_fire(schedule, due))
+    return found
+
+
+def _fire(schedule: Schedule, due: Due) -> Fire:
+    reason = skip_reason(schedule, due.at)
+    if reason is not None:
+        return Fire(due.at, due.kind, None, reason)
+    return Fire(due.at, due.kind, next_opening(schedule.window, due.at, timezone=schedule.timezone), None)
+
+
+def skip_reason(schedule: Schedule, at: datetime) -> str | None:
+    """Say why a run that is due at ``at`` does not happen, or None when it does."""
+    reason = reason_to_skip(schedule.skip_on, at, timezone=schedule.timezone)
+    if reason is not None:
+        return reason
+    if schedule.outside_window == "skip" and not is_open(
+        schedule.window, at, timezone=schedule.timezone
+    ):
+        return "outside the window"
+    return None
+
+
+def next_of_cron(cron: str, timezone: str, after: datetime) -> datetime:
+    """Return the first moment (UTC) later than ``after`` at which the expression fires in the zone."""
+    zone = _zone(timezone)
+    after = after.astimezone(UTC)
+    if fires_every_hour(cron):
+        return _next_in_real_time(cron, zone, after)
+    return _next_on_the_wall(cron, zone, after)
+
+
+def _next_on_the_wall(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
+    local = after.astimezone(zone)
+    wall = local.replace(tzinfo=None, fold=0)
+    if local.fold:
+        # The second pass of an hour that comes twice: everything in it has fired the first time.
+        wall = max(wall, _fold_end(local))
+        walk = iterator(cron, wall - _STEP)
+    else:
+        # A time inside a gap fires at the end of the gap, which on the wall is later than itself.
+        walk = iterator(cron, wall - _gap_before(after, zone))
+    while True:
+        instant = resolve(walk.get_next(datetime), zone)
+        if instant > after:
+            return instant
+
+
+def _fold_end(local: datetime) -> datetime:
+    """Return the wall-clock time at which the repeated hour is over."""
+    first = local.replace(fold=0).utcoffset() or timedelta(0)
+    second = local.replace(fold=1).utcoffset() or timedelta(0)
+    naive = local.replace(tzinfo=None, fold=0)
+    probe = naive
+    # The overlap is first - second long and holds ``naive``; its end is within that distance.
+    zone = local.tzinfo
+    low, high = naive, naive + (first - second)
+    while high - low > _STEP:
+        probe = (low + (high - low) // 2).replace(microsecond=0)
+        if probe <= low:
+            break
+        aware = probe.replace(tzinfo=zone)
+        if aware.replace(fold=0).utcoffset() != aware.replace(fold=1).utcoffset():
+            low = probe
+        else:
+            high = probe
+    return high
+
+
+def _gap_before(after: datetime, zone: ZoneInfo) -> timedelta:
+    """Return how far the clock jumped in the last hours; nothing on all other days."""
+    now = after.astimezone(zone).utcoffset() or timedelta(0)
+    before = (after - timedelta(hours=26)).astimezone(zone).utcoffset() or timedelta(0)
+    return max(now - before, timedelta(0))
+
+
+def _next_in_real_time(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
+    """Walk with a fixed offset; where the zone's offset changes on the way, go on from the change."""
+    start, included = after, False
+    while True:
+        offset = start.astimezone(zone).utcoffset() or timedelta(0)
+        wall = (start + offset).replace(tzinfo=None)
+        instant = (iterator(cron, wall - _STEP if included else wall).get_next(datetime) - offset).replace(tzinfo=UTC)
+        if instant.astimezone(zone).utcoffset() == offset:
+            return instant
+        start, included = _change_between(start, instant, zone), True
+
+
+def _change_between(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first second after ``low`` at which the offset is no longer that of ``low``."""
+    offset = low.astimezone(zone).utcoffset()
+    low = low.replace(microsecond=0)
+    while high - low > _STEP:
+        middle = (low + (high - low) / 2).replace(microsecond=0)
+        if middle.astimezone(zone).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _next_beat(every: timedelta, timezone: str, after: datetime) -> datetime:
+    anchor = _ANCHOR.replace(tzinfo=_zone(timezone)).astimezone(UTC)
+    return anchor + ((after - anchor) // every + 1) * every
+
+
+@lru_cache(maxsize=512)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

@@ -1,0 +1,116 @@
+"""What can be backed up: one model of options for each engine."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+
+from airflow_backup.core.errors import ConfigError
+from airflow_backup.schedules.base import Model
+
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00]*$")]
+"""A path that starts with ``/``, as the worker sees it."""
+
+
+class FilesSource(Model):
+    """Folders and files, with their owners, modes, times and links."""
+
+    engine: Literal["files"]
+    """Which engine reads the source."""
+
+    path: AbsolutePath | None = None
+    """The folder or file to back up."""
+
+    paths: Annotated[list[AbsolutePath], Field(min_length=1)] | None = None
+    """Several folders or files, instead of `path`."""
+
+    include: list[str] = []
+    """Take only what matches one of these patterns; everything when empty."""
+
+    exclude: list[str] = []
+    """Leave out what matches one of these patterns, for example `*.tmp` or `cache/`."""
+
+    @model_validator(mode="after")
+    def _one_of_path_and_paths(self) -> FilesSource:
+        if (self.path is None) == (self.paths is None):
+            raise ValueError("write either `path` or `paths`")
+        return self
+
+    @property
+    def roots(self) -> list[str]:
+        """The folders and files to back up, at least one."""
+        return self.paths if self.paths is not None else [self.path or ""]
+
+
+class SqliteSource(Model):
+    """One SQLite database, read through a consistent view while others write to it."""
+
+    engine: Literal["sqlite"]
+    """Which engine reads the source."""
+
+    path: AbsolutePath | None = None
+    """The database file."""
+
+    connection: str | None = None
+    """An Airflow connection of type `sqlite`, instead of `path`."""
+
+    @model_validator(mode="after")
+    def _one_of_path_and_connection(self) -> SqliteSource:
+        if (self.path is None) == (self.connection is None):
+            raise ValueError("write either `path` or `connection`")
+        return self
+
+
+BUILT_IN: dict[str, type[Model]] = {"files": FilesSource, "sqlite": SqliteSource}
+"""The engines that come with the package, and their options."""
+
+
+ENTRY_POINTS = "airflow_backup.engines"
+"""Under this group other packages register engines; the object has a ``source`` model of options."""
+
+
+def engine_names() -> list[str]:
+    """List the engines that schedules may name."""
+    return sorted({*BUILT_IN, *(found.name for found in entry_points(group=ENTRY_POINTS))})
+
+
+def source_model(engine: str) -> type[Model] | None:
+    """Return the model of an engine's options; None when no package brings that engine."""
+    if engine in BUILT_IN:
+        return BUILT_IN[engine]
+    for found in entry_points(group=ENTRY_POINTS, name=engine):
+        model = found.load().source
+        if not (isinstance(model, type) and issubclass(model, Model)):
+            raise ConfigError(f"engine {engine!r} of {found.value} has no model of options")
+        return model
+    return None
+
+
+def _read(value: Any) -> Any:
+    """Turn a mapping into the options of its engine."""
+    if isinstance(value, Model):
+        return value
+    engine = value.get("engine") if isinstance(value, dict) else None
+    model = source_model(engine) if isinstance(engine, str) else None
+    if model is None:
+        raise ValueError(f"no engine {engine!r}; there are {', '.join(engine_names())}")
+    return model.model_validate(value)
+
+
+Source = Annotated[SerializeAsAny[Model], BeforeValidator(_read)]
+"""The options of any engine."""
+
+
+def describe(source: Model) -> str:
+    """
+    Name a source in a few words, for lists.
+
+    >>> describe(FilesSource(engine="files", path="/srv/wiki"))
+    '/srv/wiki'
+    """
+    given: dict[str, Any] = source.model_dump(exclude_none=True)
+    if given.get("paths"):
+        return ", ".join(given["paths"])
+    return str(given.get("path") or given.get("connection") or given.get("database") or given["engine"])
