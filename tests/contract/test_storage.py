@@ -1,0 +1,199 @@
+"""The treaty of storage/protocol.py, asked of every storage."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airflow_backup.core.errors import (
+    NameTaken,
+    NotFound,
+    StorageError,
+)
+from airflow_backup.storage.folder import FolderStorage
+from airflow_backup.storage.memory import MemoryStorage
+from airflow_backup.storage.protocol import Storage
+
+STORAGES: dict[str, Callable[[Path], Storage]] = {
+    "memory": lambda folder: MemoryStorage(),
+    "folder": lambda folder: FolderStorage(folder / "repository"),
+}
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    return STORAGES[request.param](tmp_path)
+
+
+def names(storage: Storage, prefix: str = "") -> list[str]:
+    return [each.name for each in storage.list(prefix)]
+
+
+def test_what_was_put_is_read_back(storage: Storage) -> None:
+    stored = storage.put("wiki/sets/1/manifest.json", b"{}")
+    assert (stored.name, stored.size) == ("wiki/sets/1/manifest.json", 2)
+    assert storage.read("wiki/sets/1/manifest.json") == b"{}"
+    assert storage.stat("wiki/sets/1/manifest.json") == stored
+    assert stored.modified.utcoffset() is not None
+
+
+def test_a_part_of_an_object_is_read_alone(storage: Storage) -> None:
+    storage.put("a", b"0123456789")
+    assert storage.read("a", offset=3, length=4) == b"3456"
+    assert storage.read("a", offset=8, length=40) == b"89"
+    assert storage.read("a", offset=7) == b"789"
+    assert storage.read("a", offset=99, length=1) == b""
+
+
+def test_an_object_is_read_as_a_file(storage: Storage) -> None:
+    storage.put("a", b"0123456789")
+    with storage.open("a") as file:
+        assert file.read(4) == b"0123"
+        assert file.read() == b"456789"
+
+
+def test_an_object_may_be_empty(storage: Storage) -> None:
+    storage.put("a", b"")
+    assert storage.read("a") == b""
+
+
+def test_nothing_is_seen_before_commit(storage: Storage) -> None:
+    with storage.create("a/b") as writer:
+        writer.write(b"half")
+        assert names(storage) == []
+        with pytest.raises(NotFound):
+            storage.stat("a/b")
+        writer.write(bytearray(b" and half"))
+        assert writer.commit().size == 13
+    assert names(storage) == ["a/b"]
+
+
+def test_a_writer_left_without_commit_leaves_nothing(storage: Storage) -> None:
+    with storage.create("a/b") as writer:
+        writer.write(b"half")
+    assert names(storage) == []
+    assert list(storage.leftovers()) == []
+
+
+def test_an_error_in_the_middle_leaves_nothing(storage: Storage) -> None:
+    def write_half() -> None:
+        with storage.create("a/b") as writer:
+            writer.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    assert names(storage) == []
+    storage.put("a/b", b"the retry")
+
+
+def test_a_name_is_written_once(storage: Storage) -> None:
+    storage.put("a", b"first")
+    with pytest.raises(NameTaken, match="'a' exists already"):
+        storage.put("a", b"second")
+    assert storage.read("a") == b"first"
+
+
+def test_of_two_writers_of_one_name_the_first_to_commit_wins(storage: Storage) -> None:
+    with storage.create("a") as one, storage.create("a") as two:
+        one.write(b"one")
+        two.write(b"two")
+        two.commit()
+        with pytest.raises(NameTaken):
+            one.commit()
+    assert storage.read("a") == b"two"
+    assert list(storage.leftovers()) == []
+
+
+def test_of_many_writers_at_once_exactly_one_wins(storage: Storage) -> None:
+    won: list[int] = []
+    barrier = threading.Barrier(16)
+
+    def race(number: int) -> None:
+        barrier.wait()
+        try:
+            storage.put("a", str(number).encode())
+            won.append(number)
+        except NameTaken:
+            pass
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert storage.read("a") == str(won[0]).encode()
+
+
+def test_a_finished_writer_takes_no_more(storage: Storage) -> None:
+    with storage.create("a") as writer:
+        writer.commit()
+        with pytest.raises(StorageError, match="already finished"):
+            writer.write(b"more")
+        with pytest.raises(StorageError, match="already finished"):
+            writer.commit()
+        writer.abort()
+    assert names(storage) == ["a"]
+
+
+def test_names_are_listed_in_order_below_a_prefix(storage: Storage) -> None:
+    for name in ("b/2", "b/1", "a/x", "b.c", "b/1.x", "bb"):
+        storage.put(name, b"")
+    assert names(storage) == sorted(["a/x", "b.c", "b/1", "b/1.x", "b/2", "bb"])
+    assert names(storage, "b/") == ["b/1", "b/1.x", "b/2"]
+    assert names(storage, "b") == ["b.c", "b/1", "b/1.x", "b/2", "bb"]
+    assert names(storage, "c/") == []
+
+
+def test_folders_are_the_next_segments(storage: Storage) -> None:
+    for name in ("a/sets/2/m", "a/sets/1/m", "b/sets/1/m", "top"):
+        storage.put(name, b"")
+    assert list(storage.folders()) == ["a", "b"]
+    assert list(storage.folders("a/sets/")) == ["1", "2"]
+    assert list(storage.folders("z/")) == []
+
+
+def test_a_deleted_name_is_gone_and_deleting_it_again_says_so(storage: Storage) -> None:
+    storage.put("a/b", b"")
+    storage.delete("a/b")
+    assert names(storage) == []
+    assert list(storage.folders()) == []
+    with pytest.raises(NotFound):
+        storage.delete("a/b")
+
+
+def test_what_is_missing_is_named(storage: Storage) -> None:
+    for ask in (storage.read, storage.open, storage.stat):
+        with pytest.raises(NotFound, match="no object 'x/y'"):
+            ask("x/y")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "/a", "a/", "a//b", "../a", "a/../b", ".a", "a/.b", "a\0b", "a b", "-a", "ä", "a\n"],
+)
+def test_a_name_that_could_leave_the_repository_is_refused(storage: Storage, name: str) -> None:
+    for ask in (storage.create, storage.read, storage.open, storage.stat, storage.delete):
+        with pytest.raises(StorageError, match="is not a name for an object"):
+            ask(name)
+
+
+def test_a_check_leaves_nothing(storage: Storage) -> None:
+    storage.check()
+    assert names(storage) == []
+
+
+def test_an_unfinished_write_is_listed_and_swept(storage: Storage) -> None:
+    writer = storage.create("a/b")
+    writer.write(b"half")
+    found = [each.name for each in storage.leftovers("a/")]
+    assert len(found) == 1
+    assert list(storage.leftovers("z/")) == []
+    storage.sweep(found[0])
+    assert list(storage.leftovers()) == []
+    writer.abort()
+    assert names(storage) == []
