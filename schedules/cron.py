@@ -14,6 +14,7 @@ _LONGEST_GAP_YEARS = 9
 """A 29 February may be eight years away (1896 to 1904, 2096 to 2104); nothing is rarer."""
 
 _FIELDS = ("second", "minute", "hour", "day of the month", "month", "day of the week")
+_ANY_DAY = datetime(2024, 1, 1)  # noqa: DTZ001  # the wall clock of no zone
 _HOUR = 1
 """Where croniter puts the hours; it moves seconds to the end."""
 _RANDOM = ("r", "h")
@@ -49,7 +50,7 @@ def _check(cron: str) -> str:
             f"cron {cron!r} is random; write the time itself, and `jitter:` to spread the load"
         )
     try:
-        iterator(cron, datetime(2024, 1, 1)).get_next(datetime)
+        iterator(cron, _ANY_DAY).get_next(datetime)
     except CroniterBadDateError:
         raise ValueError(f"cron {cron!r} never fires: no month has that day") from None
     except (CroniterError, ValueError, KeyError, IndexError, TypeError):

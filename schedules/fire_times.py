@@ -125,21 +125,26 @@ def dues(rhythm: Rhythm, after: datetime) -> Iterator[Due]:
         due = next_due(rhythm, due.at)
 
 
-def last_due(rhythm: Rhythm, until: datetime) -> Due | None:
+def latest_due(rhythm: Rhythm, *, since: datetime, until: datetime) -> Due | None:
     """
-    Return the latest moment not later than ``until`` at which a run was due, looking back ten years at most.
+    Return the latest moment later than ``since``, not later than ``until``, at which a run was due.
 
     >>> daily = FixedRhythm({Kind.FULL: "0 2 * * *"}, None, Kind.FULL, "UTC", timedelta(0))
-    >>> last_due(daily, datetime(2026, 11, 21, 1, tzinfo=UTC)).at.isoformat()
+    >>> now = datetime(2026, 11, 21, 1, tzinfo=UTC)
+    >>> latest_due(daily, since=now - timedelta(days=7), until=now).at.isoformat()
     '2026-11-20T02:00:00+00:00'
     """
+    first = next_due(rhythm, since)
+    if first is None or first.at > until:
+        return None
+    # Look back from the end in growing steps: a schedule of every second may have missed a whole day.
     span = timedelta(minutes=1)
-    while span < timedelta(days=3660):
+    while until - span > since:
         due = next_due(rhythm, until - span)
         if due is not None and due.at <= until:
             return _walk_up_to(rhythm, due, until)
         span *= 4
-    return None
+    return _walk_up_to(rhythm, first, until)
 
 
 def _walk_up_to(rhythm: Rhythm, due: Due, until: datetime) -> Due:
@@ -147,6 +152,40 @@ def _walk_up_to(rhythm: Rhythm, due: Due, until: datetime) -> Due:
     while following is not None and following.at <= until:
         due, following = following, next_due(rhythm, following.at)
     return due
+
+
+def kind_due_at(rhythm: Rhythm, at: datetime) -> Kind:
+    """Return the kind of the run that is due at exactly ``at``; the most complete one at other times."""
+    due = next_due(rhythm, at - _STEP)
+    if due is not None and due.at == at:
+        return due.kind
+    return min(rhythm.crons, key=_COMPLETENESS.__getitem__, default=rhythm.kind)
+
+
+TOLERANCE = timedelta(minutes=1)
+"""A slot that is started this late is not missed: Airflow needs a moment, and a restart of it too."""
+
+
+def slot_to_run(
+    rhythm: Rhythm, *, last: datetime | None, now: datetime, made_up_for: timedelta
+) -> Due | None:
+    """
+    Return the slot that runs next: the latest one missed, when not older than ``made_up_for``, or a coming one.
+
+    ``last`` is the slot that ran last, or None. However many slots were missed, one run makes up for all.
+
+    >>> daily = FixedRhythm({Kind.FULL: "0 2 * * *"}, None, Kind.FULL, "UTC", timedelta(0))
+    >>> monday, friday = datetime(2026, 5, 4, 2, tzinfo=UTC), datetime(2026, 5, 8, 9, tzinfo=UTC)
+    >>> for days in (0, 1):
+    ...     print(slot_to_run(daily, last=monday, now=friday, made_up_for=timedelta(days=days)).at)
+    2026-05-09 02:00:00+00:00
+    2026-05-08 02:00:00+00:00
+    """
+    since = now - max(made_up_for, TOLERANCE)
+    if last is not None and last > since:
+        since = last
+    missed = latest_due(rhythm, since=since, until=now)
+    return missed if missed is not None else next_due(rhythm, max(since, now))
 
 
 def upcoming(schedule: Schedule, *, after: datetime, count: int) -> list[Fire]:
@@ -163,7 +202,9 @@ def _fire(schedule: Schedule, due: Due) -> Fire:
     reason = skip_reason(schedule, due.at)
     if reason is not None:
         return Fire(due.at, due.kind, None, reason)
-    return Fire(due.at, due.kind, next_opening(schedule.window, due.at, timezone=schedule.timezone), None)
+    return Fire(
+        due.at, due.kind, next_opening(schedule.window, due.at, timezone=schedule.timezone), None
+    )
 
 
 def skip_reason(schedule: Schedule, at: datetime) -> str | None:
@@ -237,7 +278,9 @@ def _next_in_real_time(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
     while True:
         offset = start.astimezone(zone).utcoffset() or timedelta(0)
         wall = (start + offset).replace(tzinfo=None)
-        instant = (iterator(cron, wall - _STEP if included else wall).get_next(datetime) - offset).replace(tzinfo=UTC)
+        instant = (
+            iterator(cron, wall - _STEP if included else wall).get_next(datetime) - offset
+        ).replace(tzinfo=UTC)
         if instant.astimezone(zone).utcoffset() == offset:
             return instant
         start, included = _change_between(start, instant, zone), True

@@ -71,7 +71,9 @@ def load(path: Path) -> Loaded:
     if not files:
         missing = "is an empty folder" if path.is_dir() else "does not exist"
         hint = "is `[backup] schedules_path` right?"
-        return Loaded(problems=[Problem(str(path), 1, 1, "", f"the schedules file {missing}", hint)])
+        return Loaded(
+            problems=[Problem(str(path), 1, 1, "", f"the schedules file {missing}", hint)]
+        )
     documents = []
     for file in files:
         name = str(file.relative_to(path)) if path.is_dir() else file.name
@@ -140,26 +142,54 @@ class _Assembly:
         for document in self.documents:
             self._schedules_of(document)
         self._check_dependencies()
-        self.loaded.problems = sorted(set(self.loaded.problems), key=lambda p: (p.file, p.line, p.column, p.path))
+        self.loaded.problems = sorted(
+            set(self.loaded.problems), key=lambda p: (p.file, p.line, p.column, p.path)
+        )
         return self.loaded
 
-    def _report(self, document: Document, path: tuple[PathPart, ...], message: str, hint: str | None = None, *, at_key: bool = False) -> None:
+    def _report(
+        self,
+        document: Document,
+        path: tuple[PathPart, ...],
+        message: str,
+        hint: str | None = None,
+        *,
+        at_key: bool = False,
+    ) -> None:
         self.loaded.problems.append(document.problem(path, message, hint, at_key=at_key))
 
     # the file as a whole
 
     def _check_top_level(self, document: Document) -> None:
         if not isinstance(document.data, dict):
-            self._report(document, (), "the file is empty" if document.data is None else "the file is not a mapping", "does it begin with `version: 1`?")
+            self._report(
+                document,
+                (),
+                "the file is empty" if document.data is None else "the file is not a mapping",
+                "does it begin with `version: 1`?",
+            )
             return
         for key in document.data:
             if key not in TOP_LEVEL:
-                self._report(document, (str(key),), f"unknown key `{key}`", did_you_mean(str(key), TOP_LEVEL), at_key=True)
+                self._report(
+                    document,
+                    (str(key),),
+                    f"unknown key `{key}`",
+                    did_you_mean(str(key), TOP_LEVEL),
+                    at_key=True,
+                )
         version = document.data.get("version")
         if version is None:
-            self._report(document, ("version",), "`version` is missing", f"write `version: {FORMAT_VERSION}`")
+            self._report(
+                document, ("version",), "`version` is missing", f"write `version: {FORMAT_VERSION}`"
+            )
         elif version != FORMAT_VERSION:
-            self._report(document, ("version",), f"version {version!r} is not known", f"write `version: {FORMAT_VERSION}`")
+            self._report(
+                document,
+                ("version",),
+                f"version {version!r} is not known",
+                f"write `version: {FORMAT_VERSION}`",
+            )
 
     def _mapping(self, document: Document, key: str) -> dict[str, Any]:
         value = document.data.get(key) if isinstance(document.data, dict) else None
@@ -176,7 +206,12 @@ class _Assembly:
                 self._add_shared(document, key, str(name), value, model)
         defaults = self._mapping(document, "defaults")
         if defaults and self.defaults:
-            self._report(document, ("defaults",), f"`defaults` stand in {self.defaults[0].document.file} already", at_key=True)
+            self._report(
+                document,
+                ("defaults",),
+                f"`defaults` stand in {self.defaults[0].document.file} already",
+                at_key=True,
+            )
         elif defaults:
             self.defaults.append(self._layer(document, ("defaults",), defaults))
         for name, value in self._mapping(document, "templates").items():
@@ -188,17 +223,32 @@ class _Assembly:
             else:
                 self.templates[str(name)] = self._layer(document, path, value, extends=True)
 
-    def _layer(self, document: Document, path: tuple[PathPart, ...], data: Mapping[str, Any], *, extends: bool = False) -> Layer:
+    def _layer(
+        self,
+        document: Document,
+        path: tuple[PathPart, ...],
+        data: Mapping[str, Any],
+        *,
+        extends: bool = False,
+    ) -> Layer:
         """Make a layer that others inherit: its unknown keys are reported here, once, and left out."""
         known = [key for key in _schedule_keys() if key not in NOT_IN_DEFAULTS]
         if extends:
             known.append("extends")
         for key in data:
             if key not in known:
-                self._report(document, (*path, str(key)), f"unknown key `{key}`", did_you_mean(str(key), known), at_key=True)
+                self._report(
+                    document,
+                    (*path, str(key)),
+                    f"unknown key `{key}`",
+                    did_you_mean(str(key), known),
+                    at_key=True,
+                )
         return Layer(document, path, {key: value for key, value in data.items() if key in known})
 
-    def _add_shared(self, document: Document, key: str, name: str, value: Any, model: type[BaseModel]) -> None:
+    def _add_shared(
+        self, document: Document, key: str, name: str, value: Any, model: type[BaseModel]
+    ) -> None:
         path = (key, name)
         if name in self.shared[key]:
             self._report(document, path, f"{key[:-1]} `{name}` stands twice", at_key=True)
@@ -209,7 +259,9 @@ class _Assembly:
             made = model.model_validate(given)
         except ValidationError as error:
             for found in findings(error, model):
-                self._report(document, (*path, *found.path), found.message, found.hint, at_key=found.at_key)
+                self._report(
+                    document, (*path, *found.path), found.message, found.hint, at_key=found.at_key
+                )
         else:
             named = "name" in model.model_fields
             self.shared[key][name] = made.model_copy(update={"name": name}) if named else made
@@ -221,7 +273,12 @@ class _Assembly:
         if entries is None:
             return
         if not isinstance(entries, list):
-            self._report(document, ("schedules",), "`schedules` is not a list", "does each schedule begin with `- id:`?")
+            self._report(
+                document,
+                ("schedules",),
+                "`schedules` is not a list",
+                "does each schedule begin with `- id:`?",
+            )
             return
         for index, entry in enumerate(entries):
             self._add_schedule(document, index, entry)
@@ -233,19 +290,34 @@ class _Assembly:
         problems = [p for p in document.problems if p.path.startswith(prefix)]
         identifier = entry.get("id") if isinstance(entry, dict) else None
         if not isinstance(entry, dict):
-            problems.append(document.problem(path, "the schedule is not a mapping", "does it begin with `- id:`?"))
+            problems.append(
+                document.problem(
+                    path, "the schedule is not a mapping", "does it begin with `- id:`?"
+                )
+            )
             schedule = None
         else:
             schedule = self._build(Layer(document, path, entry), problems)
         if isinstance(identifier, str) and identifier in self.seen:
             file, first = self.seen[identifier]
-            problems.append(document.problem((*path, "id"), f"id `{identifier}` is already used in {file}:{first}"))
+            problems.append(
+                document.problem(
+                    (*path, "id"), f"id `{identifier}` is already used in {file}:{first}"
+                )
+            )
             identifier = None
         elif isinstance(identifier, str):
             self.seen[identifier] = (document.file, line)
         if schedule is None or problems:
             self.loaded.problems += problems
-            self.loaded.rejected.append(Rejected(identifier if isinstance(identifier, str) else None, document.file, line, problems))
+            self.loaded.rejected.append(
+                Rejected(
+                    identifier if isinstance(identifier, str) else None,
+                    document.file,
+                    line,
+                    problems,
+                )
+            )
         else:
             self.loaded.schedules.append(Located(schedule, document.file, line))
 
@@ -272,17 +344,29 @@ class _Assembly:
         while (name := current.data.get("extends")) is not None:
             found = self.templates.get(name) if isinstance(name, str) else None
             if found is None:
-                problems.append(current.problem(Finding(("extends",), f"no template `{name}`", did_you_mean(str(name), list(self.templates)))))
+                problems.append(
+                    current.problem(
+                        Finding(
+                            ("extends",),
+                            f"no template `{name}`",
+                            did_you_mean(str(name), list(self.templates)),
+                        )
+                    )
+                )
                 break
             if name in names:
-                problems.append(current.problem(Finding(("extends",), f"template `{name}` extends itself")))
+                problems.append(
+                    current.problem(Finding(("extends",), f"template `{name}` extends itself"))
+                )
                 break
             names.append(name)
             chain.append(found)
             current = found
         return chain
 
-    def _resolve(self, value: Any, key: str, kind: str, layers: list[Layer], problems: list[Problem]) -> list[Any]:
+    def _resolve(
+        self, value: Any, key: str, kind: str, layers: list[Layer], problems: list[Problem]
+    ) -> list[Any]:
         """Replace names of windows or calendars by what they stand for."""
         known = self.shared[kind]
         made: list[Any] = []
@@ -302,7 +386,9 @@ class _Assembly:
                 problems.append(_place(Finding(path, message, hint), layers))
         return made
 
-    def _resolve_preset(self, merged: dict[str, Any], layers: list[Layer], problems: list[Problem]) -> None:
+    def _resolve_preset(
+        self, merged: dict[str, Any], layers: list[Layer], problems: list[Problem]
+    ) -> None:
         name = merged.get("preset")
         if not isinstance(name, str) or (name in PRESETS and name not in self.shared["presets"]):
             return
@@ -314,9 +400,13 @@ class _Assembly:
         message = f"preset `{name}` is wrong" if name in known else f"no preset `{name}`"
         hint = did_you_mean(name, [*PRESETS, *known])
         problems.append(_place(Finding(("preset",), message, hint), layers))
-        merged["preset"] = "daily"  # rejected already; keeps the rest of the report to what is really wrong
+        merged["preset"] = (
+            "daily"  # rejected already; keeps the rest of the report to what is really wrong
+        )
 
-    def _read_source(self, merged: dict[str, Any], layers: list[Layer], problems: list[Problem]) -> None:
+    def _read_source(
+        self, merged: dict[str, Any], layers: list[Layer], problems: list[Problem]
+    ) -> None:
         """Check the source by its engine's own model, so that its problems have exact places."""
         source = merged.get("source")
         if not isinstance(source, dict):
@@ -325,7 +415,10 @@ class _Assembly:
         model = source_model(engine) if isinstance(engine, str) else None
         if model is None:
             message = "`engine` is missing" if engine is None else f"no engine `{engine}`"
-            hint = did_you_mean(str(engine), engine_names()) or f"there are {', '.join(engine_names())}"
+            hint = (
+                did_you_mean(str(engine), engine_names())
+                or f"there are {', '.join(engine_names())}"
+            )
             problems.append(_place(Finding(("source", "engine"), message, hint), layers))
         else:
             try:
@@ -345,14 +438,25 @@ class _Assembly:
         for item in list(self.loaded.schedules):
             for index, name in enumerate(item.schedule.after):
                 if name not in self.seen:
-                    self._reject(item, index, f"no schedule `{name}`", did_you_mean(name, list(self.seen)))
+                    self._reject(
+                        item, index, f"no schedule `{name}`", did_you_mean(name, list(self.seen))
+                    )
                 elif item.schedule.id in _reachable(name, follows):
-                    self._reject(item, index, f"`{item.schedule.id}` would wait for itself, by way of `{name}`", None)
+                    self._reject(
+                        item,
+                        index,
+                        f"`{item.schedule.id}` would wait for itself, by way of `{name}`",
+                        None,
+                    )
 
     def _reject(self, item: Located, index: int, message: str, hint: str | None) -> None:
         document = next(found for found in self.documents if found.file == item.file)
         entries = document.data["schedules"]
-        position = next(i for i, entry in enumerate(entries) if isinstance(entry, dict) and entry.get("id") == item.schedule.id)
+        position = next(
+            i
+            for i, entry in enumerate(entries)
+            if isinstance(entry, dict) and entry.get("id") == item.schedule.id
+        )
         problem = document.problem(("schedules", position, "after", index), message, hint)
         self.loaded.problems.append(problem)
         if item in self.loaded.schedules:
@@ -391,7 +495,10 @@ def _answers_to_when(layers: list[Mapping[str, Any]]) -> set[str]:
 
 def _place(found: Finding, layers: list[Layer]) -> Problem:
     """Put the finding into the layer that has most of its path; the strongest of equals."""
-    best = max(layers, key=lambda layer: layer.document.depth_of((*layer.path, *found.path)) - len(layer.path))
+    best = max(
+        layers,
+        key=lambda layer: layer.document.depth_of((*layer.path, *found.path)) - len(layer.path),
+    )
     return best.problem(found)
 
 

@@ -244,11 +244,15 @@ class Schedule(Model):
 
     @model_validator(mode="after")
     def _one_answer_to_when(self) -> Schedule:
-        given = [key for key in ("cron", "every", "preset", "levels") if getattr(self, key) is not None]
+        given = [
+            key for key in ("cron", "every", "preset", "levels") if getattr(self, key) is not None
+        ]
         if len(given) > 1:
             raise ValueError(f"write only one of {_listed(given)}")
         if not given and not self.after:
-            raise ValueError("when does it run? write `cron`, `every`, `preset`, `levels` or `after`")
+            raise ValueError(
+                "when does it run? write `cron`, `every`, `preset`, `levels` or `after`"
+            )
         if given and self.after:
             raise ValueError(f"`after` and {_listed(given)} exclude each other")
         if self.levels is not None and self.kind is not None:

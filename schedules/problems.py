@@ -65,8 +65,8 @@ def _finding(item: dict[str, Any], model: type[BaseModel]) -> Finding:
     if kind == "missing":
         return Finding(path, f"`{path[-1]}` is missing", at_key=True)
     if kind == "value_error":
-        message, _, hint = str(item["ctx"]["error"]).partition("; ")
-        return Finding(path, message, hint or None)
+        text, _, advice = str(item["ctx"]["error"]).partition("; ")
+        return Finding(path, text, advice or None)
     worder = _WORDS.get(kind)
     context: Mapping[str, Any] = item.get("ctx", {})
     if worder is not None:
@@ -123,7 +123,10 @@ _WORDS: dict[str, Callable[..., tuple[str, str | None]]] = {
     "less_than_equal": _bound("more than", "le"),
     "string_too_short": lambda given, context: ("is empty", None),
     "too_short": lambda given, context: ("is empty", None),
-    "string_too_long": lambda given, context: (f"is longer than {context['max_length']} characters", None),
+    "string_too_long": lambda given, context: (
+        f"is longer than {context['max_length']} characters",
+        None,
+    ),
 }
 
 

@@ -113,4 +113,6 @@ def describe(source: Model) -> str:
     given: dict[str, Any] = source.model_dump(exclude_none=True)
     if given.get("paths"):
         return ", ".join(given["paths"])
-    return str(given.get("path") or given.get("connection") or given.get("database") or given["engine"])
+    return str(
+        given.get("path") or given.get("connection") or given.get("database") or given["engine"]
+    )

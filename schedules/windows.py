@@ -38,12 +38,16 @@ def _days(value: Any) -> list[str]:
         try:
             begin, end = DAYS.index(first[:3]), DAYS.index((last or first)[:3])
         except ValueError:
-            raise ValueError(f"{item!r} is not a day; write mon to sun, or a range mon-fri") from None
+            raise ValueError(
+                f"{item!r} is not a day; write mon to sun, or a range mon-fri"
+            ) from None
         found.update(DAYS[(begin + step) % 7] for step in range((end - begin) % 7 + 1))
     return [day for day in DAYS if day in found]
 
 
-Days = Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], BeforeValidator(_days)]
+Days = Annotated[
+    list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], BeforeValidator(_days)
+]
 
 
 class Window(Model):
@@ -55,7 +59,7 @@ class Window(Model):
     preset: Literal["business_hours", "off_hours"] | None = None
     """`business_hours` is Monday to Friday 09:00 to 17:00, `off_hours` all the rest of the week."""
 
-    days: Days = list(DAYS)
+    days: Days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     """Days on which the window opens: names or ranges, for example `[mon-fri]`."""
 
     opens: Annotated[TimeOfDay, Field(alias="from")] = "00:00"

@@ -30,7 +30,7 @@ MAX_NODES = 2_000_000
 class _StrictLoader(_Loader):
     """YAML 1.2's core schema; a problem for every key that stands twice."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own shape
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # PyYAML's own shape
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -57,7 +57,7 @@ for _tag, _pattern, _first in (
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
     )
 _StrictLoader.add_constructor(
-    "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node))
+    "tag:yaml.org,2002:int", lambda loader, node: int(node.value)
 )
 
 
@@ -100,17 +100,17 @@ def read(text: str, *, file: str) -> Document:
         return _unread(file, 1, 1, f"the file is larger than {MAX_BYTES // 2**20} MiB", "split it")
     loader = _StrictLoader(text)
     try:
-        root: yaml.Node | None = loader.get_single_node()  # type: ignore[no-untyped-call]
+        root: yaml.Node | None = loader.get_single_node()
         if root is None:
             return Document(file, None, None, [])
         hostile = _hostile(root)
         if hostile is not None:
             return _unread(file, 1, 1, hostile, "is this really a schedules file?")
-        data = loader.construct_document(root)  # type: ignore[no-untyped-call]
+        data = loader.construct_document(root)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         return _not_yaml(file, error)
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     repeated = [_repeated(file, root, key, name) for key, name in loader.repeated]
     return Document(file, data, root, repeated)
 
@@ -142,7 +142,11 @@ def _not_yaml(file: str, error: Exception) -> Document:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     reason = getattr(error, "problem", None) or str(error).split("\n")[0]
-    hint = "is a tab used for indentation?" if "'\\t'" in str(reason) else "are indentation and quotes right?"
+    hint = (
+        "is a tab used for indentation?"
+        if "'\\t'" in str(reason)
+        else "are indentation and quotes right?"
+    )
     return _unread(file, line, column, f"this is not YAML: {reason}", hint)
 
 
@@ -178,7 +182,7 @@ def _hostile(root: yaml.Node) -> str | None:
     return None
 
 
-class _Hostile(Exception):  # noqa: N818  # never leaves this module
+class _Hostile(Exception):  # never leaves this module
     pass
 
 

@@ -1,0 +1,89 @@
+"""Arguments that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_backup.core.errors import ConfigError, NotFound
+from airflow_backup.schedules.loader import Loaded, load
+from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from airflow_backup.catalog import Catalog
+
+SCHEDULES_VARIABLE = "AIRFLOW__BACKUP__SCHEDULES_PATH"
+CATALOG_VARIABLE = "AIRFLOW_BACKUP_CATALOG"
+
+
+def add_format(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add ``--format``."""
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", *more),
+        default="text",
+        help="how to print (default: text)",
+    )
+
+
+def add_schedules(parser: argparse.ArgumentParser) -> None:
+    """Add ``--schedules``."""
+    parser.add_argument(
+        "--schedules",
+        metavar="PATH",
+        type=Path,
+        help=f"schedules file or folder (default: ${SCHEDULES_VARIABLE}, schedules.yaml or schedules/)",
+    )
+
+
+def add_catalog(parser: argparse.ArgumentParser) -> None:
+    """Add ``--catalog``."""
+    parser.add_argument(
+        "--catalog",
+        metavar="URL",
+        help=f"catalog database (default: ${CATALOG_VARIABLE}, or airflow_backup.db in $AIRFLOW_HOME); "
+        "a URL with a password belongs into the variable",
+    )
+
+
+def schedules_path(given: Path | None) -> Path:
+    """Return the schedules file or folder that is meant."""
+    if given is not None:
+        return given
+    configured = os.environ.get(SCHEDULES_VARIABLE)
+    if configured:
+        return Path(configured).expanduser()
+    return Path("schedules") if Path("schedules").is_dir() else Path("schedules.yaml")
+
+
+def loaded(given: Path | None) -> Loaded:
+    """Read the schedules that are meant; raise NotFound where there is no file."""
+    path = schedules_path(given)
+    if not path.exists():
+        raise NotFound(f"no schedules file at {path}", hint="--schedules PATH?")
+    return load(path)
+
+
+def schedule(given: Path | None, identifier: str) -> Schedule:
+    """Return one schedule; raise NotFound, or ConfigError with its problems."""
+    found = loaded(given)
+    known = found.by_id()
+    if identifier in known:
+        return known[identifier]
+    for wrong in found.rejected:
+        if wrong.id == identifier:
+            problems = "\n".join(str(problem) for problem in wrong.problems)
+            raise ConfigError(f"schedule '{identifier}' is wrong\n{problems}")
+    raise NotFound(f"no schedule '{identifier}'", hint=did_you_mean(identifier, list(known)))
+
+
+def open_catalog(given: str | None) -> Catalog:
+    """Open the catalog that is meant."""
+    from airflow_backup.catalog import Catalog  # SQLAlchemy; not for commands that need no catalog
+
+    home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    default = f"sqlite:///{home / 'airflow_backup.db'}"
+    return Catalog.open(given or os.environ.get(CATALOG_VARIABLE) or default)

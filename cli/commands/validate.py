@@ -1,0 +1,68 @@
+"""`airflow-backup validate`: every problem of the schedules files at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.cli import exit_codes
+from airflow_backup.cli.arguments import add_format, loaded
+from airflow_backup.cli.output import print_json
+from airflow_backup.schedules.problems import Problem
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "validate", help="check the schedules files; exit 1 when anything is wrong"
+    )
+    parser.add_argument(
+        "path", nargs="?", type=Path, metavar="PATH", help="schedules file or folder"
+    )
+    add_format(parser, "github")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print problems; return 1 when there are any."""
+    found = loaded(arguments.path)
+    if arguments.format == "json":
+        print_json([problem.as_dict() for problem in found.problems])
+    elif arguments.format == "github":
+        for problem in found.problems:
+            print(github_annotation(problem, arguments.path))
+    else:
+        for problem in found.problems:
+            print(problem)
+        print(_verdict(len(found.schedules), len(found.rejected), len(found.problems)))
+    return exit_codes.BAD if found.problems else exit_codes.DONE
+
+
+def _verdict(right: int, wrong: int, problems: int) -> str:
+    if not problems:
+        return f"{_count(right, 'schedule')}, no problems"
+    return f"{_count(problems, 'problem')}: {right} of {_count(right + wrong, 'schedule')} can run"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def github_annotation(problem: Problem, path: Path | None) -> str:
+    """
+    Write a problem as GitHub's workflow command, which marks the line in a pull request.
+
+    >>> github_annotation(Problem("a.yaml", 4, 5, "schedules.0.crn", "unknown key `crn`", None), None)
+    '::error file=a.yaml,line=4,col=5,title=schedules.0.crn::unknown key `crn`'
+    """
+    folder = path if path is not None and path.is_dir() else Path() if path is None else path.parent
+    text = problem.message if problem.hint is None else f"{problem.message} ({problem.hint})"
+    place = f"file={_escaped(str(folder / problem.file), ',:')},line={problem.line},col={problem.column}"
+    return f"::error {place},title={_escaped(problem.path, ',:')}::{_escaped(text)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -1,0 +1,75 @@
+"""One schedule becomes one DAG: small, dumb and the same every time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import DAG, Asset
+from airflow.utils.types import DagRunType
+
+from airflow_backup.core.ids import dag_id
+from airflow_backup.dags.timetable import BackupTimetable
+from airflow_backup.operators.backup_operator import BackupOperator
+from airflow_backup.operators.window_sensor import BackupWindowSensor
+from airflow_backup.schedules.model import Schedule
+
+POOL = "backup"
+TAG = "backup"
+_START = datetime(2020, 1, 1, tzinfo=UTC)
+"""Fixed, so that a DAG never changes by itself; the timetable decides what of the past is run."""
+
+
+def build(schedule: Schedule) -> DAG:
+    """Make the DAG of a schedule. Not registered: the caller publishes it when it is whole."""
+    dag = DAG(
+        dag_id(schedule.id),
+        description=schedule.description,
+        schedule=_when(schedule),
+        start_date=_START,
+        catchup=False,
+        auto_register=False,
+        max_active_runs=1,
+        max_consecutive_failed_dag_runs=schedule.disable_after_failures or 0,
+        is_paused_upon_creation=not schedule.enabled,
+        allowed_run_types=_run_types(schedule),
+        tags={TAG, *schedule.tags, *([schedule.group] if schedule.group else [])},
+        doc_md=schedule.description,
+    )
+    window = BackupWindowSensor(
+        task_id="window",
+        dag=dag,
+        window=schedule.window,
+        outside_window=schedule.outside_window,
+        skip_on=schedule.skip_on,
+        timezone=schedule.timezone,
+    )
+    backup = BackupOperator(
+        task_id="backup",
+        dag=dag,
+        schedule=schedule,
+        pool=POOL,
+        priority_weight=schedule.priority,
+        weight_rule="absolute",
+        execution_timeout=schedule.max_duration,
+        outlets=[asset(schedule.id)],
+    )
+    window >> backup
+    return dag
+
+
+def asset(schedule_id: str) -> Asset:
+    """Return the asset that a completed backup updates; ``after:`` and DAGs of your own may follow it."""
+    return Asset(name=f"backup/{schedule_id}", uri=f"backup://{schedule_id}")
+
+
+def _when(schedule: Schedule) -> Any:
+    if schedule.after:
+        return [asset(name) for name in schedule.after]
+    return BackupTimetable.of(schedule)
+
+
+def _run_types(schedule: Schedule) -> set[DagRunType]:
+    """Forbid backfill: a backup of the past cannot be taken."""
+    own = DagRunType.ASSET_TRIGGERED if schedule.after else DagRunType.SCHEDULED
+    return {own, DagRunType.MANUAL}

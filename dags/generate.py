@@ -1,0 +1,137 @@
+"""
+Publishes a DAG for every schedule, and reports what is wrong with the others.
+
+One import error in a file makes Airflow stop every DAG of that file. So a schedule that cannot be built is left
+out, or goes on in its last good version, and is reported: to the catalog, and by a second file without DAGs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, get_parsing_context
+
+from airflow_backup.core.errors import BackupError, ConfigError
+from airflow_backup.core.ids import dag_id, schedule_id_of
+from airflow_backup.dags.factory import build
+from airflow_backup.dags.published import known_definitions, publish
+from airflow_backup.operators.airflow_settings import airflow_home, option
+from airflow_backup.schedules.index import (
+    Index,
+    compile_index,
+    fingerprint,
+    index_file,
+    read_index,
+    reject,
+    schedule_of,
+    write_index,
+)
+
+log = logging.getLogger(__name__)
+
+
+def generate(namespace: MutableMapping[str, Any]) -> None:
+    """
+    Put the DAGs into ``namespace`` (the ``globals()`` of the calling file).
+
+    In a task's process only the DAG of that task is built.
+    """
+    path = schedules_path(namespace)
+    wanted = get_parsing_context().dag_id
+    if wanted is not None:
+        _generate_one(namespace, path, wanted)
+        return
+    index = current_index(path)
+    built = _build_all(index)
+    for dag in built:
+        namespace[dag.dag_id] = dag
+    if not (index.proven and index.published):
+        index.proven = True
+        index.published = publish(index)
+        write_index(_file(path), index)
+
+
+def report_errors(namespace: MutableMapping[str, Any]) -> None:
+    """Raise ConfigError with every problem of the schedules, for Airflow's list of import errors."""
+    if get_parsing_context().dag_id is not None:
+        return
+    problems = current_index(schedules_path(namespace)).problems
+    if problems:
+        text = "\n".join(str(problem) for problem in problems)
+        raise ConfigError(f"{len(problems)} problems in the schedules\n{text}")
+
+
+def schedules_path(namespace: MutableMapping[str, Any]) -> Path:
+    """Return ``[backup] schedules_path``, or ``schedules.yaml`` or ``schedules/`` beside the calling file."""
+    configured = option("schedules_path")
+    if configured is not None:
+        return Path(configured).expanduser()
+    folder = Path(str(namespace.get("__file__", "."))).absolute().parent
+    return folder / "schedules" if (folder / "schedules").is_dir() else folder / "schedules.yaml"
+
+
+def current_index(path: Path) -> Index:
+    """Return the index of what the files say now, compiled anew only when they changed."""
+    file = _file(path)
+    index = read_index(file)
+    if index is not None and index.fingerprint == fingerprint(path):
+        return index
+    known = index.runnable() if index is not None else known_definitions(str(path))
+    fresh = compile_index(path, known=known)
+    write_index(file, fresh)
+    return fresh
+
+
+def _file(path: Path) -> Path:
+    configured = option("index_folder")
+    folder = (
+        Path(configured).expanduser() if configured else airflow_home() / "airflow_backup_index"
+    )
+    return index_file(folder, path)
+
+
+def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) -> None:
+    identifier = schedule_id_of(wanted)
+    definition = None if identifier is None else current_index(path).runnable().get(identifier)
+    if definition is not None:
+        namespace[wanted] = build(schedule_of(definition))
+
+
+def _build_all(index: Index) -> list[DAG]:
+    built = []
+    for identifier, definition in index.runnable().items():
+        try:
+            dag = build(schedule_of(definition))
+            if not index.proven:
+                _prove(dag)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not cost the other schedules theirs
+            log.warning("schedule %s is left out: %s", identifier, error)
+            reject(index, identifier, _reason(error), None)
+            index.proven = False
+            continue
+        built.append(dag)
+    return built
+
+
+def _prove(dag: DAG) -> None:
+    """Do what Airflow will do with the DAG, while a failure costs only this one."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag.validate()  # type: ignore[no-untyped-call]  # untyped in Airflow
+    dag.check_cycle()
+    DagSerialization.to_dict(dag)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BackupError):
+        return error.message
+    text = str(error).strip().splitlines()
+    return f"the DAG cannot be built: {text[0] if text else type(error).__name__}"
+
+
+def dag_ids(index: Index) -> list[str]:
+    """List the DAGs that the index stands for."""
+    return sorted(dag_id(identifier) for identifier in index.runnable())

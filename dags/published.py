@@ -1,0 +1,35 @@
+"""Tells the catalog what is deployed, so that the page and the API need no access to the DAG files."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.errors import BackupError
+from airflow_backup.operators.airflow_settings import catalog_url
+from airflow_backup.schedules.index import Index
+
+log = logging.getLogger(__name__)
+
+
+def publish(index: Index) -> bool:
+    """Store what is deployed; return False when the catalog is out of reach, to try again at the next parse."""
+    try:
+        with Catalog.open(catalog_url()) as catalog:
+            catalog.deployed.replace(index.origin, list(index.entries.values()))
+            catalog.load_errors.replace(index.origin, index.problems)
+    except BackupError as error:
+        log.error("the catalog does not know what is deployed: %s", error)
+        return False
+    return True
+
+
+def known_definitions(origin: str) -> dict[str, dict[str, Any]]:
+    """Return the last good definitions of an origin, for a machine that has no index yet."""
+    try:
+        with Catalog.open(catalog_url()) as catalog:
+            return catalog.deployed.definitions(origin)
+    except BackupError as error:
+        log.error("the last good schedules cannot be read: %s", error)
+        return {}

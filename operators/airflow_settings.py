@@ -1,0 +1,71 @@
+"""What Airflow knows and we need: options of ``[backup]``, connections, where the catalog lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from airflow.sdk import Connection as AirflowConnection
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from airflow_backup.core.connections import Connection
+from airflow_backup.core.errors import NotFound
+
+SECTION = "backup"
+CATALOG_FILE = "airflow_backup.db"
+
+
+def option(name: str) -> str | None:
+    """Return an option of the ``[backup]`` section, or None when it is empty."""
+    return conf.get(SECTION, name, fallback="").strip() or None
+
+
+def airflow_home() -> Path:
+    """Return the folder that Airflow calls its home."""
+    return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+
+
+def catalog_url() -> str:
+    """
+    Return the SQLAlchemy URL of the catalog.
+
+    It is the connection named by ``[backup] catalog_conn_id``, else a SQLite file in Airflow's home.
+    """
+    connection_id = option("catalog_conn_id")
+    if connection_id is None:
+        return f"sqlite:///{airflow_home() / CATALOG_FILE}"
+    found = connection(connection_id)
+    if found.type == "sqlite":
+        return f"sqlite:///{found.host or found.schema or ''}"
+    from sqlalchemy import URL  # only where a server holds the catalog
+
+    url = URL.create(
+        "postgresql+psycopg" if found.type in ("postgres", "postgresql") else found.type,
+        username=found.login,
+        password=found.password,
+        host=found.host,
+        port=found.port,
+        database=found.schema,
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def connection(connection_id: str) -> Connection:
+    """Look up an Airflow connection; raise NotFound."""
+    try:
+        found = AirflowConnection.get(connection_id)
+    except AirflowNotFoundException as error:
+        raise NotFound(
+            f"no connection '{connection_id}'", hint=f"airflow connections add {connection_id} ...?"
+        ) from error
+    return Connection(
+        id=connection_id,
+        type=found.conn_type or "",
+        host=found.host or None,
+        port=found.port,
+        login=found.login or None,
+        password=found.password or None,
+        schema=found.schema or None,
+        extra=found.extra_dejson,
+    )

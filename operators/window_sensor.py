@@ -1,0 +1,87 @@
+"""Waits for the schedule's window, or skips the run with a reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseSensorOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_backup.operators.runs import due_at, is_manual
+from airflow_backup.operators.triggers import WindowTrigger
+from airflow_backup.schedules.calendars import Calendar
+from airflow_backup.schedules.gate import Decision, Gate, decide
+from airflow_backup.schedules.windows import Window
+
+SHORTEST_DEFERRAL = timedelta(seconds=10)
+"""Airflow 3.3 may fail a task whose trigger fires before the first leg is accounted for; wait in place."""
+
+
+class BackupWindowSensor(BaseSensorOperator):
+    """
+    Let a run pass when its window is open; wait for the opening, or skip with a reason.
+
+    Waits in the triggerer, without a worker slot. A run that a person started passes at once.
+
+    :param window: weekly times in which a backup may start; always when empty
+    :param outside_window: ``wait`` for the next opening, or ``skip`` the run
+    :param skip_on: calendars on whose days no backup runs
+    :param timezone: the zone in which times are meant
+    :param deferrable: wait in the triggerer; otherwise in this task
+    """
+
+    def __init__(
+        self,
+        *,
+        window: Sequence[Window | dict[str, Any]] = (),
+        outside_window: str = "wait",
+        skip_on: Sequence[Calendar | dict[str, Any]] = (),
+        timezone: str = "UTC",
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("retries", 2)
+        kwargs.setdefault("retry_delay", timedelta(seconds=10))
+        super().__init__(**kwargs)
+        self.gate = Gate.model_validate(
+            {
+                "window": list(window),
+                "outside_window": outside_window,
+                "skip_on": list(skip_on),
+                "timezone": timezone,
+            }
+        )
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> str:
+        """Return why the run may start; raise AirflowSkipException, or defer."""
+        if is_manual(context):
+            self.log.info("started by hand: windows and calendars do not hold it")
+            return "started by hand"
+        due = due_at(context)
+        while True:
+            now = datetime.now(UTC)
+            decision = decide(self.gate, due=due, now=now)
+            if decision.until is None:
+                return self._conclude(decision)
+            self.log.info("%s", decision.reason)
+            left = decision.until - now
+            if self.deferrable and left >= SHORTEST_DEFERRAL:
+                trigger = WindowTrigger(
+                    self.gate.model_dump(mode="json", exclude_defaults=True), due.isoformat()
+                )
+                self.defer(trigger=trigger, method_name="resume")
+            time.sleep(min(max(left.total_seconds(), 0.05), 60.0))
+
+    def resume(self, context: Context, event: dict[str, Any]) -> str:
+        """Go on where the trigger left off."""
+        return self._conclude(Decision(event["action"], event["reason"]))
+
+    def _conclude(self, decision: Decision) -> str:
+        if decision.action == "skip":
+            raise AirflowSkipException(decision.reason)
+        self.log.info("%s", decision.reason)
+        return decision.reason

@@ -1,0 +1,194 @@
+"""
+The compiled form of the schedules files, keyed by their content, so that a task's start pays no YAML.
+
+It also remembers the last version of every schedule that was right: a schedule that turns wrong goes on in
+that version until it is mended, and one that is gone from readable files is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from airflow_backup import __version__
+from airflow_backup.schedules.loader import Loaded, load, schedule_files
+from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.problems import Problem
+
+FORMAT = 1
+
+State = Literal["loaded", "rejected", "last_known_good"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One schedule: its effective definition (None when it was never right), its place and its problems."""
+
+    id: str
+    definition: dict[str, Any] | None
+    file: str
+    line: int
+    state: State
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def content_hash(self) -> str:
+        """A hash of the definition, the same for the same schedule."""
+        text = json.dumps(self.definition, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass
+class Index:
+    """Everything that one schedules path says."""
+
+    origin: str
+    fingerprint: str
+    entries: dict[str, Entry] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    proven: bool = False
+    """Whether every DAG was once built and serialized from exactly this."""
+    published: bool = False
+    """Whether the catalog has it."""
+
+    def runnable(self) -> dict[str, dict[str, Any]]:
+        """Return the definitions that become DAGs, by id."""
+        return {
+            entry.id: entry.definition
+            for entry in self.entries.values()
+            if entry.definition is not None
+        }
+
+
+def fingerprint(path: Path) -> str:
+    """Hash the content of the schedules files and the version of this package."""
+    digest = hashlib.sha256(f"{FORMAT} {__version__}".encode())
+    for file in schedule_files(path):
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            content = str(error.errno).encode()
+        digest.update(f"\0{file.name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def compile_index(path: Path, *, known: Mapping[str, dict[str, Any]]) -> Index:
+    """
+    Read the schedules files; fall back to the definitions in ``known`` (by id) for what is wrong.
+
+    ``known`` are the last good definitions. Where a whole file cannot be read, nobody can tell which of them
+    it still holds, so all of them go on.
+    """
+    mark = fingerprint(path)
+    loaded = load(path)
+    index = Index(origin=str(path), fingerprint=mark, problems=loaded.problems)
+    for item in loaded.schedules:
+        definition = item.schedule.definition()
+        index.entries[item.schedule.id] = Entry(
+            item.schedule.id, definition, item.file, item.line, "loaded"
+        )
+    for wrong in loaded.rejected:
+        if wrong.id is not None and wrong.id not in index.entries:
+            index.entries[wrong.id] = _rejected(
+                wrong.id, known.get(wrong.id), wrong.file, wrong.line, wrong.problems
+            )
+    for identifier in _lost_from_sight(loaded, known):
+        index.entries.setdefault(
+            identifier,
+            _rejected(
+                identifier, known[identifier], loaded.problems[0].file, 1, loaded.problems[:1]
+            ),
+        )
+    return index
+
+
+def _rejected(
+    identifier: str, known: dict[str, Any] | None, file: str, line: int, problems: list[Problem]
+) -> Entry:
+    state: State = "rejected" if known is None else "last_known_good"
+    return Entry(identifier, known, file, line, state, problems)
+
+
+def _lost_from_sight(loaded: Loaded, known: Mapping[str, dict[str, Any]]) -> list[str]:
+    """List the known ids that may be in a file which could not be read at all."""
+    unreadable = any(problem.path == "" for problem in loaded.problems)
+    nameless = any(wrong.id is None for wrong in loaded.rejected)
+    return list(known) if unreadable or nameless or not loaded.files else []
+
+
+def reject(index: Index, identifier: str, message: str, known: dict[str, Any] | None) -> None:
+    """Mark a schedule as wrong after all: its DAG could not be built."""
+    entry = index.entries[identifier]
+    problem = Problem(entry.file, entry.line, 1, f"schedules.{identifier}", message)
+    index.problems.append(problem)
+    index.entries[identifier] = _rejected(
+        identifier, None if known == entry.definition else known, entry.file, entry.line, [problem]
+    )
+
+
+def index_file(folder: Path, path: Path) -> Path:
+    """Return where the index of a schedules path lies."""
+    return folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.json"
+
+
+def read_index(file: Path) -> Index | None:
+    """Read a compiled index; None when there is none, or one of another format."""
+    try:
+        data = json.loads(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    if data.get("format") != FORMAT:
+        return None
+    entries = {
+        identifier: Entry(identifier, **{**facts, "problems": _problems(facts["problems"])})
+        for identifier, facts in data["entries"].items()
+    }
+    return Index(
+        data["origin"],
+        data["fingerprint"],
+        entries,
+        _problems(data["problems"]),
+        data["proven"],
+        data["published"],
+    )
+
+
+def _problems(data: list[dict[str, Any]]) -> list[Problem]:
+    return [Problem(**item) for item in data]
+
+
+def write_index(file: Path, index: Index) -> None:
+    """Write the index so that a reader sees the old or the new one, never half of it."""
+    data = {
+        "format": FORMAT,
+        "origin": index.origin,
+        "fingerprint": index.fingerprint,
+        "proven": index.proven,
+        "published": index.published,
+        "problems": [problem.as_dict() for problem in index.problems],
+        "entries": {
+            entry.id: {key: value for key, value in asdict(entry).items() if key != "id"}
+            for entry in index.entries.values()
+        },
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(data, stream, separators=(",", ":"))
+        os.replace(temporary, file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def schedule_of(definition: Mapping[str, Any]) -> Schedule:
+    """Turn a definition from the index back into a schedule."""
+    return Schedule.model_validate(definition)
