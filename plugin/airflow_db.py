@@ -1,0 +1,260 @@
+"""
+All reading and writing of Airflow's own database.
+
+Airflow's tables are not a stable interface, so nothing else in this package touches them. It is for
+the API server alone: workers and the DAG processor may not open this database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from airflow.api.common.airflow_health import get_airflow_health
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
+from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
+from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.models.dag import DagModel
+from airflow.models.dagbag import DBDagBag
+from airflow.models.dagrun import DagRun, DagRunNote
+from airflow.models.log import Log
+from airflow.models.task_state_store import TaskStateStoreModel
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.types import DagRunTriggeredByType
+from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from airflow_backup.core.errors import NotFound, Refused
+from airflow_backup.plugin.facts import ACTIVE, ComponentFacts, DagFacts, RunFacts, TaskFacts
+
+CANCEL_EVENT = "backup_cancel"
+PROGRESS_KEY = "progress"
+BACKUP_TASK = "backup"
+
+_COMPONENTS = ("scheduler", "triggerer", "dag_processor")
+
+
+def existing_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
+    """Keep the ids that Airflow knows."""
+    return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids))))
+
+
+def dags(session: Session, dag_ids: Collection[str]) -> dict[str, DagFacts]:
+    """Look up DAGs by id; those that Airflow does not know are missing from the answer."""
+    rows = session.execute(
+        select(DagModel.dag_id, DagModel.is_paused, DagModel.is_stale).where(
+            DagModel.dag_id.in_(dag_ids)
+        )
+    )
+    return {row.dag_id: DagFacts(row.dag_id, row.is_paused, row.is_stale) for row in rows}
+
+
+def teams(session: Session, dag_ids: Collection[str]) -> dict[str, str | None]:
+    """Name the team of each DAG that has one."""
+    return DagModel.get_dag_id_to_team_name_mapping(list(dag_ids), session=session)
+
+
+def set_paused(session: Session, dag_id: str, *, paused: bool) -> None:
+    """Pause or unpause a DAG, as Airflow's own switch does."""
+    dag = session.get(DagModel, dag_id)
+    if dag is None:
+        raise _no_dag(dag_id)
+    dag.is_paused = paused
+
+
+def active_runs(session: Session, dag_ids: Collection[str]) -> list[RunFacts]:
+    """List the runs that are queued or running, the oldest first."""
+    query = _runs().where(DagRun.dag_id.in_(dag_ids), DagRun._state.in_(ACTIVE))
+    return _facts(session, query.order_by(DagRun.run_after))
+
+
+def runs(
+    session: Session, dag_id: str, *, limit: int, before: datetime | None = None
+) -> list[RunFacts]:
+    """List the newest runs of a DAG, those that came into being before a moment."""
+    since = func.coalesce(DagRun.queued_at, DagRun.run_after)
+    query = _runs().where(DagRun.dag_id == dag_id)
+    if before is not None:
+        query = query.where(since < before)
+    return _facts(session, query.order_by(since.desc()).limit(limit))
+
+
+def run(session: Session, dag_id: str, run_id: str) -> RunFacts | None:
+    """Look up one run."""
+    found = _facts(session, _runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+    return found[0] if found else None
+
+
+def last_runs(session: Session, dag_ids: Collection[str]) -> dict[str, RunFacts]:
+    """Look up the newest run of each DAG."""
+    newest = (
+        select(DagRun.id, func.row_number().over(
+            partition_by=DagRun.dag_id, order_by=DagRun.run_after.desc()).label("place"))
+        .where(DagRun.dag_id.in_(dag_ids))
+        .subquery()
+    )
+    query = _runs().join(newest, newest.c.id == DagRun.id).where(newest.c.place == 1)
+    return {found.dag_id: found for found in _facts(session, query)}
+
+
+def progress(session: Session, runs: Iterable[RunFacts]) -> dict[str, dict[str, Any]]:
+    """Read how far the backup task of each run says it is, by run id."""
+    keys = [(run.dag_id, run.run_id) for run in runs]
+    rows = session.execute(
+        select(TaskStateStoreModel.run_id, TaskStateStoreModel.value).where(
+            tuple_(TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id).in_(keys),
+            TaskStateStoreModel.task_id == BACKUP_TASK,
+            TaskStateStoreModel.key == PROGRESS_KEY,
+        )
+    )
+    values = {row.run_id: json.loads(row.value) for row in rows}
+    return {run_id: value for run_id, value in values.items() if isinstance(value, dict)}
+
+
+def start_run(
+    session: Session,
+    dag_id: str,
+    *,
+    user_name: str,
+    user_id: str,
+    conf: dict[str, Any],
+    note: str | None,
+    from_page: bool,
+) -> str:
+    """
+    Queue a run now and return its id, unless one is queued or running.
+
+    The first statement writes to the DAG's row without changing it. That holds the row (on SQLite:
+    the database) until the commit, so of two requests at the same moment one sees the other's run.
+    """
+    session.execute(
+        update(DagModel).where(DagModel.dag_id == dag_id).values(is_paused=DagModel.is_paused)
+    )
+    busy = active_runs(session, [dag_id])
+    if busy:
+        raise Refused(
+            f"a run of this schedule is already {busy[0].state}: {busy[0].run_id!r}",
+            hint="wait until it has finished, or cancel it",
+        )
+    try:
+        created = trigger_dag(
+            dag_id,
+            triggered_by=DagRunTriggeredByType.UI if from_page else DagRunTriggeredByType.REST_API,
+            triggering_user_name=user_name,
+            conf=conf,
+            session=session,
+        )
+    except DagRunAlreadyExists as error:
+        raise Refused("a run was started at this very moment", hint="look at the history") from error
+    except DagNotFound as error:
+        raise _no_dag(dag_id) from error
+    assert created is not None
+    if note:
+        created.note = (note, user_id)
+    session.flush()
+    return created.run_id
+
+
+def cancel_run(session: Session, dag_id: str, run_id: str) -> None:
+    """Stop a run: its tasks are told to end, and it counts as failed in Airflow."""
+    found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+    if found is None:
+        raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
+    if found.state not in ACTIVE:
+        raise Refused(f"the run is already over: {found.state}", hint="look at the history")
+    dag = DBDagBag().get_dag_for_run(found, session=session)
+    if dag is None:
+        raise _no_dag(dag_id)
+    patch_dag_run_state(
+        dag=dag, dag_run=found, state=DagRunMutableStates.FAILED, session=session
+    )
+
+
+def components() -> list[ComponentFacts]:
+    """Say which of Airflow's processes are alive, by their heartbeats."""
+    health = get_airflow_health()
+    return [
+        ComponentFacts(
+            name=name,
+            healthy=None if health[name]["status"] is None else health[name]["status"] == "healthy",
+            heartbeat=_moment(health[name][f"latest_{name}_heartbeat"]),
+        )
+        for name in _COMPONENTS
+    ]
+
+
+def _runs() -> Select[Any]:
+    return select(DagRun, DagRunNote.content).outerjoin(
+        DagRunNote, DagRunNote.dag_run_id == DagRun.id
+    )
+
+
+def _facts(session: Session, query: Select[Any]) -> list[RunFacts]:
+    rows = session.execute(query).all()
+    keys = [(row.DagRun.dag_id, row.DagRun.run_id) for row in rows]
+    if not keys:
+        return []
+    tasks, cancelled = _tasks(session, keys), _cancelled(session, keys)
+    return [
+        RunFacts(
+            dag_id=found.dag_id,
+            run_id=found.run_id,
+            run_type=str(found.run_type),
+            state=str(found.state),
+            run_after=found.run_after,
+            queued_at=found.queued_at,
+            started_at=found.start_date,
+            ended_at=found.end_date,
+            user=found.triggering_user_name,
+            note=note,
+            conf=found.conf if isinstance(found.conf, dict) else {},
+            tasks=tasks.get((found.dag_id, found.run_id), {}),
+            cancelled_by=cancelled.get((found.dag_id, found.run_id)),
+        )
+        for found, note in rows
+    ]
+
+
+def _tasks(
+    session: Session, keys: list[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, TaskFacts]]:
+    rows = session.execute(
+        select(
+            TaskInstance.dag_id,
+            TaskInstance.run_id,
+            TaskInstance.task_id,
+            TaskInstance.state,
+            TaskInstance.try_number,
+            TaskInstance.start_date,
+            TaskInstance.retry_reason,
+        ).where(tuple_(TaskInstance.dag_id, TaskInstance.run_id).in_(keys))
+    )
+    found: dict[tuple[str, str], dict[str, TaskFacts]] = {}
+    for row in rows:
+        found.setdefault((row.dag_id, row.run_id), {})[row.task_id] = TaskFacts(
+            row.state, row.try_number, row.start_date, row.retry_reason
+        )
+    return found
+
+
+def _cancelled(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    rows = session.execute(
+        select(Log.dag_id, Log.run_id, Log.owner_display_name, Log.owner).where(
+            Log.event == CANCEL_EVENT, tuple_(Log.dag_id, Log.run_id).in_(keys)
+        )
+    )
+    return {(row.dag_id, row.run_id): row.owner_display_name or row.owner or "?" for row in rows}
+
+
+def _no_dag(dag_id: str) -> Refused:
+    return Refused(
+        f"there is no DAG {dag_id!r} to work with",
+        hint="is the schedule valid, and the DAG processor running? see 'airflow-backup validate'",
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

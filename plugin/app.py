@@ -1,0 +1,72 @@
+"""The API and the files of the page, as one application that Airflow mounts under /backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from airflow_backup import __version__
+from airflow_backup.plugin.problems import CatchUnforeseen, add_handlers
+from airflow_backup.plugin.routes import runs, schedules, status
+from airflow_backup.plugin.security import Guard
+
+API = "/api/v1"
+STATIC = Path(__file__).parent / "static"
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {"description": text, "content": {"application/problem+json": {}}}
+    for code, text in {
+        401: "not logged in",
+        403: "not allowed",
+        404: "no such thing, or not yours to see",
+        409: "it makes no sense now",
+        422: "the request is wrong",
+    }.items()
+}
+
+
+def create_app() -> FastAPI:
+    """Build the application."""
+    app = FastAPI(
+        title="airflow-backup",
+        version=__version__,
+        summary="Backups as code on Apache Airflow.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # offered below, to those who are logged in
+    )
+    add_handlers(app)
+    app.include_router(_api(app))
+    app.mount("/static", PageFiles(directory=STATIC, check_dir=False), name="static")
+    app.add_middleware(Guard)
+    app.add_middleware(CatchUnforeseen)
+    return app
+
+
+def _api(app: FastAPI) -> APIRouter:
+    api = APIRouter(prefix=API, dependencies=[Depends(get_user)], responses=_ERRORS)
+    for part in (status, schedules, runs):
+        api.include_router(part.router)
+
+    @api.get("/openapi.json", include_in_schema=False)
+    def describe() -> dict[str, Any]:
+        """Describe the API."""
+        return app.openapi()
+
+    return api
+
+
+class PageFiles(StaticFiles):
+    """The built page. The browser asks each time whether it is still current, so an upgrade shows at once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve one file."""
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response

@@ -1,0 +1,302 @@
+"""What the API answers and accepts; the attribute docstrings are its description in OpenAPI."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_backup.core.words import ExecutionStatus, Kind
+
+
+class Model(BaseModel):
+    """A frozen value; unknown keys are errors, attribute docstrings are the documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class State(StrEnum):
+    """Whether what the user wrote is what runs."""
+
+    LOADED = "loaded"
+    REJECTED = "rejected"
+    """It is wrong, and nothing runs."""
+    LAST_KNOWN_GOOD = "last_known_good"
+    """It is wrong, and the version before it keeps running."""
+
+
+class Condition(StrEnum):
+    """How a schedule is, in one word; the worst that is true."""
+
+    REJECTED = "rejected"
+    FAILED = "failed"
+    STALE = "stale"
+    OUTDATED = "outdated"
+    """It runs, but in the version before the one that was rejected."""
+    DISABLED = "disabled"
+    WAITING = "waiting"
+    """For its first backup."""
+    PROTECTED = "protected"
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look."""
+        return self in (Condition.REJECTED, Condition.FAILED, Condition.STALE, Condition.OUTDATED)
+
+
+class LoadProblem(Model):
+    """One thing that is wrong in a schedules file."""
+
+    file: str
+    """The file, as the loader names it."""
+    line: int | None = None
+    column: int | None = None
+    path: str | None = None
+    """Where in the document, for example `schedules.0.cron`."""
+    message: str
+    hint: str | None = None
+
+
+class FileProblem(LoadProblem):
+    """A problem, and the schedule that it costs, if it is one schedule's."""
+
+    schedule_id: str | None = None
+
+
+class Permissions(Model):
+    """What the user who asks may do with a schedule."""
+
+    toggle: bool
+    run: bool
+    cancel: bool
+    reason: str | None = None
+    """Why not all of it."""
+
+
+class Progress(Model):
+    """How far a running backup has come; what cannot be known is null."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    stage: str
+    percent: float | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    files_done: int | None = None
+    files_total: int | None = None
+    rate: float | None = None
+    """Bytes a second."""
+    eta: float | None = None
+    """Seconds left."""
+
+
+class Run(Model):
+    """One execution of a schedule."""
+
+    schedule_id: str
+    dag_id: str
+    run_id: str
+    status: ExecutionStatus
+    reason: str | None = None
+    """Why it is so: why it was skipped, what it waits for, who cancelled it."""
+    trigger: str
+    """`schedule`, `manual`, `dependency` or `command_line`."""
+    kind: str | None = None
+    user: str | None = None
+    """Who started it, when a person did."""
+    note: str | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration: float | None = None
+    """Seconds from start to finish, or until now."""
+    attempts: int = 0
+    bytes_read: int | None = None
+    bytes_stored: int | None = None
+    files: int | None = None
+    set_id: str | None = None
+    """The set it stored."""
+    error: str | None = None
+    hint: str | None = None
+    failure_class: str | None = None
+    progress: Progress | None = None
+    """Only while it runs."""
+
+
+class NextRun(Model):
+    """A coming run."""
+
+    at: datetime
+    kind: str
+    opens_at: datetime | None = None
+    """When the window lets it start; null when it is skipped."""
+    skipped: str | None = None
+    """Why it will not run."""
+
+
+class UpcomingRun(NextRun):
+    """A coming run, and whose it is."""
+
+    schedule_id: str
+    timezone: str
+
+
+class Rhythm(Model):
+    """When one kind of backup is taken."""
+
+    kind: str
+    when: str
+    """As the user wrote it: a cron expression, `every 45m` or `after users`."""
+    text: str
+    """In words."""
+
+
+class ScheduleSummary(Model):
+    """One schedule, as the list shows it."""
+
+    id: str
+    dag_id: str
+    description: str | None = None
+    group: str | None = None
+    tags: list[str] = []
+    engine: str | None = None
+    source: str | None = None
+    """What is backed up, in a few words."""
+    rhythms: list[Rhythm] = []
+    timezone: str = "UTC"
+    origin: str
+    """The file and line it comes from."""
+    state: State
+    condition: Condition
+    condition_reason: str | None = None
+    """Why, when it needs attention."""
+    condition_hint: str | None = None
+    enabled: bool | None = None
+    """Null while there is no DAG."""
+    problems: list[LoadProblem] = []
+    next_run: NextRun | None = None
+    active_run: Run | None = None
+    last_run: Run | None = None
+    """The newest one that is over."""
+    last_good: Run | None = None
+    """The newest completed one."""
+    alert_after: float | None = None
+    """Seconds after which it is stale without a good set."""
+    permissions: Permissions
+
+
+class ScheduleDetail(ScheduleSummary):
+    """One schedule with everything that was written about it."""
+
+    definition: dict[str, Any]
+    """What is in effect, defaults and templates applied."""
+    repository: str | None = None
+
+
+class ScheduleList(Model):
+    """A page of schedules."""
+
+    now: datetime
+    """The server's clock, for countdowns."""
+    total: int
+    """How many there are with these filters."""
+    limit: int
+    offset: int
+    groups: list[str]
+    """All groups, whatever the filters."""
+    tags: list[str]
+    schedules: list[ScheduleSummary]
+
+
+class RunList(Model):
+    """Executions, the newest first."""
+
+    now: datetime
+    next_before: datetime | None = None
+    """Send it as `before` for the page after this one; null at the end."""
+    runs: list[Run]
+
+
+class NextRunList(Model):
+    """Coming runs, the soonest first."""
+
+    timezone: str
+    runs: list[NextRun]
+
+
+class Component(Model):
+    """One of Airflow's processes."""
+
+    name: str
+    healthy: bool | None
+    """Null where this Airflow has none."""
+    heartbeat: datetime | None = None
+    hint: str | None = None
+
+
+class Age(Model):
+    """How old the last good set of a schedule is."""
+
+    schedule_id: str
+    at: datetime
+    seconds: float
+    limit: float | None = None
+
+
+class Status(Model):
+    """How everything is."""
+
+    now: datetime
+    version: str
+    healthy: bool
+    """Whether backups can start at all."""
+    components: list[Component]
+    total: int
+    conditions: dict[str, int]
+    """How many schedules there are in each condition."""
+    running: int
+    attention: int
+    """How many things need a person: schedules, file problems and dead processes."""
+    oldest_good: Age | None = None
+    """The schedule whose last good set is closest to, or furthest over, its limit."""
+    next_runs: list[UpcomingRun]
+    load_problems: list[FileProblem]
+
+
+class ToggleRequest(Model):
+    """Enable or disable a schedule."""
+
+    enabled: bool
+
+
+class RunRequest(Model):
+    """Run a schedule now."""
+
+    kind: Kind | None = None
+    """What to take; what the schedule takes when missing."""
+    note: Annotated[str, Field(max_length=1000)] | None = None
+    """For those who read the history."""
+
+
+class Toggled(Model):
+    """What the switch stands at."""
+
+    schedule_id: str
+    enabled: bool
+
+
+class Started(Model):
+    """The run that was started."""
+
+    schedule_id: str
+    dag_id: str
+    run_id: str
+
+
+class Cancelled(Model):
+    """The run that was told to stop."""
+
+    dag_id: str
+    run_id: str

@@ -1,0 +1,1 @@
+"""The addresses of the API: read the input, ask one function, answer plain data."""

@@ -1,0 +1,77 @@
+"""Executions: the history of a schedule, what runs now, cancel."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from fastapi import APIRouter, Body, Query, status
+
+from airflow_backup.core.ids import dag_id as dag_of
+from airflow_backup.core.ids import schedule_id_of
+from airflow_backup.plugin import airflow_db, gather
+from airflow_backup.plugin.catalog_access import CatalogDep
+from airflow_backup.plugin.executions import history, since
+from airflow_backup.plugin.models import Cancelled, Model, RunList
+from airflow_backup.plugin.routes.schedules import ScheduleId
+from airflow_backup.plugin.security import AccessDep, may_cancel
+
+router = APIRouter(tags=["runs"])
+
+
+class Nothing(Model):
+    """An empty object: a change needs a JSON body, also when there is nothing to say."""
+
+
+@router.get("/schedules/{schedule_id}/runs")
+def list_runs(
+    schedule_id: ScheduleId,
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
+    limit: Annotated[int, Query(ge=1, le=200)] = 25,
+    before: Annotated[datetime | None, Query(description="only older ones")] = None,
+) -> RunList:
+    """List the executions of a schedule, the newest first, with the reason for what became of each."""
+    gather.one(catalog, access, schedule_id)
+    executions = catalog.executions.history(schedule_id, limit=limit + 1, before=before)
+    facts = airflow_db.runs(session, dag_of(schedule_id), limit=limit + 1, before=before)
+    told = airflow_db.progress(session, [run for run in facts if run.active])
+    now = gather.now()
+    runs = history(executions, facts, now=now, progress=told)
+    more = len(runs) > limit
+    return RunList(
+        now=now, runs=runs[:limit], next_before=since(runs[limit - 1]) if more else None
+    )
+
+
+@router.get("/runs/active")
+def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> RunList:
+    """List what is queued or running now, with live progress."""
+    rows = gather.visible(catalog, access)
+    facts = airflow_db.active_runs(session, [dag_of(row.id) for row in rows])
+    known = {run.run_id for run in facts}
+    executions = [item for item in catalog.executions.active() if item.run_id in known]
+    now = gather.now()
+    told = airflow_db.progress(session, facts)
+    return RunList(now=now, runs=history(executions, facts, now=now, progress=told))
+
+
+@router.post(
+    "/runs/{dag_id}/{run_id}/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=may_cancel(),
+)
+def cancel_run(
+    dag_id: str,
+    run_id: str,
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
+    body: Annotated[Nothing, Body()],
+) -> Cancelled:
+    """Stop a run: its backup ends within seconds and leaves no set."""
+    gather.one(catalog, access, schedule_id_of(dag_id) or "")
+    airflow_db.cancel_run(session, dag_id, run_id)
+    return Cancelled(dag_id=dag_id, run_id=run_id)

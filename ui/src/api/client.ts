@@ -1,0 +1,89 @@
+import { setServerTime } from "../clock";
+
+/** A refused or failed request, in the words of the server's problem document. */
+export class ApiError extends Error {
+  readonly hint: string | null;
+  readonly status: number;
+
+  constructor(status: number, message: string, hint: string | null = null) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.hint = hint;
+  }
+}
+
+type Query = Record<string, boolean | number | string | null | undefined>;
+
+/** The address of something of ours, wherever Airflow is mounted: the page's base says where. */
+export const apiUrl = (path: string, query: Query = {}): string => {
+  const url = new URL(`backup/api/v1/${path}`, document.baseURI);
+
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== "") {
+      url.searchParams.set(key, String(value));
+    }
+  }
+
+  return url.href;
+};
+
+export const hostUrl = (path: string): string => new URL(path, document.baseURI).href;
+
+export const get = async <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
+  request<T>(apiUrl(path, query), { ...(signal === undefined ? {} : { signal }) });
+
+/** Every change carries a JSON object, even an empty one: the server takes nothing else. */
+export const post = async <T>(path: string, body: Record<string, unknown> = {}): Promise<T> =>
+  request<T>(apiUrl(path), {
+    body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json" },
+    method: "POST",
+  });
+
+const request = async <T>(url: string, init: RequestInit): Promise<T> => {
+  let response: Response;
+
+  try {
+    response = await fetch(url, { credentials: "same-origin", ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") {
+      throw error;
+    }
+    throw new ApiError(0, "the server does not answer", "is Airflow's API server running?");
+  }
+
+  if (response.status === 401) {
+    goToLogin();
+  }
+  const body: unknown = await response.json().catch(() => null);
+
+  if (!response.ok) {
+    throw problem(response.status, body);
+  }
+  if (isRecord(body) && typeof body["now"] === "string") {
+    setServerTime(body["now"]);
+  }
+
+  return body as T;
+};
+
+const problem = (status: number, body: unknown): ApiError => {
+  const document = isRecord(body) ? body : {};
+  const { detail, hint } = document;
+
+  return new ApiError(
+    status,
+    typeof detail === "string" ? detail : `the server answered ${status}`,
+    typeof hint === "string" ? hint : null,
+  );
+};
+
+const goToLogin = (): void => {
+  const login = new URL("api/v2/auth/login", document.baseURI);
+
+  login.searchParams.set("next", window.location.href);
+  window.location.assign(login.href);
+};
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;

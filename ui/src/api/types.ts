@@ -1,0 +1,176 @@
+// What the API answers. The server's models (plugin/models.py) are the source; a test compares the two.
+
+export type ExecutionStatus = "pending" | "running" | "paused" | "completed" | "failed" | "skipped" | "cancelled";
+
+export type State = "loaded" | "rejected" | "last_known_good";
+
+export type Condition = "rejected" | "failed" | "stale" | "outdated" | "disabled" | "waiting" | "protected";
+
+export type LoadProblem = {
+  file: string;
+  line: number | null;
+  column: number | null;
+  path: string | null;
+  message: string;
+  hint: string | null;
+};
+
+export type FileProblem = LoadProblem & {
+  schedule_id: string | null;
+};
+
+export type Permissions = {
+  toggle: boolean;
+  run: boolean;
+  cancel: boolean;
+  reason: string | null;
+};
+
+export type Progress = {
+  stage: string;
+  percent: number | null;
+  bytes_done: number | null;
+  bytes_total: number | null;
+  files_done: number | null;
+  files_total: number | null;
+  rate: number | null;
+  eta: number | null;
+};
+
+export type Run = {
+  schedule_id: string;
+  dag_id: string;
+  run_id: string;
+  status: ExecutionStatus;
+  reason: string | null;
+  trigger: string;
+  kind: string | null;
+  user: string | null;
+  note: string | null;
+  queued_at: string | null;
+  started_at: string | null;
+  finished_at: string | null;
+  duration: number | null;
+  attempts: number;
+  bytes_read: number | null;
+  bytes_stored: number | null;
+  files: number | null;
+  set_id: string | null;
+  error: string | null;
+  hint: string | null;
+  failure_class: string | null;
+  progress: Progress | null;
+};
+
+export type NextRun = {
+  at: string;
+  kind: string;
+  opens_at: string | null;
+  skipped: string | null;
+};
+
+export type UpcomingRun = NextRun & {
+  schedule_id: string;
+  timezone: string;
+};
+
+export type Rhythm = {
+  kind: string;
+  when: string;
+  text: string;
+};
+
+export type ScheduleSummary = {
+  id: string;
+  dag_id: string;
+  description: string | null;
+  group: string | null;
+  tags: string[];
+  engine: string | null;
+  source: string | null;
+  rhythms: Rhythm[];
+  timezone: string;
+  origin: string;
+  state: State;
+  condition: Condition;
+  condition_reason: string | null;
+  condition_hint: string | null;
+  enabled: boolean | null;
+  problems: LoadProblem[];
+  next_run: NextRun | null;
+  active_run: Run | null;
+  last_run: Run | null;
+  last_good: Run | null;
+  alert_after: number | null;
+  permissions: Permissions;
+};
+
+export type ScheduleDetail = ScheduleSummary & {
+  definition: Record<string, unknown>;
+  repository: string | null;
+};
+
+export type ScheduleList = {
+  now: string;
+  total: number;
+  limit: number;
+  offset: number;
+  groups: string[];
+  tags: string[];
+  schedules: ScheduleSummary[];
+};
+
+export type RunList = {
+  now: string;
+  next_before: string | null;
+  runs: Run[];
+};
+
+export type NextRunList = {
+  timezone: string;
+  runs: NextRun[];
+};
+
+export type Component = {
+  name: string;
+  healthy: boolean | null;
+  heartbeat: string | null;
+  hint: string | null;
+};
+
+export type Age = {
+  schedule_id: string;
+  at: string;
+  seconds: number;
+  limit: number | null;
+};
+
+export type Status = {
+  now: string;
+  version: string;
+  healthy: boolean;
+  components: Component[];
+  total: number;
+  conditions: Record<Condition, number>;
+  running: number;
+  attention: number;
+  oldest_good: Age | null;
+  next_runs: UpcomingRun[];
+  load_problems: FileProblem[];
+};
+
+export type Toggled = {
+  schedule_id: string;
+  enabled: boolean;
+};
+
+export type Started = {
+  schedule_id: string;
+  dag_id: string;
+  run_id: string;
+};
+
+export type Cancelled = {
+  dag_id: string;
+  run_id: string;
+};

@@ -1,0 +1,39 @@
+import { Box, Flex, Link, Stack, Text } from "@chakra-ui/react";
+
+import type { Run, ScheduleSummary } from "../api/types";
+import { CancelRun } from "./CancelRun";
+import { Panel } from "./Panel";
+import { RunProgress } from "./RunProgress";
+import { StatusBadge } from "./StateBadge";
+
+type ActiveRunsProps = {
+  readonly onOpen: (id: string) => void;
+  readonly runs: Run[];
+  readonly schedules: ReadonlyMap<string, ScheduleSummary>;
+};
+
+export const ActiveRuns = ({ onOpen, runs, schedules }: ActiveRunsProps) =>
+  runs.length === 0 ? undefined : (
+    <Panel title="Running now">
+      <Stack divideY="1px" gap="0">
+        {runs.map((run) => (
+          <Flex align="center" gap="4" key={run.run_id} px="4" py="3" wrap={{ base: "wrap", md: "nowrap" }}>
+            <Box minW="48">
+              <Link as="button" fontWeight="medium" onClick={() => onOpen(run.schedule_id)}>
+                {run.schedule_id}
+              </Link>
+              <Flex align="center" gap="2" mt="0.5">
+                <StatusBadge status={run.status} />
+                <Text color="fg.muted" fontSize="xs">
+                  {run.kind?.replace("_", " ") ?? ""}
+                  {run.attempts > 1 ? ` · attempt ${run.attempts}` : ""}
+                </Text>
+              </Flex>
+            </Box>
+            <RunProgress run={run} />
+            {schedules.get(run.schedule_id)?.permissions.cancel === true ? <CancelRun run={run} /> : undefined}
+          </Flex>
+        ))}
+      </Stack>
+    </Panel>
+  );

@@ -1,0 +1,123 @@
+import { Box, Button, Flex, Stack, Text } from "@chakra-ui/react";
+import type { ReactNode } from "react";
+
+import type { Component, ScheduleSummary, Status } from "../api/types";
+import { sentence } from "../format";
+import { COMPONENTS, CONDITIONS, type Palette } from "../words";
+import { Ago } from "./moments";
+import { Panel } from "./Panel";
+import { Problem } from "./Problem";
+import { RunNowIcon } from "./RunNow";
+import { ConditionBadge } from "./StateBadge";
+
+type AttentionProps = {
+  readonly onOpen: (id: string) => void;
+  readonly schedules: ScheduleSummary[];
+  readonly status: Status;
+};
+
+/** Everything a person should look at, the processes first: without them nothing else moves. */
+export const Attention = ({ onOpen, schedules, status }: AttentionProps) => {
+  const dead = status.components.filter((component) => component.healthy === false);
+  const shown = new Set(schedules.map((schedule) => schedule.id));
+  const homeless = status.load_problems.filter(({ schedule_id: id }) => id === null || !shown.has(id));
+
+  if (dead.length + schedules.length + homeless.length === 0) {
+    return undefined;
+  }
+
+  return (
+    <Panel title="Needs attention">
+      <Stack divideY="1px" gap="0">
+        {dead.map((component) => (
+          <DeadComponent component={component} key={component.name} />
+        ))}
+        {schedules.map((schedule) => (
+          <Troubled key={schedule.id} onOpen={onOpen} schedule={schedule} />
+        ))}
+        {homeless.map((problem) => (
+          <Item key={`${problem.file}:${String(problem.line)}:${problem.message}`} palette="failed">
+            <Text fontWeight="medium">{problem.schedule_id ?? "A schedules file is wrong"}</Text>
+            <Problem problem={problem} />
+          </Item>
+        ))}
+      </Stack>
+    </Panel>
+  );
+};
+
+const DeadComponent = ({ component }: { readonly component: Component }) => (
+  <Item palette="failed">
+    <Text fontWeight="medium">{COMPONENTS[component.name] ?? component.name} is not running</Text>
+    <Text fontSize="sm">
+      {component.hint === null ? "" : sentence(component.hint)}{" "}
+      {component.heartbeat === null ? undefined : (
+        <Text as="span" color="fg.muted">
+          Last heartbeat <Ago at={component.heartbeat} />.
+        </Text>
+      )}
+    </Text>
+  </Item>
+);
+
+type TroubledProps = { readonly onOpen: (id: string) => void; readonly schedule: ScheduleSummary };
+
+const Troubled = ({ onOpen, schedule }: TroubledProps) => (
+  <Item
+    actions={
+      <>
+        {schedule.condition === "rejected" ? undefined : (
+          <RunNowIcon isActive={schedule.active_run !== null} schedule={schedule} />
+        )}
+        <Button onClick={() => onOpen(schedule.id)} size="xs" variant="outline">
+          Look
+        </Button>
+      </>
+    }
+    palette={CONDITIONS[schedule.condition].palette}
+  >
+    <Flex align="center" gap="2" wrap="wrap">
+      <Text fontWeight="medium">{schedule.id}</Text>
+      <ConditionBadge condition={schedule.condition} />
+      {schedule.condition === "failed" && schedule.last_run?.finished_at ? (
+        <Text color="fg.muted" fontSize="xs">
+          <Ago at={schedule.last_run.finished_at} />
+        </Text>
+      ) : undefined}
+    </Flex>
+    {schedule.problems.length > 0 ? (
+      <Stack gap="1.5">
+        {schedule.condition === "outdated" ? <Text fontSize="sm">The version before it keeps running.</Text> : undefined}
+        {schedule.problems.map((problem) => (
+          <Problem key={`${String(problem.line)}:${String(problem.path)}:${problem.message}`} problem={problem} />
+        ))}
+      </Stack>
+    ) : (
+      <Text fontSize="sm">
+        {sentence(schedule.condition_reason ?? "")}
+        {schedule.condition_hint === null ? undefined : (
+          <Text as="span" color="fg.muted">
+            {" "}
+            – {schedule.condition_hint}
+          </Text>
+        )}
+      </Text>
+    )}
+  </Item>
+);
+
+type ItemProps = { readonly actions?: ReactNode; readonly children: ReactNode; readonly palette: Palette };
+
+const Item = ({ actions, children, palette }: ItemProps) => (
+  <Flex align="flex-start" colorPalette={palette} gap="3" px="4" py="3">
+    <Box bg="colorPalette.solid" boxSize="2" flexShrink="0" mt="2" rounded="full" />
+    <Box flex="1" minW="0">
+      {children}
+    </Box>
+    {actions === undefined ? undefined : (
+      <Flex align="center" flexShrink="0" gap="1">
+        {actions}
+      </Flex>
+    )}
+  </Flex>
+);

@@ -1,0 +1,95 @@
+import { Box, Flex, Heading, SimpleGrid, Skeleton, Text } from "@chakra-ui/react";
+import type { ReactNode } from "react";
+
+import type { Status } from "../api/types";
+import { useNow } from "../clock";
+import { formatExact, formatSpan } from "../format";
+import { headline, type Headline, type Palette } from "../words";
+import { ShieldAlert, ShieldBusy, ShieldCheck, ShieldIdle } from "./icons";
+import { Countdown } from "./moments";
+
+const MOODS: Record<Headline["mood"], { icon: ReactNode; palette: Palette }> = {
+  bad: { icon: <ShieldAlert size="1.75rem" />, palette: "failed" },
+  busy: { icon: <ShieldBusy size="1.75rem" />, palette: "running" },
+  calm: { icon: <ShieldIdle size="1.75rem" />, palette: "queued" },
+  good: { icon: <ShieldCheck size="1.75rem" />, palette: "success" },
+};
+
+/** One sentence, and three numbers. */
+export const Hero = ({ status }: { readonly status: Status }) => {
+  const { detail, mood, text } = headline(status);
+  const { icon, palette } = MOODS[mood];
+
+  return (
+    <Flex align="center" direction={{ base: "column", lg: "row" }} gap="6" justify="space-between">
+      <Flex align="center" colorPalette={palette} flex="1" gap="4" minW="0" width="full">
+        <Flex align="center" bg="colorPalette.subtle" boxSize="14" color="colorPalette.fg" flexShrink="0" justify="center" rounded="full">
+          {icon}
+        </Flex>
+        <Box minW="0">
+          <Heading as="h1" size="xl" textWrap="balance">
+            {text}
+          </Heading>
+          <Text color="fg.muted" fontSize="sm" mt="0.5">
+            {detail}
+          </Text>
+        </Box>
+      </Flex>
+      {status.total > 0 ? <Numbers status={status} /> : undefined}
+    </Flex>
+  );
+};
+
+const Numbers = ({ status }: { readonly status: Status }) => {
+  const [next] = status.next_runs;
+  const { conditions, oldest_good: oldest, total } = status;
+
+  return (
+    <SimpleGrid columns={3} flexShrink="0" gap={{ base: "4", md: "8" }} width={{ base: "full", lg: "auto" }}>
+      <Figure label="Oldest good backup" note={oldest === null ? "none yet" : oldest.schedule_id}>
+        {oldest === null ? "–" : <Age at={oldest.at} limit={oldest.limit} />}
+      </Figure>
+      <Figure label="Protected" note={`of ${total}`}>
+        {conditions.protected}
+      </Figure>
+      <Figure label="Next run" note={next === undefined ? "nothing is due" : next.schedule_id}>
+        {next === undefined ? "–" : <Countdown at={next.opens_at ?? next.at} />}
+      </Figure>
+    </SimpleGrid>
+  );
+};
+
+const Age = ({ at, limit }: { readonly at: string; readonly limit: number | null }) => {
+  const now = useNow();
+  const seconds = (now - Date.parse(at)) / 1000;
+
+  return (
+    <span title={`${formatExact(at)}${limit === null ? "" : `; the limit is ${formatSpan(limit)}`}`}>{formatSpan(seconds)}</span>
+  );
+};
+
+type FigureProps = { readonly children: ReactNode; readonly label: string; readonly note: string };
+
+const Figure = ({ children, label, note }: FigureProps) => (
+  <Box minW={{ md: "32" }}>
+    <Text color="fg.muted" fontSize="xs">
+      {label}
+    </Text>
+    <Text fontSize="xl" fontVariantNumeric="tabular-nums" fontWeight="semibold" lineHeight="short" whiteSpace="nowrap">
+      {children}
+    </Text>
+    <Text color="fg.muted" fontSize="xs" truncate>
+      {note}
+    </Text>
+  </Box>
+);
+
+export const HeroSkeleton = () => (
+  <Flex align="center" aria-busy="true" gap="4">
+    <Skeleton boxSize="14" rounded="full" />
+    <Box flex="1">
+      <Skeleton height="6" width="xs" />
+      <Skeleton height="4" mt="2" width="2xs" />
+    </Box>
+  </Flex>
+);

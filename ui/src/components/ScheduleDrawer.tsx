@@ -1,0 +1,53 @@
+import { CloseButton, Drawer, Portal, Text } from "@chakra-ui/react";
+
+import { useSchedule } from "../api/queries";
+import { ScheduleView } from "./ScheduleView";
+
+type ScheduleDrawerProps = { readonly id: string | null; readonly onClose: () => void };
+
+export const ScheduleDrawer = ({ id, onClose }: ScheduleDrawerProps) => (
+  <Drawer.Root
+    lazyMount
+    onOpenChange={({ open }) => {
+      if (!open) {
+        onClose();
+      }
+    }}
+    open={id !== null}
+    placement="end"
+    size="lg"
+    unmountOnExit
+  >
+    <Portal>
+      <Drawer.Backdrop />
+      <Drawer.Positioner>
+        <Drawer.Content>
+          {id === null ? undefined : (
+            <>
+              <Drawer.Header display="block" pe="12">
+                <Drawer.Title>{id}</Drawer.Title>
+                <Description id={id} />
+              </Drawer.Header>
+              <Drawer.Body pb="8">
+                <ScheduleView id={id} key={id} />
+              </Drawer.Body>
+            </>
+          )}
+          <Drawer.CloseTrigger asChild>
+            <CloseButton aria-label="Close" size="sm" />
+          </Drawer.CloseTrigger>
+        </Drawer.Content>
+      </Drawer.Positioner>
+    </Portal>
+  </Drawer.Root>
+);
+
+const Description = ({ id }: { readonly id: string }) => {
+  const { data } = useSchedule(id);
+
+  return data?.description ? (
+    <Text color="fg.muted" fontSize="sm" fontWeight="normal">
+      {data.description}
+    </Text>
+  ) : undefined;
+};

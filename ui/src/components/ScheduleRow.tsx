@@ -1,0 +1,114 @@
+import { Badge, Box, Flex, Link, Table, Text } from "@chakra-ui/react";
+
+import type { Run, ScheduleSummary } from "../api/types";
+import { formatBytes, sentence } from "../format";
+import { needsAttention } from "../words";
+import { EnableSwitch } from "./EnableSwitch";
+import { Hint } from "./Hint";
+import { Ago, InZone } from "./moments";
+import { RunNowIcon } from "./RunNow";
+import { RunProgress } from "./RunProgress";
+import { ConditionBadge, StatusBadge } from "./StateBadge";
+
+type ScheduleRowProps = {
+  readonly activeRun: Run | null;
+  readonly onOpen: (id: string) => void;
+  readonly schedule: ScheduleSummary;
+};
+
+export const ScheduleRow = ({ activeRun, onOpen, schedule }: ScheduleRowProps) => (
+  <Table.Row data-testid={`schedule-${schedule.id}`}>
+    <Table.Cell>
+      <EnableSwitch schedule={schedule} />
+    </Table.Cell>
+    <Table.Cell maxW="sm">
+      <Flex align="center" gap="2" wrap="wrap">
+        <Link as="button" fontWeight="semibold" onClick={() => onOpen(schedule.id)}>
+          {schedule.id}
+        </Link>
+        {needsAttention(schedule) ? <ConditionBadge condition={schedule.condition} /> : undefined}
+        {schedule.tags.map((tag) => (
+          <Badge colorPalette="none" key={tag} size="xs" variant="outline">
+            {tag}
+          </Badge>
+        ))}
+      </Flex>
+      {schedule.description === null ? undefined : (
+        <Text color="fg.muted" fontSize="xs" lineClamp={1} title={schedule.description}>
+          {schedule.description}
+        </Text>
+      )}
+    </Table.Cell>
+    <Table.Cell maxW="2xs">
+      <Text>{schedule.engine ?? "–"}</Text>
+      <Rhythms schedule={schedule} />
+    </Table.Cell>
+    <Table.Cell>
+      <NextRunCell schedule={schedule} />
+    </Table.Cell>
+    <Table.Cell minW="44">
+      <LastRunCell activeRun={activeRun} schedule={schedule} />
+    </Table.Cell>
+    <Table.Cell fontVariantNumeric="tabular-nums" whiteSpace="nowrap">
+      {formatBytes(schedule.last_good?.bytes_stored ?? null)}
+    </Table.Cell>
+    <Table.Cell textAlign="end">
+      <RunNowIcon isActive={activeRun !== null} schedule={schedule} />
+    </Table.Cell>
+  </Table.Row>
+);
+
+const Rhythms = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
+  const all = schedule.rhythms.map(({ kind, text }) => `${sentence(kind.replace("_", " "))}: ${text}`).join("; ");
+
+  return (
+    <Hint text={all}>
+      <Text color="fg.muted" fontSize="xs" truncate>
+        {schedule.rhythms.map(({ kind }) => kind.replace("_", " ")).join(", ")}
+      </Text>
+    </Hint>
+  );
+};
+
+const NextRunCell = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
+  const { enabled, next_run: next, rhythms, timezone } = schedule;
+
+  if (next !== null) {
+    return <InZone at={next.opens_at ?? next.at} timeZone={timezone} />;
+  }
+  const [first] = rhythms;
+  const text = enabled === false ? "Disabled" : first?.when.startsWith("after ") === true ? first.text : "–";
+
+  return <Text color="fg.muted">{text}</Text>;
+};
+
+const LastRunCell = ({ activeRun, schedule }: { readonly activeRun: Run | null; readonly schedule: ScheduleSummary }) => {
+  if (activeRun !== null) {
+    return (
+      <Box minW="44">
+        <RunProgress run={activeRun} />
+      </Box>
+    );
+  }
+  const { last_run: last } = schedule;
+
+  if (last === null) {
+    return <Text color="fg.muted">Never</Text>;
+  }
+  const at = last.finished_at ?? last.started_at ?? last.queued_at;
+
+  return (
+    <Flex align="center" gap="2">
+      <Hint text={sentence(last.error ?? last.reason ?? "")}>
+        <Box display="inline-flex">
+          <StatusBadge status={last.status} />
+        </Box>
+      </Hint>
+      {at === null ? undefined : (
+        <Text color="fg.muted" fontSize="xs" whiteSpace="nowrap">
+          <Ago at={at} />
+        </Text>
+      )}
+    </Flex>
+  );
+};

@@ -1,0 +1,65 @@
+import { Flex, Input, InputGroup, NativeSelect, Text } from "@chakra-ui/react";
+import { useEffect, useState } from "react";
+
+import { formatCount } from "../format";
+import { Search } from "./icons";
+
+const STATES: readonly (readonly [string, string])[] = [
+  ["", "All states"],
+  ["attention", "Needs attention"],
+  ["running", "Running"],
+  ["protected", "Protected"],
+  ["waiting", "No backup yet"],
+  ["disabled", "Disabled"],
+  ["rejected", "Rejected"],
+];
+
+type ToolbarProps = {
+  readonly onChange: (change: { q?: string; state?: string }) => void;
+  readonly q: string;
+  readonly state: string;
+  readonly total: number | undefined;
+};
+
+export const Toolbar = ({ onChange, q, state, total }: ToolbarProps) => {
+  const [text, setText] = useState(q);
+
+  useEffect(() => {
+    if (text === q) {
+      return undefined;
+    }
+    const timer = setTimeout(() => onChange({ q: text }), 250);
+
+    return () => clearTimeout(timer);
+  }, [onChange, q, text]);
+
+  return (
+    <Flex align="center" borderBottomWidth="1px" gap="3" p="3" wrap="wrap">
+      <InputGroup flex="1" maxW="sm" minW="48" startElement={<Search />}>
+        <Input
+          aria-label="Search schedules"
+          onChange={(event) => setText(event.target.value)}
+          placeholder="Search by name, tag, group, source"
+          size="sm"
+          type="search"
+          value={text}
+        />
+      </InputGroup>
+      <NativeSelect.Root size="sm" width="auto">
+        <NativeSelect.Field aria-label="State" onChange={(event) => onChange({ state: event.target.value })} value={state}>
+          {STATES.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </NativeSelect.Field>
+        <NativeSelect.Indicator />
+      </NativeSelect.Root>
+      {total === undefined ? undefined : (
+        <Text color="fg.muted" fontSize="xs" ms="auto">
+          {formatCount(total, "schedule")}
+        </Text>
+      )}
+    </Flex>
+  );
+};

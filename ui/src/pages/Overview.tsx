@@ -1,0 +1,30 @@
+import { Box, Link } from "@chakra-ui/react";
+import { Link as RouterLink } from "react-router-dom";
+
+import { useStatus } from "../api/queries";
+import { Failure } from "../components/Failure";
+import { Hero, HeroSkeleton } from "../components/Hero";
+
+/** The card on Airflow's dashboard: the one sentence and its numbers. */
+export const Overview = () => {
+  const { data, error, isPending, refetch } = useStatus();
+
+  return (
+    <Box aria-label="Backups" as="section" borderWidth="1px" p="4" rounded="lg" width="full">
+      {data === undefined ? (
+        isPending ? (
+          <HeroSkeleton />
+        ) : (
+          <Failure error={error} onRetry={() => void refetch()} what="The state of your backups" />
+        )
+      ) : (
+        <>
+          <Hero status={data} />
+          <Link asChild fontSize="sm" mt="3">
+            <RouterLink to="/plugin/backup">Open Backups</RouterLink>
+          </Link>
+        </>
+      )}
+    </Box>
+  );
+};

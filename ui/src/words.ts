@@ -1,0 +1,113 @@
+import type { Condition, ExecutionStatus, ScheduleSummary, Status } from "./api/types";
+import { formatCount } from "./format";
+
+/** Airflow's own names for colours, so that a state looks the same here and on the grid. */
+export type Palette = "danger" | "deferred" | "failed" | "info" | "none" | "queued" | "running" | "skipped" | "success" | "warning";
+
+type Word = { label: string; palette: Palette };
+
+export const CONDITIONS: Record<Condition, Word> = {
+  disabled: { label: "Disabled", palette: "none" },
+  failed: { label: "Failed", palette: "failed" },
+  outdated: { label: "Old version runs", palette: "warning" },
+  protected: { label: "Protected", palette: "success" },
+  rejected: { label: "Rejected", palette: "failed" },
+  stale: { label: "Too old", palette: "warning" },
+  waiting: { label: "No backup yet", palette: "queued" },
+};
+
+export const STATUSES: Record<ExecutionStatus, Word> = {
+  cancelled: { label: "Cancelled", palette: "none" },
+  completed: { label: "Completed", palette: "success" },
+  failed: { label: "Failed", palette: "failed" },
+  paused: { label: "Paused", palette: "deferred" },
+  pending: { label: "Waiting", palette: "queued" },
+  running: { label: "Running", palette: "running" },
+  skipped: { label: "Skipped", palette: "skipped" },
+};
+
+export const TRIGGERS: Record<string, string> = {
+  command_line: "command line",
+  dependency: "after another schedule",
+  manual: "by hand",
+  schedule: "on schedule",
+};
+
+export const COMPONENTS: Record<string, string> = {
+  dag_processor: "DAG processor",
+  scheduler: "Scheduler",
+  triggerer: "Triggerer",
+};
+
+export const NEEDS_ATTENTION: readonly Condition[] = ["rejected", "failed", "stale", "outdated"];
+
+export const needsAttention = (schedule: ScheduleSummary): boolean => NEEDS_ATTENTION.includes(schedule.condition);
+
+export type Headline = { detail: string; mood: "bad" | "busy" | "calm" | "good"; text: string };
+
+/** The one sentence at the top: the worst that is true. */
+export const headline = (status: Status): Headline => {
+  const { attention, conditions, running, total } = status;
+  const detail = shares(status);
+
+  if (attention > 0) {
+    const schedules = NEEDS_ATTENTION.reduce((sum, condition) => sum + conditions[condition], 0);
+    const what = schedules === attention ? formatCount(attention, "schedule") : formatCount(attention, "thing");
+
+    return { detail, mood: "bad", text: `${what} ${attention === 1 ? "needs" : "need"} attention` };
+  }
+  if (total === 0) {
+    return { detail: "Write a schedules.yaml beside the DAG file, and it appears here.", mood: "calm", text: "No schedules yet" };
+  }
+  if (running > 0) {
+    return { detail, mood: "busy", text: "Backing up now" };
+  }
+  if (conditions.disabled === total) {
+    return { detail, mood: "calm", text: "All schedules are disabled" };
+  }
+  if (conditions.protected === 0) {
+    return { detail, mood: "calm", text: "Waiting for the first backup" };
+  }
+  if (conditions.waiting > 0) {
+    return { detail, mood: "calm", text: "Nearly everything is backed up" };
+  }
+
+  return { detail, mood: "good", text: "Everything is backed up" };
+};
+
+const shares = ({ conditions, running, total }: Status): string =>
+  [
+    `${conditions.protected} of ${formatCount(total, "schedule")} protected`,
+    running > 0 ? `${running} running` : "",
+    conditions.waiting > 0 ? `${conditions.waiting} without a backup yet` : "",
+    conditions.disabled > 0 ? `${conditions.disabled} disabled` : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
+
+/** Why a schedule cannot be run now, or null when it can. */
+export const whyNotRun = (schedule: ScheduleSummary, isActive: boolean): string | null => {
+  if (!schedule.permissions.run) {
+    return schedule.permissions.reason ?? "your role does not allow it";
+  }
+  if (schedule.state === "rejected") {
+    return "the schedule is rejected; mend its problems first";
+  }
+  if (schedule.enabled === null) {
+    return "there is no DAG for it yet";
+  }
+  if (!schedule.enabled) {
+    return "the schedule is disabled; enable it first";
+  }
+
+  return isActive ? "a run is already on its way" : null;
+};
+
+/** Why the switch is off limits, or null when it is not. */
+export const whyNotToggle = (schedule: ScheduleSummary): string | null => {
+  if (!schedule.permissions.toggle) {
+    return schedule.permissions.reason ?? "your role does not allow it";
+  }
+
+  return schedule.enabled === null ? "there is no DAG for it yet" : null;
+};
