@@ -1,0 +1,1 @@
+"""The verbs: back up, restore, and rebuild what is known from what is stored."""

@@ -131,7 +131,8 @@ class Piece(_Model):
             return self
         if sum(self.frames.sizes) != self.size:
             raise ValueError(f"the frames of '{self.name}' do not add up to its size")
-        if -(-self.raw_size // self.frames.raw_size) != len(self.frames.sizes):
+        needed = max(1, -(-self.raw_size // self.frames.raw_size))  # an empty stream has one frame
+        if len(self.frames.sizes) != needed:
             raise ValueError(f"'{self.name}' has not as many frames as its raw size needs")
         return self
 

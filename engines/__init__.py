@@ -1,0 +1,1 @@
+"""What can be backed up: one engine for each kind of source, all of one shape."""

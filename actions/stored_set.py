@@ -1,0 +1,90 @@
+"""The streams of a stored set, read in parallel; a byte is checked before anybody gets it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+
+from airflow_backup.core.checksums import frame_checksum
+from airflow_backup.core.codec import decompress
+from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.manifest import (
+    Frame,
+    Manifest,
+    Piece,
+    manifest_name,
+    read_manifest,
+    set_prefix,
+)
+from airflow_backup.storage.protocol import Storage
+
+_THREADS = 2
+_AHEAD = 6
+
+
+class StoredSet:
+    """One set in a storage; see :class:`airflow_backup.engines.protocol.SetReader`."""
+
+    def __init__(self, storage: Storage, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self._storage = storage
+        self._prefix = set_prefix(manifest.schedule_id, manifest.set_id)
+
+    def blocks(self, stream: str, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield raw bytes in blocks; VerifyError names piece and byte range of what is damaged."""
+        pieces = self.manifest.pieces_of(stream)
+        if not pieces:
+            raise VerifyError(f"set '{self.manifest.set_id}' has no stream '{stream}'")
+        last = pieces[-1].raw_offset + pieces[-1].raw_size
+        end = last if end is None else min(end, last)
+        for frame, raw in self._ahead(_wanted(pieces, begin, end)):
+            low = max(begin - frame.raw_offset, 0)
+            high = min(end - frame.raw_offset, frame.raw_size)
+            yield raw if (low, high) == (0, frame.raw_size) else raw[low:high]
+
+    def _ahead(self, wanted: Iterator[tuple[Piece, Frame]]) -> Iterator[tuple[Frame, bytes]]:
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="decompress") as workers:
+            waiting: deque[tuple[Frame, Future[bytes]]] = deque()
+            try:
+                for piece, frame in islice(wanted, _AHEAD):
+                    waiting.append((frame, workers.submit(self._fetch, piece, frame)))
+                while waiting:
+                    frame, future = waiting.popleft()
+                    raw = future.result()
+                    for piece, following in islice(wanted, 1):
+                        waiting.append((following, workers.submit(self._fetch, piece, following)))
+                    yield frame, raw
+            finally:
+                workers.shutdown(wait=False, cancel_futures=True)
+
+    def _fetch(self, piece: Piece, frame: Frame) -> bytes:
+        name = self._prefix + piece.name
+        stored = self._storage.read(name, offset=frame.offset, length=frame.size)
+        if len(stored) != frame.size or frame_checksum(stored) != frame.checksum:
+            raise VerifyError(
+                f"'{name}' is damaged at bytes {frame.offset} to {frame.offset + frame.size - 1}",
+                hint=f"airflow-backup verify {self.manifest.schedule_id}",
+            )
+        return decompress(stored, raw_size=frame.raw_size)
+
+
+def open_set(storage: Storage, schedule_id: str, set_id: str) -> StoredSet:
+    """Read a set's manifest; NotFound when there is no such set."""
+    name = manifest_name(schedule_id, set_id)
+    manifest = read_manifest(storage.read(name), name=name)
+    if (manifest.schedule_id, manifest.set_id) != (schedule_id, set_id):
+        raise VerifyError(
+            f"'{name}' is the manifest of set '{manifest.set_id}' of '{manifest.schedule_id}'",
+            hint="was it copied from there?",
+        )
+    return StoredSet(storage, manifest)
+
+
+def _wanted(pieces: tuple[Piece, ...], begin: int, end: int) -> Iterator[tuple[Piece, Frame]]:
+    for piece in pieces:
+        if piece.raw_offset < end and piece.raw_offset + piece.raw_size > begin:
+            for frame in piece.each_frame():
+                if frame.raw_offset < end and frame.raw_offset + frame.raw_size > begin:
+                    yield piece, frame

@@ -1,0 +1,83 @@
+"""Reads one file of a tree: its content at one moment, its holes, its extended attributes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+CHUNK = 1024 * 1024
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES)
+
+Segments = list[tuple[int, int]]
+"""Where a sparse file has data: pairs of offset and length, in order."""
+
+
+def is_changed(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether a file was written to between two looks at it."""
+    return before.st_mtime_ns != after.st_mtime_ns or before.st_size != after.st_size
+
+
+def attributes(descriptor: int) -> dict[bytes, bytes]:
+    """Return the extended attributes, ACLs among them, as pax records; mostly empty."""
+    try:
+        names = os.listxattr(descriptor)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return {}
+        raise
+    return {b"SCHILY.xattr." + os.fsencode(name): os.getxattr(descriptor, name) for name in names}
+
+
+def data_segments(descriptor: int, size: int) -> Segments | None:
+    """
+    Return where a file has data, ending with an empty segment at ``size``; None when unknown.
+
+    A hole may be reported as data, never the other way round.
+    """
+    segments: Segments = []
+    at = 0
+    try:
+        while at < size:
+            try:
+                begin = os.lseek(descriptor, at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # nothing but hole from here on
+                    break
+                raise
+            at = os.lseek(descriptor, begin, os.SEEK_HOLE)
+            segments.append((begin, min(at, size) - begin))
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+            return None
+        raise
+    return [*segments, (size, 0)]
+
+
+def sparse_map(segments: Segments) -> bytes:
+    r"""
+    Return the map that GNU's sparse format 1.0 puts before the data, not yet padded.
+
+    >>> sparse_map([(4096, 10), (8192, 0)])
+    b'2\n4096\n10\n8192\n0\n'
+    """
+    numbers = [len(segments), *(number for segment in segments for number in segment)]
+    return b"".join(b"%d\n" % number for number in numbers)
+
+
+def chunks(descriptor: int, begin: int, size: int, *, first: int) -> Iterator[bytes]:
+    """
+    Yield exactly ``size`` bytes from ``begin``, the first chunk of at most ``first`` bytes.
+
+    A file that was cut meanwhile is filled up with zeros: its length is already written.
+    """
+    os.lseek(descriptor, begin, os.SEEK_SET)
+    wanted = min(first, size)
+    while size:
+        data = os.read(descriptor, wanted)
+        if not data:
+            data = bytes(wanted)
+        yield data
+        size -= len(data)
+        wanted = min(CHUNK, size)

@@ -1,0 +1,158 @@
+"""Unpacks an archive of the files engine into a jail, with owners, modes, times and links."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.progress import Reporter
+from airflow_backup.engines import tar_writer as tar
+from airflow_backup.engines.jail import Jail, open_target
+from airflow_backup.engines.protocol import RestoreReport
+from airflow_backup.engines.tar_reader import Member, TarReader
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TELL_EVERY = 4 * 1024 * 1024
+
+
+def restore_archive(blocks: Iterator[bytes], target: Path, reporter: Reporter) -> RestoreReport:
+    """Unpack; the folder must be empty or missing. Damage found on the way is raised."""
+    jail = Jail(open_target(target))
+    unpacking = _Unpacking(TarReader(blocks), jail, reporter)
+    try:
+        unpacking.run()
+        for _ in blocks:  # so that damage after the end marker is found, too
+            pass
+        jail.close()
+    except BaseException:
+        jail.abandon()
+        raise
+    return RestoreReport(
+        files=unpacking.files,
+        bytes_written=unpacking.bytes_written,
+        warnings=tuple(unpacking.warnings),
+    )
+
+
+class _Unpacking:
+    def __init__(self, archive: TarReader, jail: Jail, reporter: Reporter) -> None:
+        self.files = 0
+        self.bytes_written = 0
+        self.warnings: list[str] = []
+        self._archive, self._jail, self._reporter = archive, jail, reporter
+        self._may_chown = os.geteuid() == 0
+        self._untold = self._untold_files = 0
+        self._makers: dict[bytes, Callable[[Member], None]] = {
+            tar.REGULAR: self._file,
+            tar.FOLDER: self._folder,
+            tar.SYMLINK: self._symlink,
+            tar.HARD_LINK: self._hard_link,
+            tar.FIFO: self._fifo,
+        }
+
+    def run(self) -> None:
+        for member in self._archive:
+            maker = self._makers.get(member.kind)
+            if maker is None:
+                self._warn(member, "devices are not restored; make it with mknod")
+                continue
+            try:
+                maker(member)
+            except FileExistsError as error:
+                raise VerifyError(
+                    f"'{_shown(member)}' is in the archive twice", hint="who made this archive?"
+                ) from error
+            self.files += 1
+            self._untold_files += 1
+            if self._untold >= _TELL_EVERY or self._untold_files >= 1000:
+                self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._reporter.advance(bytes_done=self._untold, files_done=self._untold_files)
+        self._untold = self._untold_files = 0
+
+    def _file(self, member: Member) -> None:
+        parent, name = self._jail.parent_of(member.name)
+        file = os.open(name, _NEW_FILE, 0o600, dir_fd=parent)
+        try:
+            if member.is_sparse:
+                self._fill_sparse(file, member)
+            else:
+                self._fill(file, self._archive.content())
+            self._dress(member, file)
+        finally:
+            os.close(file)
+
+    def _fill(self, file: int, content: Iterator[memoryview]) -> None:
+        for part in content:
+            left = part
+            while left:
+                left = left[os.write(file, left) :]
+            self.bytes_written += len(part)
+            self._untold += len(part)
+            if self._untold >= _TELL_EVERY:
+                self._tell()
+
+    def _fill_sparse(self, file: int, member: Member) -> None:
+        size = int(member.records[b"GNU.sparse.realsize"])
+        for offset, length in self._archive.sparse_segments():
+            if offset + length > size:
+                raise VerifyError(f"'{_shown(member)}' has data after its end")
+            os.lseek(file, offset, os.SEEK_SET)
+            self._fill(file, self._archive.take(length))
+        os.ftruncate(file, size)
+
+    def _folder(self, member: Member) -> None:
+        self._jail.enter(member.name.rstrip(b"/"), partial(self._dress, member))
+
+    def _symlink(self, member: Member) -> None:
+        parent, name = self._jail.parent_of(member.name)
+        os.symlink(member.link, name, dir_fd=parent)
+        self._dress_path(member, parent, name)
+
+    def _hard_link(self, member: Member) -> None:
+        parent, name = self._jail.parent_of(member.name)
+        source, first = self._jail.reach(member.link)
+        try:
+            os.link(first, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+        finally:
+            os.close(source)
+
+    def _fifo(self, member: Member) -> None:
+        parent, name = self._jail.parent_of(member.name)
+        os.mkfifo(name, mode=0o600, dir_fd=parent)
+        os.chmod(name, member.mode & 0o777, dir_fd=parent)
+        self._dress_path(member, parent, name)
+
+    def _dress(self, member: Member, descriptor: int) -> None:
+        mode = member.mode & 0o7777
+        if self._may_chown:
+            os.fchown(descriptor, member.uid, member.gid)
+        else:
+            mode &= 0o1777  # whoever unpacks is not the owner the bit was meant for
+        # Attributes before the mode: a read-only file takes none.
+        for name, value in member.attributes.items():
+            try:
+                os.setxattr(descriptor, name, value)
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                self._warn(member, f"attribute {os.fsdecode(name)} was not restored: {why}")
+        os.fchmod(descriptor, mode)
+        os.utime(descriptor, ns=(member.mtime_ns, member.mtime_ns))
+
+    def _dress_path(self, member: Member, parent: int, name: bytes) -> None:
+        if self._may_chown:
+            os.chown(name, member.uid, member.gid, dir_fd=parent, follow_symlinks=False)
+        times = (member.mtime_ns, member.mtime_ns)
+        os.utime(name, ns=times, dir_fd=parent, follow_symlinks=False)
+
+    def _warn(self, member: Member, what: str) -> None:
+        self.warnings.append(f"'{_shown(member)}': {what}")
+
+
+def _shown(member: Member) -> str:
+    return member.name.decode("utf-8", "backslashreplace")

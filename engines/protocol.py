@@ -1,0 +1,157 @@
+"""
+The treaty of every engine: the same functions, one contract suite that all pass.
+
+An engine turns a source into named streams of bytes and back. It does not know where the
+streams are stored, compressed or indexed. Whatever makes a set that cannot be restored (a
+missing root, an empty dump, a tool's non-zero exit, a missing trailer) is raised, never warned.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from airflow_backup.core.checksums import Bytes
+from airflow_backup.core.connections import Connections, from_environment
+from airflow_backup.core.errors import BackupError
+from airflow_backup.core.manifest import Manifest
+from airflow_backup.core.progress import Reporter
+from airflow_backup.core.words import Kind
+from airflow_backup.schedules.base import Model
+
+
+class Stream(Protocol):
+    """One named stream of a set while it is written."""
+
+    @property
+    def position(self) -> int:
+        """Raw bytes so far: where the next byte will be found."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """Bytes until the frame is full; a write of exactly this much is not copied."""
+        ...
+
+    def write(self, data: Bytes, /) -> None:
+        """Add bytes, which must not change afterwards; may wait until earlier ones are stored."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes the streams of one set."""
+
+    def stream(self, name: str) -> AbstractContextManager[Stream]:
+        """Begin a stream; it is complete when the block ends without an error."""
+        ...
+
+
+class SetReader(Protocol):
+    """Gives the streams of one stored set; every byte is checked before it is given."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the set says about itself."""
+        ...
+
+    def blocks(self, stream: str, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the raw bytes ``begin`` to ``end`` of a stream, in blocks of a frame or less."""
+        ...
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an engine may use of the world around it."""
+
+    connections: Connections = from_environment
+    reporter: Reporter = field(default_factory=Reporter)
+    clock: Callable[[], datetime] = _utc_now
+    scratch: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    """Where temporary copies may lie; the engine removes its own."""
+
+    expected_bytes: int | None = None
+    """How much the last set read; an engine that cannot know better reports against it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpReport:
+    """What a dump read, as far as the engine can know it."""
+
+    consistent_at: datetime
+    """The moment of the source that the set restores (UTC)."""
+
+    files: int
+    bytes_read: int
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Programs and libraries that took part, and their versions."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What the source held: rows by table."""
+
+    warnings: Sequence[str] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """What the engine needs to take the next incremental; plain JSON data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreReport:
+    """What a restore wrote."""
+
+    files: int
+    bytes_written: int
+    warnings: Sequence[str] = ()
+
+
+class Engine(Protocol):
+    """
+    Backs up and restores one kind of source.
+
+    ``source`` is the engine's own options model; ``path`` is a full set and the sets on top of
+    it, in the order in which they apply.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word after ``engine:`` in a schedule."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version of the layout inside its streams; a reader refuses a newer one."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds it can take."""
+        ...
+
+    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+        """Return every problem that can be seen before anything is read; raise none."""
+        ...
+
+    def dump(
+        self,
+        source: Model,
+        around: Surroundings,
+        *,
+        kind: Kind,
+        parent: SetReader | None,
+        sink: Sink,
+    ) -> DumpReport:
+        """Read the source into streams; ``parent`` is what an incremental is a change of."""
+        ...
+
+    def restore(
+        self, path: Sequence[SetReader], target: Path, around: Surroundings
+    ) -> RestoreReport:
+        """Rebuild the source at ``target``, which must be empty or missing."""
+        ...

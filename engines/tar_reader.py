@@ -1,0 +1,217 @@
+"""Reads the archives of :mod:`.tar_writer` as a stream; refuses what it does not understand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from zlib import adler32
+
+from airflow_backup.core.errors import VerifyError
+from airflow_backup.engines import tar_writer as tar
+
+_BLANK = bytes(tar.BLOCK)
+_MAX_RECORDS = 64 * 1024 * 1024
+_PLAIN_MTIME = b"30 mtime="
+
+
+@dataclass(slots=True)
+class Member:
+    """One member; ``size`` counts the bytes of content that follow in the archive."""
+
+    name: bytes
+    kind: bytes
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime_ns: int
+    link: bytes
+    records: dict[bytes, bytes] = field(default_factory=dict)
+    """The pax records, extended attributes among them."""
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the content begins with a map of its data."""
+        return b"GNU.sparse.realsize" in self.records
+
+    @property
+    def attributes(self) -> dict[bytes, bytes]:
+        """The extended attributes."""
+        head = b"SCHILY.xattr."
+        return {
+            key[len(head) :]: value for key, value in self.records.items() if key.startswith(head)
+        }
+
+
+class _Cutter:
+    """Cuts an iterator of blocks into reads of any length."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._block = memoryview(b"")
+        self._at = 0
+        self.position = 0
+
+    def exactly(self, size: int) -> bytes:
+        """Return the next ``size`` bytes; VerifyError when the archive ends before."""
+        end = self._at + size
+        if end <= len(self._block):
+            found = bytes(self._block[self._at : end])
+            self._at = end
+            self.position += size
+            return found
+        return b"".join(self.pieces(size))
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Yield the next ``size`` bytes without copying them."""
+        while size:
+            if self._at == len(self._block):
+                self._block, self._at = memoryview(self._next()), 0
+            taken = self._block[self._at : self._at + size]
+            self._at += len(taken)
+            self.position += len(taken)
+            size -= len(taken)
+            yield taken
+
+    def _next(self) -> bytes:
+        for block in self._blocks:
+            if block:
+                return block
+        raise VerifyError(
+            f"the archive ends at byte {self.position}, in the middle of a member",
+            hint="is the set complete? airflow-backup verify",
+        )
+
+
+class TarReader:
+    """
+    Iterates over members. The content of each is read with ``content`` before the next one.
+
+    Iterating ends at the archive's end marker; an archive without one is an error.
+    """
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._bytes = _Cutter(blocks)
+        self._left = 0
+        self._padding = 0
+
+    def __iter__(self) -> Iterator[Member]:
+        records: dict[bytes, bytes] = {}
+        while True:
+            self._skip_rest()
+            block = self._bytes.exactly(tar.BLOCK)
+            if block == _BLANK:
+                return
+            member = self._parse(block)
+            if member.kind == b"x":
+                records = self._records(member.size)
+                continue
+            yield self._begin(_completed(member, records) if records else member)
+            records = {}
+
+    def content(self) -> Iterator[memoryview]:
+        """Yield what is left of the current member's content."""
+        left, self._left = self._left, 0
+        yield from self._bytes.pieces(left)
+
+    def sparse_segments(self) -> list[tuple[int, int]]:
+        """Read the map at the beginning of a sparse member's content: offsets and lengths."""
+        text = self._take_block()
+        while text.count(b"\n") < 1:
+            text += self._take_block()
+        count = _decimal(text.split(b"\n", 1)[0])
+        while text.count(b"\n") < 2 * count + 1:
+            text += self._take_block()
+        numbers = [_decimal(line) for line in text.split(b"\n")[1 : 2 * count + 1]]
+        return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+    def take(self, size: int) -> Iterator[memoryview]:
+        """Yield the next ``size`` bytes of the current member's content."""
+        if size > self._left:
+            raise self._wrong("a sparse file has more data than its member")
+        self._left -= size
+        yield from self._bytes.pieces(size)
+
+    def _take_block(self) -> bytes:
+        return b"".join(self.take(tar.BLOCK))
+
+    def _begin(self, member: Member) -> Member:
+        self._left = member.size
+        self._padding = -member.size % tar.BLOCK
+        return member
+
+    def _skip_rest(self) -> None:
+        for _ in self._bytes.pieces(self._left + self._padding):
+            pass
+        self._left = self._padding = 0
+
+    def _parse(self, block: bytes) -> Member:
+        if block[257:262] != b"ustar" or _sum(block) != self._octal(block[148:156]):
+            raise self._wrong("not a tar header")
+        kind = block[156:157]
+        return Member(
+            name=block[:100].split(b"\0", 1)[0],
+            kind=kind,
+            mode=self._octal(block[100:108]),
+            uid=self._octal(block[108:116]),
+            gid=self._octal(block[116:124]),
+            size=self._octal(block[124:136]),
+            mtime_ns=self._octal(block[136:148]) * 1_000_000_000,
+            link=block[157:257].split(b"\0", 1)[0],
+        )
+
+    def _octal(self, text: bytes) -> int:
+        try:
+            return int(text.rstrip(b" \0"), 8)
+        except ValueError:
+            raise self._wrong("not a tar header") from None
+
+    def _records(self, size: int) -> dict[bytes, bytes]:
+        if size > _MAX_RECORDS:
+            raise self._wrong("a pax header of absurd size")
+        body = self._bytes.exactly(size + -size % tar.BLOCK)[:size]
+        if size == 30 and body.startswith(_PLAIN_MTIME):
+            return {b"mtime": body[9:29]}
+        records: dict[bytes, bytes] = {}
+        while body:
+            digits, _, rest = body.partition(b" ")
+            length = _decimal(digits)
+            key, equals, value = rest[: length - len(digits) - 1].partition(b"=")
+            if not equals or not value.endswith(b"\n") or length > len(body):
+                raise self._wrong("a broken pax header")
+            records[key] = value[:-1]
+            body = body[length:]
+        return records
+
+    def _wrong(self, what: str) -> VerifyError:
+        return VerifyError(f"the archive is not readable at byte {self._bytes.position}: {what}")
+
+
+def _sum(block: bytes) -> int:
+    # See tar_writer: adler32 sums bytes, and 256 of them stay below its modulus.
+    whole = (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
+    return whole - sum(block[148:156]) + 8 * ord(" ")
+
+
+def _decimal(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 20:
+        raise VerifyError("the archive is not readable: a number is expected")
+    return int(text)
+
+
+def _nanoseconds(text: bytes) -> int:
+    whole, _, fraction = text.removeprefix(b"-").partition(b".")
+    value = _decimal(whole) * 1_000_000_000 + _decimal(fraction[:9].ljust(9, b"0"))
+    return -value if text.startswith(b"-") else value
+
+
+def _completed(member: Member, records: dict[bytes, bytes]) -> Member:
+    member.records = records
+    member.name = records.get(b"GNU.sparse.name", records.get(b"path", member.name))
+    member.link = records.get(b"linkpath", member.link)
+    for key in (b"size", b"uid", b"gid"):
+        if key in records:
+            setattr(member, key.decode(), _decimal(records[key]))
+    if b"mtime" in records:
+        member.mtime_ns = _nanoseconds(records[b"mtime"])
+    return member

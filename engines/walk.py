@@ -1,0 +1,118 @@
+"""
+A folder tree in a stable order: each folder before its content, names by their code points.
+
+Every folder is opened relative to its parent without following links, so nobody who can write
+to the tree can lead the walk out of it. Names are kept as small as possible, because a folder
+may hold a million of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from airflow_backup.engines.patterns import Patterns
+
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Warn = Callable[[bytes, OSError], None]
+"""Told of a path below the root that could not be read; may raise."""
+
+
+class Entry(NamedTuple):
+    """
+    Something in the tree.
+
+    ``parent`` is the open descriptor of the folder that holds ``name``, valid until the next
+    entry is asked for; ``path`` is relative to the root. For a folder, ``parent`` is the
+    descriptor of the folder itself and ``name`` is ``.``.
+    """
+
+    parent: int
+    name: str
+    path: bytes
+    is_file: bool
+    is_folder: bool
+
+
+class Walk:
+    """
+    Walks one tree once.
+
+    ``prefix`` is put before paths (empty, or ending in a slash); patterns see paths without it.
+    Takes over ``root``, a descriptor that is open on a folder, and closes it.
+    """
+
+    def __init__(self, root: int, *, prefix: bytes, patterns: Patterns, warn: Warn) -> None:
+        self._root, self._prefix = root, prefix
+        self._patterns, self._warn = patterns, warn
+        self._open: list[_Folder] = []
+
+    def __iter__(self) -> Iterator[Entry]:
+        try:
+            yield from self._enter(self._root, self._prefix)
+            while self._open:
+                folder = self._open[-1]
+                for name in folder.names:
+                    path = folder.path + os.fsencode(name)
+                    is_folder = name in folder.folders
+                    if not self._wanted(path, is_folder=is_folder):
+                        continue
+                    if is_folder:
+                        yield from self._descend(folder, name, path)
+                        break
+                    is_file = name not in folder.others
+                    yield Entry(folder.descriptor, name, path, is_file, False)
+                else:
+                    os.close(self._open.pop().descriptor)
+        finally:
+            while self._open:
+                os.close(self._open.pop().descriptor)
+
+    def _descend(self, folder: _Folder, name: str, path: bytes) -> Iterator[Entry]:
+        try:
+            below = os.open(name, FOLDER_FLAGS, dir_fd=folder.descriptor)
+        except OSError as error:
+            self._warn(path, error)
+            return
+        yield from self._enter(below, path + b"/")
+
+    def _enter(self, descriptor: int, path: bytes) -> Iterator[Entry]:
+        folder = _Folder(descriptor, path)
+        self._open.append(folder)
+        yield Entry(descriptor, ".", path.rstrip(b"/") or b".", False, True)
+        try:
+            folder.read()
+        except OSError as error:
+            self._warn(path, error)
+
+    def _wanted(self, path: bytes, *, is_folder: bool) -> bool:
+        if self._patterns.takes_everything:
+            return True
+        inside = path[len(self._prefix) :]
+        if self._patterns.skips(inside, is_folder=is_folder):
+            return False
+        return is_folder or self._patterns.takes(inside)
+
+
+class _Folder:
+    """A folder that is being walked: what is left of its names, and what they are."""
+
+    def __init__(self, descriptor: int, path: bytes) -> None:
+        self.descriptor, self.path = descriptor, path
+        self.names: Iterator[str] = iter(())
+        self.folders: set[str] = set()
+        self.others: set[str] = set()
+
+    def read(self) -> None:
+        names: list[str] = []
+        with os.scandir(self.descriptor) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if entry.is_file(follow_symlinks=False):
+                    continue
+                kinds = self.folders if entry.is_dir(follow_symlinks=False) else self.others
+                kinds.add(entry.name)
+        names.sort()
+        self.names = iter(names)
