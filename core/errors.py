@@ -11,6 +11,7 @@ Everything this package raises on purpose, and what each failure is worth.
     - SourceDenied        ... because we may not read it
   + EngineError           a dump or restore tool failed
     - ToolMissing         ... because it is not installed, or too old
+    - ScratchFull         ... because there is no room for a temporary copy
   + StorageError          the place where pieces lie failed
     - StorageUnavailable  ... and may work in a minute
     - StorageFull         ... because there is no room left
@@ -148,6 +149,12 @@ class ToolMissing(EngineError):
     """A program that the engine needs is not installed, or too old."""
 
     failure_class = FailureClass.TOOL
+
+
+class ScratchFull(EngineError):
+    """There is no room for a temporary copy."""
+
+    failure_class = FailureClass.SPACE
 
 
 class StorageError(BackupError):
