@@ -69,7 +69,7 @@ def _when(schedule: Schedule) -> Any:
     return BackupTimetable.of(schedule)
 
 
-def _run_types(schedule: Schedule) -> set[DagRunType]:
+def _run_types(schedule: Schedule) -> Any:  # the SDK has its own copy of this enum, and converts
     """Forbid backfill: a backup of the past cannot be taken."""
     own = DagRunType.ASSET_TRIGGERED if schedule.after else DagRunType.SCHEDULED
     return {own, DagRunType.MANUAL}

@@ -67,7 +67,7 @@ def _culprit(fields: list[str]) -> str:
         try:
             croniter.expand(" ".join(alone), second_at_beginning=True)
         except (CroniterError, ValueError, KeyError, IndexError, TypeError):
-            return f"{field!r} is not a {name}"
+            return f"the {name} {field!r} is not possible"
     return "its fields do not go together"
 
 

@@ -11,16 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from airflow_backup.schedules.problems import PathPart, Problem
 
-try:
-    from yaml import CSafeLoader as _Loader
-except ImportError:  # PyYAML was built without libyaml
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+if TYPE_CHECKING:
+    from yaml import SafeLoader as _Loader
+else:
+    # libyaml's loader is four times as fast; PyYAML may have been built without it
+    _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 40
@@ -56,9 +57,7 @@ for _tag, _pattern, _first in (
     _StrictLoader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
     )
-_StrictLoader.add_constructor(
-    "tag:yaml.org,2002:int", lambda loader, node: int(node.value)
-)
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""The house rules that no other tool holds: every room is linked, checked and has one name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = sorted(
+    path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests"
+)
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+
+
+def test_the_rooms_are_those_of_the_map() -> None:
+    rooms = {"core", "schedules", "engines", "storage", "catalog"}
+    rooms |= {"actions", "operators", "dags", "plugin", "cli"}
+    assert set(ROOMS) == rooms
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_is_linked_into_the_package(room: str) -> None:
+    link = ROOT / "src" / "airflow_backup" / room
+    assert link.is_symlink()
+    assert link.resolve() == ROOT / room
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_is_checked_and_named_once(room: str) -> None:
+    assert f"src/airflow_backup/{room}" in CONFIG["pyright"]["include"]
+    assert room in CONFIG["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]
+    layers = " ".join(CONFIG["importlinter"]["contracts"][0]["layers"]).replace("|", " ").split()
+    assert room in layers
+
+
+def test_no_module_was_imported_under_a_second_name() -> None:
+    assert not {name for name in sys.modules if name.split(".")[0] in ROOMS}
+
+
+def test_the_shell_does_not_import_airflow() -> None:
+    code = (
+        "import sys; from airflow_backup.cli.main import parser; parser(); "
+        "print([name for name in sys.modules if name.split('.')[0] in ('airflow', 'sqlalchemy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_nothing_committed_names_a_registry_or_a_lock_file_that_would() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split("\n")
+    assert "uv.lock" not in tracked
+    hosts = ("pythonhosted" + ".org", "registry.npmjs" + ".org")
+    lock = ROOT / "ui" / "package-lock.json"
+    for path in (*(ROOT / "requirements").glob("*.txt"), *([lock] if lock.exists() else [])):
+        text = path.read_text()
+        assert not [host for host in hosts if host in text], path
