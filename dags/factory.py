@@ -10,8 +10,8 @@ from airflow.utils.types import DagRunType
 
 from airflow_backup.core.ids import dag_id
 from airflow_backup.dags.timetable import BackupTimetable
-from airflow_backup.operators.backup_operator import BackupOperator
-from airflow_backup.operators.window_sensor import BackupWindowSensor
+from airflow_backup.operators.backup import BackupOperator
+from airflow_backup.operators.window import BackupWindowSensor
 from airflow_backup.schedules.model import Schedule
 
 POOL = "backup"
