@@ -10,6 +10,23 @@ Schedules become DAGs. Two files in the DAG folder do it::
 
 from __future__ import annotations
 
-from airflow_backup.dags.generate import generate, report_errors
+from collections.abc import MutableMapping
+from typing import Any
 
 __all__ = ["generate", "report_errors"]
+
+# The scheduler imports this room for its timetable alone; what builds DAGs is imported where DAGs are built.
+
+
+def generate(namespace: MutableMapping[str, Any]) -> None:
+    """Put a DAG for every schedule into ``namespace``, the ``globals()`` of the calling file."""
+    from airflow_backup.dags.generator import publish_dags
+
+    publish_dags(namespace)
+
+
+def report_errors(namespace: MutableMapping[str, Any]) -> None:
+    """Raise ConfigError with every problem of the schedules, for Airflow's list of import errors."""
+    from airflow_backup.dags.generator import raise_problems
+
+    raise_problems(namespace)

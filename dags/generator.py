@@ -33,7 +33,7 @@ from airflow_backup.schedules.index import (
 log = logging.getLogger(__name__)
 
 
-def generate(namespace: MutableMapping[str, Any]) -> None:
+def publish_dags(namespace: MutableMapping[str, Any]) -> None:
     """
     Put the DAGs into ``namespace`` (the ``globals()`` of the calling file).
 
@@ -54,7 +54,7 @@ def generate(namespace: MutableMapping[str, Any]) -> None:
         write_index(_file(path), index)
 
 
-def report_errors(namespace: MutableMapping[str, Any]) -> None:
+def raise_problems(namespace: MutableMapping[str, Any]) -> None:
     """Raise ConfigError with every problem of the schedules, for Airflow's list of import errors."""
     if get_parsing_context().dag_id is not None:
         return

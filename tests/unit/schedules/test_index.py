@@ -1,0 +1,96 @@
+"""The compiled index gives the same schedules without YAML, and keeps the last version that was right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_backup.schedules.index import (
+    compile_index,
+    fingerprint,
+    read_index,
+    schedule_of,
+    write_index,
+)
+
+GOOD = """\
+version: 1
+defaults: {repository: "file:///b", timezone: Europe/Berlin}
+windows:
+  nightly: {days: [mon-fri], from: 22:00, to: 06:00}
+schedules:
+  - id: a
+    source: {engine: files, path: /srv}
+    every: 1h
+    window: nightly
+  - id: b
+    source: {engine: sqlite, path: /srv/x.db}
+    cron: "0 2 * * *"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "schedules.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_an_index_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    index = compile_index(written(tmp_path, GOOD), known={})
+    file = tmp_path / "cache" / "index.json"
+    write_index(file, index)
+    again = read_index(file)
+    assert again == index
+    schedules = [schedule_of(definition) for definition in again.runnable().values()]
+    assert [schedule.id for schedule in schedules] == ["a", "b"]
+    assert schedules[0].window[0].opens == "22:00"
+    assert [path.name for path in file.parent.iterdir()] == ["index.json"]
+
+
+def test_a_damaged_index_is_compiled_anew(tmp_path: Path) -> None:
+    file = tmp_path / "index.json"
+    file.write_text('{"format": 1, "entr')
+    assert read_index(file) is None
+
+
+def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    before = fingerprint(path)
+    assert fingerprint(written(tmp_path, GOOD)) == before
+    assert fingerprint(written(tmp_path, GOOD.replace("1h", "2h"))) != before
+
+
+def test_a_schedule_that_turns_wrong_goes_on_in_its_last_good_version(tmp_path: Path) -> None:
+    known = compile_index(written(tmp_path, GOOD), known={}).runnable()
+    index = compile_index(written(tmp_path, GOOD.replace("every: 1h", "evry: 1h")), known=known)
+    assert [(entry.id, entry.state) for entry in index.entries.values()] == [
+        ("b", "loaded"),
+        ("a", "last_known_good"),
+    ]
+    assert index.runnable()["a"] == known["a"]
+    assert index.entries["a"].problems
+
+
+def test_a_schedule_that_was_never_right_does_not_run(tmp_path: Path) -> None:
+    index = compile_index(written(tmp_path, GOOD.replace("every: 1h", "evry: 1h")), known={})
+    assert index.entries["a"].state == "rejected"
+    assert list(index.runnable()) == ["b"]
+
+
+def test_a_file_that_is_no_longer_yaml_stops_nothing(tmp_path: Path) -> None:
+    known = compile_index(written(tmp_path, GOOD), known={}).runnable()
+    index = compile_index(written(tmp_path, GOOD + "  - ["), known=known)
+    assert index.runnable() == known
+    assert {entry.state for entry in index.entries.values()} == {"last_known_good"}
+
+
+def test_a_schedule_that_is_gone_from_a_good_file_is_gone(tmp_path: Path) -> None:
+    known = compile_index(written(tmp_path, GOOD), known={}).runnable()
+    index = compile_index(written(tmp_path, GOOD[: GOOD.index("  - id: b")]), known=known)
+    assert list(index.entries) == ["a"]
+
+
+def test_the_hash_of_a_schedule_changes_with_the_schedule_only(tmp_path: Path) -> None:
+    before = compile_index(written(tmp_path, GOOD), known={}).entries
+    after = compile_index(written(tmp_path, GOOD.replace("every: 1h", "every: 2h")), known={}).entries
+    assert before["b"].content_hash == after["b"].content_hash
+    assert before["a"].content_hash != after["a"].content_hash
