@@ -107,7 +107,7 @@ class BackupTimetable(Timetable):
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """Return the slot that runs next; Airflow's catchup is not consulted, ``missed`` decides."""
-        last = None if last_automated_data_interval is None else _plain(last_automated_data_interval.start)
+        last = None if last_automated_data_interval is None else last_automated_data_interval.start
         due = slot_to_run(self.rhythm, last=last, now=self.clock(), made_up_for=self.made_up_for)
         if due is None or (restriction.latest is not None and due.at > restriction.latest):
             return None
@@ -117,11 +117,6 @@ class BackupTimetable(Timetable):
 @lru_cache(maxsize=20_000)
 def _remembered(state: str) -> BackupTimetable:
     return BackupTimetable(**json.loads(state))
-
-
-def _plain(at: DateTime) -> datetime:
-    # pendulum's own arithmetic differs from the standard library's
-    return datetime.fromtimestamp(at.timestamp(), UTC)
 
 
 def _now() -> datetime:

@@ -107,7 +107,8 @@ def next_due(rhythm: Rhythm, after: datetime) -> Due | None:
     >>> next_due(sundays, datetime(2026, 11, 21, 12, tzinfo=UTC))
     Due(at=datetime.datetime(2026, 11, 22, 2, 0, tzinfo=datetime.timezone.utc), kind=<Kind.FULL: 'full'>)
     """
-    base = after.astimezone(UTC) - rhythm.offset
+    # Airflow hands over pendulum's datetimes, whose arithmetic differs from the standard library's.
+    base = datetime.fromtimestamp(after.timestamp(), UTC) - rhythm.offset
     if rhythm.every is not None:
         return Due(_next_beat(rhythm.every, rhythm.timezone, base) + rhythm.offset, rhythm.kind)
     found = [

@@ -91,6 +91,8 @@ def test_a_schedule_that_is_gone_from_a_good_file_is_gone(tmp_path: Path) -> Non
 
 def test_the_hash_of_a_schedule_changes_with_the_schedule_only(tmp_path: Path) -> None:
     before = compile_index(written(tmp_path, GOOD), known={}).entries
-    after = compile_index(written(tmp_path, GOOD.replace("every: 1h", "every: 2h")), known={}).entries
+    after = compile_index(
+        written(tmp_path, GOOD.replace("every: 1h", "every: 2h")), known={}
+    ).entries
     assert before["b"].content_hash == after["b"].content_hash
     assert before["a"].content_hash != after["a"].content_hash
