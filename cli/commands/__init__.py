@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from airflow_backup.cli.commands import list_, next_, run, show, status, validate
+from airflow_backup.cli.commands import list_, next_, run, schema, show, status, validate
 
-COMMANDS = (validate, next_, list_, show, run, status)
+COMMANDS = (validate, schema, next_, list_, show, run, status)
