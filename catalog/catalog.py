@@ -1,0 +1,73 @@
+"""The front of the catalog: one attribute for each noun."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.deployed import DeployedSchedules
+from airflow_backup.catalog.events import Events
+from airflow_backup.catalog.executions import Executions
+from airflow_backup.catalog.holds import Holds
+from airflow_backup.catalog.load_errors import LoadErrors
+from airflow_backup.catalog.migrate import upgrade
+from airflow_backup.catalog.schedules import Schedules
+from airflow_backup.catalog.sets import Sets
+from airflow_backup.catalog.verifications import Verifications
+
+
+class Catalog:
+    """
+    An open catalog; may be shared between threads, and closes with its ``with`` block.
+
+    Everything raises CatalogError when the database fails, which is worth a retry.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.executions = Executions(database)
+        self.sets = Sets(database)
+        self.verifications = Verifications(database)
+        self.schedules = Schedules(database)
+        self.holds = Holds(database)
+        self.deployed = DeployedSchedules(database)
+        self.load_errors = LoadErrors(database)
+        self.events = Events(database)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """
+        Open the catalog at a SQLAlchemy URL, made or upgraded when needed.
+
+        >>> with Catalog.open("sqlite://") as catalog:
+        ...     catalog.executions.active()
+        []
+        """
+        database = Database(url)
+        try:
+            upgrade(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @property
+    def name(self) -> str:
+        """The address for messages, without its password."""
+        return self._database.name
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

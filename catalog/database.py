@@ -1,0 +1,150 @@
+"""Connections to the catalog: how they are set up, and what their errors mean in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from airflow_backup.core.errors import CatalogError
+
+BUSY_TIMEOUT = 30.0
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+class Database:
+    """An engine, with transactions that say beforehand whether they will write."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _parsed(url)
+        self.engine = _engine(self.url)
+
+    @property
+    def name(self) -> str:
+        """The address for messages, without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file that SQLite keeps."""
+        return self.url.get_backend_name() == SQLITE
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads."""
+        with self._errors(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes; on SQLite it takes the write lock at once."""
+        # A deferred transaction that starts to write after another one did fails at once,
+        # whatever the busy timeout.
+        with (
+            self._errors(),
+            self.engine.connect() as plain,
+            plain.execution_options(backup_writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise _worded(error, self) from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # The text may hold a password.
+        raise CatalogError(
+            "the catalog's address is not a database URL",
+            hint="write for example sqlite:////srv/airflow/airflow_backup.db",
+        ) from None
+    if parsed.get_backend_name() not in (SQLITE, POSTGRESQL):
+        raise CatalogError(
+            f"the catalog cannot lie in {parsed.get_backend_name()}",
+            hint="use SQLite or PostgreSQL",
+        )
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        if url.get_backend_name() != SQLITE:
+            return create_engine(url, pool_pre_ping=True)
+        if url.database in (None, "", ":memory:"):
+            engine = create_engine(url, poolclass=StaticPool)
+        else:
+            _check_folder(Path(url.database))
+            engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
+    except ImportError as error:
+        raise CatalogError(
+            f"no driver for {url.drivername} is installed", hint="pip install 'psycopg[binary]'"
+        ) from error
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _check_folder(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise CatalogError(
+            f"the folder of the catalog '{file}' does not exist", hint=f"mkdir -p {file.parent}"
+        )
+
+
+def _set_up(connection: Any, record: object) -> None:
+    # The driver begins transactions by itself, and late; SQLAlchemy's `begin` event does it.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+        _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # The switch needs the file for itself, and SQLite does not wait for that.
+    give_up_at = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.01)
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("backup_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _worded(error: SQLAlchemyError, database: Database) -> CatalogError:
+    cause = getattr(error, "orig", None) or error
+    text = str(cause).strip().partition("\n")[0]
+    message = f"the catalog {database.name} failed: {text}"
+    if not database.is_sqlite:
+        return CatalogError(message, hint="is the server up, and may this user connect?")
+    path = database.url.database
+    if "locked" in text or "busy" in text:
+        return CatalogError(message, hint=f"who holds it? fuser -v {path}")
+    if "not a database" in text or "malformed" in text:
+        return CatalogError(message, hint=f"move {path} away, then rebuild it: airflow-backup sync")
+    return CatalogError(message, hint=f"may this user read and write it? ls -l {path}*")

@@ -1,0 +1,66 @@
+"""Why a schedule does not run now although it is enabled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+
+from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.records import Hold
+from airflow_backup.catalog.tables import holds
+
+
+class Holds:
+    """The holds of all schedules."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        schedule_id: str,
+        kind: Literal["skip_next", "pause_until"],
+        *,
+        by: str,
+        at: datetime,
+        until: datetime | None = None,
+        reason: str | None = None,
+    ) -> Hold:
+        """Put a schedule on hold."""
+        with self._database.writing() as connection:
+            number = connection.execute(
+                holds.insert()
+                .values(
+                    schedule_id=schedule_id,
+                    kind=kind,
+                    until=until,
+                    reason=reason,
+                    created_by=by,
+                    created_at=at,
+                )
+                .returning(holds.c.id)
+            ).scalar_one()
+            row = connection.execute(select(holds).where(holds.c.id == number)).mappings().one()
+            return Hold(**row)
+
+    def active(self, schedule_id: str, *, now: datetime) -> list[Hold]:
+        """Return the holds that still count, the oldest first."""
+        query = (
+            select(holds)
+            .where(holds.c.schedule_id == schedule_id, holds.c.ended_at.is_(None))
+            .order_by(holds.c.id)
+        )
+        with self._database.reading() as connection:
+            found = [Hold(**row) for row in connection.execute(query).mappings()]
+        return [hold for hold in found if hold.until is None or hold.until > now]
+
+    def end(self, hold_id: int, *, at: datetime) -> None:
+        """End a hold: it was lifted, or the run it was for has been skipped."""
+        with self._database.writing() as connection:
+            connection.execute(
+                holds.update()
+                .where(holds.c.id == hold_id, holds.c.ended_at.is_(None))
+                .values(ended_at=at)
+            )

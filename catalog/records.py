@@ -1,0 +1,193 @@
+"""What the catalog gives: frozen rows, times in UTC, JSON already read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.words import (
+    ExecutionStatus,
+    Kind,
+    Trigger,
+    VerificationLevel,
+    VerificationOutcome,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of a schedule; ``attempts`` counts the tries, ``since`` is what history sorts by."""
+
+    schedule_id: str
+    run_id: str
+    status: ExecutionStatus
+    trigger: Trigger
+    run_at: datetime
+    since: datetime
+    kind: Kind | None = None
+    reason: str | None = None
+    note: str | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    bytes_read: int | None = None
+    bytes_stored: int | None = None
+    files: int | None = None
+    set_id: str | None = None
+    warnings: int = 0
+    error: str | None = None
+    hint: str | None = None
+    failure_class: FailureClass | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of an execution."""
+
+    schedule_id: str
+    run_id: str
+    number: int
+    status: ExecutionStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    error: str | None = None
+    hint: str | None = None
+    failure_class: FailureClass | None = None
+
+
+SetState = Literal["good", "quarantined", "deleting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRow:
+    """One stored set, as its manifest describes it."""
+
+    set_id: str
+    schedule_id: str
+    repository: str
+    run_id: str
+    engine: str
+    kind: Kind
+    parent: str | None
+    base: str | None
+    run_at: datetime
+    started_at: datetime
+    consistent_at: datetime
+    finished_at: datetime
+    files: int
+    bytes_read: int
+    bytes_stored: int
+    counts: Mapping[str, int]
+    warnings: Sequence[str]
+    manifest_hash: str
+    previous_set_id: str | None
+    previous_hash: str | None
+    state: SetState = "good"
+    pinned: bool = False
+    verified_at: datetime | None = None
+    verified_level: VerificationLevel | None = None
+    verified_outcome: VerificationOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceRow:
+    """One object of a set."""
+
+    set_id: str
+    name: str
+    stream: str
+    size: int
+    raw_size: int
+    checksum: str
+
+
+DeployedState = Literal["loaded", "rejected", "last_known_good"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A schedule as the DAG processor last read it; ``definition`` is empty if it never was right."""
+
+    id: str
+    origin: str
+    file: str
+    line: int
+    definition: Mapping[str, Any]
+    state: DeployedState
+    problems: Sequence[Mapping[str, Any]]
+    content_hash: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadError:
+    """One problem of a schedules file; ``schedule_id`` where it belongs to one schedule."""
+
+    origin: str
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    hint: str | None = None
+    schedule_id: str | None = None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Who did what to which thing; ``hash`` covers the event and the hash before it."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a schedule does not run: its next run is skipped, or it is paused until a moment."""
+
+    id: int
+    schedule_id: str
+    kind: Literal["skip_next", "pause_until"]
+    until: datetime | None
+    reason: str | None
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleVersion:
+    """One version of a schedule made in the UI; an ``is_deleted`` version ends it."""
+
+    id: str
+    version: int
+    definition: Mapping[str, Any]
+    author: str
+    created_at: datetime
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """One proof of a set."""
+
+    id: int
+    set_id: str
+    schedule_id: str
+    level: VerificationLevel
+    outcome: VerificationOutcome
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime
+    bytes_read: int
+    details: Mapping[str, Any]

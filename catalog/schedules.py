@@ -1,0 +1,99 @@
+"""Schedules made in the UI or through the API; every edit is a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.records import ScheduleVersion
+from airflow_backup.catalog.tables import schedules
+from airflow_backup.core.errors import Refused
+
+
+class Schedules:
+    """The versions of all schedules that were not deployed as files."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(
+        self,
+        schedule_id: str,
+        definition: Mapping[str, Any],
+        *,
+        author: str,
+        at: datetime,
+        after_version: int,
+        is_deleted: bool = False,
+    ) -> ScheduleVersion:
+        """
+        Add a version after the one that the author saw, which is 0 for a new schedule.
+
+        Refused when somebody else was faster.
+        """
+        new = ScheduleVersion(
+            id=schedule_id,
+            version=after_version + 1,
+            definition=dict(definition),
+            author=author,
+            created_at=at,
+            is_deleted=is_deleted,
+        )
+        with self._database.writing() as connection:
+            newest = _newest_version(connection, schedule_id)
+            if newest != after_version:
+                raise Refused(
+                    f"schedule '{schedule_id}' has version {newest}, not {after_version}",
+                    hint="somebody changed it meanwhile; load it again",
+                )
+            connection.execute(
+                schedules.insert().values(
+                    id=new.id,
+                    version=new.version,
+                    definition=new.definition,
+                    author=author,
+                    created_at=at,
+                    is_deleted=is_deleted,
+                )
+            )
+        return new
+
+    def all(self) -> list[ScheduleVersion]:
+        """Return the newest version of each schedule that was not deleted, in order of id."""
+        last = (
+            select(schedules.c.id, func.max(schedules.c.version).label("version"))
+            .group_by(schedules.c.id)
+            .subquery()
+        )
+        query = (
+            select(schedules)
+            .join(
+                last,
+                (schedules.c.id == last.c.id) & (schedules.c.version == last.c.version),
+            )
+            .where(schedules.c.is_deleted.is_(False))
+            .order_by(schedules.c.id)
+        )
+        with self._database.reading() as connection:
+            return [ScheduleVersion(**row) for row in connection.execute(query).mappings()]
+
+    def versions(self, schedule_id: str) -> list[ScheduleVersion]:
+        """Return every version of a schedule, the newest first."""
+        query = (
+            select(schedules)
+            .where(schedules.c.id == schedule_id)
+            .order_by(schedules.c.version.desc())
+        )
+        with self._database.reading() as connection:
+            return [ScheduleVersion(**row) for row in connection.execute(query).mappings()]
+
+
+def _newest_version(connection: Connection, schedule_id: str) -> int:
+    found: int | None = connection.scalar(
+        select(func.max(schedules.c.version)).where(schedules.c.id == schedule_id)
+    )
+    return found or 0
