@@ -19,6 +19,7 @@ from typing import Any, Literal
 from airflow_backup import __version__
 from airflow_backup.schedules.loader import Loaded, load, schedule_files
 from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.placeholders import names_in
 from airflow_backup.schedules.problems import Problem
 
 FORMAT = 1
@@ -67,7 +68,7 @@ class Index:
 
 
 def fingerprint(path: Path) -> str:
-    """Hash the content of the schedules files and the version of this package."""
+    """Hash the content of the schedules files, the variables they mention and the version of this package."""
     digest = hashlib.sha256(f"{FORMAT} {__version__}".encode())
     for file in schedule_files(path):
         try:
@@ -76,6 +77,8 @@ def fingerprint(path: Path) -> str:
             content = str(error.errno).encode()
         digest.update(f"\0{file.name}\0{len(content)}\0".encode())
         digest.update(content)
+        for name in names_in(content):
+            digest.update(f"\0{name}={os.environ.get(name, '')}".encode())
     return digest.hexdigest()
 
 

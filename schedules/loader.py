@@ -8,6 +8,7 @@ A folder of ``*.yaml`` works like one file. ``defaults`` are under everything, t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from airflow_backup.schedules.calendars import Calendar
 from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.placeholders import fill
 from airflow_backup.schedules.presets import PRESETS, Preset
 from airflow_backup.schedules.problems import Finding, PathPart, Problem, did_you_mean, findings
 from airflow_backup.schedules.sources import engine_names, source_model
@@ -65,8 +67,12 @@ class Loaded:
         return {item.schedule.id: item.schedule for item in self.schedules}
 
 
-def load(path: Path) -> Loaded:
-    """Read a schedules file, or every ``*.yaml`` and ``*.yml`` of a folder; never raises for what they say."""
+def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """
+    Read a schedules file, or every ``*.yaml`` and ``*.yml`` of a folder; never raises for what they say.
+
+    Placeholders are filled from ``environ``.
+    """
     files = schedule_files(path)
     if not files:
         missing = "is an empty folder" if path.is_dir() else "does not exist"
@@ -78,7 +84,7 @@ def load(path: Path) -> Loaded:
     for file in files:
         name = str(file.relative_to(path)) if path.is_dir() else file.name
         documents.append(_read_file(file, name))
-    return assemble(documents)
+    return assemble(fill(document, environ) for document in documents)
 
 
 def schedule_files(path: Path) -> list[Path]:
@@ -88,9 +94,11 @@ def schedule_files(path: Path) -> list[Path]:
     return [path] if path.is_file() else []
 
 
-def parse(text: str, *, file: str = "schedules.yaml") -> Loaded:
+def parse(
+    text: str, *, file: str = "schedules.yaml", environ: Mapping[str, str] = os.environ
+) -> Loaded:
     """Read the text of one schedules file."""
-    return assemble([read(text, file=file)])
+    return assemble([fill(read(text, file=file), environ)])
 
 
 def _read_file(path: Path, name: str) -> Document:

@@ -118,7 +118,7 @@ CRONS = ("30 2 * * *", "*/20 1-3 * * *", "0 */2 * * *", "15 * * * *", "59 0,23 *
 
 
 def test_every_zone_of_the_tz_database_agrees_with_looking_at_every_minute() -> None:
-    changes = {}
+    changes: dict[tuple[datetime, timedelta | None, timedelta | None], str] = {}
     for name in sorted(zoneinfo.available_timezones()):
         zone = ZoneInfo(name)
         for moment in transitions(zone):
