@@ -1,0 +1,175 @@
+"""Take one backup: from a schedule and a run to a set that is stored, proven whole and known."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from airflow_backup.actions.attempt import Attempt, StoredManifest
+from airflow_backup.actions.result import BackupResult, Job, Run, result_of
+from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.executions import Failure, Outcome
+from airflow_backup.catalog.records import Attempt as AttemptRow
+from airflow_backup.core.connections import Connections
+from airflow_backup.core.errors import (
+    BackupError,
+    Cancelled,
+    CatalogError,
+    ConfigError,
+    FailureClass,
+    classify,
+)
+from airflow_backup.core.manifest import Previous
+from airflow_backup.core.progress import Reporter
+from airflow_backup.core.words import ExecutionStatus, Kind
+from airflow_backup.engines.protocol import Engine, Surroundings
+from airflow_backup.engines.registry import Registry, registry
+from airflow_backup.storage.open import open_storage
+
+__all__ = ["BackupResult", "Job", "Run", "backup"]
+
+logger = logging.getLogger(__name__)
+
+
+def backup(
+    schedule: Job,
+    run: Run,
+    *,
+    catalog: Catalog,
+    connections: Connections,
+    clock: Callable[[], datetime],
+    kind: Kind | None = None,
+    reporter: Reporter | None = None,
+    engines: Registry | None = None,
+) -> BackupResult:
+    """
+    Store the set of ``run`` and note it in the catalog.
+
+    Every failure is noted with the execution and raised. A failure before the manifest leaves
+    no set. After the manifest the set is safe, and when only the catalog fails, the retry of
+    the same run finds the set and takes it over.
+    """
+    begun = time.monotonic()
+    row = catalog.executions.begin(
+        schedule.id,
+        run.id,
+        run_at=run.at,
+        trigger=run.trigger,
+        at=clock(),
+        attempt=run.attempt,
+        kind=kind or schedule.kind or Kind.FULL,
+        note=run.note,
+        queued_at=run.queued_at,
+    )
+    around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
+    try:
+        wanted = kind or schedule.kind or Kind.FULL
+        attempt = Attempt(
+            schedule,
+            run,
+            open_storage(schedule.repository, connections, connection=schedule.connection),
+            number=row.number,
+        )
+        stored, adopted = _store(attempt, schedule, wanted, catalog, around, engines or registry())
+        _record(catalog, schedule, stored, row, clock=clock)
+    except BaseException as error:
+        _note_failure(catalog, row, error, at=clock())
+        raise
+    return result_of(
+        stored.manifest,
+        repository=schedule.repository,
+        duration=time.monotonic() - begun,
+        adopted=adopted,
+    )
+
+
+def _store(
+    attempt: Attempt,
+    schedule: Job,
+    kind: Kind,
+    catalog: Catalog,
+    around: Surroundings,
+    engines: Registry,
+) -> tuple[StoredManifest, bool]:
+    around.reporter.begin("preparing")
+    stored = attempt.adopt()
+    if stored is not None:
+        logger.info("set %s was stored by an earlier attempt", attempt.set_id)
+        return stored, True
+    engine = engines.get(str(getattr(schedule.source, "engine", "")))
+    _check(engine, schedule, kind, around)
+    attempt.clean()
+    latest = catalog.sets.latest(schedule.id)
+    previous = None if latest is None else Previous(set_id=latest.set_id, hash=latest.manifest_hash)
+    expected = None if latest is None else latest.bytes_read
+    around = Surroundings(
+        connections=around.connections,
+        reporter=around.reporter,
+        clock=around.clock,
+        scratch=around.scratch,
+        expected_bytes=expected,
+    )
+    return attempt.take(engine, around, kind=kind, previous=previous), False
+
+
+def _check(engine: Engine, schedule: Job, kind: Kind, around: Surroundings) -> None:
+    if kind not in engine.kinds:
+        raise ConfigError(
+            f"the {engine.name} engine takes no {kind} set",
+            hint=f"use one of {', '.join(sorted(engine.kinds))}",
+        )
+    problems = engine.check(schedule.source, around)
+    for problem in problems[1:]:
+        logger.error("schedule %s: %s", schedule.id, problem)
+    if problems:
+        raise problems[0]
+
+
+def _record(
+    catalog: Catalog,
+    schedule: Job,
+    stored: StoredManifest,
+    row: AttemptRow,
+    *,
+    clock: Callable[[], datetime],
+) -> None:
+    manifest = stored.manifest
+    outcome = Outcome(
+        status=ExecutionStatus.COMPLETED,
+        kind=manifest.kind,
+        set_id=manifest.set_id,
+        files=manifest.totals.files,
+        bytes_read=manifest.totals.bytes_read,
+        bytes_stored=manifest.totals.bytes_stored,
+        warnings=len(manifest.warnings),
+    )
+    try:
+        catalog.sets.record(manifest, schedule.repository, manifest_hash=stored.hash)
+        catalog.executions.finish(row, outcome, at=clock())
+    except CatalogError as error:
+        raise CatalogError(
+            f"set '{manifest.set_id}' is stored, and the catalog does not know it: {error.message}",
+            hint="a retry of the run takes it over, and so does: airflow-backup sync",
+        ) from error
+
+
+def _note_failure(catalog: Catalog, row: AttemptRow, error: BaseException, *, at: datetime) -> None:
+    try:
+        catalog.executions.finish(row, _outcome(error), at=at)
+    except BackupError as unnoted:
+        # The failure itself is raised in any case, and matters more than this one.
+        logger.error("the failure of run %s is not in the catalog: %s", row.run_id, unnoted)
+
+
+def _outcome(error: BaseException) -> Outcome:
+    failure_class = classify(error)
+    if isinstance(error, BackupError):
+        failure = Failure(error=error.message, hint=error.hint, failure_class=failure_class)
+    else:
+        text = str(error).strip() or type(error).__name__
+        failure = Failure(error=text, hint="what does the log say?", failure_class=failure_class)
+    if isinstance(error, Cancelled) or failure_class is FailureClass.CANCELLED:
+        return Outcome(status=ExecutionStatus.CANCELLED, reason=failure.error, failure=failure)
+    return Outcome(status=ExecutionStatus.FAILED, failure=failure)
