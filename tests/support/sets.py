@@ -1,0 +1,61 @@
+"""Taking and reading sets in tests, with the verbs' own parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from airflow_backup.actions.backup import BackupResult, Run, backup
+from airflow_backup.actions.stored_set import StoredSet, open_set
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.connections import from_environment
+from airflow_backup.core.words import Kind, Trigger
+from airflow_backup.schedules.base import Model
+from airflow_backup.storage.open import open_storage
+
+START = datetime(2026, 5, 4, 2, 0, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that moves a second with every look."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@dataclass(frozen=True)
+class PlainJob:
+    """The part of a schedule that a backup reads."""
+
+    source: Model
+    repository: str
+    id: str = "wiki"
+    connection: str | None = None
+    kind: Kind | None = None
+    checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
+
+
+def run_number(number: int, *, attempt: int = 1) -> Run:
+    """Return the n-th run of a daily schedule."""
+    return Run(f"run-{number}", START + timedelta(days=number), Trigger.SCHEDULE, attempt)
+
+
+def take(job: PlainJob, catalog: Catalog, *, run: Run | None = None) -> BackupResult:
+    """Take one set."""
+    return backup(
+        job,
+        run or run_number(1),
+        catalog=catalog,
+        connections=from_environment,
+        clock=Clock(),
+    )
+
+
+def stored(job: PlainJob, result: BackupResult) -> StoredSet:
+    """Open the set for reading."""
+    return open_set(open_storage(job.repository), job.id, result.set_id)
