@@ -21,10 +21,11 @@ from airflow.models.dag import DagModel
 from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.log import Log
+from airflow.models.pool import Pool
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from airflow_backup.core.errors import NotFound, Refused
@@ -82,22 +83,22 @@ def runs(
     return _facts(session, query.order_by(since.desc()).limit(limit))
 
 
-def run(session: Session, dag_id: str, run_id: str) -> RunFacts | None:
-    """Look up one run."""
-    found = _facts(session, _runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-    return found[0] if found else None
+def runs_by_id(session: Session, keys: Collection[tuple[str, str]]) -> list[RunFacts]:
+    """Look up runs by DAG id and run id; Airflow may have forgotten some."""
+    if not keys:
+        return []
+    return _facts(session, _runs().where(tuple_(DagRun.dag_id, DagRun.run_id).in_(keys)))
 
 
-def last_runs(session: Session, dag_ids: Collection[str]) -> dict[str, RunFacts]:
-    """Look up the newest run of each DAG."""
-    newest = (
-        select(DagRun.id, func.row_number().over(
-            partition_by=DagRun.dag_id, order_by=DagRun.run_after.desc()).label("place"))
-        .where(DagRun.dag_id.in_(dag_ids))
-        .subquery()
+def last_runs(session: Session, dag_ids: Collection[str]) -> list[RunFacts]:
+    """Look up the newest run of each DAG, and the newest that is over."""
+    place = func.row_number().over(
+        partition_by=(DagRun.dag_id, DagRun._state.in_(ACTIVE)), order_by=DagRun.run_after.desc()
     )
-    query = _runs().join(newest, newest.c.id == DagRun.id).where(newest.c.place == 1)
-    return {found.dag_id: found for found in _facts(session, query)}
+    newest = select(DagRun.id, place.label("place")).where(DagRun.dag_id.in_(dag_ids)).subquery()
+    return _facts(
+        session, _runs().join(newest, newest.c.id == DagRun.id).where(newest.c.place == 1)
+    )
 
 
 def progress(session: Session, runs: Iterable[RunFacts]) -> dict[str, dict[str, Any]]:
@@ -148,7 +149,9 @@ def start_run(
             session=session,
         )
     except DagRunAlreadyExists as error:
-        raise Refused("a run was started at this very moment", hint="look at the history") from error
+        raise Refused(
+            "a run was started at this very moment", hint="look at the history"
+        ) from error
     except DagNotFound as error:
         raise _no_dag(dag_id) from error
     assert created is not None
@@ -168,9 +171,19 @@ def cancel_run(session: Session, dag_id: str, run_id: str) -> None:
     dag = DBDagBag().get_dag_for_run(found, session=session)
     if dag is None:
         raise _no_dag(dag_id)
-    patch_dag_run_state(
-        dag=dag, dag_run=found, state=DagRunMutableStates.FAILED, session=session
-    )
+    patch_dag_run_state(dag=dag, dag_run=found, state=DagRunMutableStates.FAILED, session=session)
+
+
+def ensure_pool(session: Session, *, name: str, slots: int) -> None:
+    """Make the pool of the backups where there is none; one that exists is the administrator's."""
+    if session.scalar(select(Pool.id).where(Pool.pool == name)) is None:
+        Pool.create_or_update_pool(
+            name,
+            slots=slots,
+            description="How many backups may run at the same time",
+            include_deferred=False,
+            session=session,
+        )
 
 
 def components() -> list[ComponentFacts]:
@@ -186,13 +199,13 @@ def components() -> list[ComponentFacts]:
     ]
 
 
-def _runs() -> Select[Any]:
+def _runs() -> Any:  # a Select, whose type parameters differ between SQLAlchemy 2.0 and 2.1
     return select(DagRun, DagRunNote.content).outerjoin(
         DagRunNote, DagRunNote.dag_run_id == DagRun.id
     )
 
 
-def _facts(session: Session, query: Select[Any]) -> list[RunFacts]:
+def _facts(session: Session, query: Any) -> list[RunFacts]:
     rows = session.execute(query).all()
     keys = [(row.DagRun.dag_id, row.DagRun.run_id) for row in rows]
     if not keys:
@@ -206,6 +219,7 @@ def _facts(session: Session, query: Select[Any]) -> list[RunFacts]:
             state=str(found.state),
             run_after=found.run_after,
             queued_at=found.queued_at,
+            due_at=found.logical_date,
             started_at=found.start_date,
             ended_at=found.end_date,
             user=found.triggering_user_name,

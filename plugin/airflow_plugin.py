@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+
 from airflow_backup import __version__
 
 PREFIX = "/backup"

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from airflow.api_fastapi.core_api.security import get_user
+from airflow.utils.session import create_session
 from fastapi import APIRouter, Depends, FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from airflow_backup import __version__
+from airflow_backup.operators.airflow_settings import option
+from airflow_backup.plugin import airflow_db
+from airflow_backup.plugin.catalog_access import shelf
 from airflow_backup.plugin.problems import CatchUnforeseen, add_handlers
 from airflow_backup.plugin.routes import runs, schedules, status
 from airflow_backup.plugin.security import Guard
+
+log = logging.getLogger(__name__)
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "static"
@@ -31,6 +42,30 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    await run_in_threadpool(prepare)
+    yield
+    shelf.close()
+
+
+def prepare() -> None:
+    """
+    Make the pool in which backups run: without it Airflow would never start one.
+
+    The API server does it because nobody else of us may open Airflow's database.
+    """
+    from airflow_backup.dags.factory import (
+        POOL,  # brings in the DAG authoring side, only needed here
+    )
+
+    try:
+        with create_session(scoped=False) as session:
+            airflow_db.ensure_pool(session, name=POOL, slots=int(option("max_concurrent") or 2))
+    except (SQLAlchemyError, ValueError):
+        log.exception("the pool %r could not be made; make it by hand, or no backup starts", POOL)
+
+
 def create_app() -> FastAPI:
     """Build the application."""
     app = FastAPI(
@@ -40,6 +75,7 @@ def create_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # offered below, to those who are logged in
+        lifespan=_life,
     )
     add_handlers(app)
     app.include_router(_api(app))

@@ -7,16 +7,15 @@ Everything the list and the status page say, put together from the catalog and f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_backup.catalog.records import Deployed, Execution
-from airflow_backup.core.durations import format_duration
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus
-from airflow_backup.plugin.executions import from_execution, from_facts, history
+from airflow_backup.plugin.executions import from_execution, history
 from airflow_backup.plugin.facts import DagFacts, RunFacts
 from airflow_backup.plugin.models import (
     Condition,
@@ -31,6 +30,7 @@ from airflow_backup.plugin.rhythms import next_run, rhythms, schedule_of
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.sources import describe
 
+_CONCLUSIVE = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 
 
@@ -39,18 +39,14 @@ class Material:
     """What was read about some schedules."""
 
     now: datetime
-    deployed: list[Deployed]
     dags: Mapping[str, DagFacts]
-    active: Mapping[str, RunFacts]
-    """The oldest queued or running run, by DAG id."""
-    newest: Mapping[str, RunFacts]
-    """The newest run, by DAG id."""
-    last: Mapping[str, Execution]
-    """The newest execution, by schedule id."""
+    """By DAG id."""
+    facts: Mapping[str, Sequence[RunFacts]]
+    """By DAG id: what is active, the newest run, and the runs that the catalog thinks are open."""
+    past: Mapping[str, Sequence[Execution]]
+    """By schedule id, the newest first: as many executions as it takes to know how the last one went."""
     last_good: Mapping[str, Execution]
-    """The newest completed execution, by schedule id."""
-    executions: Mapping[str, Execution] = field(default_factory=dict)
-    """Those of the active runs, by run id."""
+    """By schedule id."""
     progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By run id."""
 
@@ -75,22 +71,27 @@ def _fields(row: Deployed, material: Material) -> dict[str, Any]:
     schedule = schedule_of(row.definition)
     dag = material.dags.get(dag_id(row.id))
     enabled = None if dag is None or dag.stale else not dag.paused
-    active = _active(row.id, material)
-    last = _last(row.id, material)
+    runs = _runs(row.id, schedule, material)
     last_good = _good(row.id, material)
-    state = State(str(row.state))
-    condition, reason, hint = judge(
-        state, enabled, schedule, last, last_good, now=material.now, problems=row.problems
+    state = State(row.state)
+    verdict = judge(
+        state,
+        enabled,
+        schedule,
+        last=next((run for run in runs if run.status in _CONCLUSIVE), None),
+        last_good=last_good,
+        now=material.now,
+        problems=row.problems,
     )
     return {
         "id": row.id,
         "dag_id": dag_id(row.id),
         **_written(row, schedule),
-        "origin": _origin(row),
+        "origin": f"{row.file}:{row.line}",
         "state": state,
-        "condition": condition,
-        "condition_reason": reason,
-        "condition_hint": hint,
+        "condition": verdict.condition,
+        "condition_reason": verdict.reason,
+        "condition_hint": verdict.hint,
         "enabled": enabled,
         "problems": [load_problem(item) for item in row.problems],
         "next_run": (
@@ -98,8 +99,8 @@ def _fields(row: Deployed, material: Material) -> dict[str, Any]:
             if schedule is not None and enabled
             else None
         ),
-        "active_run": active,
-        "last_run": last,
+        "active_run": _active(row.id, runs, material),
+        "last_run": next((run for run in runs if run.status.is_final), None),
         "last_good": last_good,
         "alert_after": _seconds(schedule.alert_after if schedule is not None else None),
     }
@@ -107,50 +108,61 @@ def _fields(row: Deployed, material: Material) -> dict[str, Any]:
 
 def _written(row: Deployed, schedule: Schedule | None) -> dict[str, Any]:
     if schedule is None:
-        return {"description": row.definition.get("description")}
+        return {}
     return {
         "description": schedule.description,
         "group": schedule.group,
         "tags": schedule.tags,
-        "engine": schedule.source.engine,
+        "engine": row.definition["source"]["engine"],
         "source": describe(schedule.source),
         "rhythms": rhythms(schedule),
         "timezone": schedule.timezone,
     }
 
 
+class Verdict(NamedTuple):
+    """How a schedule is, why, and what to try."""
+
+    condition: Condition
+    reason: str | None = None
+    hint: str | None = None
+
+
 def judge(
     state: State,
     enabled: bool | None,
     schedule: Schedule | None,
+    *,
     last: Run | None,
     last_good: Run | None,
-    *,
     now: datetime,
     problems: Iterable[Mapping[str, Any]] = (),
-) -> tuple[Condition, str | None, str | None]:
+) -> Verdict:
     """
-    Name the condition of a schedule, why, and what to try; the worst one wins.
+    Judge a schedule by the worst that is true; ``last`` is the newest run that completed or failed.
 
     A failure stays in sight when the schedule is disabled: a backup that stopped by itself after
     failing must not look as if somebody had wanted it so.
     """
     first = next(iter(problems), None)
     if state is State.REJECTED:
-        return Condition.REJECTED, _message(first, "the schedule is wrong, and nothing runs"), _hint(first)
+        return Verdict(
+            Condition.REJECTED, _message(first, "it is wrong, and nothing runs"), _hint(first)
+        )
     if last is not None and last.status is ExecutionStatus.FAILED:
-        return Condition.FAILED, last.error or last.reason or "the last backup failed", last.hint
+        return Verdict(
+            Condition.FAILED, last.error or last.reason or "the last backup failed", last.hint
+        )
     late = _late(schedule, last_good, now)
     if late is not None:
-        return Condition.STALE, late, "is the schedule enabled, and the scheduler running?"
+        return Verdict(Condition.STALE, late, "is it enabled, and the scheduler running?")
     if state is State.LAST_KNOWN_GOOD:
-        reason = _message(first, "what is in the file is wrong")
-        return Condition.OUTDATED, f"the version before keeps running: {reason}", _hint(first)
+        return Verdict(
+            Condition.OUTDATED, _message(first, "what is in the file is wrong"), _hint(first)
+        )
     if enabled is False:
-        return Condition.DISABLED, None, None
-    if last_good is None:
-        return Condition.WAITING, None, None
-    return Condition.PROTECTED, None, None
+        return Verdict(Condition.DISABLED)
+    return Verdict(Condition.WAITING if last_good is None else Condition.PROTECTED)
 
 
 def _late(schedule: Schedule | None, last_good: Run | None, now: datetime) -> str | None:
@@ -160,18 +172,28 @@ def _late(schedule: Schedule | None, last_good: Run | None, now: datetime) -> st
     age = now - last_good.finished_at
     if age <= limit:
         return None
-    return f"the last good backup is {_age(age)} old; the limit is {format_duration(limit)}"
+    return f"the last good backup is {_spoken(age)} old; the limit is {_spoken(limit)}"
 
 
-def _age(age: timedelta) -> str:
+def _spoken(span: timedelta) -> str:
     """
-    Say how old something is, without false precision.
+    Say how long something is, in one or two units and without false precision.
 
-    >>> _age(timedelta(days=2, hours=3, minutes=4, seconds=5)), _age(timedelta(minutes=4, seconds=5))
-    ('2d3h', '4m')
+    >>> _spoken(timedelta(days=9, hours=3)), _spoken(timedelta(hours=26)), _spoken(timedelta(minutes=4))
+    ('9 days 3 hours', '26 hours', '4 minutes')
     """
-    unit = timedelta(hours=1) if age >= timedelta(days=1) else timedelta(minutes=1)
-    return format_duration(age // unit * unit)
+    minutes = int(span.total_seconds()) // 60
+    if minutes < 60:
+        return _count(minutes, "minute")
+    hours = minutes // 60
+    if hours < 48:
+        return _count(hours, "hour")
+    days, hours = divmod(hours, 24)
+    return _count(days, "day") + (f" {_count(hours, 'hour')}" if hours else "")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def _message(first: Mapping[str, Any] | None, otherwise: str) -> str:
@@ -182,36 +204,26 @@ def _hint(first: Mapping[str, Any] | None) -> str | None:
     return None if first is None else first.get("hint")
 
 
-def _active(schedule_id: str, material: Material) -> Run | None:
-    facts = material.active.get(dag_id(schedule_id))
-    if facts is None:
-        return None
-    execution = material.executions.get(facts.run_id)
+def _runs(schedule_id: str, schedule: Schedule | None, material: Material) -> list[Run]:
     return history(
-        [] if execution is None else [execution], [facts], now=material.now, progress=material.progress
-    )[0]
+        material.past.get(schedule_id, ()),
+        material.facts.get(dag_id(schedule_id), ()),
+        now=material.now,
+        progress=material.progress,
+        schedule=schedule,
+    )
 
 
-def _last(schedule_id: str, material: Material) -> Run | None:
-    """Return the newest run that is over."""
-    execution = material.last.get(schedule_id)
-    facts = material.newest.get(dag_id(schedule_id))
-    if facts is not None and facts.active:
-        facts = None
-    if execution is None:
-        return None if facts is None else from_facts(facts, now=material.now)
-    if facts is None:
-        return from_execution(execution, now=material.now)
-    return history([execution], [facts], now=material.now)[0]
+def _active(schedule_id: str, runs: Sequence[Run], material: Material) -> Run | None:
+    """Return the oldest run that is not over: the one that works while others queue behind it."""
+    facts = material.facts.get(dag_id(schedule_id), ())
+    going = {run.run_id for run in facts if run.active}
+    return next((run for run in reversed(runs) if run.run_id in going), None)
 
 
 def _good(schedule_id: str, material: Material) -> Run | None:
     execution = material.last_good.get(schedule_id)
     return None if execution is None else from_execution(execution, now=material.now)
-
-
-def _origin(row: Deployed) -> str:
-    return f"{row.file}:{row.line}"
 
 
 def _seconds(span: timedelta | None) -> float | None:
@@ -220,7 +232,7 @@ def _seconds(span: timedelta | None) -> float | None:
 
 def load_problem(given: Mapping[str, Any]) -> LoadProblem:
     """Show one problem of a schedules file."""
-    return LoadProblem(**{name: given.get(name) for name in LoadProblem.model_fields})
+    return LoadProblem.model_validate({name: given.get(name) for name in LoadProblem.model_fields})
 
 
 def without_passwords(definition: Mapping[str, Any]) -> dict[str, Any]:

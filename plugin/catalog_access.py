@@ -1,35 +1,38 @@
-"""The catalog as the API server sees it: opened when first needed, one engine for the process."""
+"""The catalog as the API server sees it: opened when first needed, once for the process."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import Lock
 from typing import Annotated
 
-from airflow.configuration import AIRFLOW_HOME, conf
 from fastapi import Depends
 
 from airflow_backup.catalog import Catalog
-
-_lock = Lock()
-_opened: Catalog | None = None
+from airflow_backup.operators.airflow_settings import catalog_url
 
 
-def catalog() -> Catalog:
-    """Return the catalog; a failure to open it is not remembered, so the next request tries again."""
-    global _opened
-    with _lock:
-        if _opened is None:
-            _opened = Catalog.open(catalog_url())
-        return _opened
+class Shelf:
+    """Holds the one open catalog; a failure to open it is not kept, so the next request tries again."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._catalog: Catalog | None = None
+
+    def catalog(self) -> Catalog:
+        """Return the catalog, opened if need be."""
+        with self._lock:
+            if self._catalog is None:
+                self._catalog = Catalog.open(catalog_url())
+            return self._catalog
+
+    def close(self) -> None:
+        """Close the catalog; the next request opens it anew."""
+        with self._lock:
+            if self._catalog is not None:
+                self._catalog.close()
+                self._catalog = None
 
 
-def catalog_url() -> str:
-    """Name the database: that of ``[backup] catalog_conn_id``, else a file in ``$AIRFLOW_HOME``."""
-    connection_id = conf.get("backup", "catalog_conn_id", fallback="")
-    if not connection_id:
-        return f"sqlite:///{Path(AIRFLOW_HOME, 'airflow_backup.db')}"
-    raise NotImplementedError
+shelf = Shelf()
 
-
-CatalogDep = Annotated[Catalog, Depends(catalog)]
+CatalogDep = Annotated[Catalog, Depends(shelf.catalog)]

@@ -15,15 +15,18 @@ from pydantic import ValidationError
 
 from airflow_backup.catalog.records import Execution
 from airflow_backup.core.ids import dag_id, schedule_id_of
-from airflow_backup.core.words import ExecutionStatus, Trigger
+from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from airflow_backup.plugin.facts import RunFacts, TaskFacts
 from airflow_backup.plugin.models import Progress, Run
+from airflow_backup.schedules.fire_times import skip_reason
+from airflow_backup.schedules.model import Schedule
 
 WINDOW, BACKUP = "window", "backup"
 
 _TRIGGERS = {
     "scheduled": Trigger.SCHEDULE,
     "asset_triggered": Trigger.DEPENDENCY,
+    "asset_materialization": Trigger.DEPENDENCY,
 }
 _WAITING = {
     "up_for_retry": "waits to be tried again",
@@ -38,23 +41,23 @@ def history(
     *,
     now: datetime,
     progress: Mapping[str, Mapping[str, Any]] | None = None,
+    schedule: Schedule | None = None,
 ) -> list[Run]:
-    """Join both sides by run id, the newest first."""
+    """Join both sides by run id, the newest first; ``schedule`` tells why runs were skipped."""
     known = {execution.run_id: execution for execution in executions}
     facts = {run.run_id: run for run in runs}
     told = progress or {}
     found = [
-        _joined(known.get(run_id), facts.get(run_id), now=now, progress=told.get(run_id))
+        _joined(
+            known.get(run_id),
+            facts.get(run_id),
+            now=now,
+            progress=told.get(run_id),
+            schedule=schedule,
+        )
         for run_id in known.keys() | facts.keys()
     ]
-    return sorted(found, key=since, reverse=True)
-
-
-def since(run: Run) -> datetime:
-    """When the run came into being; what history is sorted by."""
-    moment = run.queued_at or run.started_at or run.finished_at
-    assert moment is not None
-    return moment
+    return sorted(found, key=lambda run: (run.since, run.run_id), reverse=True)
 
 
 def from_execution(
@@ -67,9 +70,10 @@ def from_execution(
         run_id=execution.run_id,
         status=execution.status,
         reason=execution.reason,
-        trigger=str(execution.trigger),
-        kind=None if execution.kind is None else str(execution.kind),
+        trigger=execution.trigger,
+        kind=execution.kind,
         note=execution.note,
+        since=execution.since,
         queued_at=execution.queued_at,
         started_at=execution.started_at,
         finished_at=execution.finished_at,
@@ -81,13 +85,17 @@ def from_execution(
         set_id=execution.set_id,
         error=execution.error,
         hint=execution.hint,
-        failure_class=None if execution.failure_class is None else str(execution.failure_class),
+        failure_class=execution.failure_class,
         progress=_progress(progress),
     )
 
 
 def from_facts(
-    facts: RunFacts, *, now: datetime, progress: Mapping[str, Any] | None = None
+    facts: RunFacts,
+    *,
+    now: datetime,
+    progress: Mapping[str, Any] | None = None,
+    schedule: Schedule | None = None,
 ) -> Run:
     """Show a run of which only Airflow knows."""
     status, reason = _judge(facts)
@@ -97,11 +105,12 @@ def from_facts(
         dag_id=facts.dag_id,
         run_id=facts.run_id,
         status=status,
-        reason=reason,
-        trigger=str(_TRIGGERS.get(facts.run_type, Trigger.MANUAL)),
-        kind=facts.conf.get("kind"),
+        reason=_why_skipped(facts, schedule) if status is ExecutionStatus.SKIPPED else reason,
+        trigger=_TRIGGERS.get(facts.run_type, Trigger.MANUAL),
+        kind=_kind(facts),
         user=facts.user,
         note=facts.note,
+        since=facts.since,
         queued_at=facts.since,
         started_at=facts.started_at,
         finished_at=facts.ended_at,
@@ -112,16 +121,30 @@ def from_facts(
     )
 
 
+def _why_skipped(facts: RunFacts, schedule: Schedule | None) -> str:
+    """Ask again what the run was asked then; the schedule may have changed since."""
+    reason = None
+    if schedule is not None:
+        reason = skip_reason(schedule, facts.due_at or facts.run_after)
+    return reason or "not in its window, or a day without backups"
+
+
+def _kind(facts: RunFacts) -> Kind | None:
+    asked = facts.conf.get("kind")
+    return Kind(asked) if asked in list(Kind) else None
+
+
 def _joined(
     execution: Execution | None,
     facts: RunFacts | None,
     *,
     now: datetime,
     progress: Mapping[str, Any] | None,
+    schedule: Schedule | None,
 ) -> Run:
     if execution is None:
         assert facts is not None
-        return from_facts(facts, now=now, progress=progress)
+        return from_facts(facts, now=now, progress=progress, schedule=schedule)
     if facts is None:
         return from_execution(execution, now=now)
     live = progress if facts.active else None
@@ -138,7 +161,7 @@ def _joined(
 
 def _corrections(run: Run, facts: RunFacts, *, now: datetime) -> dict[str, Any]:
     """Say what Airflow knows better: that a run is over whose task could no longer say so."""
-    status = ExecutionStatus(run.status)
+    status = run.status
     if status.is_final:
         # A retry that waits: the attempt failed, the execution has not.
         waits = facts.active and status is ExecutionStatus.FAILED
@@ -182,7 +205,7 @@ def _judge(facts: RunFacts) -> tuple[ExecutionStatus, str | None]:
     if facts.state == "failed":
         return ExecutionStatus.FAILED, _failed_where(facts.tasks)
     if backup is not None and backup.state == "skipped":
-        return ExecutionStatus.SKIPPED, "not in its window, or a day without backups"
+        return ExecutionStatus.SKIPPED, None
     return ExecutionStatus.COMPLETED, None
 
 

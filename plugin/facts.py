@@ -42,6 +42,8 @@ class RunFacts:
     queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    due_at: datetime | None = None
+    """The slot of a scheduled run."""
     user: str | None = None
     note: str | None = None
     conf: dict[str, Any] = field(default_factory=dict)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import chain
 
 from sqlalchemy.orm import Session
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.records import Deployed
+from airflow_backup.catalog.records import Deployed, Execution
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.ids import dag_id
+from airflow_backup.core.words import ExecutionStatus
 from airflow_backup.plugin import airflow_db
 from airflow_backup.plugin.board import Material
+from airflow_backup.plugin.executions import history
 from airflow_backup.plugin.facts import RunFacts
+from airflow_backup.plugin.models import RunList
+from airflow_backup.plugin.rhythms import schedule_of
 from airflow_backup.plugin.security import Access
+
+LOOK_BACK = 20
+"""How many executions to look at for the last one that says something."""
 
 
 def now() -> datetime:
@@ -33,7 +41,9 @@ def one(catalog: Catalog, access: Access, schedule_id: str) -> Deployed:
     """Return a schedule; one that the user may not read does not exist for them."""
     row = catalog.deployed.get(schedule_id)
     if row is None or not access.readable([schedule_id]):
-        raise NotFound(f"no schedule {schedule_id!r}", hint="GET /backup/api/v1/schedules lists them")
+        raise NotFound(
+            f"no schedule {schedule_id!r}", hint="GET /backup/api/v1/schedules lists them"
+        )
     return row
 
 
@@ -42,21 +52,67 @@ def material(catalog: Catalog, session: Session, rows: list[Deployed]) -> Materi
     ids = [row.id for row in rows]
     dags = [dag_id(schedule_id) for schedule_id in ids]
     active = airflow_db.active_runs(session, dags)
+    last = catalog.executions.last(ids)
+    past = {schedule_id: _past(catalog, last[schedule_id], active) for schedule_id in last}
+    open_runs = [
+        (dag_id(execution.schedule_id), execution.run_id)
+        for executions in past.values()
+        for execution in executions
+        if not execution.status.is_final
+    ]
     return Material(
         now=now(),
-        deployed=rows,
         dags=airflow_db.dags(session, dags),
-        active=_oldest(active),
-        newest=airflow_db.last_runs(session, dags),
-        last=catalog.executions.last(ids),
+        facts=_by_dag(
+            active,
+            airflow_db.last_runs(session, dags),
+            airflow_db.runs_by_id(session, open_runs),
+        ),
+        past=past,
         last_good=catalog.executions.last_completed(ids),
-        executions={execution.run_id: execution for execution in catalog.executions.active()},
         progress=airflow_db.progress(session, active),
     )
 
 
-def _oldest(runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
-    found: dict[str, RunFacts] = {}
-    for run in runs:
-        found.setdefault(run.dag_id, run)
-    return found
+def _past(catalog: Catalog, last: Execution, active: Iterable[RunFacts]) -> list[Execution]:
+    """Go back as far as it takes: a run that goes on, or was cancelled, says nothing of the ones before."""
+    going = {run.run_id for run in active}
+    if (
+        last.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+        and last.run_id not in going
+    ):
+        return [last]
+    return catalog.executions.history(last.schedule_id, limit=LOOK_BACK)
+
+
+def _by_dag(*sources: Iterable[RunFacts]) -> dict[str, list[RunFacts]]:
+    found: dict[str, dict[str, RunFacts]] = {}
+    for run in chain(*sources):
+        found.setdefault(run.dag_id, {})[run.run_id] = run
+    return {dag: list(runs.values()) for dag, runs in found.items()}
+
+
+def runs(
+    catalog: Catalog, session: Session, row: Deployed, *, limit: int, before: datetime | None
+) -> RunList:
+    """Read a page of a schedule's history, from both sides."""
+    schedule_id, schedule = row.id, schedule_of(row.definition)
+    dag = dag_id(schedule_id)
+    executions = catalog.executions.history(schedule_id, limit=limit + 1, before=before)
+    facts = airflow_db.runs(session, dag, limit=limit + 1, before=before)
+    # The two sides know slightly different moments, so each may lack what the other has at the edge.
+    known, seen = {item.run_id for item in executions}, {run.run_id for run in facts}
+    facts += airflow_db.runs_by_id(session, [(dag, run_id) for run_id in known - seen])
+    missing = (catalog.executions.get(schedule_id, run_id) for run_id in seen - known)
+    executions += [item for item in missing if item is not None]
+    moment = now()
+    told = airflow_db.progress(session, [run for run in facts if run.active])
+    found = [
+        run
+        for run in history(executions, facts, now=moment, progress=told, schedule=schedule)
+        if before is None or run.since < before
+    ]
+    more = len(found) > limit
+    return RunList(
+        now=moment, runs=found[:limit], next_before=found[limit - 1].since if more else None
+    )

@@ -11,8 +11,18 @@ from pydantic import Field
 from airflow_backup.plugin.models import Condition, Model, Run, ScheduleSummary
 
 SortKey = Literal[
-    "id", "-id", "condition", "-condition", "next_run", "-next_run", "last_run", "-last_run",
-    "last_good", "-last_good", "bytes", "-bytes",
+    "id",
+    "-id",
+    "condition",
+    "-condition",
+    "next_run",
+    "-next_run",
+    "last_run",
+    "-last_run",
+    "last_good",
+    "-last_good",
+    "bytes",
+    "-bytes",
 ]
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -29,8 +39,17 @@ class Filters(Model):
     tag: str | None = None
     state: (
         Literal[
-            "loaded", "rejected", "last_known_good", "enabled", "disabled", "running", "attention",
-            "failed", "stale", "waiting", "protected",
+            "loaded",
+            "rejected",
+            "last_known_good",
+            "enabled",
+            "disabled",
+            "running",
+            "attention",
+            "failed",
+            "stale",
+            "waiting",
+            "protected",
         ]
         | None
     ) = None

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_backup.core.words import ExecutionStatus, Kind
+from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 
 
 class Model(BaseModel):
@@ -101,12 +102,13 @@ class Run(Model):
     status: ExecutionStatus
     reason: str | None = None
     """Why it is so: why it was skipped, what it waits for, who cancelled it."""
-    trigger: str
-    """`schedule`, `manual`, `dependency` or `command_line`."""
-    kind: str | None = None
+    trigger: Trigger
+    kind: Kind | None = None
     user: str | None = None
     """Who started it, when a person did."""
     note: str | None = None
+    since: datetime
+    """When it came into being; history is sorted by it."""
     queued_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -120,7 +122,7 @@ class Run(Model):
     """The set it stored."""
     error: str | None = None
     hint: str | None = None
-    failure_class: str | None = None
+    failure_class: FailureClass | None = None
     progress: Progress | None = None
     """Only while it runs."""
 
@@ -129,7 +131,7 @@ class NextRun(Model):
     """A coming run."""
 
     at: datetime
-    kind: str
+    kind: Kind
     opens_at: datetime | None = None
     """When the window lets it start; null when it is skipped."""
     skipped: str | None = None
@@ -146,7 +148,7 @@ class UpcomingRun(NextRun):
 class Rhythm(Model):
     """When one kind of backup is taken."""
 
-    kind: str
+    kind: Kind
     when: str
     """As the user wrote it: a cron expression, `every 45m` or `after users`."""
     text: str

@@ -33,7 +33,10 @@ _STATUS_OF: dict[type[BackupError], int] = {
 }
 
 _DETAILS = {
-    401: ("you are not logged in", "log in to Airflow, or send a token as 'Authorization: Bearer ...'"),
+    401: (
+        "you are not logged in",
+        "log in to Airflow, or send a token as 'Authorization: Bearer ...'",
+    ),
     403: ("your role does not allow this", "which role do you have? ask whoever runs this Airflow"),
     404: ("there is nothing here", None),
     405: ("this address does not take that method", None),
@@ -109,7 +112,9 @@ async def _of_backup(request: Request, error: Exception) -> JSONResponse:
     if status == 503:
         log.error("the catalog does not answer", exc_info=error)
         return problem(
-            503, "the catalog does not answer", hint="is the database of the catalog up? see the log"
+            503,
+            "the catalog does not answer",
+            hint="is the database of the catalog up? see the log",
         )
     return problem(status, error.message, hint=error.hint)
 

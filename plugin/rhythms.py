@@ -8,10 +8,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from cron_descriptor import ExpressionDescriptor, Options
+from cron_descriptor import ExpressionDescriptor, Options  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
 from airflow_backup.core.durations import format_duration
+from airflow_backup.core.words import Kind
 from airflow_backup.plugin.models import NextRun, Rhythm
 from airflow_backup.schedules.fire_times import upcoming
 from airflow_backup.schedules.model import Schedule
@@ -25,13 +26,13 @@ _next_of: dict[str, NextRun] = {}
 
 
 def schedule_of(definition: Mapping[str, Any]) -> Schedule | None:
-    """Read a definition; None when it comes from a version of this package that we do not understand."""
+    """Read a definition; None when it is empty, or of a version of this package that we do not understand."""
     return _schedule(_key(definition))
 
 
 def rhythms(schedule: Schedule) -> list[Rhythm]:
     """Say when each kind is taken."""
-    kind = str(schedule.kind or "full")
+    kind = schedule.kind or Kind.FULL
     if schedule.after:
         names = ", ".join(schedule.after)
         return [Rhythm(kind=kind, when=f"after {names}", text=f"When {names} has completed")]
@@ -39,8 +40,7 @@ def rhythms(schedule: Schedule) -> list[Rhythm]:
         span = format_duration(schedule.every)
         return [Rhythm(kind=kind, when=f"every {span}", text=f"Every {span}")]
     return [
-        Rhythm(kind=str(kind), when=cron, text=describe(cron))
-        for kind, cron in schedule.crons().items()
+        Rhythm(kind=kind, when=cron, text=describe(cron)) for kind, cron in schedule.crons().items()
     ]
 
 
@@ -64,7 +64,7 @@ def describe(cron: str) -> str:
 def coming(schedule: Schedule, *, after: datetime, count: int) -> list[NextRun]:
     """List the coming runs of a schedule, with window and calendars applied."""
     return [
-        NextRun(at=fire.at, kind=str(fire.kind), opens_at=fire.opens_at, skipped=fire.skipped)
+        NextRun(at=fire.at, kind=fire.kind, opens_at=fire.opens_at, skipped=fire.skipped)
         for fire in upcoming(schedule, after=after, count=min(count, MOST))
     ]
 

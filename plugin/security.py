@@ -66,7 +66,9 @@ class Guard:
             return
         if request.method not in _READS and not _is_json(request):
             answer = problem(
-                415, "the body must be JSON", hint="send 'Content-Type: application/json' and an object"
+                415,
+                "the body must be JSON",
+                hint="send 'Content-Type: application/json' and an object",
             )
             await answer(scope, receive, send)
             return
@@ -79,7 +81,9 @@ def _path(scope: Scope) -> str:
 
 
 def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+    return (
+        request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,16 @@ export default defineConfig(({ mode }) => ({
     emptyOutDir: true,
     lib: { entry: "src/main.tsx", fileName: () => "main.js", formats: ["iife"], name: "AirflowBackupPage" },
     outDir: "../plugin/static",
-    rolldownOptions: { external: Object.keys(HOST), output: { globals: HOST } },
+    rolldownOptions: {
+      external: Object.keys(HOST),
+      // Libraries mark their files for React's server components; there is no server here.
+      onLog: (level, log, tell) => {
+        if (log.code !== "MODULE_LEVEL_DIRECTIVE") {
+          tell(level, log);
+        }
+      },
+      output: { globals: HOST },
+    },
     sourcemap: mode === "development",
   },
   define: mode === "test" ? {} : { "process.env.NODE_ENV": JSON.stringify(mode) },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Query, status
@@ -12,7 +12,7 @@ from airflow_backup.core.ids import dag_id as dag_of
 from airflow_backup.core.ids import schedule_id_of
 from airflow_backup.plugin import airflow_db, gather
 from airflow_backup.plugin.catalog_access import CatalogDep
-from airflow_backup.plugin.executions import history, since
+from airflow_backup.plugin.executions import history
 from airflow_backup.plugin.models import Cancelled, Model, RunList
 from airflow_backup.plugin.routes.schedules import ScheduleId
 from airflow_backup.plugin.security import AccessDep, may_cancel
@@ -34,16 +34,8 @@ def list_runs(
     before: Annotated[datetime | None, Query(description="only older ones")] = None,
 ) -> RunList:
     """List the executions of a schedule, the newest first, with the reason for what became of each."""
-    gather.one(catalog, access, schedule_id)
-    executions = catalog.executions.history(schedule_id, limit=limit + 1, before=before)
-    facts = airflow_db.runs(session, dag_of(schedule_id), limit=limit + 1, before=before)
-    told = airflow_db.progress(session, [run for run in facts if run.active])
-    now = gather.now()
-    runs = history(executions, facts, now=now, progress=told)
-    more = len(runs) > limit
-    return RunList(
-        now=now, runs=runs[:limit], next_before=since(runs[limit - 1]) if more else None
-    )
+    row = gather.one(catalog, access, schedule_id)
+    return gather.runs(catalog, session, row, limit=limit, before=before)
 
 
 @router.get("/runs/active")
@@ -51,8 +43,13 @@ def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep
     """List what is queued or running now, with live progress."""
     rows = gather.visible(catalog, access)
     facts = airflow_db.active_runs(session, [dag_of(row.id) for row in rows])
-    known = {run.run_id for run in facts}
-    executions = [item for item in catalog.executions.active() if item.run_id in known]
+    executions = [
+        item
+        for item in (
+            catalog.executions.get(schedule_id_of(run.dag_id) or "", run.run_id) for run in facts
+        )
+        if item is not None
+    ]
     now = gather.now()
     told = airflow_db.progress(session, facts)
     return RunList(now=now, runs=history(executions, facts, now=now, progress=told))

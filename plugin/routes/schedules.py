@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Path, Query, Request, status
 
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.ids import dag_id
-from airflow_backup.core.words import Kind
 from airflow_backup.plugin import airflow_db, board, gather, rhythms
 from airflow_backup.plugin.catalog_access import CatalogDep
-from airflow_backup.plugin.listing import Filters, SortKey, facets, select, sort
+from airflow_backup.plugin.listing import Filters, facets, select, sort
 from airflow_backup.plugin.models import (
     NextRunList,
     RunRequest,
@@ -28,7 +27,6 @@ from airflow_backup.plugin.security import AccessDep, may_run, may_toggle
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 
 ScheduleId = Annotated[str, Path(description="the id of a schedule", max_length=63)]
-Direction = Literal["", "-"]
 
 
 @router.get("")
@@ -96,9 +94,7 @@ def toggle_schedule(
     return Toggled(schedule_id=schedule_id, enabled=body.enabled)
 
 
-@router.post(
-    "/{schedule_id}/run", status_code=status.HTTP_202_ACCEPTED, dependencies=may_run()
-)
+@router.post("/{schedule_id}/run", status_code=status.HTTP_202_ACCEPTED, dependencies=may_run())
 def run_schedule(
     schedule_id: ScheduleId,
     body: RunRequest,
@@ -109,21 +105,23 @@ def run_schedule(
 ) -> Started:
     """Run a schedule now. Refused while one of its runs is queued or running, or it is disabled."""
     row = gather.one(catalog, access, schedule_id)
-    _check_runnable(session, schedule_id, State(str(row.state)))
+    _check_runnable(session, schedule_id, State(row.state))
     run_id = airflow_db.start_run(
         session,
         dag_id(schedule_id),
         user_name=access.user.get_name(),
         user_id=access.user.get_id(),
-        conf=_conf(body.kind),
+        conf=_conf(body),
         note=body.note,
         from_page="referer" in request.headers,
     )
     return Started(schedule_id=schedule_id, dag_id=dag_id(schedule_id), run_id=run_id)
 
 
-def _conf(kind: Kind | None) -> dict[str, str]:
-    return {} if kind is None else {"kind": str(kind)}
+def _conf(body: RunRequest) -> dict[str, str]:
+    """What the tasks of the run read; the note goes with the execution into the catalog, too."""
+    given = {"kind": body.kind, "note": body.note}
+    return {name: str(value) for name, value in given.items() if value}
 
 
 def _check_runnable(session: SessionDep, schedule_id: str, state: State) -> None:

@@ -111,3 +111,11 @@ export const whyNotToggle = (schedule: ScheduleSummary): string | null => {
 
   return schedule.enabled === null ? "there is no DAG for it yet" : null;
 };
+
+/** Why nothing at all can be changed, or null when something can. */
+export const whyReadOnly = (schedules: ScheduleSummary[]): string | null => {
+  const [first] = schedules;
+  const mayNothing = schedules.every(({ permissions: { cancel, run, toggle } }) => !cancel && !run && !toggle);
+
+  return first !== undefined && mayNothing ? (first.permissions.reason ?? "your role may only look") : null;
+};

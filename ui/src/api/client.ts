@@ -61,8 +61,8 @@ const request = async <T>(url: string, init: RequestInit): Promise<T> => {
   if (!response.ok) {
     throw problem(response.status, body);
   }
-  if (isRecord(body) && typeof body["now"] === "string") {
-    setServerTime(body["now"]);
+  if (isRecord(body) && typeof body.now === "string") {
+    setServerTime(body.now);
   }
 
   return body as T;

@@ -47,6 +47,7 @@ export type Run = {
   kind: string | null;
   user: string | null;
   note: string | null;
+  since: string;
   queued_at: string | null;
   started_at: string | null;
   finished_at: string | null;

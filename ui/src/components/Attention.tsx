@@ -1,12 +1,12 @@
 import { Box, Button, Flex, Stack, Text } from "@chakra-ui/react";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 
 import type { Component, ScheduleSummary, Status } from "../api/types";
 import { sentence } from "../format";
 import { COMPONENTS, CONDITIONS, type Palette } from "../words";
 import { Ago } from "./moments";
 import { Panel } from "./Panel";
-import { Problem } from "./Problem";
+import { Message, Problem } from "./Problem";
 import { RunNowIcon } from "./RunNow";
 import { ConditionBadge } from "./StateBadge";
 
@@ -16,11 +16,18 @@ type AttentionProps = {
   readonly status: Status;
 };
 
+/** More than this hides the schedules below; the rest is one click away. */
+const FEW = 5;
+
 /** Everything a person should look at, the processes first: without them nothing else moves. */
 export const Attention = ({ onOpen, schedules, status }: AttentionProps) => {
+  const [all, setAll] = useState(false);
   const dead = status.components.filter((component) => component.healthy === false);
   const shown = new Set(schedules.map((schedule) => schedule.id));
   const homeless = status.load_problems.filter(({ schedule_id: id }) => id === null || !shown.has(id));
+
+  const room = all ? Infinity : Math.max(FEW - dead.length - homeless.length, 1);
+  const hidden = Math.max(schedules.length - room, 0);
 
   if (dead.length + schedules.length + homeless.length === 0) {
     return undefined;
@@ -32,15 +39,20 @@ export const Attention = ({ onOpen, schedules, status }: AttentionProps) => {
         {dead.map((component) => (
           <DeadComponent component={component} key={component.name} />
         ))}
-        {schedules.map((schedule) => (
+        {schedules.slice(0, room).map((schedule) => (
           <Troubled key={schedule.id} onOpen={onOpen} schedule={schedule} />
         ))}
         {homeless.map((problem) => (
           <Item key={`${problem.file}:${String(problem.line)}:${problem.message}`} palette="failed">
-            <Text fontWeight="medium">{problem.schedule_id ?? "A schedules file is wrong"}</Text>
+            <Text fontWeight="semibold">{problem.schedule_id ?? "A schedules file is wrong"}</Text>
             <Problem problem={problem} />
           </Item>
         ))}
+        {hidden > 0 ? (
+          <Button onClick={() => setAll(true)} rounded="none" size="sm" variant="ghost">
+            Show {hidden} more
+          </Button>
+        ) : undefined}
       </Stack>
     </Panel>
   );
@@ -48,7 +60,7 @@ export const Attention = ({ onOpen, schedules, status }: AttentionProps) => {
 
 const DeadComponent = ({ component }: { readonly component: Component }) => (
   <Item palette="failed">
-    <Text fontWeight="medium">{COMPONENTS[component.name] ?? component.name} is not running</Text>
+    <Text fontWeight="semibold">{COMPONENTS[component.name] ?? component.name} is not running</Text>
     <Text fontSize="sm">
       {component.hint === null ? "" : sentence(component.hint)}{" "}
       {component.heartbeat === null ? undefined : (
@@ -70,14 +82,14 @@ const Troubled = ({ onOpen, schedule }: TroubledProps) => (
           <RunNowIcon isActive={schedule.active_run !== null} schedule={schedule} />
         )}
         <Button onClick={() => onOpen(schedule.id)} size="xs" variant="outline">
-          Look
+          Details
         </Button>
       </>
     }
     palette={CONDITIONS[schedule.condition].palette}
   >
     <Flex align="center" gap="2" wrap="wrap">
-      <Text fontWeight="medium">{schedule.id}</Text>
+      <Text fontWeight="semibold">{schedule.id}</Text>
       <ConditionBadge condition={schedule.condition} />
       {schedule.condition === "failed" && schedule.last_run?.finished_at ? (
         <Text color="fg.muted" fontSize="xs">
@@ -93,15 +105,7 @@ const Troubled = ({ onOpen, schedule }: TroubledProps) => (
         ))}
       </Stack>
     ) : (
-      <Text fontSize="sm">
-        {sentence(schedule.condition_reason ?? "")}
-        {schedule.condition_hint === null ? undefined : (
-          <Text as="span" color="fg.muted">
-            {" "}
-            – {schedule.condition_hint}
-          </Text>
-        )}
-      </Text>
+      <Message hint={schedule.condition_hint} text={schedule.condition_reason ?? ""} />
     )}
   </Item>
 );

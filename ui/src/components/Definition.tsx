@@ -1,9 +1,10 @@
-import { Box, Code, DataList, Stack, Text } from "@chakra-ui/react";
+import { Box, Code, DataList, Skeleton, Stack, Text } from "@chakra-ui/react";
 
 import { useNextRuns } from "../api/queries";
 import type { ScheduleDetail } from "../api/types";
 import { formatExact, formatMoment, sentence } from "../format";
 import { toYaml } from "../yaml";
+import { Failure } from "./Failure";
 
 export const Definition = ({ schedule }: { readonly schedule: ScheduleDetail }) => (
   <Stack gap="4">
@@ -37,14 +38,31 @@ const Fact = ({ label, title, value }: { readonly label: string; readonly title?
 );
 
 /** The coming runs, with windows and calendars applied. */
-export const ComingRuns = ({ id }: { readonly id: string }) => {
-  const { data } = useNextRuns(id, 5);
+export const ComingRuns = ({ schedule }: { readonly schedule: ScheduleDetail }) => {
+  const { data, error, isPending, refetch } = useNextRuns(schedule.id, 10);
+  const [rhythm] = schedule.rhythms;
 
-  if (data === undefined || data.runs.length === 0) {
-    return undefined;
+  if (isPending) {
+    return <Skeleton height="20" />;
+  }
+  if (data === undefined) {
+    return <Failure error={error} onRetry={() => void refetch()} what="The coming runs" />;
+  }
+  if (data.runs.length === 0) {
+    return (
+      <Text color="fg.muted" fontSize="sm">
+        {rhythm === undefined ? "Nothing is due." : `${rhythm.text}.`}
+      </Text>
+    );
   }
 
   return (
+    <Stack gap="3">
+      {schedule.enabled === true ? undefined : (
+        <Text color="fg.muted" fontSize="sm">
+          The schedule is disabled; this is when it would run.
+        </Text>
+      )}
     <Stack as="ol" gap="1">
       {data.runs.map((run) => (
         <Text as="li" color={run.skipped === null ? "fg" : "fg.muted"} fontSize="sm" fontVariantNumeric="tabular-nums" key={run.at}>
@@ -65,6 +83,7 @@ export const ComingRuns = ({ id }: { readonly id: string }) => {
           </Text>
         </Text>
       ))}
+      </Stack>
     </Stack>
   );
 };

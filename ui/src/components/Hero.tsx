@@ -16,7 +16,7 @@ const MOODS: Record<Headline["mood"], { icon: ReactNode; palette: Palette }> = {
 };
 
 /** One sentence, and three numbers. */
-export const Hero = ({ status }: { readonly status: Status }) => {
+export const Hero = ({ isCard = false, status }: { readonly isCard?: boolean; readonly status: Status }) => {
   const { detail, mood, text } = headline(status);
   const { icon, palette } = MOODS[mood];
 
@@ -27,7 +27,7 @@ export const Hero = ({ status }: { readonly status: Status }) => {
           {icon}
         </Flex>
         <Box minW="0">
-          <Heading as="h1" size="xl" textWrap="balance">
+          <Heading as={isCard ? "h2" : "h1"} size={isCard ? "lg" : "xl"} textWrap="balance">
             {text}
           </Heading>
           <Text color="fg.muted" fontSize="sm" mt="0.5">

@@ -8,6 +8,8 @@ import { formatBytes, formatCount, formatDuration, formatExact, formatMoment, se
 import { STATUSES, TRIGGERS } from "../words";
 import { Failure } from "./Failure";
 import { External } from "./icons";
+import { Notice } from "./Notice";
+import { Message } from "./Problem";
 import { RunProgress } from "./RunProgress";
 import { StatusBadge } from "./StateBadge";
 
@@ -103,8 +105,9 @@ const HistoryItem = ({ run, timeZone }: { readonly run: Run; readonly timeZone: 
 const Facts = ({ run }: { readonly run: Run }) => {
   const facts = [
     run.started_at === null ? "" : formatDuration(run.duration),
-    run.bytes_stored === null ? "" : `${formatBytes(run.bytes_stored)} stored`,
-    run.bytes_read === null ? "" : `of ${formatBytes(run.bytes_read)} read`,
+    run.bytes_stored === null
+      ? ""
+      : `${formatBytes(run.bytes_stored)} stored${run.bytes_read === null ? "" : ` of ${formatBytes(run.bytes_read)} read`}`,
     run.files === null ? "" : formatCount(run.files, "file"),
     run.attempts > 1 ? formatCount(run.attempts, "attempt") : "",
   ].filter(Boolean);
@@ -126,15 +129,10 @@ const Why = ({ run }: { readonly run: Run }) => {
 
   if (run.error !== null) {
     return (
-      <Box bg={`${STATUSES[run.status].palette}.subtle`} mt="2" px="3" py="2" rounded="md">
-        <Text fontSize="sm" overflowWrap="anywhere" whiteSpace="pre-wrap">
-          {sentence(run.error)}
-        </Text>
-        {run.hint === null ? undefined : (
-          <Text color="fg.muted" fontSize="xs" mt="0.5">
-            {sentence(run.hint)}
-          </Text>
-        )}
+      <Box mt="2">
+        <Notice palette={STATUSES[run.status].palette}>
+          <Message hint={run.hint} text={run.error} />
+        </Notice>
       </Box>
     );
   }

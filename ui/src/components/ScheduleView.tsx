@@ -1,16 +1,15 @@
-import { Alert, Box, Flex, Heading, Link, Skeleton, Stack, Text } from "@chakra-ui/react";
-import type { ReactNode } from "react";
+import { Flex, Link, Skeleton, Stack, Tabs, Text } from "@chakra-ui/react";
 
 import { hostUrl } from "../api/client";
 import { useActiveRuns, useSchedule } from "../api/queries";
 import type { ScheduleDetail } from "../api/types";
-import { sentence } from "../format";
-import { needsAttention } from "../words";
+import { CONDITIONS, needsAttention } from "../words";
 import { CancelRun } from "./CancelRun";
 import { ComingRuns, Definition } from "./Definition";
 import { EnableSwitch } from "./EnableSwitch";
 import { Failure } from "./Failure";
-import { Problem } from "./Problem";
+import { Notice } from "./Notice";
+import { Message, Problem } from "./Problem";
 import { RunHistory } from "./RunHistory";
 import { RunNowButton } from "./RunNow";
 import { ConditionBadge } from "./StateBadge";
@@ -47,17 +46,22 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
         </Flex>
       </Flex>
       <Trouble schedule={data} />
-      <Part title="History">
-        <RunHistory activeRun={active} id={id} timeZone={data.timezone} />
-      </Part>
-      {data.state === "rejected" ? undefined : (
-        <Part title="Coming runs">
-          <ComingRuns id={id} />
-        </Part>
-      )}
-      <Part title="Definition">
-        <Definition schedule={data} />
-      </Part>
+      <Tabs.Root defaultValue="history" lazyMount size="sm" variant="line">
+        <Tabs.List>
+          <Tabs.Trigger value="history">History</Tabs.Trigger>
+          <Tabs.Trigger value="coming">Coming runs</Tabs.Trigger>
+          <Tabs.Trigger value="definition">Definition</Tabs.Trigger>
+        </Tabs.List>
+        <Tabs.Content value="history">
+          <RunHistory activeRun={active} id={id} timeZone={data.timezone} />
+        </Tabs.Content>
+        <Tabs.Content value="coming">
+          <ComingRuns schedule={data} />
+        </Tabs.Content>
+        <Tabs.Content value="definition">
+          <Definition schedule={data} />
+        </Tabs.Content>
+      </Tabs.Root>
     </Stack>
   );
 };
@@ -69,23 +73,20 @@ const Trouble = ({ schedule }: { readonly schedule: ScheduleDetail }) => {
   const { condition, condition_hint: hint, condition_reason: reason, problems } = schedule;
 
   return (
-    <Alert.Root status={condition === "rejected" || condition === "failed" ? "error" : "warning"} variant="subtle">
-      <Alert.Indicator />
-      <Alert.Content minW="0">
-        <Alert.Title>{TITLES[condition]}</Alert.Title>
-        <Alert.Description>
-          {problems.length > 0 ? (
-            <Stack gap="2">
-              {problems.map((problem) => (
-                <Problem key={`${String(problem.line)}:${String(problem.path)}:${problem.message}`} problem={problem} />
-              ))}
-            </Stack>
-          ) : (
-            <Text overflowWrap="anywhere">{sentence([reason, hint].filter(Boolean).join(" – "))}</Text>
-          )}
-        </Alert.Description>
-      </Alert.Content>
-    </Alert.Root>
+    <Notice palette={CONDITIONS[condition].palette}>
+      <Text fontSize="sm" fontWeight="semibold">
+        {TITLES[condition]}
+      </Text>
+      {problems.length > 0 ? (
+        <Stack gap="2">
+          {problems.map((problem) => (
+            <Problem key={`${String(problem.line)}:${String(problem.path)}:${problem.message}`} problem={problem} />
+          ))}
+        </Stack>
+      ) : (
+        <Message hint={hint} text={reason ?? ""} />
+      )}
+    </Notice>
   );
 };
 
@@ -95,12 +96,3 @@ const TITLES: Partial<Record<ScheduleDetail["condition"], string>> = {
   rejected: "This schedule is wrong, and nothing runs",
   stale: "The last good backup is too old",
 };
-
-const Part = ({ children, title }: { readonly children: ReactNode; readonly title: string }) => (
-  <Box as="section" aria-label={title}>
-    <Heading as="h3" mb="2" size="sm">
-      {title}
-    </Heading>
-    {children}
-  </Box>
-);

@@ -1,7 +1,8 @@
-import { Flex, Input, InputGroup, NativeSelect, Text } from "@chakra-ui/react";
+import { Badge, Flex, Input, InputGroup, NativeSelect, Text } from "@chakra-ui/react";
 import { useEffect, useState } from "react";
 
-import { formatCount } from "../format";
+import { formatCount, sentence } from "../format";
+import { Hint } from "./Hint";
 import { Search } from "./icons";
 
 const STATES: readonly (readonly [string, string])[] = [
@@ -17,11 +18,13 @@ const STATES: readonly (readonly [string, string])[] = [
 type ToolbarProps = {
   readonly onChange: (change: { q?: string; state?: string }) => void;
   readonly q: string;
+  /** Why nothing here can be changed, for those who may only look. */
+  readonly readOnly: string | null;
   readonly state: string;
   readonly total: number | undefined;
 };
 
-export const Toolbar = ({ onChange, q, state, total }: ToolbarProps) => {
+export const Toolbar = ({ onChange, q, readOnly, state, total }: ToolbarProps) => {
   const [text, setText] = useState(q);
 
   useEffect(() => {
@@ -55,11 +58,20 @@ export const Toolbar = ({ onChange, q, state, total }: ToolbarProps) => {
         </NativeSelect.Field>
         <NativeSelect.Indicator />
       </NativeSelect.Root>
-      {total === undefined ? undefined : (
-        <Text color="fg.muted" fontSize="xs" ms="auto">
-          {formatCount(total, "schedule")}
-        </Text>
-      )}
+      <Flex align="center" gap="3" ms="auto">
+        {readOnly === null ? undefined : (
+          <Hint text={sentence(readOnly)}>
+            <Badge colorPalette="none" size="sm" variant="outline">
+              Read-only
+            </Badge>
+          </Hint>
+        )}
+        {total === undefined ? undefined : (
+          <Text color="fg.muted" fontSize="xs">
+            {formatCount(total, "schedule")}
+          </Text>
+        )}
+      </Flex>
     </Flex>
   );
 };

@@ -14,7 +14,7 @@ import { ScheduleDrawer } from "../components/ScheduleDrawer";
 import { ScheduleTable } from "../components/ScheduleTable";
 import { Toasts } from "../components/toaster";
 import { Toolbar } from "../components/Toolbar";
-import { needsAttention } from "../words";
+import { needsAttention, whyReadOnly } from "../words";
 
 const PAGE = 50;
 
@@ -61,7 +61,7 @@ export const Board = () => {
         <NoSchedules />
       ) : (
         <Panel title="Schedules">
-          <Toolbar onChange={set} q={q} state={state} total={list.data?.total} />
+          <Toolbar onChange={set} q={q} readOnly={whyReadOnly(list.data?.schedules ?? [])} state={state} total={list.data?.total} />
           {list.data === undefined ? (
             list.isPending ? (
               <Stack aria-busy="true" gap="3" p="4">

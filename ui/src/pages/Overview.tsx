@@ -19,8 +19,8 @@ export const Overview = () => {
         )
       ) : (
         <>
-          <Hero status={data} />
-          <Link asChild fontSize="sm" mt="3">
+          <Hero isCard status={data} />
+          <Link asChild color="fg.info" fontSize="sm" mt="3">
             <RouterLink to="/plugin/backup">Open Backups</RouterLink>
           </Link>
         </>
