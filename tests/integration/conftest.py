@@ -1,0 +1,21 @@
+"""One real Airflow for all integration tests: it takes longer to start than they take to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.airflow_fixture import AirflowHome
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
+    """A running Airflow without schedules; tests write their own into its folder."""
+    folder = tmp_path_factory.mktemp("integration")
+    with AirflowHome(folder / "airflow") as home:
+        home.start()
+        yield home
