@@ -112,8 +112,8 @@ executions = Table(
     Column("error", Text),
     Column("hint", Text),
     Column("failure_class", String(20)),
-    Index("ix_executions_since", "schedule_id", "since"),
-    Index("ix_executions_status", "schedule_id", "status", "since"),
+    Index("ix_executions_since", "schedule_id", "since", "run_id"),
+    Index("ix_executions_status", "schedule_id", "status", "since", "run_id"),
     Index("ix_executions_open", "status", "since"),
 )
 
@@ -164,8 +164,8 @@ sets = Table(
     Column("verified_at", Moment),
     Column("verified_level", String(20)),
     Column("verified_outcome", String(20)),
-    Index("ix_sets_latest", "schedule_id", "state", "consistent_at"),
-    Index("ix_sets_consistent", "schedule_id", "consistent_at"),
+    Index("ix_sets_latest", "schedule_id", "state", "consistent_at", "set_id"),
+    Index("ix_sets_consistent", "schedule_id", "consistent_at", "set_id"),
     Index("ix_sets_parent", "parent"),
 )
 

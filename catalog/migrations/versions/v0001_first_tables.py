@@ -68,9 +68,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("schedule_id", "run_id", name=op.f("pk_executions")),
     )
     op.create_index("ix_executions_open", "executions", ["status", "since"], unique=False)
-    op.create_index("ix_executions_since", "executions", ["schedule_id", "since"], unique=False)
     op.create_index(
-        "ix_executions_status", "executions", ["schedule_id", "status", "since"], unique=False
+        "ix_executions_since", "executions", ["schedule_id", "since", "run_id"], unique=False
+    )
+    op.create_index(
+        "ix_executions_status",
+        "executions",
+        ["schedule_id", "status", "since", "run_id"],
+        unique=False,
     )
     op.create_table(
         "holds",
@@ -139,9 +144,11 @@ def upgrade() -> None:
         sa.Column("verified_outcome", sa.String(length=20), nullable=True),
         sa.PrimaryKeyConstraint("set_id", name=op.f("pk_sets")),
     )
-    op.create_index("ix_sets_consistent", "sets", ["schedule_id", "consistent_at"], unique=False)
     op.create_index(
-        "ix_sets_latest", "sets", ["schedule_id", "state", "consistent_at"], unique=False
+        "ix_sets_consistent", "sets", ["schedule_id", "consistent_at", "set_id"], unique=False
+    )
+    op.create_index(
+        "ix_sets_latest", "sets", ["schedule_id", "state", "consistent_at", "set_id"], unique=False
     )
     op.create_index("ix_sets_parent", "sets", ["parent"], unique=False)
     op.create_table(
