@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.jail import Jail, open_target
@@ -59,17 +59,25 @@ class _Unpacking:
             if maker is None:
                 self._warn(member, "devices are not restored; make it with mknod")
                 continue
-            try:
-                maker(member)
-            except FileExistsError as error:
-                raise VerifyError(
-                    f"'{_shown(member)}' is in the archive twice", hint="who made this archive?"
-                ) from error
+            self._make(maker, member)
             self.files += 1
             self._untold_files += 1
             if self._untold >= _TELL_EVERY or self._untold_files >= 1000:
                 self._tell()
         self._tell()
+
+    def _make(self, maker: Callable[[Member], None], member: Member) -> None:
+        try:
+            maker(member)
+        except FileExistsError as error:
+            raise VerifyError(
+                f"'{_shown(member)}' is in the archive twice", hint="who made this archive?"
+            ) from error
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise EngineError(
+                f"cannot restore '{_shown(member)}': {why}", hint="what does df say of the target?"
+            ) from error
 
     def _tell(self) -> None:
         self._reporter.advance(bytes_done=self._untold, files_done=self._untold_files)
