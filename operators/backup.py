@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow_backup.actions.backup import Run, backup
 
+from airflow_backup.actions.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, ConfigError

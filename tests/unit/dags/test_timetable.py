@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +26,10 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 
 
+def _same(moment: datetime) -> datetime:
+    return moment
+
+
 def schedule(**more: Any) -> Schedule:
     source = {"engine": "files", "path": "/srv"}
     return Schedule.model_validate(
@@ -37,11 +42,11 @@ def test_the_scheduler_creates_what_the_preview_shows(options: dict[str, Any]) -
     given = schedule(**options)
     timetable = BackupTimetable.of(given)
     expected = [fire.at for fire in upcoming(given, after=NOW, count=20)]
-    last = DataInterval.exact(instance(NOW))
+    last: DataInterval | None = DataInterval.exact(instance(NOW))
     created = []
     now = NOW
     for _ in expected:
-        timetable.clock = lambda at=now: at
+        timetable.clock = partial(_same, now)
         info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=FREE)
         assert info is not None
         created.append(info.run_after)

@@ -169,12 +169,14 @@ def test_when_levels_meet_the_most_complete_one_runs() -> None:
 
 
 def test_jitter_shifts_every_run_by_the_same_offset() -> None:
-    schedule = Schedule(
-        id="wiki",
-        source={"engine": "files", "path": "/srv"},
-        repository="file:///b",
-        cron="0 2 * * *",
-        jitter="10m",
+    schedule = Schedule.model_validate(
+        {
+            "id": "wiki",
+            "source": {"engine": "files", "path": "/srv"},
+            "repository": "file:///b",
+            "cron": "0 2 * * *",
+            "jitter": "10m",
+        }
     )
     shifts = {
         fire.at.minute * 60 + fire.at.second for fire in upcoming(schedule, after=SPRING, count=5)

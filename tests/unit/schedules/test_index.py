@@ -39,6 +39,7 @@ def test_an_index_reads_back_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "cache" / "index.json"
     write_index(file, index)
     again = read_index(file)
+    assert again is not None
     assert again == index
     schedules = [schedule_of(definition) for definition in again.runnable().values()]
     assert [schedule.id for schedule in schedules] == ["a", "b"]

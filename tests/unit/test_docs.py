@@ -1,0 +1,147 @@
+"""The documentation is true: its examples run, its pages are those the code makes, nothing is left out."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from airflow_backup.actions.backup import Run, backup
+from airflow_backup.catalog import Catalog
+from airflow_backup.cli import exit_codes
+from airflow_backup.cli.main import parser
+from airflow_backup.core.connections import from_environment
+from airflow_backup.schedules.loader import parse
+from airflow_backup.schedules.model import Levels, Retention, Retry, Schedule, Verify
+from airflow_backup.schedules.reference import markdown
+from airflow_backup.schedules.schema import json_schema
+from airflow_backup.schedules.windows import Window
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a page in one language, without their indentation."""
+    found = re.findall(
+        rf"^( *)```{language}\n(.*?)^\1```$", page.read_text(), re.MULTILINE | re.DOTALL
+    )
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def test_the_schedules_of_the_readme_are_valid() -> None:
+    (text,) = blocks(ROOT / "README.md", "yaml")
+    loaded = parse(text)
+    assert loaded.problems == []
+    assert [item.schedule.id for item in loaded.schedules] == ["wiki", "shop"]
+
+
+@pytest.mark.parametrize("name", ["schedules.md", "schedules.schema.json"])
+def test_the_reference_is_what_the_model_says(name: str) -> None:
+    made = (
+        markdown()
+        if name.endswith(".md")
+        else json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    )
+    assert (DOCS / "reference" / name).read_text() == made, "run scripts/reference"
+
+
+MODELS: tuple[type[BaseModel], ...] = (Schedule, Retry, Retention, Verify, Levels, Window)
+KEYS = [(model, key) for model in MODELS for key in model.model_fields]
+
+
+@pytest.mark.parametrize(
+    ("model", "key"), KEYS, ids=[f"{model.__name__}.{key}" for model, key in KEYS]
+)
+def test_every_key_of_the_schedules_file_says_what_it_is(model: type[BaseModel], key: str) -> None:
+    field = model.model_fields[key]
+    assert field.description
+    assert f"| `{field.alias or key}` |" in (DOCS / "reference" / "schedules.md").read_text()
+
+
+def test_every_command_and_exit_code_is_documented() -> None:
+    page = (DOCS / "reference" / "commands.md").read_text()
+    (commands,) = (action for action in parser()._actions if getattr(action, "choices", None))
+    assert isinstance(commands.choices, dict)
+    for command in commands.choices:
+        assert f"`airflow-backup {command}" in page
+    codes: dict[str, Any] = {
+        name: code for name, code in vars(exit_codes).items() if name.isupper()
+    }
+    for code in codes.values():
+        assert f"\n| {code} |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="needs zstd")
+def test_a_set_is_restored_by_hand_as_documented(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "deep").mkdir(parents=True)
+    (source / "deep" / "a.txt").write_text("hello\n" * 1000)
+    (source / "deep" / "link").symlink_to("a.txt")
+    with sqlite3.connect(tmp_path / "bank.db") as bank:
+        bank.execute("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER)")
+        bank.executemany("INSERT INTO accounts (balance) VALUES (?)", ((1000,) for _ in range(500)))
+    bank.close()
+    store(tmp_path, "documents", {"engine": "files", "path": str(source)})
+    store(tmp_path, "bank", {"engine": "sqlite", "path": str(tmp_path / "bank.db")})
+
+    script = "set -euo pipefail\n" + "\n".join(
+        blocks(DOCS / "how-to" / "restore-by-hand.md", "bash")
+    )
+    places = {"REPOSITORY": str(tmp_path / "repository"), "TARGET": str(target)}
+    done = subprocess.run(
+        ["bash", "-c", script], env=os.environ | places, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("all pieces are as they were written")
+    compared = filecmp.dircmp(source, target)
+    assert (compared.left_only, compared.right_only) == ([], ["bank.db"])
+    assert (target / "deep" / "link").readlink() == Path("a.txt")
+    assert (target / "deep" / "a.txt").stat().st_mtime_ns == (
+        source / "deep" / "a.txt"
+    ).stat().st_mtime_ns
+    restored = sqlite3.connect(target / "bank.db")
+    assert restored.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert restored.execute("SELECT count(*), sum(balance) FROM accounts").fetchall() == [
+        (500, 500_000)
+    ]
+    restored.close()
+
+
+def store(folder: Path, identifier: str, source: dict[str, str]) -> None:
+    """Take one backup into the test's own repository."""
+    schedule = Schedule.model_validate(
+        {
+            "id": identifier,
+            "source": source,
+            "repository": f"file://{folder}/repository",
+            "preset": "daily",
+        }
+    )
+    now = datetime.now(UTC)
+    with Catalog.open(f"sqlite:///{folder}/catalog.db") as catalog:
+        backup(
+            schedule,
+            Run("r1", now),
+            catalog=catalog,
+            connections=from_environment,
+            clock=lambda: now,
+        )
