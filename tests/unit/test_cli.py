@@ -1,0 +1,222 @@
+"""The command line: what it prints, and what a script can tell from its exit code."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_backup.cli.main import main
+
+FILE = """\
+version: 1
+defaults: {repository: "file://FOLDER/repository", timezone: Europe/Berlin}
+schedules:
+  - id: notes
+    source: {engine: files, path: FOLDER/notes}
+    cron: "30 2 * * *"
+    alert_after: 26h
+  - id: shop
+    source: {engine: sqlite, path: FOLDER/shop.db}
+    levels: {full: "0 2 * * sun", incremental: "0 2 * * mon-sat"}
+"""
+
+
+class Shell:
+    """Runs commands in a folder with its own schedules and catalog."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capture = folder, capture
+        self.errors = ""
+
+    def write(self, text: str) -> None:
+        (self.folder / "schedules.yaml").write_text(text.replace("FOLDER", str(self.folder)))
+
+    def __call__(self, *arguments: str) -> tuple[int, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        printed = self.capture.readouterr()
+        self.errors = printed.err
+        return code, printed.out
+
+    def json(self, *arguments: str) -> Any:
+        code, printed = self(*arguments, "--format", "json")
+        assert code == 0, self.errors
+        return json.loads(printed)
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.delenv("AIRFLOW__BACKUP__SCHEDULES_PATH", raising=False)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("hello")
+    made = Shell(tmp_path, capsys)
+    made.write(FILE)
+    return made
+
+
+def test_validate_says_that_all_is_well(shell: Shell) -> None:
+    assert shell("validate") == (0, "2 schedules, no problems\n")
+
+
+def test_validate_prints_problems_and_fails(shell: Shell) -> None:
+    shell.write(FILE.replace("alert_after", "alert_aftr"))
+    code, printed = shell("validate")
+    assert code == 1
+    assert printed == (
+        "schedules.yaml:7:5: schedules.0.alert_aftr: unknown key `alert_aftr`\n"
+        "    HINT: did you mean `alert_after`?\n"
+        "1 problem: 1 of 2 schedules can run\n"
+    )
+
+
+def test_validate_as_json_and_as_annotations(shell: Shell) -> None:
+    shell.write(FILE.replace("26h", "soon"))
+    code, printed = shell("validate", "--format", "json")
+    (problem,) = json.loads(printed)
+    assert code == 1
+    assert problem == {
+        "file": "schedules.yaml",
+        "line": 7,
+        "column": 18,
+        "path": "schedules.0.alert_after",
+        "message": "'soon' is not a duration",
+        "hint": "write for example 30s, 5m, 4h, 1h30m or 14d",
+    }
+    _, printed = shell("validate", "--format", "github")
+    assert printed.startswith(
+        "::error file=schedules.yaml,line=7,col=18,title=schedules.0.alert_after::"
+    )
+
+
+def test_next_shows_the_coming_runs_in_the_order_of_time(shell: Shell) -> None:
+    code, printed = shell("next", "--count", "1", "--after", "2026-03-28T12:00:00+01:00")
+    assert code == 0
+    assert printed.splitlines() == [
+        "WHEN                       SCHEDULE  KIND  STARTS",
+        "Sun 2026-03-29 03:00 CEST  notes     full  at once",
+        "Sun 2026-03-29 03:00 CEST  shop      full  at once",
+    ]
+    coming = shell.json("next", "shop", "--count", "2", "--after", "2026-03-28T12:00:00+01:00")
+    assert [(run["at"], run["kind"]) for run in coming] == [
+        ("2026-03-29T01:00:00Z", "full"),
+        ("2026-03-30T00:00:00Z", "incremental"),
+    ]
+
+
+def test_list_shows_right_and_wrong_schedules(shell: Shell) -> None:
+    shell.write(FILE.replace("26h", "soon"))
+    code, printed = shell("list")
+    assert code == 0
+    assert printed.splitlines()[1].startswith("shop")
+    assert printed.splitlines()[2].split() == [
+        "notes",
+        "wrong",
+        "-",
+        "schedules.yaml:4",
+        "airflow-backup",
+        "validate",
+    ]
+    assert [(item["id"], item["state"]) for item in shell.json("list")] == [
+        ("shop", "right"),
+        ("notes", "wrong"),
+    ]
+
+
+def test_run_takes_a_backup_that_show_and_status_know(shell: Shell) -> None:
+    facts = shell.json("run", "notes", "--note", "by hand")
+    assert (facts["status"], facts["files"]) == ("completed", 2)
+    assert (shell.folder / "repository/notes/sets" / facts["set_id"] / "manifest.json").is_file()
+    shown = shell.json("show", "notes")
+    assert [(run["set_id"], run["trigger"]) for run in shown["executions"]] == [
+        (facts["set_id"], "command_line")
+    ]
+    notes, shop = shell.json("status")
+    assert (notes["status"], notes["stale"], notes["last_good_set"]) == (
+        "completed",
+        None,
+        facts["set_id"],
+    )
+    assert (shop["status"], shop["stale"]) == (None, None)
+    assert shell("status", "--fail-if-stale")[0] == 0
+
+
+def test_text_output_reads_well(shell: Shell) -> None:
+    _, printed = shell("run", "notes")
+    assert printed.startswith("notes: set 2")
+    assert "5 B read" in printed
+    _, printed = shell("show", "notes")
+    assert "engine: files" in printed
+    assert "completed" in printed
+    _, printed = shell("status")
+    assert printed.splitlines()[1].split()[0] == "notes"
+
+
+def test_status_fails_when_a_schedule_is_stale(shell: Shell) -> None:
+    code, printed = shell("status", "--fail-if-stale")
+    assert code == 1
+    assert "no good set yet, limit 1d2h" in printed
+
+
+def test_a_failed_run_says_why_and_is_remembered(shell: Shell) -> None:
+    code, _ = shell("run", "shop")
+    assert code == 1
+    assert shell.errors.startswith("airflow-backup: ")
+    assert str(shell.folder / "shop.db") in shell.errors
+    assert "HINT: " in shell.errors
+    (execution,) = shell.json("show", "shop")["executions"]
+    assert execution["status"] == "failed"
+    assert not (shell.folder / "shop.db").exists()
+
+
+def test_a_repository_that_cannot_be_written_is_named(shell: Shell) -> None:
+    (shell.folder / "repository").write_text("in the way")
+    code, _ = shell("run", "notes")
+    assert code == 1
+    assert str(shell.folder / "repository") in shell.errors
+    assert (shell.folder / "repository").read_text() == "in the way"
+
+
+WRONG = {
+    "no such schedule": (("show", "note"), 3, "no schedule 'note'\nHINT: did you mean `notes`?"),
+    "no such file": (("validate", "elsewhere.yaml"), 3, "no schedules file at elsewhere.yaml"),
+    "no such command": (("valdate",), 2, "invalid choice"),
+    "bad count": (("next", "--count", "0"), 2, "0 is not between 1 and 1000"),
+    "bad moment": (("next", "--after", "soon"), 2, "'soon' is not a moment"),
+    "a catalog in no folder": (
+        ("status", "--catalog", "sqlite:////nowhere/at/all.db"),
+        1,
+        "catalog",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said_and_told_apart(
+    shell: Shell, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    assert shell(*arguments)[0] == code
+    assert message in shell.errors
+
+
+def test_a_wrong_schedule_is_not_run(shell: Shell) -> None:
+    shell.write(FILE.replace("26h", "soon"))
+    assert shell("run", "notes")[0] == 1
+    assert "schedule 'notes' is wrong\nschedules.yaml:7:18" in shell.errors
+    assert not (shell.folder / "repository").exists()
+
+
+def test_a_sqlite_database_is_read_without_being_made(shell: Shell) -> None:
+    with sqlite3.connect(shell.folder / "shop.db") as shop:
+        shop.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    shop.close()
+    assert shell.json("run", "shop", "--kind", "full")["status"] == "completed"
