@@ -8,7 +8,7 @@ Which files a schedule takes: ``include`` and ``exclude`` patterns, in the manne
 * What is excluded is not entered. What lies below an included folder is included.
 * ``exclude`` wins over ``include``. Without ``include``, everything is included.
 
-A star becomes an atomic group, so no pattern takes more than linear time on any name.
+What a star took is never given back, so no pattern can take exponential time on any name.
 """
 
 from __future__ import annotations
@@ -79,22 +79,27 @@ def _translate(pattern: str) -> bytes:
         raise ConfigError(
             f"the pattern '{pattern}' matches nothing", hint="write for example *.tmp"
         )
-    anchored = b"/" in text.rstrip(b"/")
-    end = b"/" if text.endswith(b"/") else b"/?"
-    start = b"" if anchored else b"(?:.*/)?"
     segments = body.split(b"/")
-    return b"(?:" + start + _joined(segments) + end + b")"
+    if b"/" not in text.rstrip(b"/"):
+        segments.insert(0, b"**")
+    return b"(?:" + _joined(segments) + (b"/" if text.endswith(b"/") else b"/?") + b")"
 
 
 def _joined(segments: list[bytes]) -> bytes:
-    parts: list[bytes] = []
-    for index, segment in enumerate(segments):
-        is_last = index == len(segments) - 1
+    groups: list[list[bytes]] = [[]]
+    for segment in segments:
         if segment == b"**":
-            parts.append(b".+" if is_last else b"(?:.*/)?")
+            groups.append([])
         else:
-            parts.append(_segment(segment) + (b"" if is_last else b"/"))
-    return b"".join(parts)
+            groups[-1].append(_segment(segment))
+    first, *rest = (b"/".join(group) for group in groups)
+    if not rest:
+        return first
+    *middle, last = rest
+    # As with stars: every group but the last is taken where it first fits, and never given back.
+    lazy = (b"(?>(?:[^/]*/)*?" + group + b"/)" for group in middle if group)
+    head = first + b"/" if first else b""
+    return head + b"".join(lazy) + (b"(?:[^/]*/)*" + last if last else b".+")
 
 
 def _segment(segment: bytes) -> bytes:
