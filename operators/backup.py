@@ -47,10 +47,10 @@ class BackupOperator(BaseOperator):
     :param schedule_id: the name under which sets and history are kept; from DAG and task id when missing
     :param kind: ``full``, ``incremental``, ``differential`` or ``archive_log``
     :param options: further keys of a schedule, for example ``{"checksum": "blake3", "retry": {...}}``
-    :param schedule: a whole schedule instead of all of the above
+    :param schedule: a whole schedule instead of all of the above; nothing of it is a template
     """
 
-    template_fields = ("source", "repository")
+    template_fields = ("source", "repository", "options")
 
     def __init__(
         self,
@@ -70,11 +70,12 @@ class BackupOperator(BaseOperator):
         kwargs.setdefault("retry_delay", retry.delay)
         kwargs.setdefault("retry_policy", BackupRetryPolicy(retry))
         super().__init__(**kwargs)
-        self.source = dict(source) if source is not None else None
-        self.repository = repository
+        shown = {} if schedule is None else schedule.definition()
+        self.source = dict(source) if source is not None else shown.pop("source")
+        self.repository = repository if repository is not None else shown.pop("repository")
+        self.options = dict(options) if options is not None else shown
         self.schedule_id = schedule_id
         self.kind = kind
-        self.options = dict(options or {})
         self.schedule = schedule
         self._killed = False
 
@@ -101,6 +102,11 @@ class BackupOperator(BaseOperator):
             facts["bytes_stored"],
         )
         return facts
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Render a hand-written task; a schedule's own text is never code, and is shown as it is."""
+        if self.schedule is None:
+            super().render_template_fields(context, jinja_env)
 
     def on_kill(self) -> None:
         """End the tools that run for us; the backup then fails as cancelled."""

@@ -1,0 +1,254 @@
+"""Sensor, operator and retry policy, called as Airflow's worker calls them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
+
+from airflow_backup.core.errors import (
+    Cancelled,
+    ConfigError,
+    SourceError,
+    StorageFull,
+    StorageUnavailable,
+)
+from airflow_backup.operators.backup import BackupOperator
+from airflow_backup.operators.retry_policy import BackupRetryPolicy
+from airflow_backup.operators.triggers import WindowTrigger
+from airflow_backup.operators.window import BackupWindowSensor
+from airflow_backup.schedules.model import Retry, Schedule
+
+
+class StateStore:
+    """What the page reads: keeps what a task stores, and may answer with a command."""
+
+    def __init__(self, *commands: str) -> None:
+        self.stored: list[dict[str, Any]] = []
+        self.commands = list(commands)
+
+    def set(self, key: str, value: Any) -> None:
+        assert key == "progress"
+        self.stored.append(value)
+
+    def get(self, key: str) -> str | None:
+        assert key == "control"
+        return self.commands.pop(0) if self.commands else None
+
+
+def context(run_type: str = "manual", *, at: datetime | None = None, **conf: Any) -> Any:
+    """The parts of Airflow's context that we read."""
+    moment = at or datetime.now(UTC)
+    run = SimpleNamespace(
+        run_id=f"{run_type}__1", run_type=run_type, logical_date=None, run_after=moment, conf=conf
+    )
+    ti = SimpleNamespace(try_number=1)
+    return {"dag_run": run, "ti": ti, "task_state_store": StateStore()}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with something to back up, which is also Airflow's home."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("hello")
+    return tmp_path
+
+
+def operator(home: Path, **more: Any) -> BackupOperator:
+    source = {"engine": "files", "path": str(home / "data")}
+    return BackupOperator(
+        task_id="backup", source=source, repository=f"file://{home}/repository", **more
+    )
+
+
+def test_the_operator_returns_the_set_as_plain_data(home: Path) -> None:
+    given = context(note="why not")
+    facts = operator(home, schedule_id="mine").execute(given)
+    assert (facts["schedule_id"], facts["status"], facts["files"]) == ("mine", "completed", 2)
+    assert (home / "repository/mine/sets" / facts["set_id"] / "manifest.json").is_file()
+    stages = [progress["stage"] for progress in given["task_state_store"].stored]
+    assert stages[0] == "preparing"
+    assert all(
+        {"percent", "bytes_done", "rate", "eta"} <= set(p) for p in given["task_state_store"].stored
+    )
+
+
+def test_a_retry_of_the_same_run_makes_no_second_set(home: Path) -> None:
+    given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
+    first = operator(home, schedule_id="mine").execute(given)
+    given["ti"].try_number = 2
+    second = operator(home, schedule_id="mine").execute(given)
+    assert (second["set_id"], second["adopted"]) == (first["set_id"], True)
+
+
+def test_the_name_of_a_hand_written_task_comes_from_dag_and_task(home: Path) -> None:
+    from airflow.sdk import DAG
+
+    with DAG("Nightly.Wiki", schedule=None):
+        task = operator(home)
+    assert task.execute(context())["schedule_id"] == "nightly-wiki-backup"
+
+
+def test_a_paused_run_says_so_and_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_backup.operators.backup.PAUSE_CHECK", 0.01)
+    given = context()
+    given["task_state_store"] = store = StateStore("pause", "pause", "resume")
+    assert operator(home, schedule_id="mine").execute(given)["status"] == "completed"
+    assert [progress["stage"] for progress in store.stored].count("paused") == 2
+
+
+def test_a_killed_run_leaves_no_set(home: Path) -> None:
+    task = operator(home, schedule_id="mine")
+    task.on_kill()
+    with pytest.raises(Cancelled, match="the run was cancelled"):
+        task.execute(context())
+    assert not list(home.glob("repository/mine/sets/*/manifest.json"))
+
+
+def test_a_backup_stops_when_its_window_closes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = Schedule.model_validate(
+        {
+            "id": "mine",
+            "source": {"engine": "files", "path": str(home / "data")},
+            "repository": f"file://{home}/repository",
+            "every": "1h",
+            "window": [{"days": ["sat"], "from": "01:00", "to": "02:00"}],
+            "finish_in_window": "stop",
+        }
+    )
+    clock = iter([datetime(2026, 11, 21, 1, 59, tzinfo=UTC)])
+    closed = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: next(clock, closed))
+    with pytest.raises(Cancelled, match="window_closed: the backup was not finished"):
+        BackupOperator(task_id="backup", schedule=schedule).execute(context("scheduled"))
+    assert not list(home.glob("repository/mine/sets/*/manifest.json"))
+
+
+def test_an_operator_without_a_source_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs `source` and `repository`, or `schedule`"):
+        BackupOperator(task_id="backup", repository="file:///b")
+
+
+def window(*, opens: datetime, closes: datetime) -> list[dict[str, Any]]:
+    return [{"from": f"{opens:%H:%M}", "to": f"{closes:%H:%M}"}]
+
+
+def test_the_sensor_lets_a_run_pass_when_its_window_is_open() -> None:
+    now = datetime.now(UTC)
+    sensor = BackupWindowSensor(
+        task_id="window",
+        window=window(opens=now - timedelta(hours=2), closes=now + timedelta(hours=2)),
+    )
+    assert sensor.execute(context("scheduled")) == "the window is open"
+    assert (
+        BackupWindowSensor(task_id="always").execute(context("scheduled"))
+        == "no window to wait for"
+    )
+
+
+def test_the_sensor_waits_in_the_triggerer_for_the_opening() -> None:
+    now = datetime.now(UTC)
+    closed = window(opens=now + timedelta(hours=2), closes=now + timedelta(hours=4))
+    with pytest.raises(TaskDeferred) as waiting:
+        BackupWindowSensor(task_id="window", window=closed).execute(context("scheduled"))
+    path, arguments = waiting.value.trigger.serialize()
+    assert path == "airflow_backup.operators.triggers.WindowTrigger"
+    assert WindowTrigger(**arguments).serialize() == (path, arguments)
+
+
+def test_the_sensor_skips_with_a_reason() -> None:
+    now = datetime.now(UTC)
+    closed = window(opens=now + timedelta(hours=2), closes=now + timedelta(hours=4))
+    sensor = BackupWindowSensor(task_id="window", window=closed, outside_window="skip")
+    with pytest.raises(AirflowSkipException, match="outside the window"):
+        sensor.execute(context("scheduled"))
+    with pytest.raises(AirflowSkipException, match="on calendar freeze"):
+        sensor.resume(context("scheduled"), {"action": "skip", "reason": "on calendar freeze"})
+
+
+def test_a_run_that_a_person_started_waits_for_nothing() -> None:
+    now = datetime.now(UTC)
+    closed = window(opens=now + timedelta(hours=2), closes=now + timedelta(hours=4))
+    assert (
+        BackupWindowSensor(task_id="window", window=closed).execute(context()) == "started by hand"
+    )
+
+
+@pytest.mark.parametrize("action", ["start", "skip"])
+def test_the_trigger_asks_the_same_question_as_the_sensor(action: str) -> None:
+    import asyncio
+
+    now = datetime.now(UTC)
+    days = [now.date().isoformat()] if action == "skip" else ["2000-01-01"]
+    trigger = WindowTrigger({"skip_on": [{"name": "freeze", "dates": days}]}, now.isoformat())
+
+    async def first() -> Any:
+        return await anext(trigger.run())
+
+    assert asyncio.run(first()).payload["action"] == action
+
+
+RETRIES: dict[str, tuple[BaseException, int, RetryAction, float | None, str]] = {
+    "unknown": (ValueError("odd"), 1, RetryAction.RETRY, 30, "unknown error, trying again in 30s"),
+    "doubled": (ValueError("odd"), 2, RetryAction.RETRY, 60, "unknown error, trying again in 1m"),
+    "capped": (ValueError("odd"), 3, RetryAction.RETRY, 120, "unknown error, trying again in 2m"),
+    "network": (
+        StorageUnavailable("no answer"),
+        1,
+        RetryAction.RETRY,
+        60,
+        "network error, trying again in 1m",
+    ),
+    "network, capped": (
+        ConnectionResetError(),
+        3,
+        RetryAction.RETRY,
+        240,
+        "network error, trying again in 4m",
+    ),
+    "full": (
+        StorageFull("no room"),
+        1,
+        RetryAction.FAIL,
+        None,
+        "space error: a retry cannot mend it",
+    ),
+    "missing": (
+        SourceError("no folder"),
+        1,
+        RetryAction.FAIL,
+        None,
+        "not found error: a retry cannot mend it",
+    ),
+    "cancelled": (
+        Cancelled("stop"),
+        1,
+        RetryAction.FAIL,
+        None,
+        "cancelled error: a retry cannot mend it",
+    ),
+    "too long": (AirflowTaskTimeout(), 1, RetryAction.FAIL, None, "longer than max_duration"),
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "action", "delay", "reason"), RETRIES.values(), ids=RETRIES
+)
+def test_what_is_worth_retrying_is_retried(
+    error: BaseException, attempt: int, action: RetryAction, delay: float | None, reason: str
+) -> None:
+    decision = BackupRetryPolicy(Retry()).evaluate(error, attempt, 3)
+    assert decision.action is action
+    assert (decision.reason or "").startswith(reason)
+    assert decision.retry_delay == (None if delay is None else timedelta(seconds=delay))
+
+
+def test_a_retry_policy_survives_being_serialized() -> None:
+    policy = BackupRetryPolicy(Retry(max_retries=7, exponential=False))
+    assert BackupRetryPolicy.deserialize(policy.serialize()).retry == policy.retry
