@@ -1,0 +1,95 @@
+"""Programs: what they print, how they fail, and that they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from airflow_backup.core import process
+from airflow_backup.core.errors import Cancelled, EngineError, ToolMissing
+from airflow_backup.core.process import Process, run
+
+
+def test_a_program_that_fails_says_the_last_it_said() -> None:
+    with pytest.raises(EngineError, match=r"sh failed with code 3: line 11") as caught:
+        run(["sh", "-c", "for i in $(seq 30); do echo line $i >&2; done; exit 3"])
+    assert caught.value.message.endswith("line 30")
+
+
+def test_a_program_that_was_killed_says_by_what() -> None:
+    with pytest.raises(EngineError, match="sh was ended by SIGKILL"):
+        run(["sh", "-c", "kill -9 $$"])
+
+
+def test_a_program_that_is_missing_is_named() -> None:
+    with pytest.raises(ToolMissing, match="the program 'no-such-program' is not installed"):
+        run(["no-such-program"])
+
+
+def test_much_on_both_outputs_does_not_block() -> None:
+    script = "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero | tr '\\0' '\\n' >&2"
+    assert len(run(["sh", "-c", script]).output) == 3_000_000
+
+
+def test_the_environment_carries_what_the_arguments_must_not() -> None:
+    assert run(["sh", "-c", "echo $SECRET"], environment={"SECRET": "x"}).output == b"x\n"
+
+
+def is_alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{number}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_until_gone(number: int) -> bool:
+    for _ in range(200):
+        if not is_alive(number):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_an_error_in_the_caller_ends_the_whole_group() -> None:
+    numbers: list[int] = []
+
+    def cancelled_half_way() -> None:
+        with Process(["sh", "-c", "sleep 600 & echo $!; wait"]) as sh:
+            numbers.append(int(next(sh.chunks())))
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        cancelled_half_way()
+    assert wait_until_gone(numbers[0])
+
+
+def test_a_program_that_ignores_the_request_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE", 0.2)
+
+    def cancelled() -> None:
+        with Process(["sh", "-c", "trap '' TERM; echo ready; sleep 600 & wait; sleep 600"]) as sh:
+            next(sh.chunks())
+            raise Cancelled("stop")
+
+    begun = time.monotonic()
+    with pytest.raises(Cancelled):
+        cancelled()
+    assert time.monotonic() - begun < 10
+
+
+def test_end_all_works_in_a_signal_handler_while_the_thread_waits() -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *given: process.end_all())
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        with pytest.raises(EngineError, match="sleep was ended by SIGTERM"):
+            run(["sleep", "600"])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        timer.join()
