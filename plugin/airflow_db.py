@@ -1,8 +1,9 @@
 """
-All reading and writing of Airflow's own database.
+All that we read in Airflow's own database.
 
-Airflow's tables are not a stable interface, so nothing else in this package touches them. It is for
-the API server alone: workers and the DAG processor may not open this database.
+Airflow's tables are not a stable interface, so only this module and
+``airflow_changes`` touch them. They are for the API server alone: workers and the DAG processor may
+not open this database.
 """
 
 from __future__ import annotations
@@ -13,22 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from airflow.api.common.airflow_health import get_airflow_health
-from airflow.api.common.trigger_dag import trigger_dag
-from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
-from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
-from airflow.exceptions import DagNotFound, DagRunAlreadyExists
 from airflow.models.dag import DagModel
-from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.log import Log
-from airflow.models.pool import Pool
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
-from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.plugin.facts import ACTIVE, ComponentFacts, DagFacts, RunFacts, TaskFacts
 
 CANCEL_EVENT = "backup_cancel"
@@ -56,14 +49,6 @@ def dags(session: Session, dag_ids: Collection[str]) -> dict[str, DagFacts]:
 def teams(session: Session, dag_ids: Collection[str]) -> dict[str, str | None]:
     """Name the team of each DAG that has one."""
     return DagModel.get_dag_id_to_team_name_mapping(list(dag_ids), session=session)
-
-
-def set_paused(session: Session, dag_id: str, *, paused: bool) -> None:
-    """Pause or unpause a DAG, as Airflow's own switch does."""
-    dag = session.get(DagModel, dag_id)
-    if dag is None:
-        raise _no_dag(dag_id)
-    dag.is_paused = paused
 
 
 def active_runs(session: Session, dag_ids: Collection[str]) -> list[RunFacts]:
@@ -115,77 +100,6 @@ def progress(session: Session, runs: Iterable[RunFacts]) -> dict[str, dict[str, 
     return {run_id: value for run_id, value in values.items() if isinstance(value, dict)}
 
 
-def start_run(
-    session: Session,
-    dag_id: str,
-    *,
-    user_name: str,
-    user_id: str,
-    conf: dict[str, Any],
-    note: str | None,
-    from_page: bool,
-) -> str:
-    """
-    Queue a run now and return its id, unless one is queued or running.
-
-    The first statement writes to the DAG's row without changing it. That holds the row (on SQLite:
-    the database) until the commit, so of two requests at the same moment one sees the other's run.
-    """
-    session.execute(
-        update(DagModel).where(DagModel.dag_id == dag_id).values(is_paused=DagModel.is_paused)
-    )
-    busy = active_runs(session, [dag_id])
-    if busy:
-        raise Refused(
-            f"a run of this schedule is already {busy[0].state}: {busy[0].run_id!r}",
-            hint="wait until it has finished, or cancel it",
-        )
-    try:
-        created = trigger_dag(
-            dag_id,
-            triggered_by=DagRunTriggeredByType.UI if from_page else DagRunTriggeredByType.REST_API,
-            triggering_user_name=user_name,
-            conf=conf,
-            session=session,
-        )
-    except DagRunAlreadyExists as error:
-        raise Refused(
-            "a run was started at this very moment", hint="look at the history"
-        ) from error
-    except DagNotFound as error:
-        raise _no_dag(dag_id) from error
-    assert created is not None
-    if note:
-        created.note = (note, user_id)
-    session.flush()
-    return created.run_id
-
-
-def cancel_run(session: Session, dag_id: str, run_id: str) -> None:
-    """Stop a run: its tasks are told to end, and it counts as failed in Airflow."""
-    found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-    if found is None:
-        raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
-    if found.state not in ACTIVE:
-        raise Refused(f"the run is already over: {found.state}", hint="look at the history")
-    dag = DBDagBag().get_dag_for_run(found, session=session)
-    if dag is None:
-        raise _no_dag(dag_id)
-    patch_dag_run_state(dag=dag, dag_run=found, state=DagRunMutableStates.FAILED, session=session)
-
-
-def ensure_pool(session: Session, *, name: str, slots: int) -> None:
-    """Make the pool of the backups where there is none; one that exists is the administrator's."""
-    if session.scalar(select(Pool.id).where(Pool.pool == name)) is None:
-        Pool.create_or_update_pool(
-            name,
-            slots=slots,
-            description="How many backups may run at the same time",
-            include_deferred=False,
-            session=session,
-        )
-
-
 def components() -> list[ComponentFacts]:
     """Say which of Airflow's processes are alive, by their heartbeats."""
     health = get_airflow_health()
@@ -206,8 +120,8 @@ def _runs() -> Any:  # a Select, whose type parameters differ between SQLAlchemy
 
 
 def _facts(session: Session, query: Any) -> list[RunFacts]:
-    rows = session.execute(query).all()
-    keys = [(row.DagRun.dag_id, row.DagRun.run_id) for row in rows]
+    rows: list[tuple[DagRun, str | None]] = [tuple(row) for row in session.execute(query)]
+    keys = [(found.dag_id, found.run_id) for found, _ in rows]
     if not keys:
         return []
     tasks, cancelled = _tasks(session, keys), _cancelled(session, keys)
@@ -261,13 +175,6 @@ def _cancelled(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str,
         )
     )
     return {(row.dag_id, row.run_id): row.owner_display_name or row.owner or "?" for row in rows}
-
-
-def _no_dag(dag_id: str) -> Refused:
-    return Refused(
-        f"there is no DAG {dag_id!r} to work with",
-        hint="is the schedule valid, and the DAG processor running? see 'airflow-backup validate'",
-    )
 
 
 def _moment(text: str | None) -> datetime | None:

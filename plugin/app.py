@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from airflow_backup import __version__
 from airflow_backup.operators.airflow_settings import option
-from airflow_backup.plugin import airflow_db
+from airflow_backup.plugin import airflow_changes
 from airflow_backup.plugin.catalog_access import shelf
 from airflow_backup.plugin.problems import CatchUnforeseen, add_handlers
 from airflow_backup.plugin.routes import runs, schedules, status
@@ -61,7 +61,9 @@ def prepare() -> None:
 
     try:
         with create_session(scoped=False) as session:
-            airflow_db.ensure_pool(session, name=POOL, slots=int(option("max_concurrent") or 2))
+            airflow_changes.ensure_pool(
+                session, name=POOL, slots=int(option("max_concurrent") or 2)
+            )
     except (SQLAlchemyError, ValueError):
         log.exception("the pool %r could not be made; make it by hand, or no backup starts", POOL)
 

@@ -1,12 +1,12 @@
-"""What the API answers and accepts; the attribute docstrings are its description in OpenAPI."""
+"""What the API answers; the attribute docstrings are its description in OpenAPI."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from airflow_backup.core.errors import FailureClass
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
@@ -265,21 +265,6 @@ class Status(Model):
     """The schedule whose last good set is closest to, or furthest over, its limit."""
     next_runs: list[UpcomingRun]
     load_problems: list[FileProblem]
-
-
-class ToggleRequest(Model):
-    """Enable or disable a schedule."""
-
-    enabled: bool
-
-
-class RunRequest(Model):
-    """Run a schedule now."""
-
-    kind: Kind | None = None
-    """What to take; what the schedule takes when missing."""
-    note: Annotated[str, Field(max_length=1000)] | None = None
-    """For those who read the history."""
 
 
 class Toggled(Model):

@@ -10,18 +10,15 @@ from fastapi import APIRouter, Body, Query, status
 
 from airflow_backup.core.ids import dag_id as dag_of
 from airflow_backup.core.ids import schedule_id_of
-from airflow_backup.plugin import airflow_db, gather
+from airflow_backup.plugin import airflow_changes, airflow_db, gather
 from airflow_backup.plugin.catalog_access import CatalogDep
 from airflow_backup.plugin.executions import history
-from airflow_backup.plugin.models import Cancelled, Model, RunList
+from airflow_backup.plugin.models import Cancelled, RunList
+from airflow_backup.plugin.requests import Nothing
 from airflow_backup.plugin.routes.schedules import ScheduleId
 from airflow_backup.plugin.security import AccessDep, may_cancel
 
 router = APIRouter(tags=["runs"])
-
-
-class Nothing(Model):
-    """An empty object: a change needs a JSON body, also when there is nothing to say."""
 
 
 @router.get("/schedules/{schedule_id}/runs")
@@ -70,5 +67,5 @@ def cancel_run(
 ) -> Cancelled:
     """Stop a run: its backup ends within seconds and leaves no set."""
     gather.one(catalog, access, schedule_id_of(dag_id) or "")
-    airflow_db.cancel_run(session, dag_id, run_id)
+    airflow_changes.cancel_run(session, dag_id, run_id)
     return Cancelled(dag_id=dag_id, run_id=run_id)

@@ -9,19 +9,18 @@ from fastapi import APIRouter, Path, Query, Request, status
 
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.ids import dag_id
-from airflow_backup.plugin import airflow_db, board, gather, rhythms
+from airflow_backup.plugin import airflow_changes, airflow_db, board, gather, rhythms
 from airflow_backup.plugin.catalog_access import CatalogDep
 from airflow_backup.plugin.listing import Filters, facets, select, sort
 from airflow_backup.plugin.models import (
     NextRunList,
-    RunRequest,
     ScheduleDetail,
     ScheduleList,
     Started,
     State,
     Toggled,
-    ToggleRequest,
 )
+from airflow_backup.plugin.requests import RunRequest, ToggleRequest
 from airflow_backup.plugin.security import AccessDep, may_run, may_toggle
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
@@ -90,7 +89,7 @@ def toggle_schedule(
 ) -> Toggled:
     """Enable or disable a schedule: Airflow's own pause. Enabling starts nothing from the past."""
     gather.one(catalog, access, schedule_id)
-    airflow_db.set_paused(session, dag_id(schedule_id), paused=not body.enabled)
+    airflow_changes.set_paused(session, dag_id(schedule_id), paused=not body.enabled)
     return Toggled(schedule_id=schedule_id, enabled=body.enabled)
 
 
@@ -106,7 +105,7 @@ def run_schedule(
     """Run a schedule now. Refused while one of its runs is queued or running, or it is disabled."""
     row = gather.one(catalog, access, schedule_id)
     _check_runnable(session, schedule_id, State(row.state))
-    run_id = airflow_db.start_run(
+    run_id = airflow_changes.start_run(
         session,
         dag_id(schedule_id),
         user_name=access.user.get_name(),

@@ -1,0 +1,174 @@
+"""One history out of the catalog's and Airflow's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_backup.catalog.records import Execution
+from airflow_backup.core.words import ExecutionStatus, Trigger
+from airflow_backup.plugin.executions import history
+from airflow_backup.plugin.facts import RunFacts, TaskFacts
+from airflow_backup.plugin.models import Run
+from airflow_backup.schedules.model import Schedule
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def run_of(
+    state: str = "running", *, tasks: dict[str, str] | None = None, **given: Any
+) -> RunFacts:
+    """Make what Airflow knows of a run."""
+    return RunFacts(
+        dag_id="backup__wiki",
+        run_id=given.pop("run_id", "r1"),
+        run_type=given.pop("run_type", "scheduled"),
+        state=state,
+        run_after=NOW - timedelta(minutes=5),
+        started_at=NOW - timedelta(minutes=4),
+        tasks={name: TaskFacts(found, 1) for name, found in (tasks or {}).items()},
+        **given,
+    )
+
+
+def execution_of(status: ExecutionStatus, **given: Any) -> Execution:
+    """Make what the catalog knows of a run."""
+    return Execution(
+        schedule_id="wiki",
+        run_id="r1",
+        status=status,
+        trigger=Trigger.SCHEDULE,
+        run_at=NOW - timedelta(minutes=5),
+        since=NOW - timedelta(minutes=3),
+        started_at=NOW - timedelta(minutes=3),
+        attempts=1,
+        **given,
+    )
+
+
+def only(*args: Any, **kwargs: Any) -> Run:
+    """Join both sides, which know one run."""
+    (run,) = history(*args, now=NOW, **kwargs)
+    return run
+
+
+AIRFLOW_ONLY = {
+    "queued": (run_of("queued"), "pending", "waits for a free place"),
+    "just begun": (run_of(), "pending", "is about to start"),
+    "in its window's sensor": (
+        run_of(tasks={"window": "deferred"}),
+        "pending",
+        "waits for its window",
+    ),
+    "before the pool": (
+        run_of(tasks={"backup": "queued"}),
+        "pending",
+        "waits for a free place in the pool",
+    ),
+    "before a retry": (
+        run_of(tasks={"backup": "up_for_retry"}),
+        "pending",
+        "waits to be tried again",
+    ),
+    "working": (run_of(tasks={"backup": "running"}), "running", None),
+    "skipped": (
+        run_of("success", tasks={"window": "skipped", "backup": "skipped"}),
+        "skipped",
+        "not in its window, or a day without backups",
+    ),
+    "failed in the sensor": (
+        run_of("failed", tasks={"window": "failed", "backup": "upstream_failed"}),
+        "failed",
+        "task 'window' failed",
+    ),
+    "failed before any task": (
+        run_of("failed"),
+        "failed",
+        "the run failed before its backup began",
+    ),
+    "cancelled": (run_of("failed", cancelled_by="ann"), "cancelled", "cancelled by ann"),
+    "completed": (run_of("success", tasks={"backup": "success"}), "completed", None),
+}
+
+
+@pytest.mark.parametrize(("facts", "status", "reason"), AIRFLOW_ONLY.values(), ids=AIRFLOW_ONLY)
+def test_a_run_that_only_airflow_knows(facts: RunFacts, status: str, reason: str | None) -> None:
+    run = only([], [facts])
+    assert (run.status, run.reason) == (status, reason)
+    assert (run.error is not None) == (status == "failed")
+
+
+def test_a_skipped_run_says_which_calendar_it_was() -> None:
+    schedule = Schedule.model_validate(
+        {
+            "id": "wiki",
+            "source": {"engine": "files", "path": "/srv"},
+            "repository": "file:///b",
+            "cron": "0 2 * * *",
+            "skip_on": [{"name": "freeze", "dates": ["2026-11-21"]}],
+        }
+    )
+    facts = run_of("success", tasks={"backup": "skipped"}, due_at=NOW - timedelta(hours=1))
+    assert only([], [facts], schedule=schedule).reason == "freeze"
+
+
+@pytest.mark.parametrize(
+    ("run_type", "trigger"),
+    [("manual", "manual"), ("asset_triggered", "dependency"), ("scheduled", "schedule")],
+)
+def test_the_trigger_is_in_our_words(run_type: str, trigger: str) -> None:
+    assert only([], [run_of(run_type=run_type)]).trigger == trigger
+
+
+def test_both_sides_of_one_run_are_one_row() -> None:
+    done = execution_of(ExecutionStatus.COMPLETED, bytes_stored=7, finished_at=NOW)
+    run = only([done], [run_of("success", user="ann", note="by hand")])
+    assert (run.status, run.bytes_stored, run.user, run.note) == ("completed", 7, "ann", "by hand")
+    assert run.duration == 180
+
+
+def test_what_airflow_has_forgotten_stays_in_the_history() -> None:
+    assert only([execution_of(ExecutionStatus.COMPLETED)], []).status == "completed"
+
+
+def test_a_task_that_died_without_a_word_has_failed() -> None:
+    dead = run_of("failed", tasks={"backup": "failed"}, ended_at=NOW)
+    run = only([execution_of(ExecutionStatus.RUNNING)], [dead])
+    assert (run.status, run.finished_at) == ("failed", NOW)
+    assert run.error == "the task ended before it could say why"
+
+
+def test_a_run_cancelled_while_it_worked_is_cancelled() -> None:
+    dead = run_of("failed", tasks={"backup": "failed"}, cancelled_by="ann")
+    run = only([execution_of(ExecutionStatus.RUNNING)], [dead])
+    assert (run.status, run.reason, run.error) == ("cancelled", "cancelled by ann", None)
+
+
+def test_a_failed_attempt_that_is_tried_again_is_not_a_failed_run() -> None:
+    waiting = run_of(tasks={"backup": "up_for_retry"})
+    failed = execution_of(ExecutionStatus.FAILED, error="no route to host")
+    run = only([failed], [waiting])
+    assert (run.status, run.finished_at) == ("pending", None)
+    assert run.reason == "attempt 1 failed; waits to be tried again"
+    assert run.error == "no route to host"
+
+
+def test_progress_shows_only_while_it_runs() -> None:
+    told = {"r1": {"stage": "reading", "percent": 40.0, "unknown": 1}}
+    live = only([execution_of(ExecutionStatus.RUNNING)], [run_of()], progress=told)
+    assert live.progress is not None
+    assert (live.progress.stage, live.progress.percent) == ("reading", 40.0)
+    over = only([execution_of(ExecutionStatus.COMPLETED)], [run_of("success")], progress=told)
+    assert over.progress is None
+
+
+def test_progress_that_makes_no_sense_is_left_out() -> None:
+    told = {"r1": {"percent": "many"}}
+    assert only([execution_of(ExecutionStatus.RUNNING)], [run_of()], progress=told).progress is None
+
+
+def test_the_newest_is_first() -> None:
+    older = run_of("success", run_id="r0", queued_at=NOW - timedelta(days=1))
+    assert [run.run_id for run in history([], [older, run_of()], now=NOW)] == ["r1", "r0"]

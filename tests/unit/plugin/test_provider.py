@@ -1,0 +1,73 @@
+"""What Airflow learns of us, and what that costs its processes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+
+from airflow_backup.plugin.provider_info import get_provider_info
+
+
+def airflow_folder() -> Path:
+    """Find Airflow without importing it."""
+    found = importlib.util.find_spec("airflow")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent
+
+
+def test_the_metadata_are_as_airflow_wants_them() -> None:
+    schema = json.loads((airflow_folder() / "provider_info.schema.json").read_text())
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_every_module_that_the_metadata_name_is_there() -> None:
+    info = get_provider_info()
+    for part in ("operators", "sensors", "triggers"):
+        for entry in info[part]:
+            for module in entry["python-modules"]:
+                assert importlib.util.find_spec(module) is not None, module
+
+
+def test_every_option_is_described_and_has_a_default() -> None:
+    options = get_provider_info()["config"]["backup"]["options"]
+    assert set(options) == {
+        "schedules_path",
+        "catalog_conn_id",
+        "max_concurrent",
+        "allowed_commands",
+        "check_interval",
+        "index_folder",
+    }
+    for name, option in options.items():
+        assert option["description"], name
+        assert isinstance(option["default"], str), name
+
+
+def test_loading_the_plugin_costs_a_task_nothing(tmp_path: Path) -> None:
+    """Every worker process imports the plugin; the API and the DAGs must not come with it."""
+    program = (
+        "import sys, airflow.plugins_manager\n"
+        "before = set(sys.modules)\n"
+        "from airflow_backup.plugin.airflow_plugin import BackupPlugin\n"
+        "BackupPlugin()\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"AIRFLOW_HOME": str(tmp_path), "PATH": ""},
+    )
+    added = done.stdout.splitlines()[-1].split()
+    assert set(added) <= {
+        "airflow_backup",
+        "airflow_backup.plugin",
+        "airflow_backup.plugin.airflow_plugin",
+    }
