@@ -54,12 +54,16 @@ class AirflowHome:
         *,
         schedules: str = "version: 1\nschedules: []\n",
         environment: Mapping[str, str] | None = None,
+        python: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.python = python or Path(sys.executable)
         self.dags = folder / "dags"
         self.schedules = self.dags / "schedules.yaml"
         self.port = _free_port()
-        self.environment = _clean_environment() | self._settings() | dict(environment or {})
+        self.environment = (
+            _clean_environment(self.python) | self._settings() | dict(environment or {})
+        )
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.dags.mkdir(parents=True)
         self.schedules.write_text(schedules)
@@ -115,7 +119,7 @@ class AirflowHome:
     def run(self, *arguments: str) -> str:
         """Run an ``airflow`` command and return what it prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            [str(self.python), "-m", "airflow", *arguments],
             env=self.environment,
             cwd=self.folder,
             capture_output=True,
@@ -199,7 +203,7 @@ class AirflowHome:
             arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         with (self.folder / f"{component}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "airflow", component, *arguments],
+                [str(self.python), "-m", "airflow", component, *arguments],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -264,11 +268,11 @@ def chromium_path() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def _clean_environment() -> dict[str, str]:
+def _clean_environment(python: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     kept.pop("_AIRFLOW_PROCESS_CONTEXT", None)
     return kept | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}",
+        "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
     }
 
