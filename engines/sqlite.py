@@ -180,7 +180,13 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        code = error.sqlite_errorcode & 0xFF
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise SourceDenied(
+                f"cannot read the database '{path}': {error}",
+                hint=f"reading in WAL mode needs to write beside it; ls -ld {path.parent}",
+            ) from error
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise SourceLocked(
                 f"the database '{path}' is locked by another process", hint=f"fuser -v {path}"
             ) from error
