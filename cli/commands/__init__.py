@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from airflow_backup.cli.commands import list_, next_, run, schema, show, status, validate
+from airflow_backup.cli.commands import diff, list_, next_, run, schema, show, status, validate
 
-COMMANDS = (validate, schema, next_, list_, show, run, status)
+COMMANDS = (validate, diff, schema, next_, list_, show, run, status)

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     fires.sort(key=lambda pair: (pair[1].at, pair[0].id))
     if arguments.format == "json":
-        print_json([fire_dict(item, fire) for item, fire in fires])
+        print_json([fire_dict(item.id, fire) for item, fire in fires])
     else:
         print_table(
             ("WHEN", "SCHEDULE", "KIND", "STARTS"), [_row(item, fire) for item, fire in fires]
@@ -55,10 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_codes.DONE
 
 
-def fire_dict(item: Schedule, fire: Fire) -> dict[str, Any]:
+def fire_dict(schedule_id: str, fire: Fire) -> dict[str, Any]:
     """Return a coming run as plain data."""
     return {
-        "schedule": item.id,
+        "schedule": schedule_id,
         "at": iso(fire.at),
         "kind": fire.kind.value,
         "starts_at": iso(fire.opens_at),

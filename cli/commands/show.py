@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(
             {
                 "definition": item.definition(),
-                "next": [fire_dict(item, fire) for fire in coming],
+                "next": [fire_dict(item.id, fire) for fire in coming],
                 "executions": [execution_dict(execution) for execution in history],
             }
         )

@@ -1,0 +1,41 @@
+"""The schedules files as they were in a git revision."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+from pathlib import Path
+
+from airflow_backup.core import process
+from airflow_backup.core.errors import BackupError, NotFound
+from airflow_backup.schedules.loader import Loaded, load
+
+
+def load_revision(revision: str, path: Path) -> Loaded:
+    """Read the schedules at ``path`` as they were in ``revision``; raise NotFound for what git does not know."""
+    inside = path.resolve()
+    if revision.startswith("-"):
+        raise NotFound(f"no git revision '{revision}'")
+    try:
+        archive = process.run(
+            [
+                "git",
+                "-C",
+                str(inside.parent),
+                "archive",
+                "--format=tar",
+                revision,
+                "--",
+                inside.name,
+            ]
+        ).output
+    except BackupError as error:
+        raise NotFound(
+            f"git has no {path} in '{revision}'",
+            hint="is it committed there? two paths can be compared without git",
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+        return load(Path(folder) / inside.name)
