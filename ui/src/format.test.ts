@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+
+import { formatAge, formatBytes, formatCountdown, formatDuration, formatMoment, formatSpan, sentence } from "./format";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+describe("a number of bytes", () => {
+  it.each([
+    [null, "–"],
+    [0, "0 B"],
+    [999, "999 B"],
+    [1000, "1.0 kB"],
+    [1_234_567, "1.2 MB"],
+    [18_400_000_000, "18.4 GB"],
+    [2e18, "2000.0 PB"],
+  ])("%s reads %s", (count, text) => expect(formatBytes(count)).toBe(text));
+});
+
+describe("how long something took", () => {
+  it.each([
+    [null, "–"],
+    [0.04, "0.0 s"],
+    [9.94, "9.9 s"],
+    [10, "10 s"],
+    [59.6, "1 min 00 s"],
+    [3600, "1 h 00 min"],
+    [93_784, "1 d 2 h"],
+  ])("%s seconds read %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
+});
+
+describe("a countdown", () => {
+  it.each([
+    [-5 * SECOND, "due now"],
+    [0, "due now"],
+    [1, "in 0:01"],
+    [59 * SECOND, "in 0:59"],
+    [61 * SECOND, "in 1:01"],
+    [HOUR, "in 1 h 00 min"],
+    [26 * HOUR + 5 * MINUTE, "in 1 d 2 h"],
+    [9 * DAY, "in 9 d 0 h"],
+  ])("%s ms read %s", (left, text) => expect(formatCountdown(left)).toBe(text));
+});
+
+describe("an age", () => {
+  it.each([
+    [-3, "just now"],
+    [44, "just now"],
+    [60, "1 min ago"],
+    [5399, "90 min ago"],
+    [5400, "2 h ago"],
+    [86_400 * 9, "9 days ago"],
+  ])("of %s seconds reads %s", (seconds, text) => expect(formatAge(seconds)).toBe(text));
+
+  it.each([
+    [12, "12 s"],
+    [300, "5 min"],
+    [100_000, "27 h 46 min"],
+    [777_600, "9 d 0 h"],
+  ])("of %s seconds is %s as a figure", (seconds, text) => expect(formatSpan(seconds)).toBe(text));
+});
+
+describe("a moment", () => {
+  it("is told on the clock of its zone", () => {
+    const year = new Date().getFullYear();
+
+    expect(formatMoment(`${year}-07-21T01:30:00Z`, "Europe/Berlin")).toMatch(/21 Jul, 03:30$/u);
+    expect(formatMoment(`${year}-07-21T23:30:00Z`, "Europe/Berlin")).toMatch(/22 Jul, 01:30$/u);
+  });
+
+  it("names the year when it is another one", () =>
+    expect(formatMoment("2019-11-21T01:30:00Z", "UTC")).toBe("Thu, 21 Nov 2019, 01:30"));
+});
+
+it("makes a sentence of a message", () => expect(sentence("no room left")).toBe("No room left"));

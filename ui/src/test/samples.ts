@@ -1,0 +1,83 @@
+import type { Run, ScheduleSummary, Status } from "../api/types";
+
+export const RUN: Run = {
+  attempts: 1,
+  bytes_read: 3_000_000,
+  bytes_stored: 1_000_000,
+  dag_id: "backup__wiki",
+  duration: 41,
+  error: null,
+  failure_class: null,
+  files: 12,
+  finished_at: "2026-11-21T02:00:42Z",
+  hint: null,
+  kind: "full",
+  note: null,
+  progress: null,
+  queued_at: "2026-11-21T02:00:00Z",
+  reason: null,
+  run_id: "scheduled__1",
+  schedule_id: "wiki",
+  set_id: "20261121T020000Z-0123456789",
+  since: "2026-11-21T02:00:00Z",
+  started_at: "2026-11-21T02:00:01Z",
+  status: "completed",
+  trigger: "schedule",
+  user: null,
+};
+
+export const SCHEDULE: ScheduleSummary = {
+  active_run: null,
+  alert_after: null,
+  condition: "protected",
+  condition_hint: null,
+  condition_reason: null,
+  dag_id: "backup__wiki",
+  description: "Company wiki",
+  enabled: true,
+  engine: "files",
+  group: "files",
+  id: "wiki",
+  last_good: RUN,
+  last_run: RUN,
+  next_run: { at: "2026-11-22T02:00:00Z", kind: "full", opens_at: "2026-11-22T02:00:00Z", skipped: null },
+  origin: "schedules.yaml:5",
+  permissions: { cancel: true, reason: null, run: true, toggle: true },
+  problems: [],
+  rhythms: [{ kind: "full", text: "At 02:00", when: "0 2 * * *" }],
+  source: "/srv/wiki",
+  state: "loaded",
+  tags: ["prod"],
+  timezone: "Europe/Berlin",
+};
+
+export const BROKEN: ScheduleSummary = {
+  ...SCHEDULE,
+  condition: "rejected",
+  condition_reason: "unknown key `crn`",
+  enabled: null,
+  id: "broken",
+  last_good: null,
+  last_run: null,
+  next_run: null,
+  problems: [
+    { column: 5, file: "schedules.yaml", hint: "did you mean `cron`?", line: 12, message: "unknown key `crn`", path: "schedules.1.crn" },
+  ],
+  state: "rejected",
+};
+
+export const STATUS: Status = {
+  attention: 0,
+  components: [],
+  conditions: { disabled: 0, failed: 0, outdated: 0, protected: 1, rejected: 0, stale: 0, waiting: 0 },
+  healthy: true,
+  load_problems: [],
+  next_runs: [],
+  now: "2026-11-21T12:00:00Z",
+  oldest_good: { at: "2026-11-21T02:00:42Z", limit: null, schedule_id: "wiki", seconds: 36_000 },
+  running: 0,
+  total: 1,
+  version: "0.1.0",
+};
+
+export const VIEWER = { cancel: false, reason: "your role may look", run: false, toggle: false };
