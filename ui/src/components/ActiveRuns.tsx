@@ -30,7 +30,7 @@ export const ActiveRuns = ({ onOpen, runs, schedules }: ActiveRunsProps) =>
                 </Text>
               </Flex>
             </Box>
-            <RunProgress run={run} />
+            <RunProgress expected={schedules.get(run.schedule_id)?.last_good?.bytes_read ?? null} run={run} />
             {schedules.get(run.schedule_id)?.permissions.cancel === true ? <CancelRun run={run} /> : undefined}
           </Flex>
         ))}

@@ -1,7 +1,7 @@
 import { Box, Flex, Heading, SimpleGrid, Skeleton, Text } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
-import type { Status } from "../api/types";
+import type { Age as Oldest, Status } from "../api/types";
 import { useNow } from "../clock";
 import { formatExact, formatSpan } from "../format";
 import { headline, type Headline, type Palette } from "../words";
@@ -46,7 +46,7 @@ const Numbers = ({ status }: { readonly status: Status }) => {
 
   return (
     <SimpleGrid columns={3} flexShrink="0" gap={{ base: "4", md: "8" }} width={{ base: "full", lg: "auto" }}>
-      <Figure label="Oldest good backup" note={oldest === null ? "none yet" : oldest.schedule_id}>
+      <Figure label="Oldest good backup" note={oldest === null ? "none yet" : noteOf(oldest)}>
         {oldest === null ? "–" : <Age at={oldest.at} limit={oldest.limit} />}
       </Figure>
       <Figure label="Protected" note={`of ${total}`}>
@@ -58,6 +58,8 @@ const Numbers = ({ status }: { readonly status: Status }) => {
     </SimpleGrid>
   );
 };
+
+const noteOf = ({ limit, schedule_id: id }: Oldest): string => (limit === null ? id : `${id}, limit ${formatSpan(limit)}`);
 
 const Age = ({ at, limit }: { readonly at: string; readonly limit: number | null }) => {
   const now = useNow();

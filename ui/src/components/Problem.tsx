@@ -13,7 +13,7 @@ export const Words = ({ text }: { readonly text: string }) => (
       index % 2 === 0 ? (
         part
       ) : (
-        <Code fontSize="0.9em" key={`${part}-${index}`}>
+        <Code colorPalette="none" fontSize="0.9em" key={`${part}-${index}`}>
           {part}
         </Code>
       ),

@@ -3,7 +3,7 @@ import { useState } from "react";
 
 import { hostUrl } from "../api/client";
 import { useRuns } from "../api/queries";
-import type { Run } from "../api/types";
+import type { Run, ScheduleSummary } from "../api/types";
 import { formatBytes, formatCount, formatDuration, formatExact, formatMoment, sentence } from "../format";
 import { STATUSES, TRIGGERS } from "../words";
 import { Failure } from "./Failure";
@@ -16,10 +16,11 @@ import { StatusBadge } from "./StateBadge";
 const PAGE = 15;
 const MOST = 200;
 
-type RunHistoryProps = { readonly activeRun: Run | null; readonly id: string; readonly timeZone: string };
+type RunHistoryProps = { readonly activeRun: Run | null; readonly schedule: ScheduleSummary };
 
 /** What became of every run, the newest first, and why. */
-export const RunHistory = ({ activeRun, id, timeZone }: RunHistoryProps) => {
+export const RunHistory = ({ activeRun, schedule }: RunHistoryProps) => {
+  const { id, last_good: lastGood, state, timezone } = schedule;
   const [limit, setLimit] = useState(PAGE);
   const { data, error, isPending, refetch } = useRuns(id, limit);
 
@@ -38,7 +39,8 @@ export const RunHistory = ({ activeRun, id, timeZone }: RunHistoryProps) => {
   if (data.runs.length === 0) {
     return (
       <Text color="fg.muted" fontSize="sm">
-        No run yet. The first one shows up here as soon as it is due, or when you run the schedule now.
+        No run yet.{" "}
+        {state === "rejected" ? "" : "The first one shows up here as soon as it is due, or when you run the schedule now."}
       </Text>
     );
   }
@@ -47,7 +49,12 @@ export const RunHistory = ({ activeRun, id, timeZone }: RunHistoryProps) => {
     <Stack gap="3">
       <Stack aria-label={`History of ${id}`} as="ol" borderWidth="1px" divideY="1px" gap="0" overflow="hidden" rounded="lg">
         {data.runs.map((run) => (
-          <HistoryItem key={run.run_id} run={activeRun?.run_id === run.run_id ? activeRun : run} timeZone={timeZone} />
+          <HistoryItem
+            expected={lastGood?.bytes_read ?? null}
+            key={run.run_id}
+            run={activeRun?.run_id === run.run_id ? activeRun : run}
+            timeZone={timezone}
+          />
         ))}
       </Stack>
       {data.next_before === null || limit >= MOST ? undefined : (
@@ -59,7 +66,9 @@ export const RunHistory = ({ activeRun, id, timeZone }: RunHistoryProps) => {
   );
 };
 
-const HistoryItem = ({ run, timeZone }: { readonly run: Run; readonly timeZone: string }) => {
+type HistoryItemProps = { readonly expected: number | null; readonly run: Run; readonly timeZone: string };
+
+const HistoryItem = ({ expected, run, timeZone }: HistoryItemProps) => {
   const isLive = run.status === "running" || run.status === "pending" || run.status === "paused";
 
   return (
@@ -87,7 +96,7 @@ const HistoryItem = ({ run, timeZone }: { readonly run: Run; readonly timeZone: 
       </Flex>
       {isLive ? (
         <Box mt="2">
-          <RunProgress run={run} />
+          <RunProgress expected={expected} run={run} />
         </Box>
       ) : (
         <Facts run={run} />

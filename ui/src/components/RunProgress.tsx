@@ -3,16 +3,33 @@ import { Box, Progress, Text } from "@chakra-ui/react";
 import type { Run } from "../api/types";
 import { formatBytes, formatDuration, sentence } from "../format";
 
+/** How far a run is: as it says itself, else by what the last good one read; never done before it is. */
+export const share = ({ progress }: Run, expected: number | null): number | null => {
+  if (progress === null) {
+    return null;
+  }
+  const { bytes_done: done, percent } = progress;
+
+  if (percent !== null || done === null || expected === null || expected === 0) {
+    return percent;
+  }
+
+  return Math.min(99, (100 * done) / expected);
+};
+
 /** What a run is at, as far as it is known. */
-export const progressText = ({ progress, reason, status }: Run): string => {
+export const progressText = (run: Run, expected: number | null): string => {
+  const { progress, reason, status } = run;
+
   if (progress === null) {
     return sentence(reason ?? (status === "running" ? "running" : "is about to start"));
   }
   const { bytes_done: done, bytes_total: total, eta, percent, rate, stage } = progress;
+  const known = share(run, expected);
 
   return [
     sentence(stage),
-    percent === null ? "" : `${Math.floor(percent)} %`,
+    known === null ? "" : `${percent === null ? "about " : ""}${Math.floor(known)} %`,
     done === null || done === 0 ? "" : `${formatBytes(done)}${total === null ? "" : ` of ${formatBytes(total)}`}`,
     rate === null ? "" : `${formatBytes(rate)}/s`,
     eta === null || eta < 1 ? "" : `${formatDuration(eta)} left`,
@@ -21,7 +38,13 @@ export const progressText = ({ progress, reason, status }: Run): string => {
     .join(" · ");
 };
 
-export const RunProgress = ({ run }: { readonly run: Run }) => (
+type RunProgressProps = {
+  /** What the last good run read, in bytes. */
+  readonly expected: number | null;
+  readonly run: Run;
+};
+
+export const RunProgress = ({ expected, run }: RunProgressProps) => (
   <Box minW="0" width="full">
     <Progress.Root
       animated
@@ -30,14 +53,14 @@ export const RunProgress = ({ run }: { readonly run: Run }) => (
       shape="full"
       size="xs"
       striped={run.status === "running"}
-      value={run.progress?.percent ?? null}
+      value={share(run, expected)}
     >
       <Progress.Track>
         <Progress.Range />
       </Progress.Track>
     </Progress.Root>
     <Text color="fg.muted" fontSize="xs" fontVariantNumeric="tabular-nums" mt="1" truncate>
-      {progressText(run)}
+      {progressText(run, expected)}
     </Text>
   </Box>
 );

@@ -21,9 +21,9 @@ export const ScheduleRow = ({ activeRun, onOpen, schedule }: ScheduleRowProps) =
     <Table.Cell>
       <EnableSwitch schedule={schedule} />
     </Table.Cell>
-    <Table.Cell maxW="sm">
+    <Table.Cell maxW="sm" minW="56">
       <Flex align="center" gap="2" wrap="wrap">
-        <Link as="button" fontWeight="semibold" onClick={() => onOpen(schedule.id)}>
+        <Link as="button" fontWeight="semibold" textAlign="start" onClick={() => onOpen(schedule.id)}>
           {schedule.id}
         </Link>
         {needsAttention(schedule) ? <ConditionBadge condition={schedule.condition} /> : undefined}
@@ -86,7 +86,7 @@ const LastRunCell = ({ activeRun, schedule }: { readonly activeRun: Run | null; 
   if (activeRun !== null) {
     return (
       <Box minW="44">
-        <RunProgress run={activeRun} />
+        <RunProgress expected={schedule.last_good?.bytes_read ?? null} run={activeRun} />
       </Box>
     );
   }

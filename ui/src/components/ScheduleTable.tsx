@@ -22,9 +22,9 @@ type ScheduleTableProps = {
 
 export const ScheduleTable = ({ activeRuns, onOpen, onSort, schedules, sort }: ScheduleTableProps) => (
   <Box overflowX="auto">
-    <Table.Root aria-label="Backup schedules" interactive size="sm">
+    <Table.Root aria-label="Backup schedules" interactive minW="4xl" size="sm">
       <Table.Header>
-        <Table.Row bg="bg.subtle">
+        <Table.Row bg="transparent">
           <Table.ColumnHeader width="14" />
           {COLUMNS.map(({ key, label }) => (
             <Header key={label} label={label} onSort={onSort} sort={sort} sortKey={key} />

@@ -37,9 +37,11 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
       <Flex align="center" gap="3" wrap="wrap">
         <EnableSwitch schedule={data} />
         <ConditionBadge condition={data.condition} />
-        <Link color="fg.muted" fontSize="xs" href={hostUrl(`dags/${encodeURIComponent(data.dag_id)}`)}>
-          {data.dag_id}
-        </Link>
+        {data.enabled === null ? undefined : (
+          <Link color="fg.muted" fontSize="xs" href={hostUrl(`dags/${encodeURIComponent(data.dag_id)}`)}>
+            {data.dag_id}
+          </Link>
+        )}
         <Flex align="center" gap="2" ms="auto">
           {active !== null && data.permissions.cancel ? <CancelRun run={active} /> : undefined}
           <RunNowButton isActive={active !== null} schedule={data} />
@@ -49,11 +51,15 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
       <Tabs.Root defaultValue="history" lazyMount size="sm" variant="line">
         <Tabs.List>
           <Tabs.Trigger value="history">History</Tabs.Trigger>
-          <Tabs.Trigger value="coming">Coming runs</Tabs.Trigger>
-          <Tabs.Trigger value="definition">Definition</Tabs.Trigger>
+          {data.state === "rejected" ? undefined : (
+            <>
+              <Tabs.Trigger value="coming">Coming runs</Tabs.Trigger>
+              <Tabs.Trigger value="definition">Definition</Tabs.Trigger>
+            </>
+          )}
         </Tabs.List>
         <Tabs.Content value="history">
-          <RunHistory activeRun={active} id={id} timeZone={data.timezone} />
+          <RunHistory activeRun={active} schedule={data} />
         </Tabs.Content>
         <Tabs.Content value="coming">
           <ComingRuns schedule={data} />
