@@ -54,8 +54,10 @@ def from_environment(connection_id: str, *, environ: Mapping[str, str] = os.envi
 def parse(connection_id: str, text: str, *, origin: str) -> Connection:
     """Read a connection written as a URI or as JSON; ``origin`` is named in errors."""
     try:
-        return _from_json(connection_id, text) if text.lstrip()[:1] == "{" else _from_uri(
-            connection_id, text
+        return (
+            _from_json(connection_id, text)
+            if text.lstrip()[:1] == "{"
+            else _from_uri(connection_id, text)
         )
     except (ValueError, TypeError, AttributeError):
         # The text holds the password: neither it nor the parser's quote of it may be shown.

@@ -35,9 +35,7 @@ def parse_duration(text: str) -> timedelta:
     """
     compact = text.strip().lower()
     if not _WHOLE.fullmatch(compact):
-        raise ValueError(
-            f"{text!r} is not a duration; write for example 30s, 5m, 4h, 1h30m or 14d"
-        )
+        raise ValueError(f"{text!r} is not a duration; write for example 30s, 5m, 4h, 1h30m or 14d")
     try:
         return timedelta(
             seconds=sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(compact))

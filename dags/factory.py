@@ -43,6 +43,7 @@ def build(schedule: Schedule) -> DAG:
         outside_window=schedule.outside_window,
         skip_on=schedule.skip_on,
         timezone=schedule.timezone,
+        schedule_id=schedule.id,
     )
     backup = BackupOperator(
         task_id="backup",

@@ -77,7 +77,7 @@ def current_index(path: Path) -> Index:
     """Return the index of what the files say now, compiled anew only when they changed."""
     file = _file(path)
     index = read_index(file)
-    if index is not None and index.fingerprint == fingerprint(path):
+    if index is not None and index.fingerprint == fingerprint(path, also=index.also):
         return index
     known = index.runnable() if index is not None else known_definitions(str(path))
     fresh = compile_index(path, known=known)

@@ -10,10 +10,13 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_backup.catalog import Catalog
+from airflow_backup.operators.airflow_settings import catalog_url
 from airflow_backup.operators.runs import due_at, is_manual
 from airflow_backup.operators.triggers import WindowTrigger
 from airflow_backup.schedules.calendars import Calendar
 from airflow_backup.schedules.gate import Decision, Gate, decide
+from airflow_backup.schedules.holds import hold_text, pause_at, skips
 from airflow_backup.schedules.windows import Window
 
 SHORTEST_DEFERRAL = timedelta(seconds=10)
@@ -30,6 +33,7 @@ class BackupWindowSensor(BaseSensorOperator):
     :param outside_window: ``wait`` for the next opening, or ``skip`` the run
     :param skip_on: calendars on whose days no backup runs
     :param timezone: the zone in which times are meant
+    :param schedule_id: whose holds (skip next, pause until) count; none when missing
     :param deferrable: wait in the triggerer; otherwise in this task
     """
 
@@ -40,6 +44,7 @@ class BackupWindowSensor(BaseSensorOperator):
         outside_window: str = "wait",
         skip_on: Sequence[Calendar | dict[str, Any]] = (),
         timezone: str = "UTC",
+        schedule_id: str | None = None,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -54,6 +59,7 @@ class BackupWindowSensor(BaseSensorOperator):
                 "timezone": timezone,
             }
         )
+        self.schedule_id = schedule_id
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> str:
@@ -83,5 +89,23 @@ class BackupWindowSensor(BaseSensorOperator):
     def _conclude(self, decision: Decision) -> str:
         if decision.action == "skip":
             raise AirflowSkipException(decision.reason)
+        held = self._held()
+        if held is not None:
+            raise AirflowSkipException(held)
         self.log.info("%s", decision.reason)
         return decision.reason
+
+    def _held(self) -> str | None:
+        """Say which hold forbids the run; a hold for one run ends with it."""
+        if self.schedule_id is None:
+            return None
+        now = datetime.now(UTC)
+        with Catalog.open(catalog_url()) as catalog:
+            holds = catalog.holds.active(self.schedule_id, now=now)
+            pause = pause_at(holds, now)
+            if pause is not None:
+                return hold_text(pause, self.gate.timezone)
+            for hold in skips(holds)[:1]:
+                catalog.holds.end(hold.id, at=now)
+                return hold_text(hold, self.gate.timezone)
+        return None

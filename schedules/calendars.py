@@ -52,10 +52,13 @@ class Calendar(Model):
     subdivision: str | None = None
     """... and of one of its parts, for example `BE`."""
 
+    ics: str | None = None
+    """The days of an iCalendar file, beside the schedules file."""
+
     @model_validator(mode="after")
     def _says_something(self) -> Calendar:
-        if not self.dates and self.country is None:
-            raise ValueError("write `dates` or `country`")
+        if not self.dates and self.country is None and self.ics is None:
+            raise ValueError("write `dates`, `country` or `ics`")
         if self.subdivision is not None and self.country is None:
             raise ValueError("`subdivision` needs `country`")
         if self.country is not None:

@@ -13,17 +13,18 @@ Rules for daylight saving, for cron expressions read on the clock on the wall:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.calendars import reason_to_skip
 from airflow_backup.schedules.cron import fires_every_hour, iterator
+from airflow_backup.schedules.gate import decide, gate_of
+from airflow_backup.schedules.holds import Hold, hold_text, pause_at, skips
 from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.windows import is_open, next_opening, resolve
+from airflow_backup.schedules.windows import resolve
 
 _ANCHOR = datetime(2000, 1, 1)  # noqa: DTZ001  # a wall-clock time; it gets the schedule's zone
 _STEP = timedelta(seconds=1)
@@ -189,35 +190,36 @@ def slot_to_run(
     return missed if missed is not None else next_due(rhythm, max(since, now))
 
 
-def upcoming(schedule: Schedule, *, after: datetime, count: int) -> list[Fire]:
-    """List the ``count`` runs due later than ``after``, with window and calendars applied."""
+def upcoming(
+    schedule: Schedule, *, after: datetime, count: int, holds: Sequence[Hold] = ()
+) -> list[Fire]:
+    """List the ``count`` runs due later than ``after``, with window, calendars and holds applied."""
+    waiting = skips(holds)
     found: list[Fire] = []
     for due in dues(rhythm_of(schedule), after):
         if len(found) >= count:
             break
-        found.append(_fire(schedule, due))
+        fire = _fire(schedule, due)
+        if fire.skipped is None:
+            held = pause_at(holds, due.at) or (waiting.pop(0) if waiting else None)
+            if held is not None:
+                fire = Fire(due.at, due.kind, None, hold_text(held, schedule.timezone))
+        found.append(fire)
     return found
 
 
 def _fire(schedule: Schedule, due: Due) -> Fire:
-    reason = skip_reason(schedule, due.at)
-    if reason is not None:
-        return Fire(due.at, due.kind, None, reason)
-    return Fire(
-        due.at, due.kind, next_opening(schedule.window, due.at, timezone=schedule.timezone), None
-    )
-
-
-def skip_reason(schedule: Schedule, at: datetime) -> str | None:
-    """Say why a run that is due at ``at`` does not happen, or None when it does."""
-    reason = reason_to_skip(schedule.skip_on, at, timezone=schedule.timezone)
-    if reason is not None:
-        return reason
-    if schedule.outside_window == "skip" and not is_open(
-        schedule.window, at, timezone=schedule.timezone
-    ):
-        return "outside the window"
-    return None
+    """Apply window and calendars: what the gate says at the due time, and again when it opens."""
+    gate = gate_of(schedule)
+    decision = decide(gate, due=due.at, now=due.at)
+    if decision.until is not None:
+        opens_at = decision.until
+        decision = decide(gate, due=due.at, now=opens_at)
+    else:
+        opens_at = due.at
+    if decision.action == "skip":
+        return Fire(due.at, due.kind, None, decision.reason)
+    return Fire(due.at, due.kind, opens_at, None)
 
 
 def next_of_cron(cron: str, timezone: str, after: datetime) -> datetime:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.placeholders import names_in
 from airflow_backup.schedules.problems import Problem
 
-FORMAT = 1
+FORMAT = 2
 
 State = Literal["loaded", "rejected", "last_known_good"]
 
@@ -51,6 +51,8 @@ class Index:
 
     origin: str
     fingerprint: str
+    also: list[str] = field(default_factory=list)
+    """Further files that the fingerprint covers."""
     entries: dict[str, Entry] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     proven: bool = False
@@ -67,10 +69,14 @@ class Index:
         }
 
 
-def fingerprint(path: Path) -> str:
-    """Hash the content of the schedules files, the variables they mention and the version of this package."""
+def fingerprint(path: Path, *, also: Sequence[str] = ()) -> str:
+    """
+    Hash what decides what the schedules say: the files, the variables they mention, this package's version.
+
+    ``also`` are further files that they name (calendars).
+    """
     digest = hashlib.sha256(f"{FORMAT} {__version__}".encode())
-    for file in schedule_files(path):
+    for file in (*schedule_files(path), *map(Path, also)):
         try:
             content = file.read_bytes()
         except OSError as error:
@@ -89,9 +95,8 @@ def compile_index(path: Path, *, known: Mapping[str, dict[str, Any]]) -> Index:
     ``known`` are the last good definitions. Where a whole file cannot be read, nobody can tell which of them
     it still holds, so all of them go on.
     """
-    mark = fingerprint(path)
-    loaded = load(path)
-    index = Index(origin=str(path), fingerprint=mark, problems=loaded.problems)
+    loaded, mark = _read(path)
+    index = Index(str(path), mark, also=loaded.also, problems=loaded.problems)
     for item in loaded.schedules:
         definition = item.schedule.definition()
         index.entries[item.schedule.id] = Entry(
@@ -110,6 +115,16 @@ def compile_index(path: Path, *, known: Mapping[str, dict[str, Any]]) -> Index:
             ),
         )
     return index
+
+
+def _read(path: Path) -> tuple[Loaded, str]:
+    """Read the files and their fingerprint; again, when they were written meanwhile."""
+    while True:
+        before = fingerprint(path)
+        loaded = load(path)
+        mark = fingerprint(path, also=loaded.also)
+        if fingerprint(path) == before:
+            return loaded, mark
 
 
 def _rejected(
@@ -156,6 +171,7 @@ def read_index(file: Path) -> Index | None:
     return Index(
         data["origin"],
         data["fingerprint"],
+        data["also"],
         entries,
         _problems(data["problems"]),
         data["proven"],
@@ -173,6 +189,7 @@ def write_index(file: Path, index: Index) -> None:
         "format": FORMAT,
         "origin": index.origin,
         "fingerprint": index.fingerprint,
+        "also": index.also,
         "proven": index.proven,
         "published": index.published,
         "problems": [problem.as_dict() for problem in index.problems],

@@ -10,9 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from airflow_backup.core.durations import format_duration
 from airflow_backup.schedules.calendars import Calendar
-from airflow_backup.schedules.loader import NOT_IN_DEFAULTS, TOP_LEVEL
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.presets import PRESETS, Preset
+from airflow_backup.schedules.shared import NOT_INHERITED, TOP_LEVEL
 from airflow_backup.schedules.sources import BUILT_IN
 from airflow_backup.schedules.windows import Window
 
@@ -107,7 +107,7 @@ def _template_of(definitions: dict[str, Any]) -> None:
     keys = {
         key: value
         for key, value in schedule["properties"].items()
-        if key not in NOT_IN_DEFAULTS or key == "extends"
+        if key not in NOT_INHERITED or key == "extends"
     }
     keys["source"] = {"type": "object", "description": keys["source"]["description"]}
     definitions["Template"] = {

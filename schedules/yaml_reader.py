@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -68,6 +69,8 @@ class Document:
     data: Any
     root: yaml.Node | None
     problems: list[Problem]
+    folder: Path | None = None
+    """Where the file lies; what it names by relative paths lies there, too."""
 
     def place(self, path: tuple[PathPart, ...], *, at_key: bool = False) -> tuple[int, int]:
         """Return line and column (from 1) of ``path``, or of its nearest ancestor when missing."""

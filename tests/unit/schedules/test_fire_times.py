@@ -198,7 +198,7 @@ def test_the_preview_names_what_is_skipped_and_what_waits() -> None:
     )
     waits, skipped = upcoming(schedule, after=datetime(2026, 12, 23, 11, tzinfo=UTC), count=2)
     assert (waits.opens_at, waits.skipped) == (datetime(2026, 12, 23, 22, tzinfo=UTC), None)
-    assert (skipped.opens_at, skipped.skipped) == (None, "freeze")
+    assert (skipped.opens_at, skipped.skipped) == (None, "on calendar freeze")
 
 
 DAILY = rhythm("0 2 * * *", "UTC")
