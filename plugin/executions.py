@@ -18,7 +18,7 @@ from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from airflow_backup.plugin.facts import RunFacts, TaskFacts
 from airflow_backup.plugin.models import Progress, Run
-from airflow_backup.schedules.fire_times import skip_reason
+from airflow_backup.schedules.gate import decide, gate_of
 from airflow_backup.schedules.model import Schedule
 
 WINDOW, BACKUP = "window", "backup"
@@ -28,6 +28,9 @@ _TRIGGERS = {
     "asset_triggered": Trigger.DEPENDENCY,
     "asset_materialization": Trigger.DEPENDENCY,
 }
+_AT_THE_GATE = {"skipped": "skip", "deferred": "wait", "running": "wait"}
+"""What the gate must have said for the window's task to be in a state."""
+
 _WAITING = {
     "up_for_retry": "waits to be tried again",
     "up_for_reschedule": "waits",
@@ -105,7 +108,7 @@ def from_facts(
         dag_id=facts.dag_id,
         run_id=facts.run_id,
         status=status,
-        reason=_why_skipped(facts, schedule) if status is ExecutionStatus.SKIPPED else reason,
+        reason=_by_the_gate(facts, schedule, now=now) or reason,
         trigger=_TRIGGERS.get(facts.run_type, Trigger.MANUAL),
         kind=_kind(facts),
         user=facts.user,
@@ -121,12 +124,16 @@ def from_facts(
     )
 
 
-def _why_skipped(facts: RunFacts, schedule: Schedule | None) -> str:
-    """Ask again what the run was asked then; the schedule may have changed since."""
-    reason = None
-    if schedule is not None:
-        reason = skip_reason(schedule, facts.due_at or facts.run_after)
-    return reason or "not in its window, or a day without backups"
+def _by_the_gate(facts: RunFacts, schedule: Schedule | None, *, now: datetime) -> str | None:
+    """Ask the gate again what it told the run's sensor; the schedule may have changed since."""
+    window = facts.tasks.get(WINDOW)
+    expected = None if window is None else _AT_THE_GATE.get(window.state or "")
+    if schedule is None or expected is None:
+        return None
+    decision = decide(
+        gate_of(schedule), due=facts.due_at or facts.run_after, now=facts.ended_at or now
+    )
+    return decision.reason if decision.action == expected else None
 
 
 def _kind(facts: RunFacts) -> Kind | None:
@@ -205,7 +212,7 @@ def _judge(facts: RunFacts) -> tuple[ExecutionStatus, str | None]:
     if facts.state == "failed":
         return ExecutionStatus.FAILED, _failed_where(facts.tasks)
     if backup is not None and backup.state == "skipped":
-        return ExecutionStatus.SKIPPED, None
+        return ExecutionStatus.SKIPPED, "not in its window, or a day without backups"
     return ExecutionStatus.COMPLETED, None
 
 

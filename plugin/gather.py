@@ -17,7 +17,7 @@ from airflow_backup.plugin import airflow_db
 from airflow_backup.plugin.board import Material
 from airflow_backup.plugin.executions import history
 from airflow_backup.plugin.facts import RunFacts
-from airflow_backup.plugin.models import RunList
+from airflow_backup.plugin.models import Run, RunList
 from airflow_backup.plugin.rhythms import schedule_of
 from airflow_backup.plugin.security import Access
 
@@ -116,3 +116,23 @@ def runs(
     return RunList(
         now=moment, runs=found[:limit], next_before=found[limit - 1].since if more else None
     )
+
+
+def active(catalog: Catalog, session: Session, rows: list[Deployed]) -> RunList:
+    """Read what is queued or running, with how far it has come."""
+    schedules = {dag_id(row.id): row for row in rows}
+    facts = airflow_db.active_runs(session, schedules)
+    told = airflow_db.progress(session, facts)
+    moment = now()
+    found: list[Run] = []
+    for run in facts:
+        row = schedules[run.dag_id]
+        execution = catalog.executions.get(row.id, run.run_id)
+        found += history(
+            [] if execution is None else [execution],
+            [run],
+            now=moment,
+            progress=told,
+            schedule=schedule_of(row.definition),
+        )
+    return RunList(now=moment, runs=sorted(found, key=lambda run: run.since))

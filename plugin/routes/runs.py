@@ -8,11 +8,9 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Query, status
 
-from airflow_backup.core.ids import dag_id as dag_of
 from airflow_backup.core.ids import schedule_id_of
-from airflow_backup.plugin import airflow_changes, airflow_db, gather
+from airflow_backup.plugin import airflow_changes, gather
 from airflow_backup.plugin.catalog_access import CatalogDep
-from airflow_backup.plugin.executions import history
 from airflow_backup.plugin.models import Cancelled, RunList
 from airflow_backup.plugin.requests import Nothing
 from airflow_backup.plugin.routes.schedules import ScheduleId
@@ -38,18 +36,7 @@ def list_runs(
 @router.get("/runs/active")
 def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> RunList:
     """List what is queued or running now, with live progress."""
-    rows = gather.visible(catalog, access)
-    facts = airflow_db.active_runs(session, [dag_of(row.id) for row in rows])
-    executions = [
-        item
-        for item in (
-            catalog.executions.get(schedule_id_of(run.dag_id) or "", run.run_id) for run in facts
-        )
-        if item is not None
-    ]
-    now = gather.now()
-    told = airflow_db.progress(session, facts)
-    return RunList(now=now, runs=history(executions, facts, now=now, progress=told))
+    return gather.active(catalog, session, gather.visible(catalog, access))
 
 
 @router.post(

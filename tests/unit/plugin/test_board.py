@@ -107,7 +107,7 @@ def test_the_next_run_is_the_first_that_happens() -> None:
     first = next_run(held, held.definition(), now=NOW)
     assert first is not None
     assert first.at == datetime(2026, 11, 25, 2, tzinfo=UTC)
-    assert coming(held, after=NOW, count=1)[0].skipped == "freeze"
+    assert coming(held, after=NOW, count=1)[0].skipped == "on calendar freeze"
 
 
 def test_the_next_run_is_reckoned_anew_once_it_is_past() -> None:

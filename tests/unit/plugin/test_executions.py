@@ -110,8 +110,24 @@ def test_a_skipped_run_says_which_calendar_it_was() -> None:
             "skip_on": [{"name": "freeze", "dates": ["2026-11-21"]}],
         }
     )
-    facts = run_of("success", tasks={"backup": "skipped"}, due_at=NOW - timedelta(hours=1))
-    assert only([], [facts], schedule=schedule).reason == "freeze"
+    tasks = {"window": "skipped", "backup": "skipped"}
+    facts = run_of("success", tasks=tasks, due_at=NOW - timedelta(hours=1), ended_at=NOW)
+    assert only([], [facts], schedule=schedule).reason == "on calendar freeze"
+
+
+def test_a_run_that_waits_says_when_its_window_opens() -> None:
+    schedule = Schedule.model_validate(
+        {
+            "id": "wiki",
+            "source": {"engine": "files", "path": "/srv"},
+            "repository": "file:///b",
+            "cron": "0 2 * * *",
+            "timezone": "Europe/Berlin",
+            "window": [{"days": ["mon-sun"], "from": "22:00", "to": "06:00"}],
+        }
+    )
+    run = only([], [run_of(tasks={"window": "deferred"})], schedule=schedule)
+    assert (run.status, run.reason) == ("pending", "the window opens on Sat 21 Nov 22:00 CET")
 
 
 @pytest.mark.parametrize(
