@@ -11,6 +11,8 @@ from airflow_backup.schedules.calendars import Calendar, reason_to_skip
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.windows import Window, is_open, next_opening
 
+OUTSIDE = "outside the window"
+
 
 class Gate(Model):
     """The part of a schedule that decides whether a run may start; plain data on the wire."""
@@ -69,7 +71,7 @@ def _by_window(gate: Gate, *, now: datetime) -> Decision:
     if is_open(gate.window, now, timezone=gate.timezone):
         return Decision("start", "the window is open" if gate.window else "no window to wait for")
     if gate.outside_window == "skip":
-        return Decision("skip", "outside the window")
+        return Decision("skip", OUTSIDE)
     until = next_opening(gate.window, now, timezone=gate.timezone)
     return Decision("wait", f"the window opens on {local_text(until, gate.timezone)}", until)
 

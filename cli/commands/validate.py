@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_format, loaded
 from airflow_backup.cli.output import print_json
+from airflow_backup.schedules.load_warnings import load_warnings
+from airflow_backup.schedules.loaded import Loaded
 from airflow_backup.schedules.problems import Problem
 
 
@@ -20,23 +23,47 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "path", nargs="?", type=Path, metavar="PATH", help="schedules file or folder"
     )
+    parser.add_argument(
+        "--warnings", action="store_true", help="point out what is allowed and yet likely a mistake"
+    )
+    parser.add_argument(
+        "--slots", type=int, metavar="N", help="with --warnings: how many backups may run at once"
+    )
     add_format(parser, "github")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print problems; return 1 when there are any."""
+    """Print problems, and warnings when asked to; return 1 when there are problems."""
     found = loaded(arguments.path)
+    warnings = _warnings(found, arguments.slots) if arguments.warnings else []
     if arguments.format == "json":
-        print_json([problem.as_dict() for problem in found.problems])
+        more = [problem.as_dict() | {"severity": "warning"} for problem in warnings]
+        print_json([*(problem.as_dict() for problem in found.problems), *more])
     elif arguments.format == "github":
         for problem in found.problems:
             print(github_annotation(problem, arguments.path))
+        for problem in warnings:
+            print(github_annotation(problem, arguments.path, level="warning"))
     else:
         for problem in found.problems:
             print(problem)
+        for problem in warnings:
+            print(f"warning: {problem}")
         print(_verdict(len(found.schedules), len(found.rejected), len(found.problems)))
     return exit_codes.BAD if found.problems else exit_codes.DONE
+
+
+def _warnings(found: Loaded, slots: int | None) -> list[Problem]:
+    """Put each warning at the place of the first schedule that it is about."""
+    places = {item.schedule.id: item for item in found.schedules}
+    schedules = [item.schedule for item in found.schedules]
+    problems = []
+    for warning in load_warnings(schedules, now=datetime.now(UTC), slots=slots):
+        place = places[warning.schedules[0]]
+        path = f"schedules.{place.schedule.id}"
+        problems.append(Problem(place.file, place.line, 1, path, warning.message, warning.hint))
+    return problems
 
 
 def _verdict(right: int, wrong: int, problems: int) -> str:
@@ -49,7 +76,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def github_annotation(problem: Problem, path: Path | None) -> str:
+def github_annotation(problem: Problem, path: Path | None, *, level: str = "error") -> str:
     """
     Write a problem as GitHub's workflow command, which marks the line in a pull request.
 
@@ -59,7 +86,7 @@ def github_annotation(problem: Problem, path: Path | None) -> str:
     folder = path if path is not None and path.is_dir() else Path() if path is None else path.parent
     text = problem.message if problem.hint is None else f"{problem.message} ({problem.hint})"
     place = f"file={_escaped(str(folder / problem.file), ',:')},line={problem.line},col={problem.column}"
-    return f"::error {place},title={_escaped(problem.path, ',:')}::{_escaped(text)}"
+    return f"::{level} {place},title={_escaped(problem.path, ',:')}::{_escaped(text)}"
 
 
 def _escaped(text: str, more: str = "") -> str:
