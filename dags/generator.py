@@ -17,10 +17,11 @@ from airflow.sdk import DAG, get_parsing_context
 from airflow_backup.core.errors import BackupError, ConfigError
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.dags.factory import build
-from airflow_backup.dags.published import known_definitions, publish
+from airflow_backup.dags.published import known_definitions, made_schedules, publish
 from airflow_backup.operators.airflow_settings import airflow_home, option
 from airflow_backup.schedules.index import (
     Index,
+    Made,
     compile_index,
     fingerprint,
     index_file,
@@ -29,6 +30,7 @@ from airflow_backup.schedules.index import (
     schedule_of,
     write_index,
 )
+from airflow_backup.schedules.loader import CATALOG
 
 log = logging.getLogger(__name__)
 
@@ -74,15 +76,28 @@ def schedules_path(namespace: MutableMapping[str, Any]) -> Path:
 
 
 def current_index(path: Path) -> Index:
-    """Return the index of what the files say now, compiled anew only when they changed."""
+    """Return the index of what files and catalog say now, compiled anew only when they changed."""
     file = _file(path)
     index = read_index(file)
-    if index is not None and index.fingerprint == fingerprint(path, also=index.also):
+    made = made_schedules() or _made_before(index)
+    if _is_current(index, path) and index is not None and index.made == made.stamp:
         return index
     known = index.runnable() if index is not None else known_definitions(str(path))
-    fresh = compile_index(path, known=known)
+    fresh = compile_index(path, known=known, made=made)
     write_index(file, fresh)
     return fresh
+
+
+def _made_before(index: Index | None) -> Made:
+    """While the catalog is out of reach, its schedules go on as they were."""
+    if index is None:
+        return Made()
+    entries = (entry for entry in index.entries.values() if entry.file == CATALOG)
+    return Made(index.made, tuple(entry.definition for entry in entries if entry.definition))
+
+
+def _is_current(index: Index | None, path: Path) -> bool:
+    return index is not None and index.fingerprint == fingerprint(path, also=index.also)
 
 
 def _file(path: Path) -> Path:
@@ -94,8 +109,14 @@ def _file(path: Path) -> Path:
 
 
 def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) -> None:
+    """Build the DAG of a task: from the index where it is current, without asking the catalog."""
     identifier = schedule_id_of(wanted)
-    definition = None if identifier is None else current_index(path).runnable().get(identifier)
+    if identifier is None:
+        return
+    index = read_index(_file(path))
+    if index is None or not _is_current(index, path) or identifier not in index.entries:
+        index = current_index(path)
+    definition = index.runnable().get(identifier)
     if definition is not None:
         namespace[wanted] = build(schedule_of(definition))
 

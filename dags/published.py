@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import Any
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError
 from airflow_backup.operators.airflow_settings import catalog_url
-from airflow_backup.schedules.index import Index
+from airflow_backup.schedules.index import Index, Made
 
 log = logging.getLogger(__name__)
 
@@ -33,3 +34,15 @@ def known_definitions(origin: str) -> dict[str, dict[str, Any]]:
     except BackupError as error:
         log.error("the last good schedules cannot be read: %s", error)
         return {}
+
+
+def made_schedules() -> Made | None:
+    """Return the schedules that were made on the page or through the API; None when nobody can tell."""
+    try:
+        with Catalog.open(catalog_url()) as catalog:
+            newest = catalog.schedules.all()
+    except BackupError as error:
+        log.error("the schedules of the catalog cannot be read: %s", error)
+        return None
+    stamp = hashlib.sha256(repr([(item.id, item.version) for item in newest]).encode()).hexdigest()
+    return Made(stamp, tuple(item.definition for item in newest))

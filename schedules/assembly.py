@@ -27,8 +27,12 @@ _READY_MADE = {
 }
 
 
-def assemble(documents: Iterable[Document]) -> Loaded:
-    """Join files into schedules, reporting everything that is wrong."""
+def assemble(documents: Iterable[Document], *, known_ids: Iterable[str] = ()) -> Loaded:
+    """
+    Join files into schedules, reporting everything that is wrong.
+
+    ``known_ids`` are schedules that are elsewhere, and may be waited for.
+    """
     files = list(documents)
     shared = Shared(files)
     loaded = Loaded(files=[file.file for file in files], also=shared.also)
@@ -37,7 +41,7 @@ def assemble(documents: Iterable[Document]) -> Loaded:
     for document in files:
         for index, entry in enumerate(_entries(document, loaded)):
             _add(document, index, entry, shared, seen, loaded)
-    _check_dependencies(loaded, files, list(seen))
+    _check_dependencies(loaded, files, [*seen, *known_ids])
     loaded.problems = sorted(
         set(loaded.problems), key=lambda problem: (problem.file, problem.line, problem.column)
     )
@@ -94,7 +98,9 @@ class _Entry:
     def __init__(self, own: Layer, shared: Shared) -> None:
         self.shared = shared
         self.problems: list[Problem] = []
-        self.layers = [own, *self._templates(own), *shared.defaults]
+        self.layers = [own, *self._templates(own)]
+        if own.document.inherits:
+            self.layers += shared.defaults
 
     def schedule(self) -> Schedule | None:
         """Return the schedule, or None; ``problems`` then says why."""

@@ -22,7 +22,7 @@ from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.placeholders import names_in
 from airflow_backup.schedules.problems import Problem
 
-FORMAT = 2
+FORMAT = 3
 
 State = Literal["loaded", "rejected", "last_known_good"]
 
@@ -51,6 +51,8 @@ class Index:
 
     origin: str
     fingerprint: str
+    made: str = ""
+    """The stamp of the schedules from the catalog."""
     also: list[str] = field(default_factory=list)
     """Further files that the fingerprint covers."""
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -88,15 +90,28 @@ def fingerprint(path: Path, *, also: Sequence[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def compile_index(path: Path, *, known: Mapping[str, dict[str, Any]]) -> Index:
+@dataclass(frozen=True)
+class Made:
+    """The schedules of the catalog, and a stamp that changes when any of them does."""
+
+    stamp: str = ""
+    definitions: tuple[Mapping[str, Any], ...] = ()
+
+
+def compile_index(
+    path: Path, *, known: Mapping[str, dict[str, Any]], made: Made | None = None
+) -> Index:
     """
     Read the schedules files; fall back to the definitions in ``known`` (by id) for what is wrong.
+
+    Schedules in ``made`` come from the catalog; a file wins where an id is in both.
 
     ``known`` are the last good definitions. Where a whole file cannot be read, nobody can tell which of them
     it still holds, so all of them go on.
     """
-    loaded, mark = _read(path)
-    index = Index(str(path), mark, also=loaded.also, problems=loaded.problems)
+    given = made or Made()
+    loaded, mark = _read(path, given)
+    index = Index(str(path), mark, made=given.stamp, also=loaded.also, problems=loaded.problems)
     for item in loaded.schedules:
         definition = item.schedule.definition()
         index.entries[item.schedule.id] = Entry(
@@ -117,11 +132,11 @@ def compile_index(path: Path, *, known: Mapping[str, dict[str, Any]]) -> Index:
     return index
 
 
-def _read(path: Path) -> tuple[Loaded, str]:
+def _read(path: Path, made: Made) -> tuple[Loaded, str]:
     """Read the files and their fingerprint; again, when they were written meanwhile."""
     while True:
         before = fingerprint(path)
-        loaded = load(path)
+        loaded = load(path, made=made.definitions)
         mark = fingerprint(path, also=loaded.also)
         if fingerprint(path) == before:
             return loaded, mark
@@ -171,6 +186,7 @@ def read_index(file: Path) -> Index | None:
     return Index(
         data["origin"],
         data["fingerprint"],
+        data["made"],
         data["also"],
         entries,
         _problems(data["problems"]),
@@ -189,6 +205,7 @@ def write_index(file: Path, index: Index) -> None:
         "format": FORMAT,
         "origin": index.origin,
         "fingerprint": index.fingerprint,
+        "made": index.made,
         "also": index.also,
         "proven": index.proven,
         "published": index.published,

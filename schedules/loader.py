@@ -9,9 +9,10 @@ A folder of ``*.yaml`` works like one file. ``defaults`` are under everything, t
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from airflow_backup.schedules.assembly import assemble
 from airflow_backup.schedules.loaded import Loaded, Located, Rejected
@@ -19,14 +20,32 @@ from airflow_backup.schedules.placeholders import fill
 from airflow_backup.schedules.problems import Problem
 from airflow_backup.schedules.yaml_reader import Document, read
 
-__all__ = ["Loaded", "Located", "Rejected", "load", "parse", "schedule_files"]
+CATALOG = "catalog"
+"""What stands for a file name where a schedule comes from the catalog."""
+
+__all__ = [
+    "CATALOG",
+    "Loaded",
+    "Located",
+    "Rejected",
+    "check_definition",
+    "load",
+    "parse",
+    "schedule_files",
+]
 
 
-def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Loaded:
+def load(
+    path: Path,
+    *,
+    made: Sequence[Mapping[str, Any]] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Loaded:
     """
     Read a schedules file, or every ``*.yaml`` and ``*.yml`` of a folder; never raises for what they say.
 
-    Placeholders are filled from ``environ``.
+    ``made`` are definitions from the catalog; a file wins where an id is in both. Placeholders in files are
+    filled from ``environ``.
     """
     files = schedule_files(path)
     if not files:
@@ -39,7 +58,18 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Loaded:
     for file in files:
         name = str(file.relative_to(path)) if path.is_dir() else file.name
         documents.append(_read_file(file, name))
-    return assemble(fill(document, environ) for document in documents)
+    filled = [fill(document, environ) for document in documents]
+    return assemble([*filled, _made_document(made)] if made else filled)
+
+
+def check_definition(definition: Mapping[str, Any], *, known_ids: Iterable[str] = ()) -> Loaded:
+    """Check one schedule that is not from a file; it is whole by itself."""
+    return assemble([_made_document([definition])], known_ids=known_ids)
+
+
+def _made_document(made: Sequence[Mapping[str, Any]]) -> Document:
+    data = {"version": 1, "schedules": [dict(definition) for definition in made]}
+    return Document(CATALOG, data, None, [], inherits=False)
 
 
 def schedule_files(path: Path) -> list[Path]:

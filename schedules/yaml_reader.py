@@ -71,6 +71,8 @@ class Document:
     problems: list[Problem]
     folder: Path | None = None
     """Where the file lies; what it names by relative paths lies there, too."""
+    inherits: bool = True
+    """Whether its schedules take the defaults of the files; those made on the page are whole by themselves."""
 
     def place(self, path: tuple[PathPart, ...], *, at_key: bool = False) -> tuple[int, int]:
         """Return line and column (from 1) of ``path``, or of its nearest ancestor when missing."""

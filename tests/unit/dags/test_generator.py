@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,49 @@ def test_an_unchanged_schedule_serializes_to_the_same_bytes_in_every_process(fol
     }
     assert len(texts) == 1
     assert len(json.loads(texts.pop())) == 2
+
+
+def made(folder: Path, identifier: str, version: int = 0, **more: Any) -> None:
+    """Make a schedule, as the page does."""
+    definition = {
+        "id": identifier,
+        "source": {"engine": "files", "path": "/srv/made"},
+        "repository": "file:///b",
+        "preset": "daily",
+    }
+    with Catalog.open(f"sqlite:///{folder}/airflow_backup.db") as catalog:
+        now = datetime.now(UTC)
+        catalog.schedules.save(
+            identifier, definition | more, author="anna", at=now, after_version=version
+        )
+
+
+def test_a_schedule_made_in_the_catalog_is_a_dag_without_the_defaults_of_the_files(
+    folder: Path,
+) -> None:
+    made(folder, "made")
+    dags = parsed(folder)
+    assert list(dags) == ["backup__wiki", "backup__shop", "backup__made"]
+    assert dags["backup__made"].tags == {"backup"}
+    made(folder, "made", 1, priority=7)
+    assert parsed(folder)["backup__made"].get_task("backup").priority_weight == 7
+
+
+def test_a_file_wins_over_the_catalog_and_the_clash_is_shown(folder: Path) -> None:
+    made(folder, "wiki")
+    assert backup_task(parsed(folder)["backup__wiki"]).source == {"engine": "files", "path": "/srv"}
+    with pytest.raises(
+        ConfigError,
+        match=r"catalog:1:1: schedules.0.id: id `wiki` is already used in schedules.yaml:4",
+    ):
+        report_errors({"__file__": str(folder / "schedule_errors.py")})
+
+
+def test_made_schedules_go_on_while_the_catalog_is_out_of_reach(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(folder, "made")
+    parsed(folder)
+    monkeypatch.setattr(generator, "made_schedules", lambda: None)
+    (folder / "schedules.yaml").write_text(FILE.replace("priority: 200", "priority: 201"))
+    assert "backup__made" in parsed(folder)

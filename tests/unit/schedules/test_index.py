@@ -49,7 +49,7 @@ def test_an_index_reads_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_damaged_index_is_compiled_anew(tmp_path: Path) -> None:
     file = tmp_path / "index.json"
-    file.write_text('{"format": 2, "entr')
+    file.write_text('{"format": 3, "entr')
     assert read_index(file) is None
 
 
