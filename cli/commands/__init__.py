@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from airflow_backup.cli.commands import diff, list_, next_, run, schema, show, status, validate
+from airflow_backup.cli.commands import (
+    diff,
+    export,
+    import_,
+    list_,
+    next_,
+    run,
+    schema,
+    show,
+    status,
+    validate,
+)
 
-COMMANDS = (validate, diff, schema, next_, list_, show, run, status)
+COMMANDS = (validate, diff, schema, next_, list_, show, run, status, export, import_)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_backup.cli import exit_codes
-from airflow_backup.cli.arguments import add_format, loaded
+from airflow_backup.cli.arguments import add_format, loaded, schedules_path
+from airflow_backup.cli.built_dags import missing_dags
 from airflow_backup.cli.output import print_json
 from airflow_backup.schedules.load_warnings import load_warnings
 from airflow_backup.schedules.loaded import Loaded
@@ -29,6 +30,11 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--slots", type=int, metavar="N", help="with --warnings: how many backups may run at once"
     )
+    parser.add_argument(
+        "--dags",
+        action="store_true",
+        help="also build the DAGs with Airflow, and prove that none is missing",
+    )
     add_format(parser, "github")
     parser.set_defaults(run=run)
 
@@ -36,6 +42,8 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print problems, and warnings when asked to; return 1 when there are problems."""
     found = loaded(arguments.path)
+    if arguments.dags:
+        found.problems += missing_dags(found, schedules_path(arguments.path))
     warnings = _warnings(found, arguments.slots) if arguments.warnings else []
     if arguments.format == "json":
         more = [problem.as_dict() | {"severity": "warning"} for problem in warnings]

@@ -220,3 +220,19 @@ def test_a_sqlite_database_is_read_without_being_made(shell: Shell) -> None:
         shop.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
     shop.close()
     assert shell.json("run", "shop", "--kind", "full")["status"] == "completed"
+
+
+def test_validate_proves_that_every_schedule_becomes_a_dag(shell: Shell) -> None:
+    assert shell("validate", "--dags") == (0, "2 schedules, no problems\n")
+
+
+def test_validate_names_a_schedule_without_a_dag(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "airflow_backup.cli.built_dags._built", lambda path: ["backup__notes", "backup__x"]
+    )
+    code, printed = shell("validate", "--dags")
+    assert code == 1
+    assert "schedules.yaml:8:1: schedules.shop: there is no DAG backup__shop" in printed
+    assert "the DAG backup__x belongs to no schedule" in printed

@@ -1,0 +1,68 @@
+"""Proves that every schedule of the files becomes a DAG: builds them in a process with Airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from airflow_backup.core import process
+from airflow_backup.core.errors import EngineError, ToolMissing
+from airflow_backup.core.ids import DAG_PREFIX
+from airflow_backup.schedules.loaded import Loaded
+from airflow_backup.schedules.problems import Problem
+
+_BUILD = """
+import json, sys
+from airflow_backup.dags import generate
+namespace = {"__file__": sys.argv[1]}
+generate(namespace)
+print("\\nDAGS " + json.dumps(sorted(name for name in namespace if name.startswith(sys.argv[2]))))
+"""
+
+
+def missing_dags(found: Loaded, path: Path) -> list[Problem]:
+    """
+    Return a problem for every schedule that becomes no DAG; raise ToolMissing where there is no Airflow.
+
+    Nothing of the real Airflow is touched: home, index and catalog are in a folder that is removed.
+    """
+    built = set(_built(path))
+    wanted = {DAG_PREFIX + item.schedule.id: item for item in found.schedules}
+    problems = [
+        Problem(item.file, item.line, 1, f"schedules.{item.schedule.id}", f"there is no DAG {dag}")
+        for dag, item in wanted.items()
+        if dag not in built
+    ]
+    problems += [
+        Problem(str(path), 1, 1, "", f"the DAG {dag} belongs to no schedule")
+        for dag in sorted(built - set(wanted))
+    ]
+    return problems
+
+
+def _built(path: Path) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="airflow-backup-") as home:
+        environment = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith("AIRFLOW__BACKUP__")
+        }
+        environment |= {
+            "AIRFLOW_HOME": home,
+            "AIRFLOW__BACKUP__SCHEDULES_PATH": str(path.resolve()),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        }
+        environment.pop("_AIRFLOW_PARSING_CONTEXT_DAG_ID", None)
+        command = [sys.executable, "-c", _BUILD, str(path.resolve()), DAG_PREFIX]
+        try:
+            printed = process.run(command, environment=environment).output.decode()
+        except EngineError as error:
+            raise ToolMissing(
+                f"the DAGs cannot be built: {error.message}", hint="is Airflow installed here?"
+            ) from error
+    (line,) = (line for line in printed.splitlines() if line.startswith("DAGS "))
+    names: list[str] = json.loads(line.removeprefix("DAGS "))
+    return names

@@ -1,0 +1,68 @@
+"""`airflow-backup import`: schedules from YAML into the catalog, where the page can edit them."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.cli import exit_codes
+from airflow_backup.cli.arguments import add_catalog, loaded, open_catalog
+from airflow_backup.core.errors import ConfigError, Refused
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "import", help="put the schedules of a file into the catalog, all or none"
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="schedules file or folder")
+    parser.add_argument(
+        "--replace", action="store_true", help="make a new version of those already there"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would happen")
+    parser.add_argument(
+        "--author", default=None, help="whose name the versions carry (default: yours)"
+    )
+    add_catalog(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Save every schedule of the file; nothing when any of them is wrong or already there."""
+    found = loaded(arguments.path)
+    if found.problems:
+        problems = "\n".join(str(problem) for problem in found.problems)
+        raise ConfigError(f"nothing is imported: {arguments.path} is wrong\n{problems}")
+    author, now = arguments.author or getpass.getuser(), datetime.now(UTC)
+    with open_catalog(arguments.catalog) as catalog:
+        known = {item.id: item for item in catalog.schedules.all()}
+        there = sorted(set(known) & set(found.by_id()))
+        if there and not arguments.replace:
+            raise Refused(
+                f"nothing is imported: the catalog already has {', '.join(there)}",
+                hint="--replace?",
+            )
+        for identifier, schedule in found.by_id().items():
+            before = known.get(identifier)
+            what = _what(before.definition if before else None, schedule.definition())
+            print(f"{identifier}: {what}")
+            if what != "unchanged" and not arguments.dry_run:
+                # A deleted schedule has versions, too; the new one comes after them.
+                versions = catalog.schedules.versions(identifier)
+                catalog.schedules.save(
+                    identifier,
+                    schedule.definition(),
+                    author=author,
+                    at=now,
+                    after_version=versions[0].version if versions else 0,
+                )
+    return exit_codes.DONE
+
+
+def _what(before: Any, after: dict[str, Any]) -> str:
+    if before is None:
+        return "added"
+    return "unchanged" if dict(before) == after else "changed"
