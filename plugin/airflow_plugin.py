@@ -14,11 +14,11 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow_backup import __version__
 
 PREFIX = "/backup"
-BUNDLE = f"{PREFIX[1:]}/static/main.js?v={__version__}"
-ICONS = {
-    "icon": f"{PREFIX}/static/icon.svg",
-    "icon_dark_mode": f"{PREFIX}/static/icon-dark.svg",
-}
+STATIC = "backup/static"
+"""Relative, so that it is found below whatever path Airflow is mounted."""
+
+BUNDLE = f"{STATIC}/main.js?v={__version__}"
+ICONS = {"icon": f"{STATIC}/icon.svg", "icon_dark_mode": f"{STATIC}/icon-dark.svg"}
 
 
 class BackupPlugin(AirflowPlugin):

@@ -218,7 +218,9 @@ def _active(schedule_id: str, runs: Sequence[Run], material: Material) -> Run | 
     """Return the oldest run that is not over: the one that works while others queue behind it."""
     facts = material.facts.get(dag_id(schedule_id), ())
     going = {run.run_id for run in facts if run.active}
-    return next((run for run in reversed(runs) if run.run_id in going), None)
+    return next(
+        (run for run in reversed(runs) if run.run_id in going and not run.status.is_final), None
+    )
 
 
 def _good(schedule_id: str, material: Material) -> Run | None:

@@ -135,4 +135,6 @@ def active(catalog: Catalog, session: Session, rows: list[Deployed]) -> RunList:
             progress=told,
             schedule=schedule_of(row.definition),
         )
-    return RunList(now=moment, runs=sorted(found, key=lambda run: run.since))
+    # A backup may be done while Airflow still has to finish the run.
+    going = [run for run in found if not run.status.is_final]
+    return RunList(now=moment, runs=sorted(going, key=lambda run: run.since))

@@ -58,7 +58,8 @@ describe("an age", () => {
     [12, "12 s"],
     [300, "5 min"],
     [100_000, "27 h 46 min"],
-    [777_600, "9 d 0 h"],
+    [93_600, "26 h"],
+    [777_600, "9 d"],
   ])("of %s seconds is %s as a figure", (seconds, text) => expect(formatSpan(seconds)).toBe(text));
 });
 

@@ -67,12 +67,12 @@ export const formatSpan = (seconds: number): string => {
   const span = split(Math.max(0, Math.round(seconds)));
 
   if (span.days >= 2) {
-    return `${span.days} d ${span.hours} h`;
+    return span.hours === 0 ? `${span.days} d` : `${span.days} d ${span.hours} h`;
   }
   const hours = span.days * 24 + span.hours;
 
   if (hours > 0) {
-    return `${hours} h ${pad(span.minutes)} min`;
+    return span.minutes === 0 ? `${hours} h` : `${hours} h ${pad(span.minutes)} min`;
   }
 
   return span.minutes > 0 ? `${span.minutes} min` : `${span.seconds} s`;

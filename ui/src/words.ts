@@ -57,7 +57,7 @@ export const headline = (status: Status): Headline => {
     return { detail, mood: "bad", text: `${what} ${attention === 1 ? "needs" : "need"} attention` };
   }
   if (total === 0) {
-    return { detail: "Write a schedules.yaml beside the DAG file, and it appears here.", mood: "calm", text: "No schedules yet" };
+    return { detail: "Nothing is backed up so far.", mood: "calm", text: "No schedules yet" };
   }
   if (running > 0) {
     return { detail, mood: "busy", text: "Backing up now" };

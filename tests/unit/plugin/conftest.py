@@ -83,7 +83,7 @@ def remember(catalog: Catalog) -> None:
     for days in (1, 2, 3):
         complete(catalog, "orders", now - timedelta(days=days))
         complete(catalog, "crm", now - timedelta(days=days + 1))
-    complete(catalog, "wiki", now - timedelta(hours=5))
+    complete(catalog, "wiki", now - timedelta(hours=5, minutes=30))
     fail(catalog, "crm", now - timedelta(hours=9))
 
 

@@ -111,7 +111,7 @@ def test_a_failure_says_why_and_what_to_try(admin: httpx.Client) -> None:
 def test_a_good_backup_that_is_too_old_is_stale(admin: httpx.Client) -> None:
     wiki = show(admin, "wiki")
     assert wiki["condition"] == "stale"
-    assert wiki["condition_reason"] == "the last good backup is 4 hours old; the limit is 2 hours"
+    assert wiki["condition_reason"] == "the last good backup is 5 hours old; the limit is 2 hours"
 
 
 def test_no_password_leaves_with_the_definition(admin: httpx.Client) -> None:

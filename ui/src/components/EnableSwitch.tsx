@@ -14,7 +14,7 @@ export const EnableSwitch = ({ schedule }: { readonly schedule: ScheduleSummary 
 
   return (
     <Hint text={why === null ? (checked ? "Enabled" : "Disabled") : sentence(why)}>
-      <Box display="inline-flex">
+      <Box display="flex" width="fit-content">
         <Switch.Root
           aria-label={`${schedule.id} is enabled`}
           checked={checked}

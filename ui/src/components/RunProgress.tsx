@@ -10,7 +10,7 @@ export const share = ({ progress }: Run, expected: number | null): number | null
   }
   const { bytes_done: done, percent } = progress;
 
-  if (percent !== null || done === null || expected === null || expected === 0) {
+  if (percent !== null || done === null || done === 0 || expected === null || expected === 0) {
     return percent;
   }
 

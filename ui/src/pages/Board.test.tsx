@@ -130,7 +130,7 @@ describe("the page", () => {
     world.schedules = [];
     world.status = { ...STATUS, conditions: { ...STATUS.conditions, protected: 0 }, total: 0 };
     show();
-    expect(await screen.findByText(/Write a file schedules.yaml/u)).toBeDefined();
+    expect(await screen.findByText(/Put a file schedules.yaml/u)).toBeDefined();
   });
 
   it("says what failed, and keeps the rest", async () => {

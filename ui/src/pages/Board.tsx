@@ -151,9 +151,9 @@ const NoSchedules = () => (
       <EmptyState.Indicator>
         <FileText />
       </EmptyState.Indicator>
-      <EmptyState.Title>No schedules yet</EmptyState.Title>
+      <EmptyState.Title>Write your first schedule</EmptyState.Title>
       <EmptyState.Description maxW="lg" textAlign="center">
-        Write a file schedules.yaml beside the DAG file backup_dags.py. Every schedule in it becomes a DAG and shows up
+        Put a file schedules.yaml beside the DAG file backup_dags.py. Every schedule in it becomes a DAG and shows up
         here within a minute; check it first with{" "}
         <Text as="span" fontFamily="mono" fontSize="sm">
           airflow-backup validate
