@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.errors import CatalogError, NotFound
 from airflow_backup.operators.airflow_settings import catalog_url
 
 
@@ -22,7 +23,7 @@ class Shelf:
         """Return the catalog, opened if need be."""
         with self._lock:
             if self._catalog is None:
-                self._catalog = Catalog.open(catalog_url())
+                self._catalog = Catalog.open(_address())
             return self._catalog
 
     def close(self) -> None:
@@ -31,6 +32,14 @@ class Shelf:
             if self._catalog is not None:
                 self._catalog.close()
                 self._catalog = None
+
+
+def _address() -> str:
+    try:
+        return catalog_url()
+    except NotFound as error:
+        # To whoever asks, it is the catalog that is missing, not what they asked for.
+        raise CatalogError(error.message, hint=error.hint) from error
 
 
 shelf = Shelf()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,6 +15,7 @@ from airflow_backup.core.durations import format_duration
 from airflow_backup.core.words import Kind
 from airflow_backup.plugin.models import NextRun, Rhythm
 from airflow_backup.schedules.fire_times import upcoming
+from airflow_backup.schedules.holds import Hold
 from airflow_backup.schedules.model import Schedule
 
 MOST = 200
@@ -61,11 +62,13 @@ def describe(cron: str) -> str:
         return cron
 
 
-def coming(schedule: Schedule, *, after: datetime, count: int) -> list[NextRun]:
-    """List the coming runs of a schedule, with window and calendars applied."""
+def coming(
+    schedule: Schedule, *, after: datetime, count: int, holds: Sequence[Hold] = ()
+) -> list[NextRun]:
+    """List the coming runs of a schedule, with window, calendars and holds applied."""
     return [
         NextRun(at=fire.at, kind=fire.kind, opens_at=fire.opens_at, skipped=fire.skipped)
-        for fire in upcoming(schedule, after=after, count=min(count, MOST))
+        for fire in upcoming(schedule, after=after, count=min(count, MOST), holds=holds)
     ]
 
 

@@ -70,12 +70,14 @@ def list_next_runs(
     access: AccessDep,
     count: Annotated[int, Query(ge=1, le=rhythms.MOST)] = 10,
 ) -> NextRunList:
-    """Preview the coming runs, with windows and calendars applied, whether it is enabled or not."""
+    """Preview the coming runs, with windows, calendars and holds applied, enabled or not."""
     row = gather.one(catalog, access, schedule_id)
     schedule = rhythms.schedule_of(row.definition)
     if schedule is None:
         return NextRunList(timezone="UTC", runs=[])
-    runs = rhythms.coming(schedule, after=gather.now(), count=count)
+    now = gather.now()
+    holds = catalog.holds.active(schedule_id, now=now)
+    runs = rhythms.coming(schedule, after=now, count=count, holds=holds)
     return NextRunList(timezone=schedule.timezone, runs=runs)
 
 

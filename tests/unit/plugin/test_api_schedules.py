@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from airflow_backup.catalog import Catalog
 from support.airflow_fixture import AirflowHome
 
 pytestmark = pytest.mark.service
@@ -136,6 +138,13 @@ def test_coming_runs_are_previewed_also_for_a_disabled_schedule(admin: httpx.Cli
     assert answer["timezone"] == "Europe/Berlin"
     assert [run["at"][14:16] for run in answer["runs"]] == ["00", "00", "00"]
     assert admin.get(f"{API}/schedules/metrics/next?count=201").status_code == 422
+
+
+def test_a_hold_shows_in_the_preview(admin: httpx.Client, airflow: AirflowHome) -> None:
+    with Catalog.open(airflow.catalog_url) as catalog:
+        catalog.holds.add("raced", "skip_next", by="ann", at=datetime.now(UTC), reason="migration")
+    first, second = admin.get(f"{API}/schedules/raced/next?count=2").json()["runs"]
+    assert (first["skipped"], second["skipped"]) == ("skip next, by ann: migration", None)
 
 
 def test_the_switch_is_airflows_own_pause(user: httpx.Client, airflow: AirflowHome) -> None:
