@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from airflow.sdk import DAG, Asset
+from airflow.sdk.configuration import conf
 from airflow.utils.types import DagRunType
 
 from airflow_backup.core.ids import dag_id
@@ -19,9 +22,25 @@ TAG = "backup"
 _START = datetime(2020, 1, 1, tzinfo=UTC)
 """Fixed, so that a DAG never changes by itself; the timetable decides what of the past is run."""
 
+_TASKS = 16
+"""More than a DAG of ours has; given so that Airflow does not look it up for each of thousands of DAGs."""
 
-def build(schedule: Schedule) -> DAG:
-    """Make the DAG of a schedule. Not registered: the caller publishes it when it is whole."""
+_LONGEST_WAIT = 9 * 86_400.0
+"""Seconds; a window opens once a week at least, and daylight saving may put it an hour off."""
+
+
+@lru_cache(maxsize=1)
+def _bundle_versioning_is_off() -> bool:
+    # The same for every DAG, and slow to look up for each of them.
+    return bool(conf.getboolean("dag_processor", "disable_bundle_versioning"))
+
+
+def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DAG:
+    """
+    Make the DAG of a schedule. Not registered: the caller publishes it when it is whole.
+
+    ``definition`` is the schedule as plain data, where the caller has it.
+    """
     dag = DAG(
         dag_id(schedule.id),
         description=schedule.description,
@@ -30,6 +49,8 @@ def build(schedule: Schedule) -> DAG:
         catchup=False,
         auto_register=False,
         max_active_runs=1,
+        max_active_tasks=_TASKS,
+        disable_bundle_versioning=_bundle_versioning_is_off(),
         max_consecutive_failed_dag_runs=schedule.disable_after_failures or 0,
         is_paused_upon_creation=not schedule.enabled,
         allowed_run_types=_run_types(schedule),
@@ -44,11 +65,13 @@ def build(schedule: Schedule) -> DAG:
         skip_on=schedule.skip_on,
         timezone=schedule.timezone,
         schedule_id=schedule.id,
+        timeout=_LONGEST_WAIT,
     )
     backup = BackupOperator(
         task_id="backup",
         dag=dag,
         schedule=schedule,
+        definition=definition,
         pool=POOL,
         priority_weight=schedule.priority,
         weight_rule="absolute",

@@ -7,8 +7,10 @@ out, or goes on in its last good version, and is reported: to the catalog, and b
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,26 @@ def publish_dags(namespace: MutableMapping[str, Any]) -> None:
         _generate_one(namespace, path, wanted)
         return
     index = current_index(path)
-    built = _build_all(index)
+    with _without_collecting():
+        built = _build_all(index)
     for dag in built:
         namespace[dag.dag_id] = dag
     if not (index.proven and index.published):
         index.proven = True
         index.published = publish(index)
         write_index(_file(path), index)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Pause the garbage collector: thousands of DAGs are made, all of them stay, and it would look at each again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def raise_problems(namespace: MutableMapping[str, Any]) -> None:
@@ -118,14 +133,14 @@ def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) 
         index = current_index(path)
     definition = index.runnable().get(identifier)
     if definition is not None:
-        namespace[wanted] = build(schedule_of(definition))
+        namespace[wanted] = build(schedule_of(definition), definition)
 
 
 def _build_all(index: Index) -> list[DAG]:
     built = []
     for identifier, definition in index.runnable().items():
         try:
-            dag = build(schedule_of(definition))
+            dag = build(schedule_of(definition), definition)
             if not index.proven:
                 _prove(dag)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not cost the other schedules theirs

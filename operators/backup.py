@@ -48,6 +48,7 @@ class BackupOperator(BaseOperator):
     :param kind: ``full``, ``incremental``, ``differential`` or ``archive_log``
     :param options: further keys of a schedule, for example ``{"checksum": "blake3", "retry": {...}}``
     :param schedule: a whole schedule instead of all of the above; nothing of it is a template
+    :param definition: that schedule as plain data, where the caller has it already
     """
 
     template_fields = ("source", "repository", "options")
@@ -61,6 +62,7 @@ class BackupOperator(BaseOperator):
         kind: Kind | str | None = None,
         options: Mapping[str, Any] | None = None,
         schedule: Schedule | None = None,
+        definition: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if schedule is None and (source is None or repository is None):
@@ -70,7 +72,7 @@ class BackupOperator(BaseOperator):
         kwargs.setdefault("retry_delay", retry.delay)
         kwargs.setdefault("retry_policy", BackupRetryPolicy(retry))
         super().__init__(**kwargs)
-        shown = {} if schedule is None else schedule.definition()
+        shown = {} if schedule is None else dict(definition or schedule.definition())
         self.source = dict(source) if source is not None else shown.pop("source")
         self.repository = repository if repository is not None else shown.pop("repository")
         self.options = dict(options) if options is not None else shown

@@ -23,7 +23,7 @@ def days_of(content: bytes) -> list[str]:
     calendar = Calendar.from_ical(content)
     days: set[date] = set()
     for event in recurring_ical_events.of(calendar).between(FIRST, LAST):
-        begin, end = event.start, event.end
+        begin, end = event.decoded("DTSTART"), event.decoded("DTEND")
         last = _date(end)
         if end > begin and (not isinstance(end, datetime) or end.time() == datetime.min.time()):
             last -= _DAY  # the end is not part of the event

@@ -32,6 +32,9 @@ class FilesSource(Model):
     exclude: list[str] = []
     """Leave out what matches one of these patterns, for example `*.tmp` or `cache/`."""
 
+    compare: Literal["metadata", "content"] = "metadata"
+    """How an incremental finds what changed: by size, times, inode and owner, or by reading all."""
+
     @model_validator(mode="after")
     def _one_of_path_and_paths(self) -> FilesSource:
         if (self.path is None) == (self.paths is None):

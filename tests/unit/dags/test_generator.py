@@ -111,10 +111,10 @@ def test_a_schedule_that_cannot_be_built_costs_the_others_nothing(
 ) -> None:
     build = factory.build
 
-    def fails(schedule: Any) -> DAG:
+    def fails(schedule: Any, definition: Any) -> DAG:
         if schedule.id == "wiki":
             raise RuntimeError("out of luck")
-        return build(schedule)
+        return build(schedule, definition)
 
     monkeypatch.setattr(generator, "build", fails)
     assert list(parsed(folder)) == ["backup__shop"]
