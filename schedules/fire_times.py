@@ -222,13 +222,28 @@ def _fire(schedule: Schedule, due: Due) -> Fire:
     return Fire(due.at, due.kind, opens_at, None)
 
 
+_remembered: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+_MOST_REMEMBERED = 20_000
+
+
 def next_of_cron(cron: str, timezone: str, after: datetime) -> datetime:
-    """Return the first moment (UTC) later than ``after`` at which the expression fires in the zone."""
-    zone = _zone(timezone)
+    """
+    Return the first moment (UTC) later than ``after`` at which the expression fires in the zone.
+
+    Airflow asks again and again while time has moved on by seconds: the last answer is remembered with the
+    moment it was asked for, and holds for every moment from there until it comes.
+    """
     after = after.astimezone(UTC)
-    if fires_every_hour(cron):
-        return _next_in_real_time(cron, zone, after)
-    return _next_on_the_wall(cron, zone, after)
+    known = _remembered.get((cron, timezone))
+    if known is not None and known[0] <= after < known[1]:
+        return known[1]
+    zone = _zone(timezone)
+    walk = _next_in_real_time if fires_every_hour(cron) else _next_on_the_wall
+    found = walk(cron, zone, after)
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[cron, timezone] = (after, found)
+    return found
 
 
 def _next_on_the_wall(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
