@@ -17,6 +17,7 @@ import secrets
 from dataclasses import dataclass
 
 from airflow_backup import __version__
+from airflow_backup.actions.parent import Plan
 from airflow_backup.actions.result import Job, Run
 from airflow_backup.actions.sink import PieceSink
 from airflow_backup.core.errors import (
@@ -32,12 +33,12 @@ from airflow_backup.core.manifest import (
     Piece,
     Previous,
     Totals,
+    digest_of_options,
     hash_of,
     manifest_name,
     read_manifest,
     set_prefix,
 )
-from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import DumpReport, Engine, Surroundings
 from airflow_backup.storage.protocol import Storage
 
@@ -58,14 +59,14 @@ class Attempt:
     def __init__(self, job: Job, run: Run, storage: Storage, *, number: int) -> None:
         self.set_id = set_id(job.id, run.id, run.at)
         self._job, self._run, self._number = job, run, number
-        self._storage = storage
+        self.storage = storage
         self._prefix = set_prefix(job.id, self.set_id)
         self._name = manifest_name(job.id, self.set_id)
 
     def adopt(self) -> StoredManifest | None:
         """Return the set that an earlier attempt stored whole, or None."""
         try:
-            data = self._storage.read(self._name)
+            data = self.storage.read(self._name)
         except NotFound:
             return None
         found = StoredManifest(read_manifest(data, name=self._name), hash_of(data))
@@ -75,36 +76,39 @@ class Attempt:
         logger.warning(
             "set %s lost its piece %s to a later attempt and is taken again", self.set_id, missing
         )
-        self._storage.delete(self._name)
+        self.storage.delete(self._name)
         return None
 
     def clean(self) -> None:
         """Remove what earlier attempts left behind."""
-        for leftover in list(self._storage.leftovers(self._prefix)):
-            self._storage.sweep(leftover.name)
-        for stored in list(self._storage.list(self._prefix)):
+        for leftover in list(self.storage.leftovers(self._prefix)):
+            self.storage.sweep(leftover.name)
+        for stored in list(self.storage.list(self._prefix)):
             if stored.name != self._name:
                 with contextlib.suppress(NotFound):  # its own attempt was faster
-                    self._storage.delete(stored.name)
+                    self.storage.delete(stored.name)
 
     def take(
         self,
         engine: Engine,
         around: Surroundings,
         *,
-        kind: Kind,
+        plan: Plan,
         previous: Previous | None,
     ) -> StoredManifest:
         """Dump, store, and write the manifest; on any error leave nothing."""
         started_at = around.clock()
+        parent = None if plan.parent is None else plan.parent.manifest
         sink = PieceSink(
-            self._storage,
+            self.storage,
             self._prefix,
             token=secrets.token_hex(4),
             algorithm=self._job.checksum,
         )
         try:
-            report = engine.dump(self._job.source, around, kind=kind, parent=None, sink=sink)
+            report = engine.dump(
+                self._job.source, around, kind=plan.kind, parent=plan.parent, sink=sink
+            )
             pieces = sink.finish()
             if not pieces:
                 raise VerifyError(f"the {engine.name} engine wrote nothing")
@@ -117,7 +121,10 @@ class Attempt:
                 engine=engine.name,
                 engine_version=engine.version,
                 tools={"airflow-backup": __version__, **report.tools},
-                kind=kind,
+                kind=plan.kind,
+                parent=None if parent is None else parent.set_id,
+                base=None if parent is None else parent.base or parent.set_id,
+                source=digest_of_options(self._job.source),
                 run_at=self._run.at,
                 started_at=started_at,
                 consistent_at=report.consistent_at,
@@ -144,23 +151,23 @@ class Attempt:
             )
         data = manifest.to_bytes()
         try:
-            self._storage.put(self._name, data)
+            self.storage.put(self._name, data)
         except NameTaken as error:
             raise StorageUnavailable(
                 f"another attempt stored set '{self.set_id}' meanwhile",
                 hint="a retry takes that set over",
             ) from error
         missing = self._missing(manifest.pieces)
-        if missing or self._storage.read(self._name) != data:
+        if missing or self.storage.read(self._name) != data:
             with contextlib.suppress(BackupError):
-                self._storage.delete(self._name)
+                self.storage.delete(self._name)
             raise VerifyError(f"set '{self.set_id}' is not as it was written")
         return StoredManifest(manifest, hash_of(data))
 
     def _missing(self, pieces: tuple[Piece, ...]) -> str | None:
         for piece in pieces:
             try:
-                stored = self._storage.stat(self._prefix + piece.name)
+                stored = self.storage.stat(self._prefix + piece.name)
             except NotFound:
                 return piece.name
             if stored.size != piece.size:

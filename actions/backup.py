@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_backup.actions.attempt import Attempt, StoredManifest
+from airflow_backup.actions.parent import Plan, plan, promoted
 from airflow_backup.actions.result import BackupResult, Job, Run, result_of
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.executions import Failure, Outcome
@@ -19,6 +21,7 @@ from airflow_backup.core.errors import (
     CatalogError,
     ConfigError,
     FailureClass,
+    ParentUnusable,
     classify,
 )
 from airflow_backup.core.manifest import Previous
@@ -66,23 +69,29 @@ def backup(
     around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
     try:
         wanted = kind or schedule.kind or Kind.FULL
-        attempt = Attempt(
-            schedule,
-            run,
-            open_storage(schedule.repository, connections, connection=schedule.connection),
-            number=row.number,
-        )
-        stored, adopted = _store(attempt, schedule, wanted, catalog, around, engines or registry())
-        _record(catalog, schedule, stored, row, clock=clock)
+        storage = open_storage(schedule.repository, connections, connection=schedule.connection)
+        attempt = Attempt(schedule, run, storage, number=row.number)
+        taken = _store(attempt, schedule, wanted, catalog, around, engines or registry())
+        _record(catalog, schedule, taken, row, clock=clock)
     except BaseException as error:
         _note_failure(catalog, row, error, at=clock())
         raise
     return result_of(
-        stored.manifest,
+        taken.stored.manifest,
         repository=schedule.repository,
         duration=time.monotonic() - begun,
-        adopted=adopted,
+        adopted=taken.adopted,
+        reason=taken.reason,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A stored set; why it is of another kind than was asked for."""
+
+    stored: StoredManifest
+    adopted: bool = False
+    reason: str | None = None
 
 
 def _store(
@@ -92,26 +101,38 @@ def _store(
     catalog: Catalog,
     around: Surroundings,
     engines: Registry,
-) -> tuple[StoredManifest, bool]:
+) -> _Taken:
     around.reporter.begin("preparing")
     stored = attempt.adopt()
     if stored is not None:
         logger.info("set %s was stored by an earlier attempt", attempt.set_id)
-        return stored, True
+        return _Taken(stored, adopted=True)
     engine = engines.get(str(getattr(schedule.source, "engine", "")))
     _check(engine, schedule, kind, around)
     attempt.clean()
+    what = plan(schedule, kind, engine, attempt.storage, catalog)
+    try:
+        return _take(attempt, schedule, engine, what, catalog, around)
+    except ParentUnusable as error:
+        return _take(attempt, schedule, engine, promoted(kind, error), catalog, around)
+
+
+def _take(
+    attempt: Attempt,
+    schedule: Job,
+    engine: Engine,
+    what: Plan,
+    catalog: Catalog,
+    around: Surroundings,
+) -> _Taken:
+    if what.reason is not None:
+        logger.info("schedule %s: %s", schedule.id, what.reason)
     latest = catalog.sets.latest(schedule.id)
     previous = None if latest is None else Previous(set_id=latest.set_id, hash=latest.manifest_hash)
-    expected = None if latest is None else latest.bytes_read
-    around = Surroundings(
-        connections=around.connections,
-        reporter=around.reporter,
-        clock=around.clock,
-        scratch=around.scratch,
-        expected_bytes=expected,
-    )
-    return attempt.take(engine, around, kind=kind, previous=previous), False
+    expected = latest.bytes_read if latest is not None and latest.kind is what.kind else None
+    around = replace(around, expected_bytes=expected)
+    stored = attempt.take(engine, around, plan=what, previous=previous)
+    return _Taken(stored, reason=what.reason)
 
 
 def _check(engine: Engine, schedule: Job, kind: Kind, around: Surroundings) -> None:
@@ -130,14 +151,15 @@ def _check(engine: Engine, schedule: Job, kind: Kind, around: Surroundings) -> N
 def _record(
     catalog: Catalog,
     schedule: Job,
-    stored: StoredManifest,
+    taken: _Taken,
     row: AttemptRow,
     *,
     clock: Callable[[], datetime],
 ) -> None:
-    manifest = stored.manifest
+    manifest = taken.stored.manifest
     outcome = Outcome(
         status=ExecutionStatus.COMPLETED,
+        reason=taken.reason,
         kind=manifest.kind,
         set_id=manifest.set_id,
         files=manifest.totals.files,
@@ -146,7 +168,7 @@ def _record(
         warnings=len(manifest.warnings),
     )
     try:
-        catalog.sets.record(manifest, schedule.repository, manifest_hash=stored.hash)
+        catalog.sets.record(manifest, schedule.repository, manifest_hash=taken.stored.hash)
         catalog.executions.finish(row, outcome, at=clock())
     except CatalogError as error:
         raise CatalogError(

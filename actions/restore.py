@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,11 +51,14 @@ def restore(
     clock: Callable[[], datetime],
     connection: str | None = None,
     set_id: str | None = None,
+    only: Sequence[str] = (),
     reporter: Reporter | None = None,
     engines: Registry | None = None,
 ) -> RestoreResult:
     """
     Restore a set of a schedule, its newest one without ``set_id``, into an empty folder.
+
+    ``only`` names parts of it, such as files and folders of a file tree.
 
     The sizes of all pieces are compared with the manifest first, and every frame is checked
     before its bytes are used: nothing damaged is ever written.
@@ -73,7 +76,7 @@ def restore(
             hint="which release wrote it? install that one or a newer one",
         )
     around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
-    report = engine.restore(path, target, around)
+    report = engine.restore(path, target, around, only=only)
     return RestoreResult(
         schedule_id=schedule_id,
         set_ids=tuple(each.manifest.set_id for each in path),

@@ -64,6 +64,12 @@ class BackupResult:
     adopted: bool = False
     """Whether an earlier attempt had stored it, and only the catalog did not know."""
 
+    parent: str | None = None
+    """The set that this one is a change of."""
+
+    reason: str | None = None
+    """Why another kind was taken than was asked for."""
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         return {
@@ -82,11 +88,18 @@ class BackupResult:
             "duration": round(self.duration, 3),
             "warnings": list(self.warnings),
             "adopted": self.adopted,
+            "parent": self.parent,
+            "reason": self.reason,
         }
 
 
 def result_of(
-    manifest: Manifest, *, repository: str, duration: float, adopted: bool
+    manifest: Manifest,
+    *,
+    repository: str,
+    duration: float,
+    adopted: bool,
+    reason: str | None = None,
 ) -> BackupResult:
     """Describe a set that is stored and in the catalog."""
     return BackupResult(
@@ -105,4 +118,6 @@ def result_of(
         duration=duration,
         warnings=manifest.warnings,
         adopted=adopted,
+        parent=manifest.parent,
+        reason=reason,
     )

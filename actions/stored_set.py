@@ -14,6 +14,7 @@ from airflow_backup.core.manifest import (
     Frame,
     Manifest,
     Piece,
+    hash_of,
     manifest_name,
     read_manifest,
     set_prefix,
@@ -27,8 +28,9 @@ _AHEAD = 6
 class StoredSet:
     """One set in a storage; see :class:`airflow_backup.engines.protocol.SetReader`."""
 
-    def __init__(self, storage: Storage, manifest: Manifest) -> None:
+    def __init__(self, storage: Storage, manifest: Manifest, *, manifest_hash: str = "") -> None:
         self.manifest = manifest
+        self.hash = manifest_hash
         self._storage = storage
         self._prefix = set_prefix(manifest.schedule_id, manifest.set_id)
 
@@ -73,18 +75,20 @@ class StoredSet:
 def open_set(storage: Storage, schedule_id: str, set_id: str) -> StoredSet:
     """Read a set's manifest; NotFound when there is no such set."""
     name = manifest_name(schedule_id, set_id)
-    manifest = read_manifest(storage.read(name), name=name)
+    data = storage.read(name)
+    manifest = read_manifest(data, name=name)
     if (manifest.schedule_id, manifest.set_id) != (schedule_id, set_id):
         raise VerifyError(
             f"'{name}' is the manifest of set '{manifest.set_id}' of '{manifest.schedule_id}'",
             hint="was it copied from there?",
         )
-    return StoredSet(storage, manifest)
+    return StoredSet(storage, manifest, manifest_hash=hash_of(data))
 
 
 def _wanted(pieces: tuple[Piece, ...], begin: int, end: int) -> Iterator[tuple[Piece, Frame]]:
     for piece in pieces:
         if piece.raw_offset < end and piece.raw_offset + piece.raw_size > begin:
-            for frame in piece.each_frame():
-                if frame.raw_offset < end and frame.raw_offset + frame.raw_size > begin:
-                    yield piece, frame
+            for frame in piece.frames_from(begin):
+                if frame.raw_offset >= end:
+                    break
+                yield piece, frame

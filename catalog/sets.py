@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, literal, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.probe import newest
@@ -14,6 +14,9 @@ from airflow_backup.catalog.records import PieceRow, SetRow, SetState
 from airflow_backup.catalog.tables import pieces, sets
 from airflow_backup.core.manifest import Manifest, hash_of
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
+
+MAX_CHAIN = 10_000
+"""Deeper than any chain; ends the search in one that was forged to go in a circle."""
 
 
 class Sets:
@@ -85,6 +88,34 @@ class Sets:
         with self._database.reading() as connection:
             found = [_set(row) for row in connection.execute(query).mappings()]
         return {each.schedule_id: each for each in found}
+
+    def latest_full(self, schedule_id: str) -> SetRow | None:
+        """Return the newest good full set of a schedule, or None."""
+        query = (
+            select(sets)
+            .where(
+                sets.c.schedule_id == schedule_id,
+                sets.c.state == "good",
+                sets.c.kind == Kind.FULL,
+            )
+            .order_by(sets.c.consistent_at.desc(), sets.c.set_id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _set(row)
+
+    def chain(self, set_id: str) -> list[SetRow]:
+        """Return a set and those below it as far as they are known, the full one first."""
+        below = select(sets.c.set_id, sets.c.parent, literal(0).label("depth"))
+        walk = below.where(sets.c.set_id == set_id).cte("walk", recursive=True)
+        step = select(sets.c.set_id, sets.c.parent, walk.c.depth + 1)
+        walk = walk.union_all(step.where(sets.c.set_id == walk.c.parent, walk.c.depth < MAX_CHAIN))
+        query = (
+            select(sets).join(walk, sets.c.set_id == walk.c.set_id).order_by(walk.c.depth.desc())
+        )
+        with self._database.reading() as connection:
+            return [_set(row) for row in connection.execute(query).mappings()]
 
     def pieces(self, set_id: str) -> list[PieceRow]:
         """Return the pieces of a set in order of name."""

@@ -11,6 +11,7 @@ Everything this package raises on purpose, and what each failure is worth.
     - SourceDenied        ... because we may not read it
   + EngineError           a dump or restore tool failed
     - ToolMissing         ... because it is not installed, or too old
+    - ParentUnusable      ... because the set to build upon does not serve
     - ScratchFull         ... because there is no room for a temporary copy
   + StorageError          the place where pieces lie failed
     - StorageUnavailable  ... and may work in a minute
@@ -149,6 +150,12 @@ class ToolMissing(EngineError):
     """A program that the engine needs is not installed, or too old."""
 
     failure_class = FailureClass.TOOL
+
+
+class ParentUnusable(EngineError):
+    """The set that an incremental would build upon does not serve; a full set does."""
+
+    failure_class = FailureClass.CORRUPT
 
 
 class ScratchFull(EngineError):

@@ -38,6 +38,8 @@ from airflow_backup.core.words import Kind
 
 FORMAT_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
+_LATER = ("source",)
+"""Fields that came after the first release; they are written only when they say something."""
 
 Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 Count = Annotated[int, Field(ge=0)]
@@ -108,11 +110,18 @@ class Piece(_Model):
 
     def each_frame(self) -> Iterator[Frame]:
         """Yield the frames in order."""
+        return self.frames_from(self.raw_offset)
+
+    def frames_from(self, raw_offset: int) -> Iterator[Frame]:
+        """Yield the frames in order, from the one on that has the raw byte at ``raw_offset``."""
         if self.frames is None:
             return
-        offset, raw_offset = 0, self.raw_offset
         end = self.raw_offset + self.raw_size
-        for index, size in enumerate(self.frames.sizes):
+        first = max(raw_offset - self.raw_offset, 0) // self.frames.raw_size
+        offset = sum(self.frames.sizes[:first])
+        raw_offset = self.raw_offset + first * self.frames.raw_size
+        for index in range(first, len(self.frames.sizes)):
+            size = self.frames.sizes[index]
             raw_size = min(self.frames.raw_size, end - raw_offset)
             at = index * FRAME_DIGITS
             yield Frame.model_construct(
@@ -181,6 +190,9 @@ class Manifest(_Model):
     base: SetId | None = None
     """The full set under the chain; None for a full set."""
 
+    source: Hex | None = None
+    """A digest of the source's options: an incremental of other options would mean nothing."""
+
     run_at: Utc
     """The moment the run was due."""
 
@@ -223,6 +235,9 @@ class Manifest(_Model):
     def to_bytes(self) -> bytes:
         """Return the canonical JSON that is stored, ending in a newline."""
         plain = self.model_dump(mode="json")
+        for key in _LATER:  # so that what an earlier release wrote is written the same again
+            if plain[key] is None:
+                del plain[key]
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode() + b"\n"
 
@@ -235,6 +250,12 @@ class Manifest(_Model):
     def streams(self) -> tuple[str, ...]:
         """The names of the streams, in order of first appearance."""
         return tuple(dict.fromkeys(piece.stream for piece in self.pieces))
+
+
+def digest_of_options(options: BaseModel) -> str:
+    """Return what `Manifest.source` says of a source's options; defaults do not count."""
+    plain = options.model_dump(mode="json", exclude_defaults=True)
+    return hash_of(json.dumps(plain, sort_keys=True).encode())
 
 
 def hash_of(data: bytes) -> str:

@@ -14,14 +14,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
+from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.file_reader import attributes
+from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES, ChainArchive
 from airflow_backup.engines.files_dump import FilesDump
-from airflow_backup.engines.files_restore import restore_archive
+from airflow_backup.engines.files_index import order_of
+from airflow_backup.engines.files_output import FilesOutput
+from airflow_backup.engines.files_restore import restore_archive, restore_members
 from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -35,8 +39,6 @@ from airflow_backup.engines.walk import Entry, Walk
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.sources import FilesSource
 
-ARCHIVE: Final = "files.tar"
-INDEX: Final = "index"
 _ROOT_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -45,7 +47,7 @@ class FilesEngine:
 
     name = "files"
     version = "1"
-    kinds = frozenset({Kind.FULL})
+    kinds = frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL})
 
     def check(self, source: Model, around: Surroundings) -> list[BackupError]:
         """Return the roots that are missing or may not be read, and patterns that are none."""
@@ -71,42 +73,93 @@ class FilesEngine:
         parent: SetReader | None,
         sink: Sink,
     ) -> DumpReport:
-        """Walk, read and archive in one pass."""
+        """Walk once; read and archive what the parent has not, or has otherwise."""
         options = _options(source)
         patterns = Patterns(include=options.include, exclude=options.exclude)
         around.reporter.begin("reading", bytes_total=around.expected_bytes)
         consistent_at = around.clock()
-        with sink.stream(ARCHIVE) as archive, sink.stream(INDEX) as index:
-            dump = FilesDump(archive, index, around.reporter)
-            for root in options.roots:
-                prefix = b"" if len(options.roots) == 1 else os.fsencode(root.strip("/"))
-                _add_root(root, prefix, patterns, dump)
-            archive.write(END)
-            dump.tell()
+        with ExitStack() as streams:
+            output = _output(sink, parent, around.reporter, streams)
+            dump = FilesDump(
+                output,
+                earlier=None if parent is None else parent.blocks(INDEX),
+                by_content=options.compare == "content",
+            )
+            _add_roots(options.roots, patterns, dump)
+            output.archive.write(END)
+            if output.patches is not None:
+                output.patches.write(END)
         around.reporter.finish()
-        if not dump.files:
+        if not output.files:
             raise SourceError(
                 f"nothing was read from {', '.join(options.roots)}",
                 hint="do the include and exclude patterns leave anything?",
             )
         return DumpReport(
             consistent_at=consistent_at,
-            files=dump.files,
-            bytes_read=dump.bytes_read,
-            counts={"unread": dump.unread} if dump.unread else {},
-            warnings=dump.warnings,
+            files=output.files,
+            bytes_read=output.bytes_read,
+            counts=_counts(output, parent),
+            warnings=output.warnings,
+            state={"link": _link(parent), "bytes": output.bytes_whole},
         )
 
     def restore(
-        self, path: Sequence[SetReader], target: Path, around: Surroundings
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
     ) -> RestoreReport:
-        """Unpack the archive into an empty folder."""
-        if len(path) != 1:
-            raise EngineError("a file tree is restored from one full set", hint="see `kind`")
-        around.reporter.begin("restoring", bytes_total=path[0].manifest.totals.bytes_read)
-        report = restore_archive(path[0].blocks(ARCHIVE), target, around.reporter)
+        """Unpack the tree of the last set into an empty folder; all of it, or only some paths."""
+        manifest = path[-1].manifest
+        if len(path) != int(manifest.state.get("link", 0)) + 1:
+            raise EngineError(
+                f"set '{manifest.set_id}' needs the whole chain below it, the full set first"
+            )
+        whole = None if only else manifest.state.get("bytes")
+        around.reporter.begin("restoring", bytes_total=whole)
+        if len(path) == 1 and not only:
+            report = restore_archive(path[0].blocks(ARCHIVE), target, around.reporter)
+        else:
+            archive = ChainArchive(path, only=[os.fsencode(each) for each in only])
+            report = restore_members(archive, target, around.reporter)
         around.reporter.finish()
         return report
+
+
+def _link(parent: SetReader | None) -> int:
+    return 0 if parent is None else int(parent.manifest.state["link"]) + 1
+
+
+def _output(
+    sink: Sink, parent: SetReader | None, reporter: Reporter, streams: ExitStack
+) -> FilesOutput:
+    return FilesOutput(
+        streams.enter_context(sink.stream(ARCHIVE)),
+        streams.enter_context(sink.stream(INDEX)),
+        reporter,
+        link=_link(parent),
+        patches=None if parent is None else streams.enter_context(sink.stream(PATCHES)),
+    )
+
+
+def _counts(output: FilesOutput, parent: SetReader | None) -> dict[str, int]:
+    counts = {"unread": output.unread} if output.unread else {}
+    if parent is not None:
+        counts |= {"stored": output.stored, "removed": output.removed}
+    return counts
+
+
+def _add_roots(roots: list[str], patterns: Patterns, dump: FilesDump) -> None:
+    if len(roots) == 1:
+        _add_root(roots[0], b"", patterns, dump)
+    else:
+        prefixes = {os.fsencode(os.path.normpath(root).strip("/")): root for root in roots}
+        for prefix in sorted(prefixes, key=order_of):
+            _add_root(prefixes[prefix], prefix, patterns, dump)
+    dump.finish()
 
 
 def _options(source: Model) -> FilesSource:
@@ -131,18 +184,21 @@ def _add_root(root: str, prefix: bytes, patterns: Patterns, dump: FilesDump) -> 
     descriptor = _open_root(root)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         whole = prefix + b"/" if prefix else b""
-        _add_all(Walk(descriptor, prefix=whole, patterns=patterns, warn=dump.warn), patterns, dump)
+        walk = Walk(descriptor, prefix=whole, patterns=patterns, warn=dump.output.warn)
+        _add_all(walk, patterns, dump)
         return
     os.close(descriptor)
     folder, name = os.path.split(os.path.realpath(root))
     parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    unread = dump.unread
+    unread = dump.output.unread
     try:
         dump.add(Entry(parent, name, prefix or os.fsencode(os.path.basename(root)), True, False))
     finally:
         os.close(parent)
-    if dump.unread > unread:
-        raise SourceError(f"cannot read '{root}': {dump.warnings[-1]}", hint=f"ls -ld {root}")
+    if dump.output.unread > unread:
+        raise SourceError(
+            f"cannot read '{root}': {dump.output.warnings[-1]}", hint=f"ls -ld {root}"
+        )
 
 
 def _add_all(walk: Walk, patterns: Patterns, dump: FilesDump) -> None:

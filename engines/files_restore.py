@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.core.progress import Reporter
@@ -18,13 +19,38 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TELL_EVERY = 4 * 1024 * 1024
 
 
+class Archive(Protocol):
+    """Gives members one by one, and the content of each before the next."""
+
+    def __iter__(self) -> Iterator[Member]: ...
+
+    def content(self) -> Iterator[memoryview]:
+        """Yield the content of the current member."""
+        ...
+
+    def sparse_segments(self) -> Iterable[tuple[int, int]]:
+        """Return where a member that is given in parts has data: offsets and lengths."""
+        ...
+
+    def take(self, size: int) -> Iterator[memoryview]:
+        """Yield the next bytes of such a member."""
+        ...
+
+
 def restore_archive(blocks: Iterator[bytes], target: Path, reporter: Reporter) -> RestoreReport:
+    """Unpack one whole archive, and read it to its end: damage anywhere in it is raised."""
+    return restore_members(TarReader(blocks), target, reporter, rest=blocks)
+
+
+def restore_members(
+    archive: Archive, target: Path, reporter: Reporter, *, rest: Iterable[bytes] = ()
+) -> RestoreReport:
     """Unpack; the folder must be empty or missing. Damage found on the way is raised."""
     jail = Jail(open_target(target))
-    unpacking = _Unpacking(TarReader(blocks), jail, reporter)
+    unpacking = _Unpacking(archive, jail, reporter)
     try:
         unpacking.run()
-        for _ in blocks:  # so that damage after the end marker is found, too
+        for _ in rest:
             pass
         jail.close()
     except BaseException:
@@ -38,7 +64,7 @@ def restore_archive(blocks: Iterator[bytes], target: Path, reporter: Reporter) -
 
 
 class _Unpacking:
-    def __init__(self, archive: TarReader, jail: Jail, reporter: Reporter) -> None:
+    def __init__(self, archive: Archive, jail: Jail, reporter: Reporter) -> None:
         self.files = 0
         self.bytes_written = 0
         self.warnings: list[str] = []

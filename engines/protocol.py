@@ -147,11 +147,24 @@ class Engine(Protocol):
         parent: SetReader | None,
         sink: Sink,
     ) -> DumpReport:
-        """Read the source into streams; ``parent`` is what an incremental is a change of."""
+        """
+        Read the source into streams; ``parent`` is what an incremental is a change of.
+
+        ParentUnusable: the parent cannot be built upon, and a full set would help.
+        """
         ...
 
     def restore(
-        self, path: Sequence[SetReader], target: Path, around: Surroundings
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
     ) -> RestoreReport:
-        """Rebuild the source at ``target``, which must be empty or missing."""
+        """
+        Rebuild the source at ``target``, which must be empty or missing.
+
+        ``only`` names parts of it, for an engine that has parts; others raise ConfigError.
+        """
         ...

@@ -104,7 +104,12 @@ class SqliteEngine:
         )
 
     def restore(
-        self, path: Sequence[SetReader], target: Path, around: Surroundings
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
     ) -> RestoreReport:
         """Write the database into an empty folder, under its old name, and prove it."""
         if len(path) != 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from zlib import adler32
 
@@ -12,6 +12,7 @@ from airflow_backup.engines import tar_writer as tar
 _BLANK = bytes(tar.BLOCK)
 _MAX_RECORDS = 64 * 1024 * 1024
 _PLAIN_MTIME = b"30 mtime="
+_NEAR = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -51,6 +52,15 @@ class _Cutter:
         self._block = memoryview(b"")
         self._at = 0
         self.position = 0
+
+    def seek(self, position: int, reopen: Callable[[int], Iterator[bytes]]) -> None:
+        """Go to ``position``: by reading on when it is near, else by opening the archive anew."""
+        if 0 <= position - self.position <= _NEAR:
+            for _ in self.pieces(position - self.position):
+                pass
+            return
+        self._blocks = reopen(position)
+        self._block, self._at, self.position = memoryview(b""), 0, position
 
     def exactly(self, size: int) -> bytes:
         """Return the next ``size`` bytes; VerifyError when the archive ends before."""
@@ -96,18 +106,21 @@ class TarReader:
         self._padding = 0
 
     def __iter__(self) -> Iterator[Member]:
-        records: dict[bytes, bytes] = {}
         while True:
             self._skip_rest()
-            block = self._bytes.exactly(tar.BLOCK)
-            if block == _BLANK:
+            member = self._next()
+            if member is None:
                 return
+            yield member
+
+    def _next(self) -> Member | None:
+        records: dict[bytes, bytes] = {}
+        while (block := self._bytes.exactly(tar.BLOCK)) != _BLANK:
             member = self._parse(block)
-            if member.kind == b"x":
-                records = self._records(member.size)
-                continue
-            yield self._begin(_completed(member, records) if records else member)
-            records = {}
+            if member.kind != b"x":
+                return self._begin(_completed(member, records) if records else member)
+            records = self._records(member.size)
+        return None
 
     def content(self) -> Iterator[memoryview]:
         """Yield what is left of the current member's content."""
@@ -130,6 +143,23 @@ class TarReader:
         if size > self._left:
             raise self._wrong("a sparse file has more data than its member")
         self._left -= size
+        yield from self._bytes.pieces(size)
+
+    def member_at(self, offset: int, reopen: Callable[[int], Iterator[bytes]]) -> Member:
+        """Return the member whose first header lies at ``offset``."""
+        self._left = self._padding = 0
+        self._bytes.seek(offset, reopen)
+        member = self._next()
+        if member is None:
+            raise self._wrong("the archive ends where the index has a member")
+        return member
+
+    def bytes_at(
+        self, offset: int, size: int, reopen: Callable[[int], Iterator[bytes]]
+    ) -> Iterator[memoryview]:
+        """Yield raw bytes of the archive, from inside a member's content."""
+        self._left = self._padding = 0
+        self._bytes.seek(offset, reopen)
         yield from self._bytes.pieces(size)
 
     def _take_block(self) -> bytes:

@@ -1,5 +1,5 @@
 """
-A folder tree in a stable order: each folder before its content, names by their code points.
+A folder tree in a stable order: each folder before its content, names by their bytes.
 
 Every folder is opened relative to its parent without following links, so nobody who can write
 to the tree can lead the walk out of it. Names are kept as small as possible, because a folder
@@ -114,5 +114,5 @@ class _Folder:
                     continue
                 kinds = self.folders if entry.is_dir(follow_symlinks=False) else self.others
                 kinds.add(entry.name)
-        names.sort()
+        names.sort(key=os.fsencode)
         self.names = iter(names)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from airflow_backup.actions.backup import BackupResult, Run, backup
+from airflow_backup.actions.restore import path_to
 from airflow_backup.actions.stored_set import StoredSet, open_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
@@ -45,15 +46,23 @@ def run_number(number: int, *, attempt: int = 1) -> Run:
     return Run(f"run-{number}", START + timedelta(days=number), Trigger.SCHEDULE, attempt)
 
 
-def take(job: PlainJob, catalog: Catalog, *, run: Run | None = None) -> BackupResult:
+def take(
+    job: PlainJob, catalog: Catalog, *, run: Run | None = None, kind: Kind | None = None
+) -> BackupResult:
     """Take one set."""
     return backup(
         job,
         run or run_number(1),
         catalog=catalog,
         connections=from_environment,
-        clock=Clock(),
+        clock=Clock((run or run_number(1)).at),
+        kind=kind,
     )
+
+
+def path_of(job: PlainJob, result: BackupResult) -> list[StoredSet]:
+    """Open the sets that restore one."""
+    return path_to(open_storage(job.repository), job.id, result.set_id)
 
 
 def stored(job: PlainJob, result: BackupResult) -> StoredSet:

@@ -152,3 +152,68 @@ def _make_times(root: Path) -> None:
         os.utime(root / "mode-400", ns=(-1_500_000_000, -1_500_000_000))
     except OSError:
         return  # before 1970, which this file system cannot say
+
+
+def change_tree(root: Path, step: int) -> None:
+    """Change a tree of `make_tree` in every way that a set must notice; each step another one."""
+    rng = random.Random(step)
+    for change in (_change_contents, _change_attributes, _change_names, _change_large):
+        change(root, rng, step)
+
+
+def _change_contents(root: Path, rng: random.Random, step: int) -> None:
+    (root / f"new-{step}").write_bytes(rng.randbytes(2000))
+    (root / "with space").write_bytes(rng.randbytes(rng.randrange(5000)))
+    with (root / "plain").open("r+b") as file:  # the same size
+        file.write(rng.randbytes(1))
+    (root / "read-only-folder").chmod(0o755)
+    (root / "read-only-folder" / "inside").unlink(missing_ok=True)
+    (root / "read-only-folder").chmod(0o555)
+
+
+def _change_attributes(root: Path, rng: random.Random, step: int) -> None:
+    (root / "mode-755").chmod(0o700 + step % 8)
+    _try_attribute(root / "empty-folder", "user.comment", rng.randbytes(20))
+    _try_attribute(root / "block", "user.step", str(step).encode())
+    if os.geteuid() == 0:
+        os.chown(root / "empty", 1000 + step, 2000)
+    os.utime(root / ".hidden", ns=(1, 1_650_000_000_000_000_000 + step))
+
+
+def _change_names(root: Path, rng: random.Random, step: int) -> None:
+    old, new = root / f"moved-{step - 1}", root / f"moved-{step}"
+    if not old.exists():
+        old.mkdir()
+        (old / "below").write_bytes(b"below")
+        (old / "below.txt").write_bytes(b"sorts otherwise than its path")
+    old.rename(new)
+    (root / "link").unlink()
+    (root / "link").symlink_to(f"new-{step}")
+    hard = root / "a-first-name-of-block"
+    if hard.exists():
+        hard.unlink()
+    else:
+        os.link(root / "block", hard)
+    turned = root / "turns"
+    if turned.is_dir():
+        (turned / "inside").unlink()
+        turned.rmdir()
+        turned.write_bytes(b"a file now")
+    else:
+        turned.unlink(missing_ok=True)
+        turned.mkdir()
+        (turned / "inside").write_bytes(b"a folder now")
+
+
+def _change_large(root: Path, rng: random.Random, step: int) -> None:
+    with (root / "large").open("r+b") as file:
+        file.seek(rng.randrange(4_000_000))
+        file.write(rng.randbytes(100))
+        if step % 2:
+            file.truncate(4_500_000 + step)
+    with (root / "sparse").open("r+b") as file:
+        file.seek(1_000_000 * step)
+        file.write(rng.randbytes(100))
+        file.truncate(8_000_000 - step * 4096)
+    large = root / "exactly-one-frame"
+    large.write_bytes(rng.randbytes(1024 * 1024 - 1 + step % 3))

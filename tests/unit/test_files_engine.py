@@ -208,8 +208,8 @@ def test_the_index_says_where_each_member_lies(
     opened = stored(job, take(job, catalog))
     lines = b"".join(opened.blocks("index")).decode().splitlines()
     line = next(each.split(" ", 10) for each in lines if "odd" in each)
-    assert (line[0], line[2], line[10]) == ("0", "7", "odd\\n\\\\name")
-    offset = int(line[1])
+    assert (line[0], line[1], line[3], line[10]) == ("0", "f0", "7", "odd\\n\\\\name")
+    offset = int(line[2])
     part = b"".join(opened.blocks("files.tar", offset, offset + 2048))
     listed = subprocess.run(["tar", "-t"], input=part, capture_output=True, check=False).stdout
     assert listed == b"odd\\n\\\\name\n"
