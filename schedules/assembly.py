@@ -98,6 +98,8 @@ class _Entry:
     def __init__(self, own: Layer, shared: Shared) -> None:
         self.shared = shared
         self.problems: list[Problem] = []
+        self.single: set[str] = set()
+        """Keys that take a list and were given one value."""
         self.layers = [own, *self._templates(own)]
         if own.document.inherits:
             self.layers += shared.defaults
@@ -119,6 +121,9 @@ class _Entry:
             return None
 
     def _report(self, found: Finding) -> None:
+        if found.path and found.path[0] in self.single:
+            path = (found.path[0], *found.path[2:])  # it stands without the list's index
+            found = Finding(path, found.message, found.hint, found.at_key)
         self.problems.append(place(found, self.layers))
 
     def _templates(self, own: Layer) -> list[Layer]:
@@ -144,6 +149,8 @@ class _Entry:
     def _named(self, value: Any, key: str, kind: str) -> list[Any]:
         """Replace names of windows or calendars by what they stand for."""
         many = isinstance(value, list)
+        if not many:
+            self.single.add(key)
         made = []
         for index, item in enumerate(value if many else [value]):
             path: tuple[PathPart, ...] = (key, index) if many else (key,)

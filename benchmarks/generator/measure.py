@@ -20,7 +20,9 @@ def parse(file: Path) -> tuple[Any, float, float]:
     from airflow.dag_processing.processor import _serialize_dags
 
     begun = time.process_time()
-    bag = BundleDagBag(dag_folder=file, bundle_path=file.parent, bundle_name="dags-folder", load_op_links=False)
+    bag = BundleDagBag(
+        dag_folder=file, bundle_path=file.parent, bundle_name="dags-folder", load_op_links=False
+    )
     read = time.process_time()
     dags, errors = _serialize_dags(bag, logging.getLogger("bench"))  # type: ignore[arg-type]
     if bag.import_errors or errors:
@@ -50,7 +52,13 @@ def measure_sync(file: Path) -> dict[str, float]:
         begun = time.process_time()
         with create_session() as session:
             update_dag_parsing_results_in_db(
-                "dags-folder", None, dags, {}, 1.0, set(), session,
+                "dags-folder",
+                None,
+                dags,
+                {},
+                1.0,
+                set(),
+                session,
                 files_parsed={("dags-folder", file.name)},
             )
         times.append(time.process_time() - begun)
@@ -62,7 +70,9 @@ def measure_task(file: Path) -> dict[str, float]:
     from airflow.dag_processing.dagbag import BundleDagBag
 
     begun = time.process_time()
-    bag = BundleDagBag(dag_folder=file, bundle_path=file.parent, bundle_name="dags-folder", load_op_links=False)
+    bag = BundleDagBag(
+        dag_folder=file, bundle_path=file.parent, bundle_name="dags-folder", load_op_links=False
+    )
     return {"dags": len(bag.dags), "task": time.process_time() - begun}
 
 
@@ -70,7 +80,6 @@ def main() -> None:
     """Measure what is asked for."""
     what, file = sys.argv[1], Path(sys.argv[2])
     # Airflow and the operators are imported by every variant; their import is paid by all alike.
-    import airflow.dag_processing.processor
     import airflow_backup.dags.generator
     import airflow_backup.operators.window  # noqa: F401
 

@@ -40,7 +40,10 @@ def main() -> None:
 
 
 def _head() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("apache-airflow", "dag-factory", "pydantic", "PyYAML"))
+    packages = ", ".join(
+        f"{name} {version(name)}"
+        for name in ("apache-airflow", "dag-factory", "pydantic", "PyYAML")
+    )
     return (
         "# Reading many schedules\n\n"
         f"*Written by `benchmarks/generator/run.py`. Python {platform.python_version()}, {packages}; "
@@ -72,7 +75,11 @@ def _run(what: str, name: str, file: Path, *, task: str | None = None) -> dict[s
     """Run measure.py; Airflow's home lasts, as it does where Airflow runs, except for a first sync."""
     with tempfile.TemporaryDirectory() as temporary:
         home = temporary if what == "sync" else str(file.parent / "home")
-        environment = {key: text for key, text in os.environ.items() if not key.startswith(("AIRFLOW", "_AIRFLOW"))}
+        environment = {
+            key: text
+            for key, text in os.environ.items()
+            if not key.startswith(("AIRFLOW", "_AIRFLOW"))
+        }
         environment |= {
             "AIRFLOW_HOME": home,
             "AIRFLOW__CORE__DAGS_FOLDER": str(file.parent),
@@ -86,7 +93,10 @@ def _run(what: str, name: str, file: Path, *, task: str | None = None) -> dict[s
         flags = ["--factory"] if name == "dag-factory" else []
         done = subprocess.run(
             [sys.executable, str(HERE / "measure.py"), what, str(file), *flags],
-            env=environment, capture_output=True, text=True, check=False,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not lines:
@@ -102,18 +112,25 @@ def _note(figures: dict[str, list[float]], found: dict[str, float]) -> None:
 
 def _validate(path: Path) -> float:
     begun = os.times()
-    subprocess.run([str(Path(sys.executable).parent / "airflow-backup"), "validate", str(path)], check=True, capture_output=True)
+    subprocess.run(
+        [str(Path(sys.executable).parent / "airflow-backup"), "validate", str(path)],
+        check=True,
+        capture_output=True,
+    )
     ended = os.times()
     return ended.elapsed - begun.elapsed
 
 
 def _page(count: int, figures: dict[str, dict[str, list[float]]], validate: list[float]) -> str:
-    middle = {name: {key: statistics.median(values) for key, values in found.items()} for name, found in figures.items()}
+    middle = {
+        name: {key: statistics.median(values) for key, values in found.items()}
+        for name, found in figures.items()
+    }
     floor = middle["loop"]["total"]
     rows = [
         f"| {name} | {found['bag']:.2f} | {found['serialize']:.2f} | {found['total']:.2f} | {found['total'] / floor:.2f} | "
-        f"{1000 * found['task']:.1f} | {found.get('first', 0) and format(found['first'], '.2f') or ''} | "
-        f"{found.get('unchanged', 0) and format(found['unchanged'], '.2f') or ''} |"
+        f"{1000 * found['task']:.1f} | {(found.get('first', 0) and format(found['first'], '.2f')) or ''} | "
+        f"{(found.get('unchanged', 0) and format(found['unchanged'], '.2f')) or ''} |"
         for name, found in middle.items()
     ]
     ours = middle["ours"]

@@ -94,7 +94,10 @@ def loop(folder: Path, count: int) -> Path:
 def factory(folder: Path, count: int) -> Path:
     """Write dag-factory's YAML and its loader; return the loader."""
     (folder / "dags.yaml").write_text(
-        yaml.safe_dump({f"backup__s{number:05}": _factory_dag(number) for number in range(count)}, sort_keys=False)
+        yaml.safe_dump(
+            {f"backup__s{number:05}": _factory_dag(number) for number in range(count)},
+            sort_keys=False,
+        )
     )
     return _written(folder / "factory_dags.py", FACTORY)
 
@@ -112,7 +115,9 @@ def _factory_dag(number: int) -> dict[str, Any]:
             {
                 "task_id": "window",
                 "operator": "airflow_backup.operators.window.BackupWindowSensor",
-                "window": [{"name": "nightly", "days": ["mon-fri"], "from": "22:00", "to": "06:00"}],
+                "window": [
+                    {"name": "nightly", "days": ["mon-fri"], "from": "22:00", "to": "06:00"}
+                ],
                 "timezone": "Europe/Berlin",
                 "schedule_id": name,
             },
@@ -122,7 +127,11 @@ def _factory_dag(number: int) -> dict[str, Any]:
                 "source": {"engine": "files", "path": f"/srv/{number}"},
                 "repository": "file:///b",
                 "schedule_id": name,
-                "options": {"timezone": "Europe/Berlin", "retry": {"max_retries": 5}, "retention": {"last": 7, "daily": 14}},
+                "options": {
+                    "timezone": "Europe/Berlin",
+                    "retry": {"max_retries": 5},
+                    "retention": {"last": 7, "daily": 14},
+                },
                 "pool": "backup",
                 "priority_weight": 100,
                 "weight_rule": "absolute",

@@ -55,7 +55,7 @@ def test_a_good_file_gives_effective_schedules() -> None:
     assert [calendar.name for calendar in wiki.skip_on] == ["freeze"]
 
 
-PROBLEMS = {
+PROBLEMS: dict[str, tuple[str, ...]] = {
     "unknown key": (
         '    cron: "0 2 * * *"\n    crn: x',
         "9:5: schedules.0.crn: unknown key `crn`\n    HINT: did you mean `cron`?",
@@ -161,13 +161,10 @@ PROBLEMS = {
         "9:9: schedules.1.id: 'Wiki 2' is not a name",
     ),
     "not a mapping": ("    every: 1h\n  - wiki", "9:5: schedules.1: the schedule is not a mapping"),
-    "bad window": (
-        "    every: 1h\n    window: odd\nwindows:\n  odd: {days: [funday]}",
-        "11:15: windows.odd.days: 'funday' is not a day",
-    ),
-    "uses a bad window": (
+    "bad window, and what uses it": (
         "    every: 1h\n    window: odd\nwindows:\n  odd: {days: [funday]}",
         "9:13: schedules.0.window: window `odd` is wrong",
+        "11:15: windows.odd.days: 'funday' is not a day",
     ),
     "bad date": (
         "    every: 1h\ncalendars:\n  freeze: {dates: [2026-02-30]}",
@@ -188,10 +185,180 @@ PROBLEMS = {
 }
 
 
-@pytest.mark.parametrize(("schedule", "problem"), PROBLEMS.values(), ids=PROBLEMS)
-def test_a_problem_names_its_place_and_what_would_be_right(schedule: str, problem: str) -> None:
-    texts = [str(found) for found in parse(wrong(schedule)).problems]
-    assert [text for text in texts if text.startswith(f"schedules.yaml:{problem}")], texts
+MORE_PROBLEMS: dict[str, tuple[str, ...]] = {
+    "two at once": (
+        "    every: often\n    priority: high",
+        "8:12: schedules.0.every: 'often' is not a duration",
+        "9:15: schedules.0.priority: 'high' is not a whole number",
+    ),
+    "description is no text": (
+        "    every: 1h\n    group: [a]",
+        "9:12: schedules.0.group: ['a'] is not text",
+    ),
+    "group is no name": (
+        "    every: 1h\n    group: My Group",
+        "9:12: schedules.0.group: 'My Group' is not a name",
+    ),
+    "tags are no list": (
+        "    every: 1h\n    tags: prod",
+        "9:11: schedules.0.tags: 'prod' is not a list",
+    ),
+    "an empty tag": ('    every: 1h\n    tags: [a, ""]', "9:15: schedules.0.tags.1: is empty"),
+    "a long tag": (
+        f"    every: 1h\n    tags: [{'a' * 91}]",
+        "9:12: schedules.0.tags.0: is longer than 90 characters",
+    ),
+    "repository is no URL": (
+        "    every: 1h\n    repository: /b",
+        "9:17: schedules.0.repository: '/b' is not a storage URL",
+    ),
+    "kind is no kind": (
+        "    every: 1h\n    kind: increment",
+        "9:11: schedules.0.kind: 'increment' is not one of full, incremental,",
+    ),
+    "empty cron": ('    cron: ""', "8:11: schedules.0.cron: cron '' has 0 fields"),
+    "a cron with a name": (
+        '    cron: "@daily"',
+        "8:11: schedules.0.cron: cron '@daily' is not accepted",
+    ),
+    "a cron that is a number": (
+        "    cron: 5",
+        "8:11: schedules.0.cron: 5 is not a cron expression",
+    ),
+    "wrong minute": (
+        '    cron: "61 2 * * *"',
+        "8:11: schedules.0.cron: cron '61 2 * * *' is wrong: the minute '61' is not possible",
+    ),
+    "wrong month": (
+        '    cron: "0 2 * 13 *"',
+        "8:11: schedules.0.cron: cron '0 2 * 13 *' is wrong: the month '13' is not possible",
+    ),
+    "wrong weekday": (
+        '    cron: "0 2 * * 5L"',
+        "8:11: schedules.0.cron: cron '0 2 * * 5L' is wrong: the day of the week '5L' is not possible",
+    ),
+    "wrong second": (
+        '    cron: "61 0 2 * * *"',
+        "8:11: schedules.0.cron: cron '61 0 2 * * *' is wrong: the second '61' is not possible",
+    ),
+    "a step of nothing": (
+        '    cron: "*/0 * * * *"',
+        "8:11: schedules.0.cron: cron '*/0 * * * *' is wrong: the minute '*/0' is not possible",
+    ),
+    "31st of short months": (
+        '    cron: "0 0 31 4,6 *"',
+        "8:11: schedules.0.cron: cron '0 0 31 4,6 *' never fires",
+    ),
+    "a level that never fires": (
+        '    levels: {full: "0 2 31 2 *"}',
+        "8:20: schedules.0.levels.full: cron '0 2 31 2 *' never fires",
+    ),
+    "no level": ("    levels: {}", "8:13: schedules.0.levels: `levels` is empty"),
+    "after and a time": (
+        "    every: 1h\n    after: [wiki2]",
+        "5:5: schedules.0: `after` and `every` exclude each other",
+    ),
+    "in a circle": (
+        "    after: [b]\n  - id: b\n    source: {engine: files, path: /x}\n    after: [wiki]",
+        "8:13: schedules.0.after.0: `wiki` would wait for itself, by way of `b`",
+        "11:13: schedules.1.after.0: `b` would wait for itself, by way of `wiki`",
+    ),
+    "a negative duration": (
+        "    every: 1h\n    jitter: -5m",
+        "9:13: schedules.0.jitter: '-5m' is not a duration",
+    ),
+    "enabled is no boolean": (
+        "    every: 1h\n    enabled: maybe",
+        "9:14: schedules.0.enabled: 'maybe' is not true or false",
+    ),
+    "not a size": (
+        "    every: 1h\n    retention: {max_bytes: lots}",
+        "9:28: schedules.0.retention.max_bytes: 'lots' is not a size",
+    ),
+    "keep none": (
+        "    every: 1h\n    retention: {last: 0}",
+        "9:23: schedules.0.retention.last: 0 is less than 1",
+    ),
+    "retention misspelled": (
+        "    every: 1h\n    retention: {dayly: 3}",
+        "9:17: schedules.0.retention.dayly: unknown key `dayly`\n    HINT: did you mean `daily`?",
+    ),
+    "verify level": (
+        "    every: 1h\n    verify: {level: thorough}",
+        "9:21: schedules.0.verify.level: 'thorough' is not one of",
+    ),
+    "checksum": (
+        "    every: 1h\n    checksum: sha265",
+        "9:15: schedules.0.checksum: 'sha265' is not one of",
+    ),
+    "window time": (
+        '    every: 1h\n    window: {from: "25:00", to: "06:00"}',
+        "9:20: schedules.0.window.from: '25:00' is not a time of day",
+    ),
+    "window says nothing": (
+        "    every: 1h\n    window: {timezone: UTC}",
+        "9:13: schedules.0.window: write `days`, `from` and `to`",
+    ),
+    "window preset": (
+        "    every: 1h\n    window: office_hours",
+        "9:13: schedules.0.window: no window `office_hours`",
+    ),
+    "window says too much": (
+        "    every: 1h\nwindows:\n  w: {preset: off_hours, days: [mon]}",
+        "10:6: windows.w: `preset` and times exclude each other",
+    ),
+    "calendar says nothing": (
+        "    every: 1h\ncalendars:\n  c: {}",
+        "10:6: calendars.c: write `dates`, `country` or `ics`",
+    ),
+    "calendar part": (
+        "    every: 1h\ncalendars:\n  c: {country: DE, subdivision: XX}",
+        "10:6: calendars.c: country DE has no subdivision 'XX'",
+    ),
+    "dates turned round": (
+        "    every: 1h\ncalendars:\n  c: {dates: [2026-12-27..2026-12-24]}",
+        "10:15: calendars.c.dates.0: '2026-12-27..2026-12-24' ends before it begins",
+    ),
+    "unknown calendar": (
+        "    every: 1h\n    skip_on: [xmas]",
+        "9:15: schedules.0.skip_on.0: no calendar `xmas`",
+    ),
+    "template in a circle": (
+        "    extends: a\ntemplates:\n  a: {extends: b, every: 1h}\n  b: {extends: a}",
+        "11:16: templates.b.extends: template `a` extends itself",
+    ),
+    "own preset is wrong": (
+        '    preset: mine\npresets:\n  mine: "0 2 30 2 *"',
+        "8:13: schedules.0.preset: preset `mine` is wrong",
+        "10:9: presets.mine.cron: cron '0 2 30 2 *' never fires",
+    ),
+    "windows are no mapping": (
+        "    every: 1h\nwindows: [a]",
+        "9:10: windows: `windows` is not a mapping",
+    ),
+    "source is no mapping": (
+        "    every: 1h\n  - id: b\n    every: 1h\n    source: /srv",
+        "11:13: schedules.1.source: `source` is not a mapping",
+    ),
+    "sqlite with both": (
+        "    every: 1h\n  - id: b\n    every: 1h\n    source: {engine: sqlite, path: /x, connection: y}",
+        "11:13: schedules.1.source: write either `path` or `connection`",
+    ),
+}
+ALL_PROBLEMS = PROBLEMS | MORE_PROBLEMS
+
+
+def test_there_are_many_cases() -> None:
+    assert len(ALL_PROBLEMS) + len(FILES) >= 60
+
+
+@pytest.mark.parametrize("case", ALL_PROBLEMS.values(), ids=ALL_PROBLEMS)
+def test_a_problem_names_its_place_and_what_would_be_right(case: tuple[str, ...]) -> None:
+    schedule, *expected = case
+    found = [str(problem) for problem in parse(wrong(schedule), environ={}).problems]
+    assert len(found) == len(expected), found
+    for text, beginning in zip(found, expected, strict=True):
+        assert text.startswith(f"schedules.yaml:{beginning}")
 
 
 FILES = {
@@ -213,7 +380,8 @@ FILES = {
 @pytest.mark.parametrize(("text", "problem"), FILES.values(), ids=FILES)
 def test_a_file_that_is_no_schedules_file_is_refused(text: str, problem: str) -> None:
     loaded = parse(text)
-    assert str(loaded.problems[0]).startswith(f"schedules.yaml:{problem}")
+    (found,) = loaded.problems
+    assert str(found).startswith(f"schedules.yaml:{problem}")
     assert loaded.schedules == []
 
 
