@@ -98,7 +98,9 @@ def current_index(path: Path) -> Index:
     if _is_current(index, path) and index is not None and index.made == made.stamp:
         return index
     known = index.runnable() if index is not None else known_definitions(str(path))
-    fresh = compile_index(path, known=known, made=made)
+    fresh = compile_index(
+        path, known=known, made=made, is_optional=option("schedules_path") is None
+    )
     write_index(file, fresh)
     return fresh
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from airflow_backup import __version__
-from airflow_backup.schedules.loader import Loaded, load, schedule_files
+from airflow_backup.schedules.loader import Loaded, load, load_made, schedule_files
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.placeholders import names_in
 from airflow_backup.schedules.problems import Problem
@@ -99,7 +99,11 @@ class Made:
 
 
 def compile_index(
-    path: Path, *, known: Mapping[str, dict[str, Any]], made: Made | None = None
+    path: Path,
+    *,
+    known: Mapping[str, dict[str, Any]],
+    made: Made | None = None,
+    is_optional: bool = False,
 ) -> Index:
     """
     Read the schedules files; fall back to the definitions in ``known`` (by id) for what is wrong.
@@ -107,10 +111,15 @@ def compile_index(
     Schedules in ``made`` come from the catalog; a file wins where an id is in both.
 
     ``known`` are the last good definitions. Where a whole file cannot be read, nobody can tell which of them
-    it still holds, so all of them go on.
+    it still holds, so all of them go on. Where the path is optional and nothing was ever known, a missing file
+    is no problem: all schedules may be in the catalog.
     """
     given = made or Made()
-    loaded, mark = _read(path, given)
+    from_files = set(known) - {str(definition.get("id")) for definition in given.definitions}
+    if is_optional and not from_files and not path.exists():
+        loaded, mark = load_made(given.definitions), fingerprint(path)
+    else:
+        loaded, mark = _read(path, given)
     index = Index(str(path), mark, made=given.stamp, also=loaded.also, problems=loaded.problems)
     for item in loaded.schedules:
         definition = item.schedule.definition()
@@ -153,7 +162,7 @@ def _lost_from_sight(loaded: Loaded, known: Mapping[str, dict[str, Any]]) -> lis
     """List the known ids that may be in a file which could not be read at all."""
     unreadable = any(problem.path == "" for problem in loaded.problems)
     nameless = any(wrong.id is None for wrong in loaded.rejected)
-    return list(known) if unreadable or nameless or not loaded.files else []
+    return list(known) if unreadable or nameless else []
 
 
 def reject(index: Index, identifier: str, message: str, known: dict[str, Any] | None) -> None:

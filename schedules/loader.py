@@ -30,6 +30,7 @@ __all__ = [
     "Rejected",
     "check_definition",
     "load",
+    "load_made",
     "parse",
     "schedule_files",
 ]
@@ -65,6 +66,11 @@ def load(
 def check_definition(definition: Mapping[str, Any], *, known_ids: Iterable[str] = ()) -> Loaded:
     """Check one schedule that is not from a file; it is whole by itself."""
     return assemble([_made_document([definition])], known_ids=known_ids)
+
+
+def load_made(made: Sequence[Mapping[str, Any]]) -> Loaded:
+    """Check the schedules of the catalog where there is no file."""
+    return assemble([_made_document(made)])
 
 
 def _made_document(made: Sequence[Mapping[str, Any]]) -> Document:

@@ -141,10 +141,29 @@ def test_no_problem_no_error(folder: Path) -> None:
     report_errors({"__file__": str(folder / "schedule_errors.py")})
 
 
-def test_a_folder_without_schedules_says_so_and_builds_nothing(folder: Path) -> None:
+def test_a_folder_without_schedules_is_no_error_as_long_as_none_was_there(folder: Path) -> None:
+    parsed(folder)
+    (folder / "schedules.yaml").unlink()
+    assert set(parsed(folder)) == {"backup__wiki", "backup__shop"}
+    with pytest.raises(ConfigError, match="the schedules file does not exist"):
+        report_errors({"__file__": str(folder / "schedule_errors.py")})
+
+
+def test_without_a_file_the_schedules_of_the_catalog_run(folder: Path) -> None:
     (folder / "schedules.yaml").unlink()
     assert parsed(folder) == {}
-    with pytest.raises(ConfigError, match="the schedules file does not exist"):
+    made(folder, "made")
+    assert list(parsed(folder)) == ["backup__made"]
+    made(folder, "made", 1, priority=7)
+    assert parsed(folder)["backup__made"].get_task("backup").priority_weight == 7
+    report_errors({"__file__": str(folder / "schedule_errors.py")})
+
+
+def test_a_configured_path_without_schedules_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BACKUP__SCHEDULES_PATH", str(folder / "elsewhere.yaml"))
+    with pytest.raises(ConfigError, match=r"elsewhere.yaml:1:1: the schedules file does not exist"):
         report_errors({"__file__": str(folder / "schedule_errors.py")})
 
 
