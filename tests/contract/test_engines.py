@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from airflow_backup.actions.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError, Refused, SourceError, VerifyError
+from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.sources import FilesSource, SqliteSource
 from support import trees
-from support.sets import PlainJob, stored, take
+from support.sets import PlainJob, path_of, run_number, stored, take
 from support.sqlite_writer import writer_at
 
 
@@ -34,6 +36,8 @@ class Case:
     missing: Model
     expected: Callable[[], object]
     found: Callable[[Path], object]
+    change: Callable[[int], None]
+    """Make the n-th change to the source."""
 
 
 def files_case(folder: Path) -> Iterator[Case]:
@@ -45,6 +49,7 @@ def files_case(folder: Path) -> Iterator[Case]:
         FilesSource(engine="files", path=str(folder / "gone")),
         lambda: trees.facts(root),
         trees.facts,
+        lambda step: trees.change_tree(root, step),
     )
 
 
@@ -66,7 +71,15 @@ def sqlite_case(folder: Path, *, journal: str) -> Iterator[Case]:
             SqliteSource(engine="sqlite", path=str(folder / "gone.sqlite")),
             lambda: ("ok", 100_000, True),
             _sqlite_facts,
+            lambda step: _sqlite_change(path, step),
         )
+
+
+def _sqlite_change(path: Path, step: int) -> None:
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.execute(f"CREATE TABLE step_{step} AS SELECT * FROM moves LIMIT 3000")
+        if step > 1:
+            connection.execute(f"DROP TABLE step_{step - 1}")
 
 
 def _sqlite_facts(target: Path) -> object:
@@ -107,6 +120,35 @@ def test_what_was_dumped_is_restored(case: Case, catalog: Catalog, tmp_path: Pat
     assert case.found(tmp_path / "restored") == case.expected()
     assert report.files == result.files
     assert not report.warnings
+
+
+CHAINS = {
+    "incremental": [Kind.FULL, *[Kind.INCREMENTAL] * 5],
+    "differential": [Kind.FULL, *[Kind.DIFFERENTIAL] * 3],
+    "mixed": [Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL, Kind.INCREMENTAL, Kind.INCREMENTAL],
+}
+
+
+@pytest.mark.parametrize("kinds", CHAINS.values(), ids=CHAINS)
+def test_every_link_of_a_chain_restores_its_moment(
+    case: Case, catalog: Catalog, tmp_path: Path, kinds: list[Kind]
+) -> None:
+    engine = Registry().get(case.engine)
+    if not engine.kinds.issuperset(kinds):
+        pytest.skip(f"the {case.engine} engine does not take these kinds")
+    job = PlainJob(case.source, repository(tmp_path))
+    moments: list[tuple[BackupResult, object]] = []
+    for number, kind in enumerate(kinds):
+        if number:
+            case.change(number)
+        result = take(job, catalog, run=run_number(number), kind=kind)
+        assert (result.kind, result.reason) == (kind, None)
+        moments.append((result, case.expected()))
+    for number, (result, expected) in enumerate(moments):
+        target = tmp_path / f"restored-{number}"
+        report = engine.restore(path_of(job, result), target, Surroundings())
+        assert case.found(target) == expected
+        assert not report.warnings
 
 
 def test_the_check_of_a_good_source_finds_nothing(case: Case) -> None:

@@ -321,4 +321,4 @@ def test_the_rows_of_each_table_are_in_the_manifest(tmp_path: Path, catalog: Cat
     job = PlainJob(SqliteSource(engine="sqlite", path=str(path)), f"file://{tmp_path}/repository")
     manifest = stored(job, run(job, catalog)).manifest
     assert manifest.counts == {"empty": 0, 'odd "name': 3}
-    assert manifest.state == {"file": "orders.sqlite"}
+    assert manifest.state == {"file": "orders.sqlite", "page_size": 4096, "pages": 3, "link": 0}

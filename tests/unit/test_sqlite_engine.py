@@ -15,7 +15,7 @@ import pytest
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, ScratchFull, SourceLocked, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import sqlite
+from airflow_backup.engines import sqlite_open
 from airflow_backup.engines.protocol import Stream, Surroundings
 from airflow_backup.engines.sqlite import SqliteEngine
 from airflow_backup.schedules.sources import SqliteSource
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_database_that_another_holds_is_locked_and_worth_a_retry(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr(sqlite_open, "LOCK_TIMEOUT", 0.1)
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         problems = SqliteEngine().check(

@@ -1,0 +1,152 @@
+"""
+A process of its own that reads the changed pages of a live SQLite database, and says them aloud.
+
+It is not part of the worker's process because POSIX drops all locks that a process holds on a file
+when the process closes any descriptor of it: reading the file of a database that the worker has
+open elsewhere, its own catalog for example, would silently unlock it.
+
+It is called with the database, the parent's table of checksums and the page size of that table.
+Messages on its standard output are a letter, a length, and a payload: ``H`` what the snapshot is,
+``P`` pages (number and content), ``T`` checksums, ``X`` a failure, ``E`` the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+from airflow_backup.core.errors import BackupError, EngineError, ParentUnusable
+from airflow_backup.engines.sqlite_open import connect, errors
+from airflow_backup.engines.sqlite_pages import ENTRY, LOCK_BYTE, Page, compare, groups
+from airflow_backup.engines.sqlite_wal import Snapshot, pin
+
+_HEAD = struct.Struct(">cI")
+_BATCH = 1024 * 1024
+
+
+def main(arguments: list[str]) -> int:
+    """Say what changed."""
+    path, table, page_size = arguments
+    out = sys.stdout.buffer
+    try:
+        with errors(Path(path)), closing(connect(Path(path))) as live, open(table, "rb") as earlier:
+            _read(live, Path(path), earlier, int(page_size), out)
+    except BackupError as error:
+        failure = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+        _say(out, b"X", json.dumps(failure).encode())
+    out.flush()
+    return 0
+
+
+def messages(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Read what the process says; EngineError when it stops in the middle."""
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= _HEAD.size:
+            kind, size = _HEAD.unpack_from(buffer)
+            end = _HEAD.size + size
+            if len(buffer) < end:
+                break
+            payload = bytes(buffer[_HEAD.size : end])
+            del buffer[:end]
+            if kind == b"E":
+                return
+            yield kind, payload
+    raise EngineError("the reader of the database ended in the middle")
+
+
+def _read(
+    live: sqlite3.Connection, path: Path, earlier: BinaryIO, page_size: int, out: BinaryIO
+) -> None:
+    snapshot = pin(live, path)
+    if snapshot.page_size != page_size:
+        raise ParentUnusable(
+            f"the page size of '{path}' changed from {page_size} to {snapshot.page_size}"
+        )
+    about = {"page_size": page_size, "pages": snapshot.pages}
+    _say(out, b"H", json.dumps(about).encode())
+    _say_changes(_Pages(path, snapshot), snapshot, earlier, out)
+    _say(out, b"E", b"")
+
+
+def _say_changes(pages: _Pages, snapshot: Snapshot, earlier: BinaryIO, out: BinaryIO) -> None:
+    table: list[bytes] = []
+    changed: list[bytes] = []
+    waiting = 0
+    page_size = snapshot.page_size
+    for offset, length in groups(snapshot.pages, page_size):
+        known = earlier.read(ENTRY).ljust(ENTRY, b"\0")
+        group = pages.read(offset, length)
+        first = offset // page_size + 1
+        entry, found = compare(group, known, first=first, page_size=page_size)
+        table.append(entry)
+        changed.extend(_packed(page) for page in found)
+        waiting += length
+        if waiting >= _BATCH:
+            _say(out, b"P", b"".join(changed))
+            _say(out, b"T", b"".join(table))
+            table, changed, waiting = [], [], 0
+    _say(out, b"P", b"".join(changed))
+    _say(out, b"T", b"".join(table))
+
+
+def _packed(page: Page) -> bytes:
+    return struct.pack(">I", page.number) + page.content
+
+
+class _Pages:
+    """The pages of a snapshot, from the file and from the log."""
+
+    def __init__(self, path: Path, snapshot: Snapshot) -> None:
+        real = os.path.realpath(path)
+        self._snapshot = snapshot
+        self._file = os.open(real, os.O_RDONLY | os.O_CLOEXEC)
+        self._log = os.open(f"{real}-wal", os.O_RDONLY | os.O_CLOEXEC) if snapshot.frames else -1
+        self._buffer = bytearray()
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """Return ``length`` bytes, valid until the next call."""
+        if len(self._buffer) < length:
+            self._buffer = bytearray(length)
+        group = memoryview(self._buffer)[:length]
+        found = os.preadv(self._file, [group], offset)
+        page_size = self._snapshot.page_size
+        missing = self._overlay(group, offset // page_size + 1, found // page_size)
+        if missing:
+            raise EngineError(f"page {missing} of the database is neither in its file nor its log")
+        if offset <= LOCK_BYTE < offset + length:
+            at = LOCK_BYTE - offset
+            group[at : at + page_size] = bytes(page_size)
+        return group
+
+    def _overlay(self, group: memoryview, first: int, found: int) -> int | None:
+        """Put pages of the log over those of the file; return a page that neither has."""
+        page_size = self._snapshot.page_size
+        missing = None
+        for index in range(len(group) // page_size):
+            frame = self._snapshot.frames.get(first + index)
+            if frame is not None:
+                view = group[index * page_size : (index + 1) * page_size]
+                if os.preadv(self._log, [view], frame) != page_size:
+                    raise EngineError("the write-ahead log ends in the middle of a page")
+            elif index >= found and (first + index - 1) != LOCK_BYTE // page_size:
+                missing = first + index
+        return missing
+
+
+def _say(out: BinaryIO, kind: bytes, payload: bytes) -> None:
+    if payload or kind in b"HXE":
+        out.write(_HEAD.pack(kind, len(payload)))
+        out.write(payload)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
