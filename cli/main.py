@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from airflow_backup import __version__
 from airflow_backup.cli import exit_codes
@@ -18,8 +18,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A task's process leaves this set; with it, tools of Airflow would see one DAG only.
     os.environ.pop("_AIRFLOW_PARSING_CONTEXT_DAG_ID", None)
     arguments = parser().parse_args(argv)
+    return run_command(arguments.run, arguments)
+
+
+def run_command(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run one command with its arguments; print what went wrong, and return the exit code."""
     try:
-        code: int = arguments.run(arguments)
+        return command(arguments)
     except BackupError as error:
         print(f"airflow-backup: {error}", file=sys.stderr)
         return _code_of(error)
@@ -29,7 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("airflow-backup: cancelled", file=sys.stderr)
         return 130
-    return code
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("airflow_backup.operators.backup")],
         "sensors": [_modules("airflow_backup.operators.window")],
         "triggers": [_modules("airflow_backup.operators.triggers")],
+        "cli": ["airflow_backup.plugin.airflow_cli.get_cli_commands"],
         "config": {"backup": {"description": "Backups as code.", "options": _options()}},
     }
 
