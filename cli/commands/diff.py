@@ -69,7 +69,7 @@ def _old(given: str, path: Path) -> Loaded:
     """Read what was before: a path where there is one, else a revision of ``path``."""
     if Path(given).exists():
         return load(Path(given))
-    if "/" in given or given.endswith((".yaml", ".yml")):
+    if given.endswith((".yaml", ".yml", "/")) or given.startswith(("/", ".")):
         raise NotFound(f"no schedules file at {given}", hint="is it a path, or a git revision?")
     return load_revision(given, path)
 

@@ -9,11 +9,13 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from airflow_backup.actions.backup import Run, backup
@@ -145,3 +147,65 @@ def store(folder: Path, identifier: str, source: dict[str, str]) -> None:
             connections=from_environment,
             clock=lambda: now,
         )
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a throwaway repository."""
+    identity = [
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-c",
+        "init.defaultBranch=main",
+    ]
+    subprocess.run(
+        ["git", *identity, "-C", str(folder), *arguments], check=True, capture_output=True
+    )
+
+
+def test_the_workflow_of_the_documentation_works_in_a_throwaway_repository(tmp_path: Path) -> None:
+    workflow = next(
+        found
+        for found in map(yaml.safe_load, blocks(DOCS / "how-to" / "ci.md", "yaml"))
+        if isinstance(found, dict) and "jobs" in found
+    )
+    steps = {
+        step["name"]: step["run"]
+        for step in workflow["jobs"]["schedules"]["steps"]
+        if "name" in step
+    }
+    before = blocks(ROOT / "README.md", "yaml")[0]
+    (tmp_path / "dags").mkdir()
+    file = tmp_path / "dags" / "schedules.yaml"
+    file.write_text(before)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    git(tmp_path, "update-ref", "refs/remotes/origin/main", "HEAD")
+
+    def run(step: str) -> subprocess.CompletedProcess[str]:
+        script = steps[step].replace(
+            "airflow-backup ", f"{sys.executable} -m airflow_backup.cli.main "
+        )
+        places = {"GITHUB_BASE_REF": "main", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+        return subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env=os.environ | places,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run("validate").returncode == 0
+    file.write_text(before.replace("preset: hourly", "every: 30m"))
+    changed = run("show what changes")
+    assert changed.returncode == 0, changed.stderr
+    assert changed.stdout.startswith("~ shop: changed\n")
+    assert (tmp_path / "summary.md").read_text() == changed.stdout
+    file.write_text(before.replace("preset: hourly", "presett: hourly"))
+    refused = run("validate")
+    assert refused.returncode == 1
+    assert refused.stdout.startswith("::error file=dags/schedules.yaml,line=")
+    assert run("show what changes").returncode == 1
