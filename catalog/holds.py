@@ -56,6 +56,28 @@ class Holds:
             found = [Hold(**row) for row in connection.execute(query).mappings()]
         return [hold for hold in found if hold.until is None or hold.until > now]
 
+    def all_active(self, *, now: datetime) -> dict[str, list[Hold]]:
+        """Return the holds that still count, by schedule, the oldest first."""
+        query = select(holds).where(holds.c.ended_at.is_(None)).order_by(holds.c.id)
+        found: dict[str, list[Hold]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(query).mappings():
+                hold = Hold(**row)
+                if hold.until is None or hold.until > now:
+                    found.setdefault(hold.schedule_id, []).append(hold)
+        return found
+
+    def history(self, schedule_id: str, *, limit: int = 100) -> list[Hold]:
+        """Return the newest holds of a schedule, those that are over too."""
+        query = (
+            select(holds)
+            .where(holds.c.schedule_id == schedule_id)
+            .order_by(holds.c.id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [Hold(**row) for row in connection.execute(query).mappings()]
+
     def end(self, hold_id: int, *, at: datetime) -> None:
         """End a hold: it was lifted, or the run it was for has been skipped."""
         with self._database.writing() as connection:

@@ -81,6 +81,18 @@ class Schedules:
         with self._database.reading() as connection:
             return [ScheduleVersion(**row) for row in connection.execute(query).mappings()]
 
+    def newest(self, schedule_id: str) -> ScheduleVersion | None:
+        """Return the newest version of a schedule, also one that ended it."""
+        query = (
+            select(schedules)
+            .where(schedules.c.id == schedule_id)
+            .order_by(schedules.c.version.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else ScheduleVersion(**row)
+
     def versions(self, schedule_id: str) -> list[ScheduleVersion]:
         """Return every version of a schedule, the newest first."""
         query = (

@@ -8,34 +8,141 @@ for ever.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from airflow._shared.state import TaskScope
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
 from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
+from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.models.asset import AssetDagRunQueue
 from airflow.models.dag import DagModel
-from airflow.models.dagbag import DBDagBag
+from airflow.models.dagbag import DagPriorityParsingRequest, DBDagBag
 from airflow.models.dagrun import DagRun
+from airflow.models.log import Log
 from airflow.models.pool import Pool
-from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import select, update
+from airflow.state import get_state_backend
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from airflow_backup.core.errors import NotFound, Refused
-from airflow_backup.plugin.airflow_db import active_runs
+from airflow_backup.core.ids import DAG_PREFIX
+from airflow_backup.plugin.airflow_db import BACKUP_TASK, CONTROL_KEY, active_runs, runs_by_id
 from airflow_backup.plugin.facts import ACTIVE
+
+LAUNCHER = "backup_dags.py"
+"""The file that makes the DAGs, where none tells its place yet."""
 
 
 def set_paused(session: Session, dag_id: str, *, paused: bool) -> None:
-    """Pause or unpause a DAG, as Airflow's own switch does."""
+    """
+    Pause or unpause a DAG, as Airflow's own switch does, without starting what was due meanwhile.
+
+    Airflow reckons a DAG's next run when it parses its file or creates a run; a DAG that was paused may still
+    have one from long ago, which the scheduler would start at once.
+    """
     with _at_once(session):
         dag = session.get(DagModel, dag_id)
         if dag is None:
             raise _no_dag(dag_id)
+        if dag.is_paused and not paused:
+            _forget_the_past(session, dag)
         dag.is_paused = paused
+
+
+def _forget_the_past(session: Session, dag: DagModel) -> None:
+    session.execute(delete(AssetDagRunQueue).where(AssetDagRunQueue.target_dag_id == dag.dag_id))
+    serialized = DBDagBag().get_latest_version_of_dag(dag.dag_id, session=session)
+    if serialized is None or not serialized.timetable.can_be_scheduled:
+        return
+    last = session.scalar(
+        select(DagRun)
+        .where(DagRun.dag_id == dag.dag_id, DagRun.run_type == DagRunType.SCHEDULED)
+        .order_by(DagRun.logical_date.desc())
+        .limit(1)
+    )
+    dag.calculate_dagrun_date_fields(serialized, reference_run=last)
+
+
+def revive(session: Session, dag_id: str, *, paused: bool) -> None:
+    """Give a DAG that existed before, and comes back, the switch of its new schedule."""
+    with _at_once(session):
+        dag = session.get(DagModel, dag_id)
+        if dag is not None:
+            dag.is_paused = paused
+
+
+def retire(session: Session, dag_id: str) -> None:
+    """Let a DAG start nothing more: its schedule was deleted, and it lives until its file is parsed."""
+    with _at_once(session):
+        dag = session.get(DagModel, dag_id)
+        if dag is not None:
+            dag.is_paused = True
+
+
+def request_parse(session: Session) -> None:
+    """Ask the DAG processor to parse the files of the backup DAGs first; they show what was saved a second ago."""
+    with _at_once(session):
+        places = set(_parsed_from(session)) or {(bundle, LAUNCHER) for bundle in _bundles()}
+        waiting = {
+            (request.bundle_name, request.relative_fileloc)
+            for request in session.scalars(select(DagPriorityParsingRequest))
+        }
+        for bundle, file in places - waiting:
+            session.add(DagPriorityParsingRequest(bundle_name=bundle, relative_fileloc=file))
+
+
+def _bundles() -> list[str]:
+    manager = DagBundlesManager()  # type: ignore[no-untyped-call]  # untyped in Airflow
+    return list(manager.get_all_bundle_names())
+
+
+def _parsed_from(session: Session) -> list[tuple[str, str]]:
+    rows = session.execute(
+        select(DagModel.bundle_name, DagModel.relative_fileloc)
+        .where(DagModel.dag_id.startswith(DAG_PREFIX, autoescape=True), ~DagModel.is_stale)
+        .distinct()
+    )
+    return [(row.bundle_name, row.relative_fileloc) for row in rows if row.relative_fileloc]
+
+
+def note(
+    session: Session, event: str, *, dag_id: str, user_id: str, user_name: str, detail: Any
+) -> None:
+    """Write to Airflow's audit log what a person did; the caller leaves out what is secret."""
+    with _at_once(session):
+        session.add(
+            Log(
+                event=event,
+                task_instance=None,
+                owner=user_id,
+                owner_display_name=user_name,
+                extra=json.dumps(detail, default=str),
+                dag_id=dag_id,
+            )
+        )
+
+
+def control_run(session: Session, dag_id: str, run_id: str, *, pause: bool) -> None:
+    """Tell a running backup to wait, or to go on; it looks about once a second."""
+    with _at_once(session):
+        found = next(iter(runs_by_id(session, [(dag_id, run_id)])), None)
+        if found is None:
+            raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
+        backup = found.tasks.get(BACKUP_TASK)
+        if not found.active or backup is None or backup.state != "running":
+            raise Refused(
+                "no backup is running in this run",
+                hint="only what reads at this moment can wait; cancel stops the rest",
+            )
+        scope = TaskScope(dag_id=dag_id, run_id=run_id, task_id=BACKUP_TASK, map_index=-1)
+        told = json.dumps("pause" if pause else "resume")
+        get_state_backend().set(scope, CONTROL_KEY, told, expires_at=None, session=session)
 
 
 def start_run(

@@ -17,6 +17,7 @@ from airflow.api.common.airflow_health import get_airflow_health
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.log import Log
+from airflow.models.pool import Pool
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import func, select, tuple_
@@ -25,8 +26,9 @@ from sqlalchemy.orm import Session
 from airflow_backup.plugin.facts import ACTIVE, ComponentFacts, DagFacts, RunFacts, TaskFacts
 
 CANCEL_EVENT = "backup_cancel"
-PROGRESS_KEY = "progress"
+PROGRESS_KEY, CONTROL_KEY = "progress", "control"
 BACKUP_TASK = "backup"
+POOL = "backup"
 
 _COMPONENTS = ("scheduler", "triggerer", "dag_processor")
 
@@ -87,17 +89,30 @@ def last_runs(session: Session, dag_ids: Collection[str]) -> list[RunFacts]:
 
 
 def progress(session: Session, runs: Iterable[RunFacts]) -> dict[str, dict[str, Any]]:
-    """Read how far the backup task of each run says it is, by run id."""
+    """Read how far the backup task of each run says it is, and what it was told (``control``), by run id."""
     keys = [(run.dag_id, run.run_id) for run in runs]
     rows = session.execute(
-        select(TaskStateStoreModel.run_id, TaskStateStoreModel.value).where(
+        select(
+            TaskStateStoreModel.run_id, TaskStateStoreModel.key, TaskStateStoreModel.value
+        ).where(
             tuple_(TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id).in_(keys),
             TaskStateStoreModel.task_id == BACKUP_TASK,
-            TaskStateStoreModel.key == PROGRESS_KEY,
+            TaskStateStoreModel.key.in_((PROGRESS_KEY, CONTROL_KEY)),
         )
     )
-    values = {row.run_id: json.loads(row.value) for row in rows}
-    return {run_id: value for run_id, value in values.items() if isinstance(value, dict)}
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        value = json.loads(row.value)
+        if row.key == CONTROL_KEY:
+            found.setdefault(row.run_id, {})[CONTROL_KEY] = value
+        elif isinstance(value, dict):
+            found.setdefault(row.run_id, {}).update(value)
+    return found
+
+
+def pool_slots(session: Session, name: str) -> int | None:
+    """Return how many tasks the pool takes at once; None when there is no such pool."""
+    return session.scalar(select(Pool.slots).where(Pool.pool == name))
 
 
 def components() -> list[ComponentFacts]:

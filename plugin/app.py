@@ -22,7 +22,7 @@ from airflow_backup.operators.airflow_settings import option
 from airflow_backup.plugin import airflow_changes
 from airflow_backup.plugin.catalog_access import shelf
 from airflow_backup.plugin.problems import CatchUnforeseen, add_handlers
-from airflow_backup.plugin.routes import runs, schedules, status
+from airflow_backup.plugin.routes import calendar, holds, made, runs, schedules, status
 from airflow_backup.plugin.security import Guard
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         403: "not allowed",
         404: "no such thing, or not yours to see",
         409: "it makes no sense now",
+        412: "somebody changed it meanwhile",
         422: "the request is wrong",
+        428: "the version that is meant is missing",
     }.items()
 }
 
@@ -89,7 +91,7 @@ def create_app() -> FastAPI:
 
 def _api(app: FastAPI) -> APIRouter:
     api = APIRouter(prefix=API, dependencies=[Depends(get_user)], responses=_ERRORS)
-    for part in (status, schedules, runs):
+    for part in (status, schedules, made, holds, runs, calendar):
         api.include_router(part.router)
 
     @api.get("/openapi.json", include_in_schema=False)

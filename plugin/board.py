@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from airflow_backup.catalog.records import Deployed, Execution
+from airflow_backup.catalog.records import Execution, Hold
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus
 from airflow_backup.plugin.executions import from_execution, history
 from airflow_backup.plugin.facts import DagFacts, RunFacts
 from airflow_backup.plugin.models import (
     Condition,
+    HoldInfo,
     LoadProblem,
+    Made,
     Permissions,
     Run,
     ScheduleDetail,
@@ -27,9 +29,12 @@ from airflow_backup.plugin.models import (
     State,
 )
 from airflow_backup.plugin.rhythms import next_run, rhythms, schedule_of
+from airflow_backup.plugin.rows import Row
+from airflow_backup.schedules.holds import hold_text
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.sources import describe
 
+CLASH = "a schedule of this id was also made here; the file wins, and the other one does not run"
 _CONCLUSIVE = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 
@@ -49,14 +54,16 @@ class Material:
     """By schedule id."""
     progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By run id."""
+    holds: Mapping[str, Sequence[Hold]] = field(default_factory=dict)
+    """By schedule id: those that still count."""
 
 
-def summary(row: Deployed, material: Material, *, permissions: Permissions) -> ScheduleSummary:
+def summary(row: Row, material: Material, *, permissions: Permissions) -> ScheduleSummary:
     """Say how one schedule is."""
     return ScheduleSummary(**_fields(row, material), permissions=permissions)
 
 
-def detail(row: Deployed, material: Material, *, permissions: Permissions) -> ScheduleDetail:
+def detail(row: Row, material: Material, *, permissions: Permissions) -> ScheduleDetail:
     """Say how one schedule is, and what was written about it."""
     definition = without_passwords(row.definition)
     return ScheduleDetail(
@@ -67,13 +74,13 @@ def detail(row: Deployed, material: Material, *, permissions: Permissions) -> Sc
     )
 
 
-def _fields(row: Deployed, material: Material) -> dict[str, Any]:
+def _fields(row: Row, material: Material) -> dict[str, Any]:
     schedule = schedule_of(row.definition)
     dag = material.dags.get(dag_id(row.id))
     enabled = None if dag is None or dag.stale else not dag.paused
     runs = _runs(row.id, schedule, material)
     last_good = _good(row.id, material)
-    state = State(row.state)
+    state, holds = row.state, material.holds.get(row.id, ())
     verdict = judge(
         state,
         enabled,
@@ -87,7 +94,10 @@ def _fields(row: Deployed, material: Material) -> dict[str, Any]:
         "id": row.id,
         "dag_id": dag_id(row.id),
         **_written(row, schedule),
-        "origin": f"{row.file}:{row.line}",
+        "origin": row.origin,
+        "made": made_of(row),
+        "clash": CLASH if row.clash else None,
+        "holds": [hold_info(hold, schedule) for hold in holds],
         "state": state,
         "condition": verdict.condition,
         "condition_reason": verdict.reason,
@@ -95,7 +105,7 @@ def _fields(row: Deployed, material: Material) -> dict[str, Any]:
         "enabled": enabled,
         "problems": [load_problem(item) for item in row.problems],
         "next_run": (
-            next_run(schedule, row.definition, now=material.now)
+            next_run(schedule, row.definition, now=material.now, holds=holds)
             if schedule is not None and enabled
             else None
         ),
@@ -106,7 +116,28 @@ def _fields(row: Deployed, material: Material) -> dict[str, Any]:
     }
 
 
-def _written(row: Deployed, schedule: Schedule | None) -> dict[str, Any]:
+def made_of(row: Row) -> Made | None:
+    """Say who saved a schedule, where it was saved here."""
+    saved = row.made
+    if saved is None:
+        return None
+    return Made(version=saved.version, author=saved.author, saved_at=saved.created_at)
+
+
+def hold_info(hold: Hold, schedule: Schedule | None) -> HoldInfo:
+    """Show a hold."""
+    return HoldInfo(
+        id=hold.id,
+        kind=hold.kind,
+        until=hold.until,
+        reason=hold.reason,
+        author=hold.created_by,
+        since=hold.created_at,
+        text=hold_text(hold, schedule.timezone if schedule is not None else "UTC"),
+    )
+
+
+def _written(row: Row, schedule: Schedule | None) -> dict[str, Any]:
     if schedule is None:
         return {}
     return {

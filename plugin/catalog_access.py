@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import Depends
 
 from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.database import Database
 from airflow_backup.core.errors import CatalogError, NotFound
 from airflow_backup.operators.airflow_settings import catalog_url
+from airflow_backup.plugin.trends import Trends
 
 
 class Shelf:
@@ -18,20 +20,33 @@ class Shelf:
     def __init__(self) -> None:
         self._lock = Lock()
         self._catalog: Catalog | None = None
+        self._trends: Trends | None = None
 
     def catalog(self) -> Catalog:
         """Return the catalog, opened if need be."""
         with self._lock:
-            if self._catalog is None:
-                self._catalog = Catalog.open(_address())
-            return self._catalog
+            return self._opened()
+
+    def trends(self) -> Trends:
+        """Return the figures over the catalog's executions."""
+        with self._lock:
+            self._opened()  # it makes the tables where there are none
+            if self._trends is None:
+                self._trends = Trends(Database(_address()))
+            return self._trends
 
     def close(self) -> None:
         """Close the catalog; the next request opens it anew."""
         with self._lock:
-            if self._catalog is not None:
-                self._catalog.close()
-                self._catalog = None
+            for open_one in (self._catalog, self._trends):
+                if open_one is not None:
+                    open_one.close()
+            self._catalog = self._trends = None
+
+    def _opened(self) -> Catalog:
+        if self._catalog is None:
+            self._catalog = Catalog.open(_address())
+        return self._catalog
 
 
 def _address() -> str:
@@ -45,3 +60,4 @@ def _address() -> str:
 shelf = Shelf()
 
 CatalogDep = Annotated[Catalog, Depends(shelf.catalog)]
+TrendsDep = Annotated[Trends, Depends(shelf.trends)]

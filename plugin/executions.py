@@ -7,18 +7,19 @@ window, was skipped, or whose worker died has only Airflow's side. Pure; the clo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
-from airflow_backup.catalog.records import Execution
+from airflow_backup.catalog.records import Execution, Hold
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from airflow_backup.plugin.facts import RunFacts, TaskFacts
 from airflow_backup.plugin.models import Progress, Run
 from airflow_backup.schedules.gate import decide, gate_of
+from airflow_backup.schedules.holds import hold_text
 from airflow_backup.schedules.model import Schedule
 
 WINDOW, BACKUP = "window", "backup"
@@ -30,6 +31,10 @@ _TRIGGERS = {
 }
 _AT_THE_GATE = {"skipped": "skip", "deferred": "wait", "running": "wait"}
 """What the gate must have said for the window's task to be in a state."""
+
+_LIVE = (ExecutionStatus.RUNNING, ExecutionStatus.PAUSED)
+_SOON = timedelta(minutes=2)
+"""Between the end of a hold for one run and the end of that run."""
 
 _WAITING = {
     "up_for_retry": "waits to be tried again",
@@ -45,8 +50,9 @@ def history(
     now: datetime,
     progress: Mapping[str, Mapping[str, Any]] | None = None,
     schedule: Schedule | None = None,
+    holds: Sequence[Hold] = (),
 ) -> list[Run]:
-    """Join both sides by run id, the newest first; ``schedule`` tells why runs were skipped."""
+    """Join both sides by run id, the newest first; ``schedule`` and ``holds`` tell why runs were skipped."""
     known = {execution.run_id: execution for execution in executions}
     facts = {run.run_id: run for run in runs}
     told = progress or {}
@@ -57,6 +63,7 @@ def history(
             now=now,
             progress=told.get(run_id),
             schedule=schedule,
+            holds=holds,
         )
         for run_id in known.keys() | facts.keys()
     ]
@@ -71,7 +78,7 @@ def from_execution(
         schedule_id=execution.schedule_id,
         dag_id=dag_id(execution.schedule_id),
         run_id=execution.run_id,
-        status=execution.status,
+        status=_paused(progress) or execution.status,
         reason=execution.reason,
         trigger=execution.trigger,
         kind=execution.kind,
@@ -99,16 +106,19 @@ def from_facts(
     now: datetime,
     progress: Mapping[str, Any] | None = None,
     schedule: Schedule | None = None,
+    holds: Sequence[Hold] = (),
 ) -> Run:
     """Show a run of which only Airflow knows."""
     status, reason = _judge(facts)
+    if status is ExecutionStatus.RUNNING:
+        status = _paused(progress) or status
     backup = facts.tasks.get(BACKUP)
     return Run(
         schedule_id=schedule_id_of(facts.dag_id) or facts.dag_id,
         dag_id=facts.dag_id,
         run_id=facts.run_id,
         status=status,
-        reason=_by_the_gate(facts, schedule, now=now) or reason,
+        reason=_by_the_gate(facts, schedule, holds, now=now) or reason,
         trigger=_TRIGGERS.get(facts.run_type, Trigger.MANUAL),
         kind=_kind(facts),
         user=facts.user,
@@ -119,12 +129,14 @@ def from_facts(
         finished_at=facts.ended_at,
         duration=_duration(facts.started_at, facts.ended_at or now),
         attempts=backup.attempts if backup is not None else 0,
-        progress=_progress(progress) if status is ExecutionStatus.RUNNING else None,
+        progress=_progress(progress) if status in _LIVE else None,
         **_failure(status),
     )
 
 
-def _by_the_gate(facts: RunFacts, schedule: Schedule | None, *, now: datetime) -> str | None:
+def _by_the_gate(
+    facts: RunFacts, schedule: Schedule | None, holds: Sequence[Hold], *, now: datetime
+) -> str | None:
     """Ask the gate again what it told the run's sensor; the schedule may have changed since."""
     window = facts.tasks.get(WINDOW)
     expected = None if window is None else _AT_THE_GATE.get(window.state or "")
@@ -133,7 +145,24 @@ def _by_the_gate(facts: RunFacts, schedule: Schedule | None, *, now: datetime) -
     decision = decide(
         gate_of(schedule), due=facts.due_at or facts.run_after, now=facts.ended_at or now
     )
-    return decision.reason if decision.action == expected else None
+    if decision.action == expected:
+        return decision.reason
+    return _by_a_hold(facts, schedule, holds) if expected == "skip" else None
+
+
+def _by_a_hold(facts: RunFacts, schedule: Schedule, holds: Sequence[Hold]) -> str | None:
+    """Find the hold that the run's sensor saw: the one that ended then, or a pause that counted."""
+    at = facts.ended_at
+    for hold in holds:
+        if at is None:
+            break
+        if hold.until is None:
+            seen = hold.ended_at is not None and abs(at - hold.ended_at) < _SOON
+        else:
+            seen = hold.created_at <= at < min(hold.until, hold.ended_at or hold.until)
+        if seen:
+            return hold_text(hold, schedule.timezone)
+    return None
 
 
 def _kind(facts: RunFacts) -> Kind | None:
@@ -148,10 +177,11 @@ def _joined(
     now: datetime,
     progress: Mapping[str, Any] | None,
     schedule: Schedule | None,
+    holds: Sequence[Hold],
 ) -> Run:
     if execution is None:
         assert facts is not None
-        return from_facts(facts, now=now, progress=progress, schedule=schedule)
+        return from_facts(facts, now=now, progress=progress, schedule=schedule, holds=holds)
     if facts is None:
         return from_execution(execution, now=now)
     live = progress if facts.active else None
@@ -248,6 +278,12 @@ def _duration(begun: datetime | None, ended: datetime | None) -> float | None:
     if begun is None or ended is None:
         return None
     return max(0.0, (ended - begun).total_seconds())
+
+
+def _paused(progress: Mapping[str, Any] | None) -> ExecutionStatus | None:
+    """Whether a running backup was told to wait; it does so at its next look."""
+    told = progress is not None and progress.get("control") == "pause"
+    return ExecutionStatus.PAUSED if told else None
 
 
 def _progress(given: Mapping[str, Any] | None) -> Progress | None:

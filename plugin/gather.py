@@ -9,16 +9,17 @@ from itertools import chain
 from sqlalchemy.orm import Session
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.records import Deployed, Execution
+from airflow_backup.catalog.records import Execution
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus
-from airflow_backup.plugin import airflow_db
+from airflow_backup.plugin import airflow_db, board
 from airflow_backup.plugin.board import Material
 from airflow_backup.plugin.executions import history
 from airflow_backup.plugin.facts import RunFacts
-from airflow_backup.plugin.models import Run, RunList
+from airflow_backup.plugin.models import Run, RunList, ScheduleDetail
 from airflow_backup.plugin.rhythms import schedule_of
+from airflow_backup.plugin.rows import Row, join, row_of
 from airflow_backup.plugin.security import Access
 
 LOOK_BACK = 20
@@ -30,16 +31,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def visible(catalog: Catalog, access: Access) -> list[Deployed]:
+def visible(catalog: Catalog, access: Access) -> list[Row]:
     """List the schedules that the user may read."""
-    rows = catalog.deployed.all()
+    rows = every_row(catalog)
     readable = access.readable(row.id for row in rows)
     return [row for row in rows if row.id in readable]
 
 
-def one(catalog: Catalog, access: Access, schedule_id: str) -> Deployed:
+def one(catalog: Catalog, access: Access, schedule_id: str) -> Row:
     """Return a schedule; one that the user may not read does not exist for them."""
-    row = catalog.deployed.get(schedule_id)
+    row = row_of(catalog.deployed.get(schedule_id), catalog.schedules.newest(schedule_id))
     if row is None or not access.readable([schedule_id]):
         raise NotFound(
             f"no schedule {schedule_id!r}", hint="GET /backup/api/v1/schedules lists them"
@@ -47,13 +48,25 @@ def one(catalog: Catalog, access: Access, schedule_id: str) -> Deployed:
     return row
 
 
-def material(catalog: Catalog, session: Session, rows: list[Deployed]) -> Material:
+def detail(catalog: Catalog, session: Session, access: Access, row: Row) -> ScheduleDetail:
+    """Read all that is known about one schedule."""
+    found = material(catalog, session, [row])
+    return board.detail(row, found, permissions=access.permissions([row.id])[row.id])
+
+
+def every_row(catalog: Catalog) -> list[Row]:
+    """List all schedules, whoever asks."""
+    return join(catalog.deployed.all(), catalog.schedules.all())
+
+
+def material(catalog: Catalog, session: Session, rows: list[Row]) -> Material:
     """Read all that is known about some schedules."""
     ids = [row.id for row in rows]
     dags = [dag_id(schedule_id) for schedule_id in ids]
     active = airflow_db.active_runs(session, dags)
     last = catalog.executions.last(ids)
     past = {schedule_id: _past(catalog, last[schedule_id], active) for schedule_id in last}
+    moment = now()
     open_runs = [
         (dag_id(execution.schedule_id), execution.run_id)
         for executions in past.values()
@@ -61,7 +74,7 @@ def material(catalog: Catalog, session: Session, rows: list[Deployed]) -> Materi
         if not execution.status.is_final
     ]
     return Material(
-        now=now(),
+        now=moment,
         dags=airflow_db.dags(session, dags),
         facts=_by_dag(
             active,
@@ -71,6 +84,7 @@ def material(catalog: Catalog, session: Session, rows: list[Deployed]) -> Materi
         past=past,
         last_good=catalog.executions.last_completed(ids),
         progress=airflow_db.progress(session, active),
+        holds=catalog.holds.all_active(now=moment),
     )
 
 
@@ -93,7 +107,7 @@ def _by_dag(*sources: Iterable[RunFacts]) -> dict[str, list[RunFacts]]:
 
 
 def runs(
-    catalog: Catalog, session: Session, row: Deployed, *, limit: int, before: datetime | None
+    catalog: Catalog, session: Session, row: Row, *, limit: int, before: datetime | None
 ) -> RunList:
     """Read a page of a schedule's history, from both sides."""
     schedule_id, schedule = row.id, schedule_of(row.definition)
@@ -109,7 +123,14 @@ def runs(
     told = airflow_db.progress(session, [run for run in facts if run.active])
     found = [
         run
-        for run in history(executions, facts, now=moment, progress=told, schedule=schedule)
+        for run in history(
+            executions,
+            facts,
+            now=moment,
+            progress=told,
+            schedule=schedule,
+            holds=catalog.holds.history(schedule_id),
+        )
         if before is None or run.since < before
     ]
     more = len(found) > limit
@@ -118,7 +139,7 @@ def runs(
     )
 
 
-def active(catalog: Catalog, session: Session, rows: list[Deployed]) -> RunList:
+def active(catalog: Catalog, session: Session, rows: list[Row]) -> RunList:
     """Read what is queued or running, with how far it has come."""
     schedules = {dag_id(row.id): row for row in rows}
     facts = airflow_db.active_runs(session, schedules)

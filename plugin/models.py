@@ -26,6 +26,8 @@ class State(StrEnum):
     """It is wrong, and nothing runs."""
     LAST_KNOWN_GOOD = "last_known_good"
     """It is wrong, and the version before it keeps running."""
+    PENDING = "pending"
+    """It was saved a moment ago, and is not deployed yet."""
 
 
 class Condition(StrEnum):
@@ -72,6 +74,8 @@ class Permissions(Model):
     toggle: bool
     run: bool
     cancel: bool
+    edit: bool
+    """Change what is backed up, when and how; only of schedules that were made here."""
     reason: str | None = None
     """Why not all of it."""
 
@@ -155,6 +159,28 @@ class Rhythm(Model):
     """In words."""
 
 
+class Made(Model):
+    """Who saved a schedule that was made here, not deployed as a file."""
+
+    version: int
+    author: str
+    saved_at: datetime
+
+
+class HoldInfo(Model):
+    """Why a schedule does not run now although it is enabled."""
+
+    id: int
+    kind: str
+    """`skip_next` or `pause_until`."""
+    until: datetime | None = None
+    reason: str | None = None
+    author: str
+    since: datetime
+    text: str
+    """All of it in words."""
+
+
 class ScheduleSummary(Model):
     """One schedule, as the list shows it."""
 
@@ -169,7 +195,13 @@ class ScheduleSummary(Model):
     rhythms: list[Rhythm] = []
     timezone: str = "UTC"
     origin: str
-    """The file and line it comes from."""
+    """The file and line it comes from; `catalog` when it was made here."""
+    made: Made | None = None
+    """The version that was saved here; null for a schedule from a file."""
+    clash: str | None = None
+    """That somebody made a schedule of the same id here, which the file hides."""
+    holds: list[HoldInfo] = []
+    """What keeps it from running although it is enabled."""
     state: State
     condition: Condition
     condition_reason: str | None = None
@@ -209,6 +241,8 @@ class ScheduleList(Model):
     groups: list[str]
     """All groups, whatever the filters."""
     tags: list[str]
+    may_create: bool
+    """Whether you may make schedules."""
     schedules: list[ScheduleSummary]
 
 
@@ -226,45 +260,6 @@ class NextRunList(Model):
 
     timezone: str
     runs: list[NextRun]
-
-
-class Component(Model):
-    """One of Airflow's processes."""
-
-    name: str
-    healthy: bool | None
-    """Null where this Airflow has none."""
-    heartbeat: datetime | None = None
-    hint: str | None = None
-
-
-class Age(Model):
-    """How old the last good set of a schedule is."""
-
-    schedule_id: str
-    at: datetime
-    seconds: float
-    limit: float | None = None
-
-
-class Status(Model):
-    """How everything is."""
-
-    now: datetime
-    version: str
-    healthy: bool
-    """Whether backups can start at all."""
-    components: list[Component]
-    total: int
-    conditions: dict[str, int]
-    """How many schedules there are in each condition."""
-    running: int
-    attention: int
-    """How many things need a person: schedules, file problems and dead processes."""
-    oldest_good: Age | None = None
-    """The schedule whose last good set is closest to, or furthest over, its limit."""
-    next_runs: list[UpcomingRun]
-    load_problems: list[FileProblem]
 
 
 class Toggled(Model):

@@ -9,15 +9,8 @@ from datetime import datetime
 from airflow_backup import __version__
 from airflow_backup.catalog.records import LoadError
 from airflow_backup.plugin.facts import ComponentFacts
-from airflow_backup.plugin.models import (
-    Age,
-    Component,
-    Condition,
-    FileProblem,
-    ScheduleSummary,
-    Status,
-    UpcomingRun,
-)
+from airflow_backup.plugin.models import Condition, FileProblem, ScheduleSummary, UpcomingRun
+from airflow_backup.plugin.status_models import Age, Component, Status
 
 _NEXT = 3
 

@@ -25,10 +25,32 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
+
+class Wrong(BackupError):
+    """A definition is wrong; carries every problem, so that one edit can mend them all."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        first = errors[0]
+        where = f"{first['field']}: " if first["field"] else ""
+        super().__init__(f"{where}{first['message']}", hint=first["hint"])
+        self.errors = errors
+
+
+class Outdated(BackupError):
+    """Somebody else changed it since it was loaded."""
+
+
+class Unconditional(BackupError):
+    """A change does not say which version it is meant for."""
+
+
 _STATUS_OF: dict[type[BackupError], int] = {
     NotFound: 404,
     Refused: 409,
     ConfigError: 422,
+    Wrong: 422,
+    Outdated: 412,
+    Unconditional: 428,
     CatalogError: 503,
 }
 
@@ -116,6 +138,8 @@ async def _of_backup(request: Request, error: Exception) -> JSONResponse:
             "the catalog does not answer",
             hint="is the database of the catalog up? see the log",
         )
+    if isinstance(error, Wrong):
+        return problem(status, error.message, hint=error.hint, errors=error.errors)
     return problem(status, error.message, hint=error.hint)
 
 

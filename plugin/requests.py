@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from airflow_backup.core.words import Kind
 from airflow_backup.plugin.models import Model
@@ -23,6 +23,63 @@ class RunRequest(Model):
     """What to take; what the schedule takes when missing."""
     note: Annotated[str, Field(max_length=1000)] | None = None
     """For those who read the history."""
+
+
+Reason = Annotated[str, Field(max_length=500)]
+
+
+class SkipRequest(Model):
+    """Skip the next run."""
+
+    reason: Reason | None = None
+    """For those who wonder."""
+
+
+class PauseRequest(Model):
+    """Start nothing until a moment."""
+
+    until: AwareDatetime
+    reason: Reason | None = None
+    """For those who wonder."""
+
+
+class CloneRequest(Model):
+    """Make a copy of a schedule."""
+
+    id: str
+    """The id of the copy."""
+
+
+class DefinitionText(Model):
+    """A definition as somebody types it."""
+
+    yaml: Annotated[str, Field(max_length=200_000)]
+
+
+class BulkRequest(Model):
+    """Do the same to several schedules, named by exactly one of ids, group and tag."""
+
+    action: Literal["enable", "disable", "run", "skip_next", "pause"]
+    ids: Annotated[list[str], Field(min_length=1, max_length=2000)] | None = None
+    group: str | None = None
+    tag: str | None = None
+    until: AwareDatetime | None = None
+    """Until when `pause` holds them."""
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if sum(given is not None for given in (self.ids, self.group, self.tag)) != 1:
+            raise ValueError("name the schedules by one of `ids`, `group` and `tag`")
+        if (self.action == "pause") != (self.until is not None):
+            raise ValueError("`until` goes with `pause`, and `pause` needs it")
+        return self
+
+
+Definition = dict[str, Any]
+"""A schedule as it stands in a schedules file."""
+
+DefinitionOrText = Annotated[DefinitionText | Definition, Field(union_mode="left_to_right")]
 
 
 class Nothing(Model):

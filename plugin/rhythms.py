@@ -72,12 +72,21 @@ def coming(
     ]
 
 
-def next_run(schedule: Schedule, definition: Mapping[str, Any], *, now: datetime) -> NextRun | None:
+def next_run(
+    schedule: Schedule,
+    definition: Mapping[str, Any],
+    *,
+    now: datetime,
+    holds: Sequence[Hold] = (),
+) -> NextRun | None:
     """
     Return the next run that will happen; one that is skipped only where all near ones are.
 
     Reckoned once, then remembered until its moment has come.
     """
+    if holds:
+        fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED, holds=holds)
+        return _first(fires) if fires else None
     key = _key(definition)
     found = _next_of.get(key)
     if found is None or found.at <= now:
@@ -88,9 +97,13 @@ def next_run(schedule: Schedule, definition: Mapping[str, Any], *, now: datetime
             fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED)
         if len(_next_of) > _REMEMBERED:
             _next_of.clear()
-        found = next((fire for fire in fires if fire.skipped is None), fires[0])
+        found = _first(fires)
         _next_of[key] = found
     return found
+
+
+def _first(fires: Sequence[NextRun]) -> NextRun:
+    return next((fire for fire in fires if fire.skipped is None), fires[0])
 
 
 def _key(definition: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
@@ -38,6 +38,7 @@ OPEN = "/static/"
 READ_ONLY = "your role may look at backups, but not run or change all of them"
 """Why a control of the page is off."""
 
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 _READS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -108,12 +109,21 @@ class Access:
         """Say what the user may do with each schedule."""
         wanted = {dag_id(schedule): schedule for schedule in schedule_ids}
         teams = airflow_db.teams(self.session, wanted)
+        edit = self.may_edit()
         return {
-            schedule: self._permissions(DagDetails(id=dag, team_name=teams.get(dag)))
+            schedule: self._permissions(DagDetails(id=dag, team_name=teams.get(dag)), edit=edit)
             for dag, schedule in wanted.items()
         }
 
-    def _permissions(self, details: DagDetails) -> Permissions:
+    def may_edit(self, method: Method = "PUT") -> bool:
+        """
+        Whether the user may make and change schedules.
+
+        A schedule names paths, connections and programs, so it takes what a connection takes.
+        """
+        return self.manager.is_authorized_connection(method=method, user=self.user)
+
+    def _permissions(self, details: DagDetails, *, edit: bool) -> Permissions:
         may = self.manager.is_authorized_dag
         run = DagAccessEntity.RUN
         toggle = may(method="PUT", details=details, user=self.user)
@@ -121,7 +131,11 @@ class Access:
         cancel = may(method="PUT", access_entity=run, details=details, user=self.user)
         complete = toggle and start and cancel
         return Permissions(
-            toggle=toggle, run=start, cancel=cancel, reason=None if complete else READ_ONLY
+            toggle=toggle,
+            run=start,
+            cancel=cancel,
+            edit=edit,
+            reason=None if complete else READ_ONLY,
         )
 
     def sees_load_errors(self) -> bool:
@@ -159,6 +173,26 @@ def may_run() -> list[Any]:
 def may_cancel() -> list[Any]:
     """Ask for the right to change runs of the DAG; write the audit log."""
     return _asks(requires_access_dag("PUT", DagAccessEntity.RUN), "backup_cancel")
+
+
+def may_hold() -> list[Any]:
+    """Ask for the right to edit the DAG; write the audit log."""
+    return _asks(requires_access_dag("PUT"), "backup_hold")
+
+
+def may_control() -> list[Any]:
+    """Ask for the right to change runs of the DAG; write the audit log."""
+    return _asks(requires_access_dag("PUT", DagAccessEntity.RUN), "backup_control")
+
+
+def may_edit(method: Method) -> list[Any]:
+    """Ask for the right to make or change schedules; the edit itself writes the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_edit(method):
+            raise HTTPException(403)
+
+    return [Depends(check)]
 
 
 def _asks(check: Callable[..., None], event: str) -> list[Any]:

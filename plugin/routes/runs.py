@@ -11,10 +11,11 @@ from fastapi import APIRouter, Body, Query, status
 from airflow_backup.core.ids import schedule_id_of
 from airflow_backup.plugin import airflow_changes, gather
 from airflow_backup.plugin.catalog_access import CatalogDep
+from airflow_backup.plugin.edit_models import Controlled
 from airflow_backup.plugin.models import Cancelled, RunList
 from airflow_backup.plugin.requests import Nothing
 from airflow_backup.plugin.routes.schedules import ScheduleId
-from airflow_backup.plugin.security import AccessDep, may_cancel
+from airflow_backup.plugin.security import AccessDep, may_cancel, may_control
 
 router = APIRouter(tags=["runs"])
 
@@ -56,3 +57,41 @@ def cancel_run(
     gather.one(catalog, access, schedule_id_of(dag_id) or "")
     airflow_changes.cancel_run(session, dag_id, run_id)
     return Cancelled(dag_id=dag_id, run_id=run_id)
+
+
+@router.post(
+    "/runs/{dag_id}/{run_id}/pause",
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=may_control(),
+)
+def pause_run(
+    dag_id: str,
+    run_id: str,
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
+    body: Annotated[Nothing, Body()],
+) -> Controlled:
+    """Let a running backup wait where it is; it keeps its place in the pool."""
+    gather.one(catalog, access, schedule_id_of(dag_id) or "")
+    airflow_changes.control_run(session, dag_id, run_id, pause=True)
+    return Controlled(dag_id=dag_id, run_id=run_id, paused=True)
+
+
+@router.post(
+    "/runs/{dag_id}/{run_id}/resume",
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=may_control(),
+)
+def resume_run(
+    dag_id: str,
+    run_id: str,
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
+    body: Annotated[Nothing, Body()],
+) -> Controlled:
+    """Let a backup that waits go on."""
+    gather.one(catalog, access, schedule_id_of(dag_id) or "")
+    airflow_changes.control_run(session, dag_id, run_id, pause=False)
+    return Controlled(dag_id=dag_id, run_id=run_id, paused=False)

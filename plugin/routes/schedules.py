@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Path, Query, Request, status
+from fastapi import APIRouter, Path, Query, Request, Response, status
 
-from airflow_backup.core.errors import Refused
 from airflow_backup.core.ids import dag_id
-from airflow_backup.plugin import airflow_changes, airflow_db, board, gather, rhythms
+from airflow_backup.plugin import board, gather, rhythms, verbs
 from airflow_backup.plugin.catalog_access import CatalogDep
+from airflow_backup.plugin.edits import etag
 from airflow_backup.plugin.listing import Filters, facets, select, sort
 from airflow_backup.plugin.models import (
     NextRunList,
     ScheduleDetail,
     ScheduleList,
     Started,
-    State,
     Toggled,
 )
 from airflow_backup.plugin.requests import RunRequest, ToggleRequest
@@ -49,18 +48,24 @@ def list_schedules(
         offset=filters.offset,
         groups=groups,
         tags=tags,
+        may_create=access.may_edit("POST"),
         schedules=chosen[filters.offset : filters.offset + filters.limit],
     )
 
 
 @router.get("/{schedule_id}")
 def show_schedule(
-    schedule_id: ScheduleId, catalog: CatalogDep, session: SessionDep, access: AccessDep
+    schedule_id: ScheduleId,
+    response: Response,
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
 ) -> ScheduleDetail:
-    """Show one schedule, with what is in effect for it."""
+    """Show one schedule, with what is in effect for it; `ETag` is the version of one that was made here."""
     row = gather.one(catalog, access, schedule_id)
-    found = gather.material(catalog, session, [row])
-    return board.detail(row, found, permissions=access.permissions([schedule_id])[schedule_id])
+    if row.made is not None:
+        response.headers["ETag"] = etag(row.made)
+    return gather.detail(catalog, session, access, row)
 
 
 @router.get("/{schedule_id}/next")
@@ -90,8 +95,8 @@ def toggle_schedule(
     access: AccessDep,
 ) -> Toggled:
     """Enable or disable a schedule: Airflow's own pause. Enabling starts nothing from the past."""
-    gather.one(catalog, access, schedule_id)
-    airflow_changes.set_paused(session, dag_id(schedule_id), paused=not body.enabled)
+    row = gather.one(catalog, access, schedule_id)
+    verbs.switch(session, row, enabled=body.enabled)
     return Toggled(schedule_id=schedule_id, enabled=body.enabled)
 
 
@@ -106,39 +111,5 @@ def run_schedule(
 ) -> Started:
     """Run a schedule now. Refused while one of its runs is queued or running, or it is disabled."""
     row = gather.one(catalog, access, schedule_id)
-    _check_runnable(session, schedule_id, State(row.state))
-    run_id = airflow_changes.start_run(
-        session,
-        dag_id(schedule_id),
-        user_name=access.user.get_name(),
-        user_id=access.user.get_id(),
-        conf=_conf(body),
-        note=body.note,
-        from_page="referer" in request.headers,
-    )
+    run_id = verbs.run(session, access, row, body, from_page="referer" in request.headers)
     return Started(schedule_id=schedule_id, dag_id=dag_id(schedule_id), run_id=run_id)
-
-
-def _conf(body: RunRequest) -> dict[str, str]:
-    """What the tasks of the run read; the note goes with the execution into the catalog, too."""
-    given = {"kind": body.kind, "note": body.note}
-    return {name: str(value) for name, value in given.items() if value}
-
-
-def _check_runnable(session: SessionDep, schedule_id: str, state: State) -> None:
-    if state is State.REJECTED:
-        raise Refused(
-            f"schedule {schedule_id!r} is rejected, and cannot run",
-            hint="mend its problems first; the page and 'airflow-backup validate' list them",
-        )
-    dag = airflow_db.dags(session, [dag_id(schedule_id)]).get(dag_id(schedule_id))
-    if dag is None or dag.stale:
-        raise Refused(
-            f"schedule {schedule_id!r} has no DAG",
-            hint="was it added a moment ago, or removed? is the DAG processor running?",
-        )
-    if dag.paused:
-        raise Refused(
-            f"schedule {schedule_id!r} is disabled; Airflow would keep the run queued",
-            hint="enable the schedule first",
-        )

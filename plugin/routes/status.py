@@ -7,9 +7,9 @@ from fastapi import APIRouter
 
 from airflow_backup.plugin import airflow_db, board, gather
 from airflow_backup.plugin.catalog_access import CatalogDep
-from airflow_backup.plugin.models import Status
 from airflow_backup.plugin.overview import file_problems, overview
 from airflow_backup.plugin.security import AccessDep
+from airflow_backup.plugin.status_models import Status
 
 router = APIRouter(tags=["status"])
 

@@ -129,7 +129,7 @@ def prepare(home: AirflowHome) -> None:
 
 
 def _fill(catalog: Catalog) -> None:
-    dice = random.Random(7)  # noqa: S311  # pictures need no secrets
+    dice = random.Random(7)  # pictures need no secrets
     now = datetime.now(UTC).replace(microsecond=0)
     for schedule_id, past in PAST.items():
         at = now - past.ago

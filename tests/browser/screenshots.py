@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "browser")]
 
-from demo import LIVE, demo_home, prepare, set_scene  # noqa: E402  # found through the line above
-from support.airflow_fixture import AirflowHome, chromium  # noqa: E402  # likewise
+from demo import LIVE, demo_home, prepare, set_scene  # found through the line above
+
+from support.airflow_fixture import AirflowHome, chromium  # likewise
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

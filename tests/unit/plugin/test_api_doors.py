@@ -17,10 +17,25 @@ API = "backup/api/v1"
 PROBLEM = "application/problem+json"
 
 CHANGES = {
-    "toggle": (f"{API}/schedules/orders/toggle", {"enabled": True}),
-    "run": (f"{API}/schedules/orders/run", {}),
-    "cancel": (f"{API}/runs/backup__orders/manual__1/cancel", {}),
+    "toggle": ("POST", f"{API}/schedules/orders/toggle", {"enabled": True}),
+    "run": ("POST", f"{API}/schedules/orders/run", {}),
+    "cancel": ("POST", f"{API}/runs/backup__orders/manual__1/cancel", {}),
+    "pause run": ("POST", f"{API}/runs/backup__orders/manual__1/pause", {}),
+    "resume run": ("POST", f"{API}/runs/backup__orders/manual__1/resume", {}),
+    "skip next": ("POST", f"{API}/schedules/orders/skip-next", {}),
+    "pause": ("POST", f"{API}/schedules/orders/pause", {"until": "2099-01-01T00:00:00Z"}),
+    "lift": ("DELETE", f"{API}/schedules/orders/holds/1", {}),
+    "bulk": ("POST", f"{API}/schedules/bulk", {"action": "run", "ids": ["orders"]}),
+    "clone": ("POST", f"{API}/schedules/orders/clone", {"id": "copy"}),
+    "delete": ("DELETE", f"{API}/schedules/orders", {}),
 }
+DEFINITIONS = {
+    "create": ("POST", f"{API}/schedules", {"id": "x"}),
+    "replace": ("PUT", f"{API}/schedules/orders", {"id": "orders"}),
+    "change": ("PATCH", f"{API}/schedules/orders", {"cron": "0 1 * * *"}),
+    "validate": ("POST", f"{API}/schedules/validate", {"id": "x"}),
+}
+"""Their bodies may hold any key; what is wrong with it is said in the words of schedules files."""
 
 UNKNOWN = (
     "backup/",
@@ -70,15 +85,17 @@ def test_what_does_not_exist_is_closed_too(nobody: httpx.Client, method: str, pa
 
 
 def test_nothing_is_parsed_before_the_login(nobody: httpx.Client) -> None:
-    for path, _ in CHANGES.values():
-        answer = nobody.post(path, content="{", headers={"Content-Type": "application/json"})
+    for method, path, _ in (CHANGES | DEFINITIONS).values():
+        answer = nobody.request(
+            method, path, content="{", headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", CHANGES | DEFINITIONS)
 def test_a_viewer_changes_nothing(viewer: httpx.Client, change: str) -> None:
-    path, body = CHANGES[change]
-    answer = viewer.post(path, json=body)
+    method, path, body = (CHANGES | DEFINITIONS)[change]
+    answer = viewer.request(method, path, json=body)
     assert answer.status_code == 403
     assert answer.headers["content-type"] == PROBLEM
     assert answer.json()["detail"] == "your role does not allow this"
@@ -91,6 +108,7 @@ def test_a_viewer_may_look_and_is_told_that_this_is_all(viewer: httpx.Client) ->
         "toggle": False,
         "run": False,
         "cancel": False,
+        "edit": False,
         "reason": "your role may look at backups, but not run or change all of them",
     }
 
@@ -112,9 +130,9 @@ def test_a_viewer_may_look_and_is_told_that_this_is_all(viewer: httpx.Client) ->
 def test_only_a_json_object_changes_anything(
     admin: httpx.Client, change: str, body: str, media: str | None, status: int
 ) -> None:
-    path, _ = CHANGES[change]
+    method, path, _ = CHANGES[change]
     headers = {} if media is None else {"Content-Type": media}
-    answer = admin.post(path, content=body, headers=headers)
+    answer = admin.request(method, path, content=body, headers=headers)
     assert answer.status_code == status
     assert answer.headers["content-type"] == PROBLEM
     assert answer.json()["hint"]

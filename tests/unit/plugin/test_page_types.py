@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from airflow_backup.core.words import ExecutionStatus
-from airflow_backup.plugin import models
+from airflow_backup.plugin import calendar_models, edit_models, models, status_models
 
 TYPES = Path(__file__).parents[3] / "ui" / "src" / "api" / "types.ts"
 _TYPE = re.compile(r"export type (\w+) = (?:(\w+) & )?\{\n(.*?)\n\};", re.DOTALL)
@@ -17,10 +17,11 @@ _FIELD = re.compile(r"^  (\w+): (.+);$", re.MULTILINE)
 
 MODELS = {
     name: found
-    for name, found in vars(models).items()
+    for module in (models, status_models, edit_models, calendar_models)
+    for name, found in vars(module).items()
     if isinstance(found, type)
     and issubclass(found, BaseModel)
-    and found.__module__ == models.__name__
+    and found.__module__ == module.__name__
     and name != "Model"
 }
 
