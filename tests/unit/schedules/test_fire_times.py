@@ -14,13 +14,13 @@ from croniter import croniter
 
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.cron import fires_every_hour
+from airflow_backup.schedules.cron_times import next_of_cron
 from airflow_backup.schedules.fire_times import (
     FixedRhythm,
     dues,
     kind_due_at,
     latest_due,
     next_due,
-    next_of_cron,
     slot_to_run,
     upcoming,
 )
