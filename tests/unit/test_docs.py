@@ -23,6 +23,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.main import parser
 from airflow_backup.core.connections import from_environment
+from airflow_backup.plugin.provider_info import get_provider_info
 from airflow_backup.schedules.loader import parse
 from airflow_backup.schedules.model import Levels, Retention, Retry, Schedule, Verify
 from airflow_backup.schedules.reference import markdown
@@ -209,3 +210,9 @@ def test_the_workflow_of_the_documentation_works_in_a_throwaway_repository(tmp_p
     assert refused.returncode == 1
     assert refused.stdout.startswith("::error file=dags/schedules.yaml,line=")
     assert run("show what changes").returncode == 1
+
+
+def test_every_option_is_documented() -> None:
+    page = (DOCS / "reference" / "configuration.md").read_text()
+    for option in get_provider_info()["config"]["backup"]["options"]:
+        assert f"| `{option}` |" in page
