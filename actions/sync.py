@@ -6,16 +6,21 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
 
+from airflow_backup.actions.leftovers import remove_leftovers
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import FormatError, NotFound, VerifyError
+from airflow_backup.core.errors import FormatError, NotFound, StorageUnavailable, VerifyError
 from airflow_backup.core.manifest import Manifest, hash_of, manifest_name, read_manifest
 from airflow_backup.storage.protocol import Storage
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _THREADS = 8
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,9 @@ class SyncResult:
     unfinished: tuple[str, ...]
     """Set folders without a manifest: attempts that failed, or still run."""
 
+    removed: tuple[str, ...] = ()
+    """What failed attempts left and is removed now, or would be in a dry run."""
+
     problems: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -35,6 +43,7 @@ class SyncResult:
             "recorded": self.recorded,
             "forgotten": self.forgotten,
             "unfinished": list(self.unfinished),
+            "removed": list(self.removed),
             "problems": list(self.problems),
         }
 
@@ -45,44 +54,86 @@ class _Found:
     hash: str
 
 
-def sync(storage: Storage, repository: str, catalog: Catalog) -> SyncResult:
+def sync(
+    storage: Storage,
+    repository: str,
+    catalog: Catalog,
+    *,
+    leftovers_before: datetime | None = None,
+    dry_run: bool = False,
+) -> SyncResult:
     """
     Record every set of the repository, and forget those that it no longer holds.
 
     A manifest that cannot be read is a problem in the result, and its set is not forgotten.
+    Leftovers whose last byte was written before ``leftovers_before`` are removed, never those of
+    a run that is still active. A dry run changes nothing and returns what it would do.
     """
+    _check_is_there(storage, repository, catalog)
     recorded = forgotten = 0
     unfinished: list[str] = []
     problems: list[str] = []
     for schedule_id in storage.folders():
         present: set[str] = set()
-        for set_id, found in _read_all(storage, schedule_id):
-            present.add(set_id)
-            if isinstance(found, _Found):
-                catalog.sets.record(found.manifest, repository, manifest_hash=found.hash)
-                recorded += 1
-            elif found is None:
-                present.discard(set_id)
-                unfinished.append(f"{schedule_id}/sets/{set_id}")
-            else:
-                problems.append(found)
-        for row in catalog.sets.of(schedule_id):
-            if row.repository == repository and row.set_id not in present:
-                catalog.sets.forget(row.set_id)
-                forgotten += 1
+        for batch in _batches(_read_all(storage, schedule_id)):
+            good = [(each.manifest, each.hash) for _, each in batch if isinstance(each, _Found)]
+            if good and not dry_run:
+                catalog.sets.record_many(good, repository)
+            recorded += len(good)
+            present.update(set_id for set_id, each in batch if each is not None)
+            unfinished += [f"{schedule_id}/sets/{name}" for name, each in batch if each is None]
+            problems += [each for _, each in batch if isinstance(each, str)]
+        forgotten += _forget(catalog, schedule_id, repository, present, dry_run=dry_run)
+    forgotten += _forget_schedules(catalog, storage, repository, dry_run=dry_run)
     for problem in problems:
         logger.error("%s", problem)
+    removed: tuple[str, ...] = ()
+    if leftovers_before is not None:
+        removed = remove_leftovers(storage, catalog, before=leftovers_before, dry_run=dry_run)
     return SyncResult(
         recorded=recorded,
         forgotten=forgotten,
         unfinished=tuple(unfinished),
+        removed=removed,
         problems=tuple(problems),
     )
 
 
-def _read_all(storage: Storage, schedule_id: str) -> Iterator[tuple[str, _Found | str | None]]:
-    ids = list(storage.folders(f"{schedule_id}/sets/"))
+def _check_is_there(storage: Storage, repository: str, catalog: Catalog) -> None:
+    # A disk that is not mounted looks like an empty folder. Forgetting its sets would lose what
+    # no manifest says: which ones are pinned, and what they were proven to be.
+    if catalog.sets.schedules_in(repository) and not any(storage.folders()):
+        raise StorageUnavailable(
+            f"{storage.url} is empty, and the catalog knows sets there",
+            hint="is the disk mounted, and is it the right one?",
+        )
 
+
+def _forget(
+    catalog: Catalog, schedule_id: str, repository: str, present: set[str], *, dry_run: bool
+) -> int:
+    gone = [
+        row.set_id
+        for row in catalog.sets.of(schedule_id)
+        if row.repository == repository and row.set_id not in present
+    ]
+    if not dry_run:
+        for batch in _batches(iter(gone)):
+            catalog.sets.forget(*batch)
+    return len(gone)
+
+
+def _forget_schedules(catalog: Catalog, storage: Storage, repository: str, *, dry_run: bool) -> int:
+    here = set(storage.folders())
+    known = catalog.sets.schedules_in(repository)
+    return sum(
+        _forget(catalog, schedule_id, repository, set(), dry_run=dry_run)
+        for schedule_id in known
+        if schedule_id not in here
+    )
+
+
+def _read_all(storage: Storage, schedule_id: str) -> Iterator[tuple[str, _Found | str | None]]:
     def read(set_id: str) -> _Found | str | None:
         name = manifest_name(schedule_id, set_id)
         try:
@@ -97,4 +148,10 @@ def _read_all(storage: Storage, schedule_id: str) -> Iterator[tuple[str, _Found 
         return _Found(manifest, hash_of(data))
 
     with ThreadPoolExecutor(_THREADS) as workers:
-        yield from zip(ids, workers.map(read, ids), strict=True)
+        for ids in _batches(storage.folders(f"{schedule_id}/sets/")):
+            yield from zip(ids, workers.map(read, ids), strict=True)
+
+
+def _batches(given: Iterator[_T]) -> Iterator[list[_T]]:
+    while batch := list(islice(given, _BATCH)):
+        yield batch

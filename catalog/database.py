@@ -114,6 +114,7 @@ def _set_up(connection: Any, record: object) -> None:
     # The driver begins transactions by itself, and late; SQLAlchemy's `begin` event does it.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-16000")  # a thousand schedules are looked up at once
     if connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
         _switch_to_wal(connection)
 

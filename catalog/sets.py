@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, literal, select
+from sqlalchemy import RowMapping, Select, bindparam, literal, select
 
 from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.newest_sets import newest_good_sets
 from airflow_backup.catalog.probe import newest
 from airflow_backup.catalog.records import PieceRow, SetRow, SetState
-from airflow_backup.catalog.tables import pieces, sets
+from airflow_backup.catalog.recovery import Gap, Path, recovery_path
+from airflow_backup.catalog.tables import Moment, pieces, sets
 from airflow_backup.core.manifest import Manifest, hash_of
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 
+_NEW = {"state": "good", "pinned": False}
 MAX_CHAIN = 10_000
 """Deeper than any chain; ends the search in one that was forged to go in a circle."""
 
@@ -33,23 +37,22 @@ class Sets:
 
         ``manifest_hash`` is that of the stored bytes, where they are at hand.
         """
-        row = _row(manifest, repository, manifest_hash or hash_of(manifest.to_bytes()))
-        parts = [
-            {
-                "set_id": manifest.set_id,
-                "name": piece.name,
-                "stream": piece.stream,
-                "size": piece.size,
-                "raw_size": piece.raw_size,
-                "checksum": piece.checksum,
-            }
-            for piece in manifest.pieces
-        ]
+        self.record_many([(manifest, manifest_hash or hash_of(manifest.to_bytes()))], repository)
+
+    def record_many(self, found: Sequence[tuple[Manifest, str]], repository: str) -> None:
+        """Take over what many manifests say, each given with its hash, in one transaction."""
+        rows = [_row(manifest, repository, manifest_hash) for manifest, manifest_hash in found]
+        ids = [row["set_id"] for row in rows]
+        parts = [part for manifest, _ in found for part in _pieces(manifest)]
         with self._database.writing() as connection:
-            if _update(connection, row):
-                connection.execute(pieces.delete().where(pieces.c.set_id == manifest.set_id))
-            else:
-                connection.execute(sets.insert().values(**row, state="good", pinned=False))
+            known = set(connection.scalars(select(sets.c.set_id).where(sets.c.set_id.in_(ids))))
+            new = [row | _NEW for row in rows if row["set_id"] not in known]
+            old = [row | {"key": row["set_id"]} for row in rows if row["set_id"] in known]
+            if new:
+                connection.execute(sets.insert(), new)
+            if old:
+                connection.execute(sets.update().where(sets.c.set_id == bindparam("key")), old)
+                connection.execute(pieces.delete().where(pieces.c.set_id.in_(known)))
             if parts:
                 connection.execute(pieces.insert(), parts)
 
@@ -71,22 +74,24 @@ class Sets:
         with self._database.reading() as connection:
             return [_set(row) for row in connection.execute(query).mappings()]
 
+    def schedules_in(self, repository: str) -> list[str]:
+        """Return the schedules that have sets in a repository."""
+        query = select(sets.c.schedule_id).where(sets.c.repository == repository).distinct()
+        with self._database.reading() as connection:
+            return sorted(connection.scalars(query))
+
     def latest(self, schedule_id: str) -> SetRow | None:
         """Return the newest good set of a schedule, or None."""
         return self.latest_of([schedule_id]).get(schedule_id)
 
     def latest_of(self, ids: Iterable[str] | None = None) -> dict[str, SetRow]:
         """Return the newest good set of each schedule that has one."""
-        query = newest(
-            sets,
-            key="set_id",
-            order="consistent_at",
-            ids=ids,
-            is_sqlite=self._database.is_sqlite,
-            condition=lambda table: table.c.state == "good",
-        )
         with self._database.reading() as connection:
-            found = [_set(row) for row in connection.execute(query).mappings()]
+            if self._database.is_sqlite:
+                found = newest_good_sets(connection, ids)
+            else:
+                rows = connection.execute(_newest_good(ids)).mappings()
+                found = [_set(row) for row in rows]
         return {each.schedule_id: each for each in found}
 
     def latest_full(self, schedule_id: str) -> SetRow | None:
@@ -107,15 +112,19 @@ class Sets:
 
     def chain(self, set_id: str) -> list[SetRow]:
         """Return a set and those below it as far as they are known, the full one first."""
-        below = select(sets.c.set_id, sets.c.parent, literal(0).label("depth"))
-        walk = below.where(sets.c.set_id == set_id).cte("walk", recursive=True)
-        step = select(sets.c.set_id, sets.c.parent, walk.c.depth + 1)
-        walk = walk.union_all(step.where(sets.c.set_id == walk.c.parent, walk.c.depth < MAX_CHAIN))
-        query = (
-            select(sets).join(walk, sets.c.set_id == walk.c.set_id).order_by(walk.c.depth.desc())
-        )
         with self._database.reading() as connection:
-            return [_set(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(_CHAIN, {"set_id": set_id}).mappings()
+            return [_set(row) for row in rows]
+
+    def recovery_path(self, schedule_id: str, at: datetime) -> Path | Gap:
+        """Return the sets that bring a schedule's source back to a moment, or why none do."""
+        given = {"schedule_id": schedule_id, "at": at}
+        with self._database.reading() as connection:
+            rows = connection.execute(_CHAIN_AT, given).mappings()
+            found = recovery_path([_set(row) for row in rows], at)
+        if isinstance(found, Path) and not found.skipped:
+            return found
+        return recovery_path(self.of(schedule_id), at)
 
     def pieces(self, set_id: str) -> list[PieceRow]:
         """Return the pieces of a set in order of name."""
@@ -128,19 +137,62 @@ class Sets:
         with self._database.writing() as connection:
             connection.execute(sets.update().where(sets.c.set_id == set_id).values(state=state))
 
-    def forget(self, set_id: str) -> None:
-        """Remove a set that is no longer stored."""
+    def forget(self, *set_ids: str) -> None:
+        """Remove sets that are no longer stored."""
         with self._database.writing() as connection:
-            connection.execute(pieces.delete().where(pieces.c.set_id == set_id))
-            connection.execute(sets.delete().where(sets.c.set_id == set_id))
+            connection.execute(pieces.delete().where(pieces.c.set_id.in_(set_ids)))
+            connection.execute(sets.delete().where(sets.c.set_id.in_(set_ids)))
 
 
-def _update(connection: Connection, row: dict[str, Any]) -> bool:
-    values = {key: value for key, value in row.items() if key != "set_id"}
-    changed = connection.execute(
-        sets.update().where(sets.c.set_id == row["set_id"]).values(**values)
+def _newest_good(ids: Iterable[str] | None) -> Select[tuple[object, ...]]:
+    return newest(
+        sets,
+        key="set_id",
+        order="consistent_at",
+        ids=ids,
+        is_sqlite=False,
+        condition=lambda table: table.c.state == "good",
     )
-    return bool(changed.rowcount)
+
+
+def _chain_from(first: Select[tuple[str, str, int]]) -> Select[tuple[object, ...]]:
+    walk = first.cte("walk", recursive=True)
+    step = select(sets.c.set_id, sets.c.parent, walk.c.depth + 1)
+    walk = walk.union_all(step.where(sets.c.set_id == walk.c.parent, walk.c.depth < MAX_CHAIN))
+    return select(sets).join(walk, sets.c.set_id == walk.c.set_id).order_by(walk.c.depth.desc())
+
+
+def _one_at() -> Select[tuple[str, str, int]]:
+    newest_then = (
+        select(sets.c.set_id)
+        .where(
+            sets.c.schedule_id == bindparam("schedule_id"),
+            sets.c.consistent_at <= bindparam("at", type_=Moment()),
+        )
+        .order_by(sets.c.consistent_at.desc(), sets.c.set_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return _FIRST.where(sets.c.set_id == newest_then)
+
+
+_FIRST = select(sets.c.set_id, sets.c.parent, literal(0).label("depth"))
+_CHAIN = _chain_from(_FIRST.where(sets.c.set_id == bindparam("set_id")))
+_CHAIN_AT = _chain_from(_one_at())
+
+
+def _pieces(manifest: Manifest) -> list[dict[str, Any]]:
+    return [
+        {
+            "set_id": manifest.set_id,
+            "name": piece.name,
+            "stream": piece.stream,
+            "size": piece.size,
+            "raw_size": piece.raw_size,
+            "checksum": piece.checksum,
+        }
+        for piece in manifest.pieces
+    ]
 
 
 def _row(manifest: Manifest, repository: str, manifest_hash: str) -> dict[str, Any]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +15,12 @@ from airflow_backup.actions.restore import RestoreResult, restore
 from airflow_backup.actions.sync import sync
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import FormatError, NotFound, VerifyError
+from airflow_backup.core.errors import FormatError, NotFound, StorageUnavailable, VerifyError
+from airflow_backup.core.ids import set_id
+from airflow_backup.core.words import Kind
 from airflow_backup.schedules.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
-from support.sets import Clock, PlainJob, run_number, take
+from support.sets import Clock, PlainJob, run_number, stored, take
 
 
 @pytest.fixture
@@ -124,3 +130,122 @@ def test_a_set_that_is_gone_is_forgotten_and_one_that_cannot_be_read_is_not(
     assert result.unfinished == (f"wiki/sets/{gone.set_id}",)
     assert result.problems == (f"'wiki/sets/{damaged.set_id}/manifest.json' is not JSON",)
     assert [row.set_id for row in catalog.sets.of("wiki")] == [damaged.set_id]
+
+
+def lay_leftovers(repository: Path, set_id: str) -> list[Path]:
+    """Leave what a killed attempt leaves: a piece, half a piece, and a piece beside a good set."""
+    dead = repository / "wiki/sets" / "20250101T000000Z-0123456789"
+    dead.mkdir(parents=True)
+    left = [
+        dead / "files.tar.000000.aa.zst",
+        dead / ".index.000000.aa.zst.0a0b.part",
+        repository / "wiki/sets" / set_id / "files.tar.000000.ghost.zst",
+    ]
+    for path in left:
+        path.write_bytes(b"left")
+    return left
+
+
+def test_what_a_killed_attempt_left_is_removed_when_it_is_old_enough(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    good = take(job, catalog)
+    storage = FolderStorage(tmp_path / "repository")
+    left = lay_leftovers(tmp_path / "repository", good.set_id)
+    (tmp_path / "repository/wiki/sets/my-notes").mkdir()
+    (tmp_path / "repository/wiki/sets/my-notes/file").write_bytes(b"not ours")
+    before = sorted(tmp_path.rglob("repository/**/*"))
+    now = datetime.now(UTC)
+    young = sync(storage, job.repository, catalog, leftovers_before=now - timedelta(days=1))
+    assert young.removed == ()
+    later = now + timedelta(days=1)
+    would = sync(storage, job.repository, catalog, leftovers_before=later, dry_run=True)
+    assert sorted(would.removed) == sorted(
+        str(path.relative_to(tmp_path / "repository")) for path in left
+    )
+    assert sorted(tmp_path.rglob("repository/**/*")) == before
+    done = sync(storage, job.repository, catalog, leftovers_before=later)
+    assert done.removed == would.removed
+    assert not [path for path in left if path.exists()]
+    assert back(job, tmp_path / "x").set_ids == (good.set_id,)
+    assert (tmp_path / "repository/wiki/sets/my-notes/file").exists()
+    assert sync(storage, job.repository, catalog, leftovers_before=later).removed == ()
+
+
+def test_a_run_that_is_active_keeps_its_pieces(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    run = run_number(5)
+    catalog.executions.begin("wiki", run.id, run_at=run.at, trigger=run.trigger, at=run.at)
+    folder = tmp_path / "repository/wiki/sets" / set_id("wiki", run.id, run.at)
+    folder.mkdir(parents=True)
+    (folder / "files.tar.000000.aa.zst").write_bytes(b"being written")
+    later = datetime.now(UTC) + timedelta(days=1)
+    storage = FolderStorage(tmp_path / "repository")
+    assert sync(storage, job.repository, catalog, leftovers_before=later).removed == ()
+
+
+def test_a_dry_run_changes_nothing(job: PlainJob, catalog: Catalog, tmp_path: Path) -> None:
+    take(job, catalog)
+    with Catalog.open("sqlite://") as fresh:
+        result = sync(FolderStorage(tmp_path / "repository"), job.repository, fresh, dry_run=True)
+        assert result.recorded == 1
+        assert fresh.sets.of("wiki") == []
+
+
+def test_a_repository_that_vanished_is_not_forgotten(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    result = take(job, catalog)
+    catalog.sets.mark(result.set_id, "quarantined")
+    (tmp_path / "mount-point").mkdir()
+    with pytest.raises(StorageUnavailable, match="is empty, and the catalog knows sets there"):
+        sync(FolderStorage(tmp_path / "mount-point"), job.repository, catalog)
+    assert len(catalog.sets.of("wiki")) == 1
+
+
+def test_a_schedule_whose_folder_is_gone_is_forgotten(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    other = replace(job, id="other")
+    take(job, catalog)
+    take(other, catalog)
+    shutil.rmtree(tmp_path / "repository/wiki")
+    result = sync(FolderStorage(tmp_path / "repository"), job.repository, catalog)
+    assert (result.recorded, result.forgotten) == (1, 1)
+    assert catalog.sets.of("wiki") == []
+
+
+def test_chains_are_rebuilt_from_manifests_alone(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    take(job, catalog, run=run_number(0))
+    last = [take(job, catalog, run=run_number(number), kind=Kind.INCREMENTAL) for number in (1, 2)][
+        -1
+    ]
+    with Catalog.open("sqlite://") as fresh:
+        sync(FolderStorage(tmp_path / "repository"), job.repository, fresh)
+        assert fresh.sets.chain(last.set_id) == catalog.sets.chain(last.set_id)
+        following = take(job, fresh, run=run_number(3), kind=Kind.INCREMENTAL)
+    assert following.parent == last.set_id
+
+
+@pytest.mark.slow
+def test_fifty_thousand_manifests_are_taken_over_within_a_minute(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    manifest = stored(job, take(job, catalog)).manifest
+    repository = tmp_path / "many"
+    for number in range(50_000):
+        schedule = f"schedule-{number % 100}"
+        run = run_number(number // 100)
+        name = set_id(schedule, run.id, run.at)
+        folder = repository / schedule / "sets" / name
+        folder.mkdir(parents=True)
+        data = manifest.model_copy(update={"set_id": name, "schedule_id": schedule}).to_bytes()
+        (folder / "manifest.json").write_bytes(data)
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as fresh:
+        begun = time.monotonic()
+        assert sync(FolderStorage(repository), f"file://{repository}", fresh).recorded == 50_000
+        assert time.monotonic() - begun < 60
+        assert len(fresh.sets.latest_of()) == 100
