@@ -124,6 +124,12 @@ class SourceError(BackupError):
     failure_class = FailureClass.NOT_FOUND
 
 
+class SourceUnavailable(SourceError):
+    """The thing to back up does not answer, and may in a minute."""
+
+    failure_class = FailureClass.NETWORK
+
+
 class SourceChanged(SourceError):
     """The thing to back up changed while it was read, in a way that spoils the set."""
 

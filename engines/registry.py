@@ -16,6 +16,7 @@ ENTRY_POINT_GROUP = "airflow_backup.engines"
 _BUILT_IN = {
     "files": "airflow_backup.engines.files:FilesEngine",
     "sqlite": "airflow_backup.engines.sqlite:SqliteEngine",
+    "postgres": "airflow_backup.engines.postgres:PostgresEngine",
 }
 
 
@@ -28,11 +29,11 @@ class Registry:
     Finds engines by name. An entry point names a class, or a function, that makes the engine.
 
     >>> sorted(Registry(installed=list).names())
-    ['files', 'sqlite']
+    ['files', 'postgres', 'sqlite']
     >>> Registry(installed=list).get("tape")
     Traceback (most recent call last):
     airflow_backup.core.errors.ConfigError: no engine 'tape'
-    HINT: use one of files, sqlite; is the package that brings it installed?
+    HINT: use one of files, sqlite, postgres; is the package that brings it installed?
     """
 
     def __init__(self, *, installed: Callable[[], Iterable[EntryPoint]] = _installed) -> None:

@@ -31,6 +31,7 @@ _HEADINGS = {
     "Schedule": "A schedule",
     "FilesSource": "Source: files",
     "SqliteSource": "Source: sqlite",
+    "PostgresSource": "Source: postgres",
     "Levels": "Levels",
     "Window": "A window",
     "Calendar": "A calendar",

@@ -66,7 +66,30 @@ class SqliteSource(Model):
         return self
 
 
-BUILT_IN: dict[str, type[Model]] = {"files": FilesSource, "sqlite": SqliteSource}
+class PostgresSource(Model):
+    """One PostgreSQL database, or with `method: physical` the whole cluster."""
+
+    engine: Literal["postgres"]
+    """Which engine reads the source."""
+
+    connection: str
+    """The Airflow connection of type `postgres`."""
+
+    database: str | None = None
+    """Which database; the connection's when missing."""
+
+    method: Literal["logical", "physical"] = "logical"
+    """`logical` is pg_dump's custom format, `physical` is pg_basebackup with the WAL it needs."""
+
+    tools: AbsolutePath | None = None
+    """The folder of the client programs, for example `/usr/lib/postgresql/17/bin`; `PATH` when missing."""
+
+
+BUILT_IN: dict[str, type[Model]] = {
+    "files": FilesSource,
+    "sqlite": SqliteSource,
+    "postgres": PostgresSource,
+}
 """The engines that come with the package, and their options."""
 
 

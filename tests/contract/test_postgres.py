@@ -1,0 +1,223 @@
+"""PostgreSQL, logical and physical, while a writer is busy: what comes back is what was there at one moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.restore import restore
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.connections import Connection
+from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
+from airflow_backup.engines.postgres import PostgresEngine
+from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.sources import PostgresSource
+from support.postgres import PASSWORD, Postgres, postgres, programs
+
+pytestmark = pytest.mark.service
+
+INVARIANT = (
+    "SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(bbalance) FROM pgbench_branches)"
+    " AND (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(tbalance) FROM pgbench_tellers)"
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server with pgbench's bank in it."""
+    if programs() is None:
+        reason = "there is no PostgreSQL server on this machine: apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with postgres(tmp_path_factory.mktemp("postgres") / "server") as running:
+        running.query("postgres", "CREATE DATABASE bank")
+        running.run("pgbench", "-i", "-q", "-s", "2", "bank")
+        running.query(
+            "bank",
+            'CREATE SCHEMA "Odd name"; CREATE TABLE "Odd name"."T" AS SELECT generate_series(1, 77) AS n',
+        )
+        yield running
+
+
+@contextmanager
+def busy(server: Postgres) -> Iterator[None]:
+    """Move money all the time."""
+    command = [
+        str(server.programs / "pgbench"),
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(server.port),
+        "-U",
+        "keeper",
+    ]
+    command += ["-n", "-c", "2", "-T", "60", "bank"]
+    with subprocess.Popen(
+        command,
+        env=os.environ | {"PGPASSWORD": PASSWORD},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as bench:
+        try:
+            yield
+            assert bench.poll() is None, "the writer ended before the dump"
+        finally:
+            bench.terminate()
+
+
+def schedule(folder: Path, server: Postgres, **source: Any) -> Schedule:
+    return Schedule.model_validate(
+        {
+            "id": "bank",
+            "source": {
+                "engine": "postgres",
+                "connection": "pg",
+                "tools": str(server.programs),
+                **source,
+            },
+            "repository": f"file://{folder}/repository",
+            "preset": "daily",
+        }
+    )
+
+
+def take(folder: Path, server: Postgres, **source: Any) -> dict[str, Any]:
+    """Back up while money moves; then restore into a folder."""
+
+    def connections(name: str) -> Connection:
+        return server.connection("bank")
+
+    now = datetime.now(UTC)
+    with Catalog.open(f"sqlite:///{folder}/catalog.db") as catalog, busy(server):
+        result = backup(
+            schedule(folder, server, **source),
+            Run("r1", now),
+            catalog=catalog,
+            connections=connections,
+            clock=lambda: now,
+        )
+    restore(
+        "bank",
+        repository=f"file://{folder}/repository",
+        target=folder / "back",
+        connections=connections,
+        clock=lambda: now,
+    )
+    manifest = next((folder / "repository").rglob("manifest.json")).read_text()
+    assert PASSWORD not in manifest
+    return result.as_dict()
+
+
+def test_a_logical_dump_holds_one_moment_and_its_counts_are_true(
+    server: Postgres, tmp_path: Path
+) -> None:
+    facts = take(tmp_path, server)
+    assert facts["status"] == "completed"
+    server.query("postgres", "DROP DATABASE IF EXISTS again")
+    server.query("postgres", "CREATE DATABASE again")
+    server.run(
+        "pg_restore",
+        "--no-owner",
+        "--exit-on-error",
+        "-d",
+        "again",
+        str(tmp_path / "back" / "database.dump"),
+    )
+    assert server.query("again", INVARIANT) == "t"
+    counts = _counts(tmp_path)
+    assert counts["public.pgbench_accounts"] == 200_000
+    assert counts['"Odd name"."T"'] == 77
+    for table, rows in counts.items():
+        assert server.query("again", f"SELECT count(*) FROM {table}") == str(rows), table
+    assert "CREATE ROLE keeper" in (tmp_path / "back" / "globals.sql").read_text()
+
+
+def test_a_server_starts_on_a_physical_set(server: Postgres, tmp_path: Path) -> None:
+    take(tmp_path, server, method="physical")
+    with postgres(tmp_path / "second", data=tmp_path / "back") as second:
+        assert second.query("bank", INVARIANT) == "t"
+        assert second.query("bank", 'SELECT count(*) FROM "Odd name"."T"') == "77"
+
+
+def test_rows_that_the_role_may_not_see_fail_the_dump(server: Postgres, tmp_path: Path) -> None:
+    server.query(
+        "bank",
+        "CREATE TABLE secrets AS SELECT generate_series(1, 9) AS n; ALTER TABLE secrets ENABLE ROW LEVEL SECURITY;"
+        "CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT pg_read_all_data TO reader",
+    )
+    try:
+        now = datetime.now(UTC)
+        with (
+            Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog,
+            pytest.raises(EngineError, match="row"),
+        ):
+            backup(
+                schedule(tmp_path, server),
+                Run("r1", now),
+                catalog=catalog,
+                connections=lambda name: server.connection("bank", login="reader", password="r"),
+                clock=lambda: now,
+            )
+        assert not list((tmp_path / "repository").rglob("manifest.json"))
+    finally:
+        server.query("bank", "DROP TABLE secrets; DROP OWNED BY reader; DROP ROLE reader")
+
+
+def check(server: Postgres, found: Connection, **source: Any) -> BackupError:
+    options = PostgresSource(
+        engine="postgres", connection="pg", tools=str(server.programs), **source
+    )
+    (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
+    assert PASSWORD not in str(problem)
+    return problem
+
+
+def test_what_is_in_the_way_is_said_before_anything_is_read(server: Postgres) -> None:
+    assert isinstance(check(server, server.connection("bank", password="wrong")), SourceDenied)
+    missing = check(server, server.connection("bank"), database="bnak")
+    assert isinstance(missing, SourceError)
+    assert missing.message == "there is no database 'bnak' on 127.0.0.1"
+    nobody = Connection(id="pg", host="127.0.0.1", port=1, login="x", schema="bank")
+    assert check(server, nobody).failure_class.retryable
+
+
+def test_the_password_is_in_no_argument_of_any_process(server: Postgres, tmp_path: Path) -> None:
+    seen: set[bytes] = set()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    seen.add(path.read_bytes())
+                except OSError:
+                    continue
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        take(tmp_path, server)
+    finally:
+        done.set()
+        watcher.join()
+    assert [line for line in seen if b"pg_dump" in line]
+    assert not [line for line in seen if PASSWORD.encode() in line]
+
+
+def _counts(folder: Path) -> dict[str, int]:
+    found: dict[str, int] = json.loads(
+        next((folder / "repository").rglob("manifest.json")).read_text()
+    )["counts"]
+    return found

@@ -1,0 +1,169 @@
+"""A throwaway PostgreSQL server: its own folder and port, a password, ended by its process id."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_backup.core.connections import Connection
+
+USER, PASSWORD = "keeper", "s:cr\\et' 0"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server."""
+
+    programs: Path
+    port: int
+    folder: Path
+
+    def connection(
+        self, database: str = "postgres", *, login: str = USER, password: str | None = PASSWORD
+    ) -> Connection:
+        """What Airflow would hand out for it."""
+        return Connection(
+            id="pg",
+            type="postgres",
+            host="127.0.0.1",
+            port=self.port,
+            login=login,
+            password=password,
+            schema=database,
+        )
+
+    def run(self, program: str, *arguments: str, text: str | None = None) -> str:
+        """Run a client program as the superuser."""
+        environment = os.environ | {"PGPASSWORD": PASSWORD}
+        command = [
+            str(self.programs / program),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            USER,
+            *arguments,
+        ]
+        done = subprocess.run(
+            command, env=environment, input=text, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{program}: {done.stderr}"
+        return done.stdout.strip()
+
+    def query(self, database: str, text: str) -> str:
+        """Run SQL, return what psql prints."""
+        return self.run(
+            "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", text
+        )
+
+
+def programs() -> Path | None:
+    """Find the newest server programs of this machine."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
+    )
+    if found:
+        return found[-1].parent
+    initdb = shutil.which("initdb")
+    return Path(initdb).parent if initdb else None
+
+
+def _owner() -> str | None:
+    """initdb refuses root: who runs the server then."""
+    if os.geteuid() != 0:
+        return None
+    return next(name for name in ("postgres", "nobody") if _exists(name))
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+@contextmanager
+def postgres(folder: Path, *, data: Path | None = None) -> Iterator[Postgres]:
+    """Start a server on a new data folder, or on a copy of ``data``."""
+    found = programs()
+    assert found is not None
+    owner, place = _owner(), folder / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "password").write_text(PASSWORD)
+    if data is None:
+        place.mkdir()
+        _give(folder, owner)
+        initdb = [
+            str(found / "initdb"),
+            "-D",
+            str(place),
+            "-U",
+            USER,
+            f"--pwfile={folder / 'password'}",
+            "-A",
+            "scram-sha-256",
+            "--no-sync",
+        ]
+        subprocess.run(initdb, user=owner, check=True, capture_output=True)
+    else:
+        shutil.copytree(data, place)
+        _give(folder, owner)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    options = [
+        "-c",
+        f"port={port}",
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+        "-c",
+        f"unix_socket_directories={folder}",
+    ]
+    with (folder / "server.log").open("ab") as log:
+        server = subprocess.Popen(
+            [str(found / "postgres"), "-D", str(place), *options],
+            user=owner,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    running = Postgres(found, port, folder)
+    try:
+        _wait(running, server)
+        yield running
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+
+
+def _give(folder: Path, owner: str | None) -> None:
+    if owner is None:
+        return
+    for path in (*folder.parents, folder):
+        if path.is_relative_to("/tmp") and path != Path("/tmp"):
+            path.chmod(path.stat().st_mode | 0o011)  # it must reach its own folder
+    for path in (folder, *folder.rglob("*")):
+        shutil.chown(path, owner)
+
+
+def _wait(running: Postgres, server: subprocess.Popen[bytes]) -> None:
+    ready = [str(running.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(running.port)]
+    for _ in range(200):
+        assert server.poll() is None, (running.folder / "server.log").read_text()
+        if subprocess.run(ready, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the server does not answer")
