@@ -19,10 +19,11 @@ def remove_leftovers(
     """
     Remove unfinished sets, pieces of no manifest and unfinished writes; return their names.
 
-    What was written after ``before``, and what belongs to a run that is still active, stays. A
-    backup that loses pieces all the same finds out before its set counts.
+    What was written after ``before`` stays, and so does what belongs to an attempt that began
+    after it and is still active. One that stands still for longer counts as dead; should it live
+    all the same, it finds out that its pieces are gone before its set counts.
     """
-    active = _active_sets(catalog)
+    active = _active_sets(catalog, since=before)
     removed: list[str] = []
     for schedule_id in storage.folders():
         if not SCHEDULE_ID.fullmatch(schedule_id):
@@ -33,10 +34,11 @@ def remove_leftovers(
     return tuple(removed)
 
 
-def _active_sets(catalog: Catalog) -> set[str]:
+def _active_sets(catalog: Catalog, *, since: datetime) -> set[str]:
     return {
         set_id(execution.schedule_id, execution.run_id, execution.run_at)
         for execution in catalog.executions.active()
+        if any(each.started_at >= since for each in catalog.executions.attempts(execution))
     }
 
 

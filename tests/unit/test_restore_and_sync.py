@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -175,14 +176,17 @@ def test_what_a_killed_attempt_left_is_removed_when_it_is_old_enough(
 def test_a_run_that_is_active_keeps_its_pieces(
     job: PlainJob, catalog: Catalog, tmp_path: Path
 ) -> None:
-    run = run_number(5)
-    catalog.executions.begin("wiki", run.id, run_at=run.at, trigger=run.trigger, at=run.at)
+    run, now = run_number(5), datetime.now(UTC)
+    catalog.executions.begin("wiki", run.id, run_at=run.at, trigger=run.trigger, at=now)
     folder = tmp_path / "repository/wiki/sets" / set_id("wiki", run.id, run.at)
     folder.mkdir(parents=True)
-    (folder / "files.tar.000000.aa.zst").write_bytes(b"being written")
-    later = datetime.now(UTC) + timedelta(days=1)
+    piece = folder / "files.tar.000000.aa.zst"
+    piece.write_bytes(b"written, and then the source is slow")
+    os.utime(piece, (0, 0))
     storage = FolderStorage(tmp_path / "repository")
-    assert sync(storage, job.repository, catalog, leftovers_before=later).removed == ()
+    for before, removed in ((now - timedelta(days=1), 0), (now + timedelta(days=1), 1)):
+        result = sync(storage, job.repository, catalog, leftovers_before=before)
+        assert len(result.removed) == removed
 
 
 def test_a_dry_run_changes_nothing(job: PlainJob, catalog: Catalog, tmp_path: Path) -> None:
