@@ -80,10 +80,12 @@ def schedule(given: Path | None, identifier: str) -> Schedule:
     raise NotFound(f"no schedule '{identifier}'", hint=did_you_mean(identifier, list(known)))
 
 
-def open_catalog(given: str | None) -> Catalog:
-    """Open the catalog that is meant."""
+def open_catalog(given: str | None, *, create: bool = False) -> Catalog:
+    """Open the catalog that is meant; ``create`` makes Airflow's home where the default one would lie."""
     from airflow_backup.catalog import Catalog  # SQLAlchemy; not for commands that need no catalog
 
     home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
     default = f"sqlite:///{home / 'airflow_backup.db'}"
+    if create and not (given or os.environ.get(CATALOG_VARIABLE)):
+        home.mkdir(parents=True, exist_ok=True)
     return Catalog.open(given or os.environ.get(CATALOG_VARIABLE) or default)

@@ -34,13 +34,13 @@ def execution_dict(execution: Execution) -> dict[str, Any]:
     }
 
 
-def print_executions(executions: Sequence[Execution]) -> None:
+def print_executions(executions: Sequence[Execution], *, timezone: str) -> None:
     """Print executions, a line each, and the error under those that failed."""
     if not executions:
         print("no executions yet")
         return
     columns = ("STARTED", "STATUS", "KIND", "TOOK", "READ", "STORED", "SET")
-    print_table(columns, [_row(execution) for execution in executions])
+    print_table(columns, [_row(execution, timezone) for execution in executions])
     for execution in executions:
         if execution.error:
             print(f"\n{execution.run_id}: {execution.error}")
@@ -48,7 +48,7 @@ def print_executions(executions: Sequence[Execution]) -> None:
                 print(f"    HINT: {execution.hint}")
 
 
-def _row(execution: Execution) -> tuple[str, ...]:
+def _row(execution: Execution, timezone: str) -> tuple[str, ...]:
     took = "-"
     if execution.started_at is not None and execution.finished_at is not None:
         span = execution.finished_at - execution.started_at
@@ -56,7 +56,7 @@ def _row(execution: Execution) -> tuple[str, ...]:
             f"{span.total_seconds():.1f}s" if span < timedelta(minutes=1) else format_duration(span)
         )
     return (
-        local(execution.started_at),
+        local(execution.started_at, timezone),
         execution.status.value,
         execution.kind.value if execution.kind is not None else "-",
         took,

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         problems = "\n".join(str(problem) for problem in found.problems)
         raise ConfigError(f"nothing is imported: {arguments.path} is wrong\n{problems}")
     author, now = arguments.author or getpass.getuser(), datetime.now(UTC)
-    with open_catalog(arguments.catalog) as catalog:
+    with open_catalog(arguments.catalog, create=not arguments.dry_run) as catalog:
         known = {item.id: item for item in catalog.schedules.all()}
         there = sorted(set(known) & set(found.by_id()))
         if there and not arguments.replace:

@@ -47,7 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     once = Run(f"command_line__{now.isoformat()}", now, Trigger.COMMAND_LINE, 1, arguments.note)
     quiet = arguments.format == "json" or not sys.stderr.isatty()
-    with open_catalog(arguments.catalog) as catalog, progress_bar(quiet=quiet) as listener:
+    with (
+        open_catalog(arguments.catalog, create=True) as catalog,
+        progress_bar(quiet=quiet) as listener,
+    ):
         result = backup(
             item,
             once,

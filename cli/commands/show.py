@@ -56,5 +56,5 @@ def run(arguments: argparse.Namespace) -> int:
         ", ".join(local(fire.at, item.timezone) for fire in coming) or "after other schedules",
     )
     print()
-    print_executions(history)
+    print_executions(history, timezone=item.timezone)
     return exit_codes.DONE

@@ -87,12 +87,12 @@ def stale_reason(schedule: Schedule, good: Execution | None, *, now: datetime) -
 
 
 def _row(standing: Standing) -> tuple[str, ...]:
-    last, good = standing.last, standing.good
+    last, good, zone = standing.last, standing.good, standing.schedule.timezone
     return (
         standing.schedule.id,
-        local(last.started_at) if last is not None else "-",
+        local(last.started_at, zone) if last is not None else "-",
         last.status.value if last is not None else "never ran",
-        local(good.finished_at) if good is not None else "-",
+        local(good.finished_at, zone) if good is not None else "-",
         standing.stale or "no",
     )
 

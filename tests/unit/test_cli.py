@@ -236,3 +236,15 @@ def test_validate_names_a_schedule_without_a_dag(
     assert code == 1
     assert "schedules.yaml:8:1: schedules.shop: there is no DAG backup__shop" in printed
     assert "the DAG backup__x belongs to no schedule" in printed
+
+
+def test_a_first_run_makes_the_place_of_the_catalog_and_a_look_does_not(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = shell.folder / "not" / "yet"
+    monkeypatch.setenv("AIRFLOW_HOME", str(home))
+    assert shell("status")[0] == 1
+    assert f"HINT: mkdir -p {home}" in shell.errors
+    assert not home.exists()
+    assert shell("run", "notes")[0] == 0
+    assert shell("status")[0] == 0
