@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Deployed, DeployedState
@@ -85,6 +85,12 @@ class DeployedSchedules:
             found = connection.execute(select(deployed).where(deployed.c.id == schedule_id))
             row = found.mappings().first()
         return None if row is None else _deployed(row)
+
+    def count(self, origin: str) -> int:
+        """Return how many schedules are deployed from an origin."""
+        query = select(func.count()).select_from(deployed).where(deployed.c.origin == origin)
+        with self._database.reading() as connection:
+            return int(connection.scalar(query) or 0)
 
     def definitions(self, origin: str) -> dict[str, dict[str, Any]]:
         """Return the definitions of an origin that were right once, by id."""

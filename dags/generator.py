@@ -19,7 +19,7 @@ from airflow.sdk import DAG, get_parsing_context
 from airflow_backup.core.errors import BackupError, ConfigError
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.dags.factory import build
-from airflow_backup.dags.published import known_definitions, made_schedules, publish
+from airflow_backup.dags.published import ask_catalog, known_definitions, publish
 from airflow_backup.operators.airflow_settings import airflow_home, option
 from airflow_backup.schedules.index import (
     Index,
@@ -94,8 +94,11 @@ def current_index(path: Path) -> Index:
     """Return the index of what files and catalog say now, compiled anew only when they changed."""
     file = _file(path)
     index = read_index(file)
-    made = made_schedules() or _made_before(index)
+    known_there = ask_catalog(str(path))
+    made = known_there.made if known_there is not None else _made_before(index)
     if _is_current(index, path) and index is not None and index.made == made.stamp:
+        if known_there is not None and known_there.deployed != len(index.entries):
+            index.published = False  # the catalog was lost, or is another one
         return index
     known = index.runnable() if index is not None else known_definitions(str(path))
     fresh = compile_index(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_backup.catalog import Catalog
@@ -36,13 +37,21 @@ def known_definitions(origin: str) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def made_schedules() -> Made | None:
-    """Return the schedules that were made on the page or through the API; None when nobody can tell."""
+@dataclass(frozen=True)
+class Known:
+    """What the catalog says: the schedules made in it, and how many it knows as deployed from an origin."""
+
+    made: Made
+    deployed: int
+
+
+def ask_catalog(origin: str) -> Known | None:
+    """Ask for what was made on the page or through the API; None when nobody can tell."""
     try:
         with Catalog.open(catalog_url()) as catalog:
-            newest = catalog.schedules.all()
+            newest, count = catalog.schedules.all(), catalog.deployed.count(origin)
     except BackupError as error:
-        log.error("the schedules of the catalog cannot be read: %s", error)
+        log.error("the catalog cannot be read: %s", error)
         return None
     stamp = hashlib.sha256(repr([(item.id, item.version) for item in newest]).encode()).hexdigest()
-    return Made(stamp, tuple(item.definition for item in newest))
+    return Known(Made(stamp, tuple(item.definition for item in newest)), count)

@@ -106,6 +106,14 @@ def test_the_last_good_version_survives_the_loss_of_the_index(folder: Path) -> N
     assert set(parsed(folder)) == {"backup__wiki", "backup__shop"}
 
 
+def test_a_lost_catalog_is_told_again_what_is_deployed(folder: Path) -> None:
+    parsed(folder)
+    for file in folder.glob("airflow_backup.db*"):
+        file.unlink()
+    parsed(folder)
+    assert deployed(folder) == {"wiki": "loaded", "shop": "loaded"}
+
+
 def test_a_schedule_that_cannot_be_built_costs_the_others_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +249,6 @@ def test_made_schedules_go_on_while_the_catalog_is_out_of_reach(
 ) -> None:
     made(folder, "made")
     parsed(folder)
-    monkeypatch.setattr(generator, "made_schedules", lambda: None)
+    monkeypatch.setattr(generator, "ask_catalog", lambda origin: None)
     (folder / "schedules.yaml").write_text(FILE.replace("priority: 200", "priority: 201"))
     assert "backup__made" in parsed(folder)
