@@ -268,6 +268,11 @@ def load_problem(given: Mapping[str, Any]) -> LoadProblem:
     return LoadProblem.model_validate({name: given.get(name) for name in LoadProblem.model_fields})
 
 
+def mask(text: str) -> str:
+    """Hide the password of a URL."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
 def without_passwords(definition: Mapping[str, Any]) -> dict[str, Any]:
     """
     Leave out what stands between ``:`` and ``@`` of a URL.
@@ -278,7 +283,7 @@ def without_passwords(definition: Mapping[str, Any]) -> dict[str, Any]:
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
-            return _PASSWORD.sub(r"\1:***@", value)
+            return mask(value)
         if isinstance(value, Mapping):
             return {key: clean(item) for key, item in value.items()}
         if isinstance(value, list):

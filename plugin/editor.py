@@ -53,7 +53,8 @@ class Editor:
                     }
                 ]
             )
-        self._save(edits.checked(given, known_ids=self._known_ids()), before=before)
+        whole = edits.with_passwords(given, before.definition)
+        self._save(edits.checked(whole, known_ids=self._known_ids()), before=before)
         return schedule_id
 
     def patch(self, schedule_id: str, patch: Mapping[str, Any], match: str | None) -> str:

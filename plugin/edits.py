@@ -10,7 +10,7 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.errors import Refused
-from airflow_backup.plugin.board import without_passwords
+from airflow_backup.plugin.board import mask, without_passwords
 from airflow_backup.plugin.edit_models import FieldProblem, KeyChange, VersionEntry
 from airflow_backup.plugin.problems import Outdated, Unconditional, Wrong
 from airflow_backup.plugin.rows import Row
@@ -178,6 +178,37 @@ def _changed(before: ScheduleVersion | None, saved: ScheduleVersion) -> list[Key
         for key in sorted({*old, *new})
         if old.get(key) != new.get(key)
     ]
+
+
+def with_passwords(given: Any, before: Any) -> Any:
+    """
+    Put back the passwords of a definition that was read with ``***`` in their place.
+
+    >>> known = {"repository": "sftp://backup:s3cret@vault/srv"}
+    >>> with_passwords({"repository": "sftp://backup:***@vault/srv", "tags": ["new"]}, known)
+    {'repository': 'sftp://backup:s3cret@vault/srv', 'tags': ['new']}
+    """
+    hidden = {masked: text for text in _texts(before) if (masked := mask(text)) != text}
+
+    def fill_in(value: Any) -> Any:
+        if isinstance(value, str):
+            return hidden.get(value, value)
+        if isinstance(value, Mapping):
+            return {key: fill_in(item) for key, item in value.items()}
+        return [fill_in(item) for item in value] if isinstance(value, list) else value
+
+    return fill_in(given)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    items = value.values() if isinstance(value, Mapping) else value
+    return (
+        [text for item in items for text in _texts(item)]
+        if isinstance(value, Mapping | list)
+        else []
+    )
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -82,9 +82,6 @@ def test_what_is_made_can_be_run_within_seconds(
     done = time.monotonic() - begun
     record_property("runnable_after", round(runnable, 2))
     record_property("completed_after", round(done, 2))
-    print(
-        f"\n{name}: runnable after {runnable:.1f} s, its first backup complete after {done:.1f} s"
-    )
     assert api.get(f"api/v2/dags/backup__{name}").status_code == 200
     assert api.get(f"{SCHEDULES}/{name}").json()["state"] == "loaded"
     assert runnable < SECONDS

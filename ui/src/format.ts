@@ -128,4 +128,12 @@ export const formatCount = (count: number, one: string, many = `${one}s`): strin
   `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
 
 /** The first letter large: the server's messages are lower case, sentences of the page are not. */
-export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+export const sentence = (text: string): string =>
+  /^[\w+.-]+:\/\//u.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+
+/** A moment as a field for date and time wants it: on the clock of whoever looks, to the minute. */
+export const localInput = (milliseconds: number): string => {
+  const date = new Date(milliseconds - new Date(milliseconds).getTimezoneOffset() * 60_000);
+
+  return date.toISOString().slice(0, 16);
+};

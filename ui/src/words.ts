@@ -115,7 +115,7 @@ export const whyNotToggle = (schedule: ScheduleSummary): string | null => {
 /** Why nothing at all can be changed, or null when something can. */
 export const whyReadOnly = (schedules: ScheduleSummary[]): string | null => {
   const [first] = schedules;
-  const mayNothing = schedules.every(({ permissions: { cancel, run, toggle } }) => !cancel && !run && !toggle);
+  const mayNothing = schedules.every(({ permissions: { cancel, edit, run, toggle } }) => !cancel && !edit && !run && !toggle);
 
   return first !== undefined && mayNothing ? (first.permissions.reason ?? "your role may only look") : null;
 };

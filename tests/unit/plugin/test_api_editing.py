@@ -160,6 +160,18 @@ def test_an_edit_that_is_wrong_changes_nothing(op: httpx.Client, name: str) -> N
     assert op.get(f"{SCHEDULES}/{name}").headers["etag"] == '"1"'
 
 
+def test_what_was_read_without_its_password_is_saved_with_it(
+    op: httpx.Client, name: str, airflow: AirflowHome
+) -> None:
+    create(op, name)
+    read = op.get(f"{SCHEDULES}/{name}").json()["definition"]
+    assert read["repository"] == "sftp://backup:***@vault/srv"
+    put = op.put(f"{SCHEDULES}/{name}", json={**read, "tags": ["x"]}, headers={"If-Match": '"1"'})
+    assert put.status_code == 200
+    changes = op.get(f"{SCHEDULES}/{name}/versions").json()["versions"][0]["changes"]
+    assert [change["key"] for change in changes] == ["tags"]
+
+
 def test_the_id_stays(op: httpx.Client, name: str) -> None:
     create(op, name)
     body = definition(f"{name}-other")

@@ -1,26 +1,31 @@
 import { setServerTime } from "../clock";
+import type { FieldProblem } from "./types";
 
 /** A refused or failed request, in the words of the server's problem document. */
 export class ApiError extends Error {
+  readonly fields: readonly FieldProblem[];
   readonly hint: string | null;
   readonly status: number;
 
-  constructor(status: number, message: string, hint: string | null = null) {
+  constructor(status: number, message: string, hint: string | null = null, fields: readonly FieldProblem[] = []) {
     super(message);
+    this.fields = fields;
     this.name = "ApiError";
     this.status = status;
     this.hint = hint;
   }
 }
 
-type Query = Record<string, boolean | number | string | null | undefined>;
+type Query = Record<string, boolean | number | readonly string[] | string | null | undefined>;
 
 /** The address of something of ours, wherever Airflow is mounted: the page's base says where. */
 export const apiUrl = (path: string, query: Query = {}): string => {
   const url = new URL(`backup/api/v1/${path}`, document.baseURI);
 
   for (const [key, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null && value !== "") {
+    if (typeof value === "object" && value !== null) {
+      value.forEach((one) => url.searchParams.append(key, one));
+    } else if (value !== undefined && value !== null && value !== "") {
       url.searchParams.set(key, String(value));
     }
   }
@@ -34,11 +39,31 @@ export const get = async <T>(path: string, query?: Query, signal?: AbortSignal):
   request<T>(apiUrl(path, query), { ...(signal === undefined ? {} : { signal }) });
 
 /** Every change carries a JSON object, even an empty one: the server takes nothing else. */
-export const post = async <T>(path: string, body: Record<string, unknown> = {}): Promise<T> =>
+export const post = async <T>(path: string, body: Record<string, unknown> = {}, signal?: AbortSignal): Promise<T> =>
+  change<T>("POST", path, body, {}, signal);
+
+/** A change of the version that was shown; refused when somebody else was faster. */
+export const changeVersion = async <T>(
+  method: "DELETE" | "PUT",
+  path: string,
+  version: number,
+  body: Record<string, unknown> = {},
+): Promise<T> => change<T>(method, path, body, { "If-Match": `"${version}"` });
+
+export const remove = async <T>(path: string): Promise<T> => change<T>("DELETE", path, {}, {});
+
+const change = async <T>(
+  method: string,
+  path: string,
+  body: Record<string, unknown>,
+  headers: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<T> =>
   request<T>(apiUrl(path), {
     body: JSON.stringify(body),
-    headers: { "Content-Type": "application/json" },
-    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    method,
+    ...(signal === undefined ? {} : { signal }),
   });
 
 const request = async <T>(url: string, init: RequestInit): Promise<T> => {
@@ -70,12 +95,13 @@ const request = async <T>(url: string, init: RequestInit): Promise<T> => {
 
 const problem = (status: number, body: unknown): ApiError => {
   const document = isRecord(body) ? body : {};
-  const { detail, hint } = document;
+  const { detail, errors, hint } = document;
 
   return new ApiError(
     status,
     typeof detail === "string" ? detail : `the server answered ${status}`,
     typeof hint === "string" ? hint : null,
+    Array.isArray(errors) ? (errors as FieldProblem[]).map((one) => ({ ...one, hint: one.hint ?? null })) : [],
   );
 };
 

@@ -2,8 +2,26 @@ import { keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient } 
 import { useEffect } from "react";
 
 import { serverNow } from "../clock";
-import { ApiError, get, post } from "./client";
-import type { Cancelled, NextRunList, RunList, ScheduleDetail, ScheduleList, Started, Status, Toggled } from "./types";
+import { ApiError, changeVersion, get, post, remove } from "./client";
+import type {
+  BulkResults,
+  Cancelled,
+  Controlled,
+  DayStrips,
+  Deleted,
+  HoldInfo,
+  Lifted,
+  NextRunList,
+  RunList,
+  ScheduleDetail,
+  ScheduleList,
+  Started,
+  Status,
+  Timeline,
+  Toggled,
+  Validation,
+  VersionList,
+} from "./types";
 
 const LIVE = 2_000;
 const IDLE = 20_000;
@@ -119,3 +137,84 @@ export const useCancel = () => {
     onSettled: async () => refreshAll(client),
   });
 };
+
+export const useTimeline = () =>
+  useQuery({
+    queryFn: ({ signal }) => get<Timeline>("timeline", { hours: 24 }, signal),
+    queryKey: ["backup", "timeline"],
+    refetchInterval: 60_000,
+  });
+
+/** How the past days went, on the clock of whoever looks. */
+export const useDays = (ids: readonly string[]) =>
+  useQuery({
+    enabled: ids.length > 0,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => get<DayStrips>("days", { count: 30, ids, offset: -new Date().getTimezoneOffset() }, signal),
+    queryKey: ["backup", "days", ...ids],
+    refetchInterval: 120_000,
+  });
+
+export const useVersions = (id: string) =>
+  useQuery({
+    queryFn: ({ signal }) => get<VersionList>(`schedules/${encodeURIComponent(id)}/versions`, {}, signal),
+    queryKey: ["backup", "versions", id],
+  });
+
+/** What the server thinks of a definition, a moment after the last keystroke. */
+export const useValidation = (body: Record<string, unknown> | null) =>
+  useQuery({
+    enabled: body !== null,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => post<Validation>("schedules/validate", body ?? {}, signal),
+    queryKey: ["backup-validate", JSON.stringify(body)],
+    refetchInterval: false,
+    staleTime: 60_000,
+  });
+
+const useChange = <Given, Answer>(mutationFn: (given: Given) => Promise<Answer>) => {
+  const client = useQueryClient();
+
+  return useMutation({ mutationFn, onSettled: async () => refreshAll(client) });
+};
+
+export type Saving = { definition: Record<string, unknown>; version: number | null };
+
+/** Make a schedule, or give the version that was shown another definition. */
+export const useSave = () =>
+  useChange(async ({ definition, version }: Saving) =>
+    version === null
+      ? post<ScheduleDetail>("schedules", definition)
+      : changeVersion<ScheduleDetail>("PUT", `schedules/${encodeURIComponent(String(definition.id))}`, version, definition),
+  );
+
+export const useClone = (id: string) =>
+  useChange(async (copy: string) => post<ScheduleDetail>(`schedules/${encodeURIComponent(id)}/clone`, { id: copy }));
+
+export const useDelete = (id: string) =>
+  useChange(async (version: number) => changeVersion<Deleted>("DELETE", `schedules/${encodeURIComponent(id)}`, version));
+
+export const useSkipNext = (id: string) =>
+  useChange(async () => post<HoldInfo>(`schedules/${encodeURIComponent(id)}/skip-next`));
+
+export const usePauseUntil = (id: string) =>
+  useChange(async (body: { reason: string | null; until: string }) =>
+    post<HoldInfo>(`schedules/${encodeURIComponent(id)}/pause`, body),
+  );
+
+export const useLift = (id: string) =>
+  useChange(async (hold: number) => remove<Lifted>(`schedules/${encodeURIComponent(id)}/holds/${hold}`));
+
+export type BulkAction = "disable" | "enable" | "pause" | "run" | "skip_next";
+
+export const useBulk = () =>
+  useChange(async (body: { action: BulkAction; ids: readonly string[]; until?: string }) =>
+    post<BulkResults>("schedules/bulk", body),
+  );
+
+export const useControl = () =>
+  useChange(async ({ dagId, pause, runId }: { dagId: string; pause: boolean; runId: string }) =>
+    post<Controlled>(
+      `runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/${pause ? "pause" : "resume"}`,
+    ),
+  );

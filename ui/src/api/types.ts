@@ -2,7 +2,7 @@
 
 export type ExecutionStatus = "pending" | "running" | "paused" | "completed" | "failed" | "skipped" | "cancelled";
 
-export type State = "loaded" | "rejected" | "last_known_good";
+export type State = "loaded" | "rejected" | "last_known_good" | "pending";
 
 export type Condition = "rejected" | "failed" | "stale" | "outdated" | "disabled" | "waiting" | "protected";
 
@@ -23,6 +23,7 @@ export type Permissions = {
   toggle: boolean;
   run: boolean;
   cancel: boolean;
+  edit: boolean;
   reason: string | null;
 };
 
@@ -81,6 +82,22 @@ export type Rhythm = {
   text: string;
 };
 
+export type Made = {
+  version: number;
+  author: string;
+  saved_at: string;
+};
+
+export type HoldInfo = {
+  id: number;
+  kind: string;
+  until: string | null;
+  reason: string | null;
+  author: string;
+  since: string;
+  text: string;
+};
+
 export type ScheduleSummary = {
   id: string;
   dag_id: string;
@@ -92,6 +109,9 @@ export type ScheduleSummary = {
   rhythms: Rhythm[];
   timezone: string;
   origin: string;
+  made: Made | null;
+  clash: string | null;
+  holds: HoldInfo[];
   state: State;
   condition: Condition;
   condition_reason: string | null;
@@ -118,6 +138,7 @@ export type ScheduleList = {
   offset: number;
   groups: string[];
   tags: string[];
+  may_create: boolean;
   schedules: ScheduleSummary[];
 };
 
@@ -174,4 +195,101 @@ export type Started = {
 export type Cancelled = {
   dag_id: string;
   run_id: string;
+};
+
+export type FieldProblem = {
+  field: string;
+  message: string;
+  hint: string | null;
+  line: number | null;
+};
+
+export type CautionNote = {
+  message: string;
+  hint: string;
+  at: string | null;
+  schedules: string[];
+};
+
+export type Validation = {
+  valid: boolean;
+  definition: Record<string, unknown> | null;
+  problems: FieldProblem[];
+  warnings: CautionNote[];
+  timezone: string;
+  next_runs: NextRun[];
+};
+
+export type KeyChange = {
+  key: string;
+  before: unknown;
+  after: unknown;
+};
+
+export type VersionEntry = {
+  version: number;
+  author: string;
+  saved_at: string;
+  deleted: boolean;
+  changes: KeyChange[];
+};
+
+export type VersionList = {
+  schedule_id: string;
+  versions: VersionEntry[];
+};
+
+export type Deleted = {
+  schedule_id: string;
+  version: number;
+};
+
+export type Lifted = {
+  schedule_id: string;
+  hold_id: number;
+};
+
+export type BulkResult = {
+  schedule_id: string;
+  done: boolean;
+  detail: string | null;
+  hint: string | null;
+};
+
+export type BulkResults = {
+  done: number;
+  refused: number;
+  results: BulkResult[];
+};
+
+export type Controlled = {
+  dag_id: string;
+  run_id: string;
+  paused: boolean;
+};
+
+export type OpenSpan = {
+  opens_at: string;
+  closes_at: string;
+};
+
+export type Lane = {
+  schedule_id: string;
+  timezone: string;
+  expected: number | null;
+  windows: OpenSpan[];
+  runs: NextRun[];
+};
+
+export type Timeline = {
+  now: string;
+  until: string;
+  slots: number | null;
+  total: number;
+  lanes: Lane[];
+};
+
+export type DayStrips = {
+  days: string[];
+  schedules: Record<string, (ExecutionStatus | null)[]>;
 };

@@ -2,6 +2,7 @@ import { Box, Flex, Link, Stack, Text } from "@chakra-ui/react";
 
 import type { Run, ScheduleSummary } from "../api/types";
 import { CancelRun } from "./CancelRun";
+import { ControlRun } from "./ControlRun";
 import { Panel } from "./Panel";
 import { RunProgress } from "./RunProgress";
 import { StatusBadge } from "./StateBadge";
@@ -31,7 +32,12 @@ export const ActiveRuns = ({ onOpen, runs, schedules }: ActiveRunsProps) =>
               </Flex>
             </Box>
             <RunProgress expected={schedules.get(run.schedule_id)?.last_good?.bytes_read ?? null} run={run} />
-            {schedules.get(run.schedule_id)?.permissions.cancel === true ? <CancelRun run={run} /> : undefined}
+            {schedules.get(run.schedule_id)?.permissions.cancel === true ? (
+              <Flex gap="2">
+                <ControlRun run={run} />
+                <CancelRun run={run} />
+              </Flex>
+            ) : undefined}
           </Flex>
         ))}
       </Stack>

@@ -15,7 +15,7 @@ export const Definition = ({ schedule }: { readonly schedule: ScheduleDetail }) 
         <Fact key={kind} label={sentence(kind.replace("_", " "))} title={when} value={text} />
       ))}
       <Fact label="Timezone" value={schedule.timezone} />
-      <Fact label="Written in" value={schedule.origin} />
+      <Fact label="Written in" value={schedule.made === null ? schedule.origin : `the catalog, by ${schedule.made.author}`} />
     </DataList.Root>
     <Box as="details" fontSize="sm">
       <Text as="summary" color="fg.muted" cursor="pointer" fontSize="xs">

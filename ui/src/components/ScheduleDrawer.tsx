@@ -1,11 +1,16 @@
 import { CloseButton, Drawer, Portal, Text } from "@chakra-ui/react";
 
 import { useSchedule } from "../api/queries";
+import { RowMenu } from "./RowMenu";
 import { ScheduleView } from "./ScheduleView";
 
-type ScheduleDrawerProps = { readonly id: string | null; readonly onClose: () => void };
+type ScheduleDrawerProps = {
+  readonly id: string | null;
+  readonly onClose: () => void;
+  readonly onEdit: (id: string) => void;
+};
 
-export const ScheduleDrawer = ({ id, onClose }: ScheduleDrawerProps) => (
+export const ScheduleDrawer = ({ id, onClose, onEdit }: ScheduleDrawerProps) => (
   <Drawer.Root
     lazyMount
     onOpenChange={({ open }) => {
@@ -25,7 +30,9 @@ export const ScheduleDrawer = ({ id, onClose }: ScheduleDrawerProps) => (
           {id === null ? undefined : (
             <>
               <Drawer.Header display="block" pe="12">
-                <Drawer.Title>{id}</Drawer.Title>
+                <Drawer.Title>
+                  {id} <Actions id={id} onEdit={onEdit} onGone={onClose} />
+                </Drawer.Title>
                 <Description id={id} />
               </Drawer.Header>
               <Drawer.Body pb="8">
@@ -41,6 +48,14 @@ export const ScheduleDrawer = ({ id, onClose }: ScheduleDrawerProps) => (
     </Portal>
   </Drawer.Root>
 );
+
+type ActionsProps = { readonly id: string; readonly onEdit: (id: string) => void; readonly onGone: () => void };
+
+const Actions = ({ id, onEdit, onGone }: ActionsProps) => {
+  const { data } = useSchedule(id);
+
+  return data === undefined ? undefined : <RowMenu onEdit={onEdit} onGone={onGone} schedule={data} />;
+};
 
 const Description = ({ id }: { readonly id: string }) => {
   const { data } = useSchedule(id);

@@ -1,23 +1,30 @@
 import { Badge, Box, Flex, Link, Table, Text } from "@chakra-ui/react";
+import type { ReactNode } from "react";
 
 import type { Run, ScheduleSummary } from "../api/types";
 import { formatBytes, sentence } from "../format";
 import { needsAttention } from "../words";
 import { EnableSwitch } from "./EnableSwitch";
 import { Hint } from "./Hint";
+import { Marks } from "./Marks";
 import { Ago, InZone } from "./moments";
+import { RowMenu } from "./RowMenu";
 import { RunNowIcon } from "./RunNow";
 import { RunProgress } from "./RunProgress";
 import { ConditionBadge, StatusBadge } from "./StateBadge";
 
 type ScheduleRowProps = {
   readonly activeRun: Run | null;
+  readonly onEdit: (id: string) => void;
   readonly onOpen: (id: string) => void;
   readonly schedule: ScheduleSummary;
+  readonly strip: ReactNode;
+  readonly tick: ReactNode;
 };
 
-export const ScheduleRow = ({ activeRun, onOpen, schedule }: ScheduleRowProps) => (
+export const ScheduleRow = ({ activeRun, onEdit, onOpen, schedule, strip, tick }: ScheduleRowProps) => (
   <Table.Row data-testid={`schedule-${schedule.id}`}>
+    {tick}
     <Table.Cell>
       <EnableSwitch schedule={schedule} />
     </Table.Cell>
@@ -27,6 +34,7 @@ export const ScheduleRow = ({ activeRun, onOpen, schedule }: ScheduleRowProps) =
           {schedule.id}
         </Link>
         {needsAttention(schedule) ? <ConditionBadge condition={schedule.condition} /> : undefined}
+        <Marks schedule={schedule} />
         {schedule.tags.map((tag) => (
           <Badge colorPalette="none" key={tag} size="xs" variant="outline">
             {tag}
@@ -49,11 +57,13 @@ export const ScheduleRow = ({ activeRun, onOpen, schedule }: ScheduleRowProps) =
     <Table.Cell minW="44">
       <LastRunCell activeRun={activeRun} schedule={schedule} />
     </Table.Cell>
+    <Table.Cell>{strip}</Table.Cell>
     <Table.Cell fontVariantNumeric="tabular-nums" whiteSpace="nowrap">
       {formatBytes(schedule.last_good?.bytes_stored ?? null)}
     </Table.Cell>
-    <Table.Cell textAlign="end">
+    <Table.Cell textAlign="end" whiteSpace="nowrap">
       <RunNowIcon isActive={activeRun !== null} schedule={schedule} />
+      <RowMenu onEdit={onEdit} onGone={() => undefined} schedule={schedule} />
     </Table.Cell>
   </Table.Row>
 );

@@ -1,44 +1,101 @@
-import { Box, Button, Flex, Table } from "@chakra-ui/react";
+import { Box, Button, Checkbox, Flex, Table } from "@chakra-ui/react";
 
+import { useDays } from "../api/queries";
 import type { Run, ScheduleSummary } from "../api/types";
 import { ArrowDown, ArrowUp } from "./icons";
 import { ScheduleRow } from "./ScheduleRow";
+import { Strip } from "./Strip";
 
 const COLUMNS = [
   { key: "id", label: "Schedule" },
   { key: null, label: "Backup" },
   { key: "next_run", label: "Next run" },
   { key: "last_run", label: "Last run" },
+  { key: null, label: "Last 30 days" },
   { key: "bytes", label: "Size" },
 ] as const;
 
 type ScheduleTableProps = {
   readonly activeRuns: ReadonlyMap<string, Run>;
+  readonly chosen: ReadonlySet<string>;
+  readonly onChoose: (ids: readonly string[], chosen: boolean) => void;
+  readonly onEdit: (id: string) => void;
   readonly onOpen: (id: string) => void;
   readonly onSort: (sort: string) => void;
   readonly schedules: ScheduleSummary[];
   readonly sort: string;
 };
 
-export const ScheduleTable = ({ activeRuns, onOpen, onSort, schedules, sort }: ScheduleTableProps) => (
+export const ScheduleTable = ({ activeRuns, chosen, onChoose, onEdit, onOpen, onSort, schedules, sort }: ScheduleTableProps) => {
+  const { data: days } = useDays(schedules.map(({ id }) => id));
+  const open = schedules.filter(mayChoose).map(({ id }) => id);
+  const count = open.filter((id) => chosen.has(id)).length;
+
+  return (
   <Box overflowX="auto">
-    <Table.Root aria-label="Backup schedules" interactive minW="4xl" size="sm">
+    <Table.Root aria-label="Backup schedules" interactive minW="6xl" size="sm">
       <Table.Header>
         <Table.Row bg="transparent">
+          {open.length === 0 ? undefined : (
+            <Table.ColumnHeader pe="0" width="9">
+              <Tick
+                checked={count === 0 ? false : count === open.length ? true : "indeterminate"}
+                label="Choose all schedules"
+                onChange={(checked) => onChoose(open, checked)}
+              />
+            </Table.ColumnHeader>
+          )}
           <Table.ColumnHeader width="14" />
           {COLUMNS.map(({ key, label }) => (
             <Header key={label} label={label} onSort={onSort} sort={sort} sortKey={key} />
           ))}
-          <Table.ColumnHeader width="14" />
+          <Table.ColumnHeader width="20" />
         </Table.Row>
       </Table.Header>
       <Table.Body>
         {schedules.map((schedule) => (
-          <ScheduleRow activeRun={activeRuns.get(schedule.id) ?? null} key={schedule.id} onOpen={onOpen} schedule={schedule} />
+          <ScheduleRow
+            activeRun={activeRuns.get(schedule.id) ?? null}
+            key={schedule.id}
+            onEdit={onEdit}
+            onOpen={onOpen}
+            schedule={schedule}
+            strip={<Strip days={days?.days ?? []} id={schedule.id} statuses={days?.schedules[schedule.id]} />}
+            tick={
+              open.length === 0 ? undefined : (
+                <Table.Cell pe="0">
+                  {mayChoose(schedule) ? (
+                    <Tick
+                      checked={chosen.has(schedule.id)}
+                      label={`Choose ${schedule.id}`}
+                      onChange={(checked) => onChoose([schedule.id], checked)}
+                    />
+                  ) : undefined}
+                </Table.Cell>
+              )
+            }
+          />
         ))}
       </Table.Body>
     </Table.Root>
   </Box>
+  );
+};
+
+const mayChoose = ({ enabled, permissions }: ScheduleSummary): boolean =>
+  enabled !== null && (permissions.toggle || permissions.run);
+
+type TickProps = {
+  readonly checked: boolean | "indeterminate";
+  readonly label: string;
+  readonly onChange: (checked: boolean) => void;
+};
+
+const Tick = ({ checked, label, onChange }: TickProps) => (
+  <Checkbox.Root aria-label={label} checked={checked} onCheckedChange={(change) => onChange(change.checked === true)} size="sm" variant="outline">
+    <Checkbox.HiddenInput aria-label={label} />
+    <Checkbox.Control />
+  </Checkbox.Root>
 );
 
 type HeaderProps = {

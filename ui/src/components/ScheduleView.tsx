@@ -5,14 +5,17 @@ import { useActiveRuns, useSchedule } from "../api/queries";
 import type { ScheduleDetail } from "../api/types";
 import { CONDITIONS, needsAttention } from "../words";
 import { CancelRun } from "./CancelRun";
+import { ControlRun } from "./ControlRun";
 import { ComingRuns, Definition } from "./Definition";
 import { EnableSwitch } from "./EnableSwitch";
 import { Failure } from "./Failure";
+import { Marks } from "./Marks";
 import { Notice } from "./Notice";
 import { Message, Problem } from "./Problem";
 import { RunHistory } from "./RunHistory";
 import { RunNowButton } from "./RunNow";
 import { ConditionBadge } from "./StateBadge";
+import { Versions } from "./Versions";
 
 /** One schedule: what is wrong, its switches, its history, what comes, what was written. */
 export const ScheduleView = ({ id }: { readonly id: string }) => {
@@ -37,13 +40,19 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
       <Flex align="center" gap="3" wrap="wrap">
         <EnableSwitch schedule={data} />
         <ConditionBadge condition={data.condition} />
+        <Marks schedule={data} />
         {data.enabled === null ? undefined : (
           <Link color="fg.muted" fontSize="xs" href={hostUrl(`dags/${encodeURIComponent(data.dag_id)}`)}>
             {data.dag_id}
           </Link>
         )}
         <Flex align="center" gap="2" ms="auto">
-          {active !== null && data.permissions.cancel ? <CancelRun run={active} /> : undefined}
+          {active !== null && data.permissions.cancel ? (
+            <>
+              <ControlRun run={active} />
+              <CancelRun run={active} />
+            </>
+          ) : undefined}
           <RunNowButton isActive={active !== null} schedule={data} />
         </Flex>
       </Flex>
@@ -57,6 +66,7 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
               <Tabs.Trigger value="definition">Definition</Tabs.Trigger>
             </>
           )}
+          {data.made === null ? undefined : <Tabs.Trigger value="versions">Versions</Tabs.Trigger>}
         </Tabs.List>
         <Tabs.Content value="history">
           <RunHistory activeRun={active} schedule={data} />
@@ -66,6 +76,9 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
         </Tabs.Content>
         <Tabs.Content value="definition">
           <Definition schedule={data} />
+        </Tabs.Content>
+        <Tabs.Content value="versions">
+          <Versions schedule={data} />
         </Tabs.Content>
       </Tabs.Root>
     </Stack>

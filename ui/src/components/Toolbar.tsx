@@ -1,9 +1,9 @@
-import { Badge, Flex, Input, InputGroup, NativeSelect, Text } from "@chakra-ui/react";
+import { Badge, Button, Flex, Input, InputGroup, NativeSelect, Text } from "@chakra-ui/react";
 import { useEffect, useState } from "react";
 
 import { formatCount, sentence } from "../format";
 import { Hint } from "./Hint";
-import { Search } from "./icons";
+import { Plus, Search } from "./icons";
 
 const STATES: readonly (readonly [string, string])[] = [
   ["", "All states"],
@@ -17,6 +17,8 @@ const STATES: readonly (readonly [string, string])[] = [
 
 type ToolbarProps = {
   readonly onChange: (change: { q?: string; state?: string }) => void;
+  /** Begins a new schedule; null for those who may not. */
+  readonly onNew: (() => void) | null;
   readonly q: string;
   /** Why nothing here can be changed, for those who may only look. */
   readonly readOnly: string | null;
@@ -24,7 +26,7 @@ type ToolbarProps = {
   readonly total: number | undefined;
 };
 
-export const Toolbar = ({ onChange, q, readOnly, state, total }: ToolbarProps) => {
+export const Toolbar = ({ onChange, onNew, q, readOnly, state, total }: ToolbarProps) => {
   const [text, setText] = useState(q);
 
   useEffect(() => {
@@ -70,6 +72,11 @@ export const Toolbar = ({ onChange, q, readOnly, state, total }: ToolbarProps) =
           <Text color="fg.muted" fontSize="xs">
             {formatCount(total, "schedule")}
           </Text>
+        )}
+        {onNew === null ? undefined : (
+          <Button colorPalette="brand" onClick={onNew} size="sm">
+            <Plus /> New schedule
+          </Button>
         )}
       </Flex>
     </Flex>

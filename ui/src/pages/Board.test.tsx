@@ -34,7 +34,13 @@ const respond = (url: URL, init?: RequestInit): Response => {
     const q = url.searchParams.get("q") ?? "";
     const found = world.schedules.filter(({ condition, id }) => id.includes(q) && (!isTroubled || condition === "rejected"));
 
-    return json({ groups: [], limit: 50, now: STATUS.now, offset: 0, schedules: found, tags: [], total: found.length });
+    return json({ groups: [], limit: 50, may_create: true, now: STATUS.now, offset: 0, schedules: found, tags: [], total: found.length });
+  }
+  if (path === "timeline") {
+    return json({ lanes: [], now: STATUS.now, slots: 2, total: 0, until: "2026-11-22T12:00:00Z" });
+  }
+  if (path === "days") {
+    return json({ days: [], schedules: {} });
   }
   if (path.endsWith("/runs")) {
     return json({ next_before: null, now: STATUS.now, runs: [RUN] });

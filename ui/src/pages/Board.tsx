@@ -1,19 +1,22 @@
 import { Button, EmptyState, Flex, Link, Skeleton, Stack, Text } from "@chakra-ui/react";
-import { useCallback, useMemo } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router-dom";
 
 import { type ListQuery, useActiveRuns, useLiveRefresh, useSchedules, useStatus } from "../api/queries";
 import type { Run } from "../api/types";
 import { ActiveRuns } from "../components/ActiveRuns";
 import { Attention } from "../components/Attention";
+import { BulkBar } from "../components/BulkBar";
 import { Failure } from "../components/Failure";
 import { Hero, HeroSkeleton } from "../components/Hero";
 import { FileText, Search } from "../components/icons";
 import { Panel } from "../components/Panel";
 import { ScheduleDrawer } from "../components/ScheduleDrawer";
 import { ScheduleTable } from "../components/ScheduleTable";
+import { TimelinePanel } from "../components/TimelinePanel";
 import { Toasts } from "../components/toaster";
 import { Toolbar } from "../components/Toolbar";
+import { EditorDrawer, NEW } from "../editor/EditorDrawer";
 import { needsAttention, whyReadOnly } from "../words";
 
 const PAGE = 50;
@@ -36,6 +39,11 @@ export const Board = () => {
   );
 
   useLiveRefresh(status.data?.next_runs[0]?.at ?? null);
+  const [editing, setEditing] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const choose = (ids: readonly string[], isChosen: boolean): void =>
+    setChosen((old) => new Set(isChosen ? [...old, ...ids] : [...old].filter((id) => !ids.includes(id))));
+  const mayCreate = list.data?.may_create === true;
   const filtered = q !== "" || state !== "";
 
   return (
@@ -57,11 +65,19 @@ export const Board = () => {
           status={status.data}
         />
       )}
+      <TimelinePanel onOpen={drawer.open} />
       {status.data?.total === 0 && !filtered ? (
-        <NoSchedules />
+        <NoSchedules onNew={mayCreate ? () => setEditing(NEW) : null} />
       ) : (
         <Panel title="Schedules">
-          <Toolbar onChange={set} q={q} readOnly={whyReadOnly(list.data?.schedules ?? [])} state={state} total={list.data?.total} />
+          <Toolbar
+            onChange={set}
+            onNew={mayCreate ? () => setEditing(NEW) : null}
+            q={q}
+            readOnly={whyReadOnly(list.data?.schedules ?? [])}
+            state={state}
+            total={list.data?.total}
+          />
           {list.data === undefined ? (
             list.isPending ? (
               <Stack aria-busy="true" gap="3" p="4">
@@ -78,6 +94,9 @@ export const Board = () => {
             <>
               <ScheduleTable
                 activeRuns={bySchedule}
+                chosen={chosen}
+                onChoose={choose}
+                onEdit={setEditing}
                 onOpen={drawer.open}
                 onSort={(next) => set({ sort: next })}
                 schedules={list.data.schedules}
@@ -88,7 +107,16 @@ export const Board = () => {
           )}
         </Panel>
       )}
-      <ScheduleDrawer id={drawer.id} onClose={drawer.close} />
+      <ScheduleDrawer
+        id={drawer.id}
+        onClose={drawer.close}
+        onEdit={(id) => {
+          drawer.close();
+          setEditing(id);
+        }}
+      />
+      <EditorDrawer id={editing} onClose={() => setEditing(null)} />
+      <BulkBar ids={[...chosen]} onClear={() => setChosen(new Set())} />
       <Toasts />
     </Stack>
   );
@@ -145,7 +173,7 @@ const useAddress = () => {
   };
 };
 
-const NoSchedules = () => (
+const NoSchedules = ({ onNew }: { readonly onNew: (() => void) | null }) => (
   <EmptyState.Root borderWidth="1px" rounded="lg">
     <EmptyState.Content>
       <EmptyState.Indicator>
@@ -160,6 +188,11 @@ const NoSchedules = () => (
         </Text>
         .
       </EmptyState.Description>
+      {onNew === null ? undefined : (
+        <Button colorPalette="brand" onClick={onNew} size="sm">
+          Or make one here
+        </Button>
+      )}
     </EmptyState.Content>
   </EmptyState.Root>
 );

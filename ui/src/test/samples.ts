@@ -29,6 +29,7 @@ export const RUN: Run = {
 export const SCHEDULE: ScheduleSummary = {
   active_run: null,
   alert_after: null,
+  clash: null,
   condition: "protected",
   condition_hint: null,
   condition_reason: null,
@@ -37,12 +38,14 @@ export const SCHEDULE: ScheduleSummary = {
   enabled: true,
   engine: "files",
   group: "files",
+  holds: [],
   id: "wiki",
   last_good: RUN,
   last_run: RUN,
+  made: null,
   next_run: { at: "2026-11-22T02:00:00Z", kind: "full", opens_at: "2026-11-22T02:00:00Z", skipped: null },
   origin: "schedules.yaml:5",
-  permissions: { cancel: true, reason: null, run: true, toggle: true },
+  permissions: { cancel: true, edit: true, reason: null, run: true, toggle: true },
   problems: [],
   rhythms: [{ kind: "full", text: "At 02:00", when: "0 2 * * *" }],
   source: "/srv/wiki",
@@ -80,4 +83,4 @@ export const STATUS: Status = {
   version: "0.1.0",
 };
 
-export const VIEWER = { cancel: false, reason: "your role may look", run: false, toggle: false };
+export const VIEWER = { cancel: false, edit: false, reason: "your role may look", run: false, toggle: false };

@@ -1,0 +1,90 @@
+import { ActionBar, Button, Portal } from "@chakra-ui/react";
+import { useState } from "react";
+
+import { type BulkAction, useBulk } from "../api/queries";
+import type { BulkResults } from "../api/types";
+import { formatCount } from "../format";
+import { Confirm } from "./Confirm";
+import { firstUntil, isToCome, Until } from "./dialogs";
+import { tell, toaster } from "./toaster";
+import { tellError } from "./toaster";
+
+type BulkBarProps = { readonly ids: readonly string[]; readonly onClear: () => void };
+
+const ACTIONS: readonly (readonly [BulkAction, string, string])[] = [
+  ["enable", "Enable", "enabled"],
+  ["disable", "Disable", "disabled"],
+  ["run", "Run now", "started"],
+  ["skip_next", "Skip next", "will skip their next run"],
+];
+
+/** What came of it, in two lines: how many, and why the others refused. */
+export const bulkText = ({ done, refused, results }: BulkResults, participle: string): [string, string | undefined] => {
+  const [first] = results.filter((result) => !result.done);
+
+  return [
+    `${formatCount(done, "schedule")} ${participle}`,
+    refused === 0 ? undefined : `${refused} refused, ${first?.schedule_id ?? ""}: ${first?.detail ?? ""}`,
+  ];
+};
+
+/** One verb for all that are ticked. */
+export const BulkBar = ({ ids, onClear }: BulkBarProps) => {
+  const { isPending, mutate } = useBulk();
+  const [isPausing, setPausing] = useState(false);
+  const [until, setUntil] = useState(firstUntil);
+  const act = (action: BulkAction, participle: string, more: { until?: string } = {}): void =>
+    mutate(
+      { action, ids, ...more },
+      {
+        onError: (error) => tellError("Nothing was done", error),
+        onSuccess: (answer) => {
+          const [title, description] = bulkText(answer, participle);
+
+          setPausing(false);
+          if (description === undefined) {
+            tell(title);
+            onClear();
+          } else {
+            toaster.create({ description, duration: 9000, title, type: "warning" });
+          }
+        },
+      },
+    );
+
+  return (
+    <ActionBar.Root closeOnInteractOutside={false} onOpenChange={({ open }) => (open ? undefined : onClear())} open={ids.length > 0}>
+      <Portal>
+        <ActionBar.Positioner>
+          <ActionBar.Content aria-label="What to do with the chosen schedules">
+            <ActionBar.SelectionTrigger>{formatCount(ids.length, "schedule")}</ActionBar.SelectionTrigger>
+            <ActionBar.Separator />
+            {ACTIONS.map(([action, label, participle]) => (
+              <Button disabled={isPending} key={action} onClick={() => act(action, participle)} size="sm" variant="outline">
+                {label}
+              </Button>
+            ))}
+            <Button disabled={isPending} onClick={() => setPausing(true)} size="sm" variant="outline">
+              Pause until…
+            </Button>
+            <Button onClick={onClear} size="sm" variant="ghost">
+              Clear
+            </Button>
+          </ActionBar.Content>
+        </ActionBar.Positioner>
+      </Portal>
+      {isPausing ? (
+        <Confirm
+          action="Pause"
+          isBusy={isPending}
+          isReady={isToCome(until)}
+          onClose={() => setPausing(false)}
+          onConfirm={() => act("pause", "paused", { until: new Date(until).toISOString() })}
+          title={`Pause ${formatCount(ids.length, "schedule")}`}
+        >
+          <Until onChange={setUntil} value={until} />
+        </Confirm>
+      ) : undefined}
+    </ActionBar.Root>
+  );
+};

@@ -1,0 +1,263 @@
+import type { FieldProblem } from "../api/types";
+
+export type When = "after" | "cron" | "every" | "levels" | "preset";
+export type WindowChoice = "any" | "business_hours" | "custom" | "off_hours" | "written";
+
+/** What the form asks for, as text; everything else of a definition is kept as it was. */
+export type Form = {
+  after: string;
+  alertAfter: string;
+  connection: string;
+  cron: string;
+  daily: string;
+  days: string;
+  description: string;
+  differential: string;
+  engine: string;
+  every: string;
+  exclude: string;
+  from: string;
+  full: string;
+  group: string;
+  id: string;
+  incremental: string;
+  last: string;
+  monthly: string;
+  path: string;
+  preset: string;
+  repository: string;
+  retries: string;
+  retryDelay: string;
+  tags: string;
+  timezone: string;
+  to: string;
+  weekly: string;
+  when: When;
+  window: WindowChoice;
+};
+
+type Data = Record<string, unknown>;
+
+export const PRESETS: readonly (readonly [string, string])[] = [
+  ["hourly", "Every hour"],
+  ["daily", "Every day at 02:00"],
+  ["weekly", "Every Sunday at 02:00"],
+  ["monthly", "On the first of the month at 02:00"],
+  ["weekday_hourly", "Every hour, Monday to Friday"],
+  ["weekend_3x", "06:00, 14:00 and 22:00 at weekends"],
+  ["daily_evaluation", "06:00, Monday to Friday"],
+  ["weekly_cleanup", "Every Sunday at 04:00"],
+];
+
+export const BLANK: Data = {
+  preset: "daily",
+  retention: { daily: 14, last: 7, monthly: 12, weekly: 8 },
+  source: { engine: "files" },
+};
+
+const text = (value: unknown): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
+const list = (value: unknown): string => (Array.isArray(value) ? value.map(text).join(", ") : text(value));
+const record = (value: unknown): Data =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Data) : {};
+const words = (value: string): string[] =>
+  value
+    .split(",")
+    .map((word) => word.trim())
+    .filter(Boolean);
+
+const whenOf = (data: Data): When =>
+  (["levels", "cron", "every", "after"] as const).find((key) => data[key] !== undefined) ?? "preset";
+
+const windowOf = (value: unknown): WindowChoice => {
+  if (!Array.isArray(value) || value.length === 0) {
+    return "any";
+  }
+  const only = record(value[0]);
+
+  if (value.length > 1 || only.timezone !== undefined) {
+    return "written";
+  }
+  if (only.preset === "business_hours" || only.preset === "off_hours") {
+    return only.preset;
+  }
+
+  return only.from === undefined ? "written" : "custom";
+};
+
+/** Fill the form from a definition. */
+export const formOf = (data: Data): Form => {
+  const { levels, retention, retry, source } = data;
+  const window = record(Array.isArray(data.window) ? data.window[0] : undefined);
+  const keep = record(retention);
+  const level = record(levels);
+
+  return {
+    after: list(data.after),
+    alertAfter: text(data.alert_after),
+    connection: text(data.connection),
+    cron: text(data.cron),
+    daily: text(keep.daily),
+    days: list(window.days) || "mon-fri",
+    description: text(data.description),
+    differential: text(level.differential),
+    engine: text(record(source).engine) || "files",
+    every: text(data.every),
+    exclude: list(record(source).exclude),
+    from: text(window.from) || "22:00",
+    full: text(level.full),
+    group: text(data.group),
+    id: text(data.id),
+    incremental: text(level.incremental),
+    last: text(keep.last),
+    monthly: text(keep.monthly),
+    path: list(record(source).paths) || text(record(source).path),
+    preset: text(data.preset) || "daily",
+    repository: text(data.repository),
+    retries: text(record(retry).max_retries),
+    retryDelay: text(record(retry).delay),
+    tags: list(data.tags),
+    timezone: text(data.timezone),
+    to: text(window.to) || "06:00",
+    weekly: text(keep.weekly),
+    when: whenOf(data),
+    window: windowOf(data.window),
+  };
+};
+
+/** A number where one was typed; else the text, so that the server says what is wrong with it. */
+const count = (value: string): number | string | undefined => {
+  const trimmed = value.trim();
+
+  return trimmed === "" ? undefined : /^\d+$/u.test(trimmed) ? Number(trimmed) : trimmed;
+};
+
+const filled = (value: string): string | undefined => (value.trim() === "" ? undefined : value.trim());
+
+const put = (data: Data, changes: Data): Data => {
+  const merged = Object.entries({ ...data, ...changes }).filter(([, value]) => value !== undefined);
+
+  return Object.fromEntries(merged);
+};
+
+const orNothing = (data: Data): Data | undefined => (Object.keys(data).length === 0 ? undefined : data);
+
+const sourceOf = (form: Form, before: Data): Data => {
+  const paths = words(form.path);
+  const kept = before.engine === form.engine ? before : {};
+  const exclude = words(form.exclude);
+
+  return put(kept, {
+    engine: form.engine,
+    path: paths.length === 1 ? paths[0] : undefined,
+    paths: paths.length > 1 ? paths : undefined,
+    ...(form.engine === "files" ? { exclude: exclude.length > 0 ? exclude : undefined } : {}),
+  });
+};
+
+const whenKeys = (form: Form, before: Data): Data => ({
+  after: form.when === "after" ? words(form.after) : undefined,
+  cron: form.when === "cron" ? form.cron.trim() : undefined,
+  every: form.when === "every" ? form.every.trim() : undefined,
+  kind: form.when === "levels" ? undefined : before.kind,
+  levels:
+    form.when === "levels"
+      ? put(record(before.levels), {
+          differential: filled(form.differential),
+          full: filled(form.full),
+          incremental: filled(form.incremental),
+        })
+      : undefined,
+  preset: form.when === "preset" ? form.preset : undefined,
+});
+
+const windowKey = (form: Form, before: unknown): unknown => {
+  if (form.window === "written") {
+    return before;
+  }
+  if (form.window === "custom") {
+    return [{ days: words(form.days), from: form.from, to: form.to }];
+  }
+
+  return form.window === "any" ? undefined : [form.window];
+};
+
+/** Write the form into the definition that it was filled from. */
+export const definitionOf = (form: Form, before: Data): Data => {
+  const tags = words(form.tags);
+
+  return put(before, {
+    ...whenKeys(form, before),
+    alert_after: filled(form.alertAfter),
+    connection: filled(form.connection),
+    description: filled(form.description),
+    group: filled(form.group),
+    id: form.id.trim(),
+    repository: filled(form.repository),
+    retention: orNothing(
+      put(record(before.retention), {
+        daily: count(form.daily),
+        last: count(form.last),
+        monthly: count(form.monthly),
+        weekly: count(form.weekly),
+      }),
+    ),
+    retry: orNothing(
+      put(record(before.retry), { delay: filled(form.retryDelay), max_retries: count(form.retries) }),
+    ),
+    source: sourceOf(form, record(before.source)),
+    tags: tags.length > 0 ? tags : undefined,
+    timezone: filled(form.timezone),
+    window: windowKey(form, before.window),
+  });
+};
+
+/** Where on the form a key of the definition stands; the first that fits wins. */
+const PLACES: readonly (readonly [string, keyof Form])[] = [
+  ["id", "id"],
+  ["description", "description"],
+  ["group", "group"],
+  ["tags", "tags"],
+  ["source.engine", "engine"],
+  ["source.exclude", "exclude"],
+  ["source", "path"],
+  ["repository", "repository"],
+  ["connection", "connection"],
+  ["timezone", "timezone"],
+  ["cron", "cron"],
+  ["every", "every"],
+  ["preset", "preset"],
+  ["levels.incremental", "incremental"],
+  ["levels.differential", "differential"],
+  ["levels", "full"],
+  ["after", "after"],
+  ["window", "days"],
+  ["retention.daily", "daily"],
+  ["retention.weekly", "weekly"],
+  ["retention.monthly", "monthly"],
+  ["retention", "last"],
+  ["retry.delay", "retryDelay"],
+  ["retry", "retries"],
+  ["alert_after", "alertAfter"],
+];
+
+export const placeOf = (field: string): keyof Form | null =>
+  PLACES.find(([key]) => field === key || field.startsWith(`${key}.`))?.[1] ?? null;
+
+export type Sorted = { elsewhere: FieldProblem[]; fields: Partial<Record<keyof Form, FieldProblem>> };
+
+/** Put each problem where it belongs; the rest is said above the form. */
+export const sortProblems = (problems: readonly FieldProblem[]): Sorted => {
+  const sorted: Sorted = { elsewhere: [], fields: {} };
+
+  for (const problem of problems) {
+    const place = placeOf(problem.field);
+
+    if (place === null) {
+      sorted.elsewhere.push(problem);
+    } else {
+      sorted.fields[place] ??= problem;
+    }
+  }
+
+  return sorted;
+};
