@@ -17,6 +17,7 @@ import secrets
 from dataclasses import dataclass
 
 from airflow_backup import __version__
+from airflow_backup.actions.encryption import encryption_of
 from airflow_backup.actions.parent import Plan
 from airflow_backup.actions.result import Job, Run
 from airflow_backup.actions.sink import PieceSink
@@ -99,11 +100,15 @@ class Attempt:
         """Dump, store, and write the manifest; on any error leave nothing."""
         started_at = around.clock()
         parent = None if plan.parent is None else plan.parent.manifest
+        encryption = encryption_of(self._job.encryption)
+        compression = self._job.compression
         sink = PieceSink(
             self.storage,
             self._prefix,
             token=secrets.token_hex(4),
             algorithm=self._job.checksum,
+            level=None if compression == "none" else compression.level,
+            encryption=encryption,
         )
         try:
             report = engine.dump(
@@ -130,6 +135,8 @@ class Attempt:
                 consistent_at=report.consistent_at,
                 finished_at=around.clock(),
                 checksum_algorithm=self._job.checksum,
+                compression="none" if compression == "none" else "zstd",
+                encryption=None if encryption is None else encryption.described(),
                 pieces=pieces,
                 totals=_totals(report, pieces),
                 counts=dict(report.counts),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from airflow_backup.actions.encryption import encryption_of
 from airflow_backup.actions.result import Job
 from airflow_backup.actions.stored_set import StoredSet, open_set
 from airflow_backup.catalog import Catalog
@@ -72,7 +73,7 @@ def _parent(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Cat
         _check_state(row)
         if row.repository != job.repository:
             raise ParentUnusable(f"set '{row.set_id}' lies in another repository")
-    opened = list(_opened(chain, storage))
+    opened = list(_opened(chain, storage, job))
     for stored in opened:
         _check_same_source(stored.manifest, job, engine)
     return ParentSet(opened[-1])
@@ -90,10 +91,12 @@ def _check_state(row: SetRow) -> None:
         raise ParentUnusable(f"set '{row.set_id}' is {row.state}")
 
 
-def _opened(chain: Sequence[SetRow], storage: Storage) -> Iterator[StoredSet]:
+def _opened(chain: Sequence[SetRow], storage: Storage, job: Job) -> Iterator[StoredSet]:
+    encryption = encryption_of(job.encryption)
+    keys = [] if encryption is None else [encryption.index_identity]
     for row in chain:
         try:
-            stored = open_set(storage, row.schedule_id, row.set_id)
+            stored = open_set(storage, row.schedule_id, row.set_id, keys=keys)
         except NotFound as error:
             raise ParentUnusable(f"set '{row.set_id}' is not stored any more") from error
         except (VerifyError, FormatError) as error:
@@ -122,5 +125,8 @@ def _check_same_source(manifest: Manifest, job: Job, engine: Engine) -> None:
             f"set '{manifest.set_id}' has the layout {manifest.engine_version}, "
             f"and this release writes {engine.version}"
         )
+    encryption = encryption_of(job.encryption)
+    if manifest.encryption != (None if encryption is None else encryption.described()):
+        raise ParentUnusable(f"the encryption changed since set '{manifest.set_id}'")
     if manifest.source != digest_of_options(job.source):
         raise ParentUnusable(f"the source's options changed since set '{manifest.set_id}'")

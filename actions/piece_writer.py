@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from airflow_backup.core.age import Recipient, Sealer
 from airflow_backup.core.checksums import Hasher, hasher
 from airflow_backup.core.codec import FRAME_SIZE
 from airflow_backup.core.errors import VerifyError
@@ -21,18 +24,21 @@ class PieceWriter:
         token: str,
         algorithm: str,
         piece_size: int,
+        suffix: str = ".zst",
+        recipients: Sequence[Recipient] = (),
     ) -> None:
         self.done: list[Piece] = []
         self.bytes_stored = 0
         self._storage, self._prefix = storage, prefix
         self._stream, self._token = stream, token
         self._algorithm, self._piece_size = algorithm, piece_size
+        self._suffix, self._recipients = suffix, recipients
         self._open: _OpenPiece | None = None
         self._raw_offset = 0
 
     def add(self, frame: bytes, raw_size: int, checksum: str) -> None:
         """Store the next frame, in the open piece or in a new one."""
-        if self._open is not None and self._open.size + len(frame) > self._piece_size:
+        if self._open is not None and self._open.plain_size + len(frame) > self._piece_size:
             self.finish()
         if self._open is None:
             self._open = self._begin()
@@ -54,27 +60,39 @@ class PieceWriter:
             self._open = None
 
     def _begin(self) -> _OpenPiece:
-        name = f"{self._stream}.{len(self.done):06d}.{self._token}.zst"
-        return _OpenPiece(name, self._storage.create(self._prefix + name), hasher(self._algorithm))
+        name = f"{self._stream}.{len(self.done):06d}.{self._token}{self._suffix}"
+        sealer = Sealer(self._recipients) if self._recipients else None
+        writer = self._storage.create(self._prefix + name)
+        return _OpenPiece(name, writer, hasher(self._algorithm), sealer)
 
 
 class _OpenPiece:
-    def __init__(self, name: str, writer: Writer, digest: Hasher) -> None:
-        self.name, self.writer, self._digest = name, writer, digest
-        self.size = 0
+    def __init__(self, name: str, writer: Writer, digest: Hasher, sealer: Sealer | None) -> None:
+        self.name, self.writer, self._digest, self._sealer = name, writer, digest, sealer
+        self.size = self.plain_size = 0
         self._raw_size = 0
         self._sizes: list[int] = []
         self._checksums: list[str] = []
 
     def add(self, frame: bytes, raw_size: int, checksum: str) -> None:
-        self.writer.write(frame)
-        self._digest.update(frame)
-        self.size += len(frame)
+        if self._sealer is None:
+            self._store(frame)
+        else:  # a plain checksum would tell those who guess right what is inside
+            checksum = self._sealer.fingerprint(frame)
+            self._store(self._sealer.update(frame))
+        self.plain_size += len(frame)
         self._raw_size += raw_size
         self._sizes.append(len(frame))
         self._checksums.append(checksum)
 
+    def _store(self, data: bytes) -> None:
+        self.writer.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+
     def finish(self, stream: str, raw_offset: int) -> Piece:
+        if self._sealer is not None:
+            self._store(self._sealer.finish())
         stored = self.writer.commit()
         if stored.size != self.size:
             raise VerifyError(
@@ -88,6 +106,7 @@ class _OpenPiece:
             raw_offset=raw_offset,
             raw_size=self._raw_size,
             checksum=self._digest.hexdigest(),
+            plain_size=None if self._sealer is None else self.plain_size,
             frames=Frames(
                 raw_size=FRAME_SIZE,
                 sizes=tuple(self._sizes),

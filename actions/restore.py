@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_backup.actions.stored_set import StoredSet, open_set
+from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import FormatError, NotFound, VerifyError
 from airflow_backup.core.manifest import MANIFEST_NAME, set_prefix
@@ -52,19 +53,21 @@ def restore(
     connection: str | None = None,
     set_id: str | None = None,
     only: Sequence[str] = (),
+    keys: Sequence[Identity] = (),
     reporter: Reporter | None = None,
     engines: Registry | None = None,
 ) -> RestoreResult:
     """
     Restore a set of a schedule, its newest one without ``set_id``, into an empty folder.
 
-    ``only`` names parts of it, such as files and folders of a file tree.
+    ``only`` names parts of it, such as files and folders of a file tree; ``keys`` open an
+    encrypted one.
 
     The sizes of all pieces are compared with the manifest first, and every frame is checked
     before its bytes are used: nothing damaged is ever written.
     """
     storage = open_storage(repository, connections, connection=connection)
-    path = path_to(storage, schedule_id, set_id or newest_set(storage, schedule_id))
+    path = path_to(storage, schedule_id, set_id or newest_set(storage, schedule_id), keys)
     for each in path:
         check_pieces(storage, each)
     last = path[-1].manifest
@@ -86,13 +89,15 @@ def restore(
     )
 
 
-def path_to(storage: Storage, schedule_id: str, set_id: str) -> list[StoredSet]:
+def path_to(
+    storage: Storage, schedule_id: str, set_id: str, keys: Sequence[Identity] = ()
+) -> list[StoredSet]:
     """Return the sets that restore ``set_id``, the full one first."""
-    path = [open_set(storage, schedule_id, set_id)]
+    path = [open_set(storage, schedule_id, set_id, keys=keys)]
     while (parent := path[0].manifest.parent) is not None:
         if any(parent == each.manifest.set_id for each in path):
             raise VerifyError(f"the chain of set '{set_id}' goes in a circle")
-        path.insert(0, open_set(storage, schedule_id, parent))
+        path.insert(0, open_set(storage, schedule_id, parent, keys=keys))
     return path
 
 

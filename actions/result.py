@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from airflow_backup.core.manifest import Manifest
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from airflow_backup.schedules.base import Model
+from airflow_backup.schedules.model import Compression, Encryption
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Job(Protocol):
     def connection(self) -> str | None: ...
     @property
     def kind(self) -> Kind | None: ...
+    @property
+    def compression(self) -> Compression | Literal["none"]: ...
+    @property
+    def encryption(self) -> Encryption | None: ...
     @property
     def checksum(self) -> Literal["sha256", "sha512", "sha1", "md5", "blake3"]: ...
 

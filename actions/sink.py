@@ -14,11 +14,12 @@ import queue
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
+from airflow_backup.actions.encryption import Seal
 from airflow_backup.actions.piece_writer import PieceWriter
 from airflow_backup.core.checksums import Bytes, frame_checksum
-from airflow_backup.core.codec import DEFAULT_LEVEL, FRAME_SIZE, FrameCompressor
+from airflow_backup.core.codec import DEFAULT_LEVEL, FRAME_SIZE, FrameCompressor, FrameCopier
 from airflow_backup.core.errors import BackupError, EngineError
 from airflow_backup.core.manifest import Piece
 from airflow_backup.storage.protocol import Storage
@@ -30,6 +31,14 @@ THREADS = 2
 _AHEAD = 8
 
 _Frame = tuple[bytes, int, str]
+
+
+class Compressor(Protocol):
+    """Makes a frame of raw bytes; shared by threads."""
+
+    def compress(self, raw: Bytes) -> bytes:
+        """Return the frame."""
+        ...
 
 
 class PieceSink:
@@ -47,17 +56,20 @@ class PieceSink:
         *,
         token: str,
         algorithm: str,
-        level: int = DEFAULT_LEVEL,
+        level: int | None = DEFAULT_LEVEL,
         piece_size: int = PIECE_SIZE,
+        encryption: Seal | None = None,
     ) -> None:
         self._storage, self._prefix, self._token = storage, prefix, token
         self._algorithm, self._piece_size = algorithm, piece_size
-        self._compressor = FrameCompressor(level)
+        self._compressor: Compressor = FrameCopier() if level is None else FrameCompressor(level)
+        self._suffix = "" if level is None else ".zst"
+        self._encryption = encryption
         self._workers = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
         self._streams: dict[str, PieceStream] = {}
 
-    def stream(self, name: str) -> PieceStream:
-        """Begin a stream."""
+    def stream(self, name: str, *, is_index: bool = False) -> PieceStream:
+        """Begin a stream; the next incremental's worker will read an index, with public keys only."""
         if name in self._streams:
             raise EngineError(f"the stream '{name}' was already written")
         pieces = PieceWriter(
@@ -67,6 +79,8 @@ class PieceSink:
             token=self._token,
             algorithm=self._algorithm,
             piece_size=self._piece_size,
+            suffix=self._suffix if self._encryption is None else f"{self._suffix}.age",
+            recipients=() if self._encryption is None else self._encryption.of(is_index=is_index),
         )
         begun = self._streams[name] = PieceStream(pieces, self._workers, self._compressor)
         return begun
@@ -104,7 +118,7 @@ class PieceStream:
     """One stream of a :class:`PieceSink`; not to be shared between threads."""
 
     def __init__(
-        self, pieces: PieceWriter, workers: ThreadPoolExecutor, compressor: FrameCompressor
+        self, pieces: PieceWriter, workers: ThreadPoolExecutor, compressor: Compressor
     ) -> None:
         self.pieces = pieces
         self.is_complete = False
@@ -203,6 +217,6 @@ class PieceStream:
             self._error = error
 
 
-def _encode(compressor: FrameCompressor, raw: Bytes) -> _Frame:
+def _encode(compressor: Compressor, raw: Bytes) -> _Frame:
     stored = compressor.compress(raw)
     return stored, len(raw), frame_checksum(stored)

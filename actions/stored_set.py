@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
+from airflow_backup.core.age import MAX_HEADER, Identity, Opener
 from airflow_backup.core.checksums import frame_checksum
 from airflow_backup.core.codec import decompress
-from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.manifest import (
     Frame,
     Manifest,
@@ -28,8 +29,17 @@ _AHEAD = 6
 class StoredSet:
     """One set in a storage; see :class:`airflow_backup.engines.protocol.SetReader`."""
 
-    def __init__(self, storage: Storage, manifest: Manifest, *, manifest_hash: str = "") -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        manifest: Manifest,
+        *,
+        manifest_hash: str = "",
+        keys: Sequence[Identity] = (),
+    ) -> None:
         self.manifest = manifest
+        self._keys = keys
+        self._openers: dict[str, Opener] = {}
         self.hash = manifest_hash
         self._storage = storage
         self._prefix = set_prefix(manifest.schedule_id, manifest.set_id)
@@ -62,17 +72,51 @@ class StoredSet:
                 workers.shutdown(wait=False, cancel_futures=True)
 
     def _fetch(self, piece: Piece, frame: Frame) -> bytes:
-        name = self._prefix + piece.name
-        stored = self._storage.read(name, offset=frame.offset, length=frame.size)
-        if len(stored) != frame.size or frame_checksum(stored) != frame.checksum:
-            raise VerifyError(
-                f"'{name}' is damaged at bytes {frame.offset} to {frame.offset + frame.size - 1}",
-                hint=f"airflow-backup verify {self.manifest.schedule_id}",
-            )
-        return decompress(stored, raw_size=frame.raw_size)
+        if piece.plain_size is not None:
+            found = self._unsealed(piece, frame)
+        else:
+            name = self._prefix + piece.name
+            found = self._storage.read(name, offset=frame.offset, length=frame.size)
+            if len(found) != frame.size or frame_checksum(found) != frame.checksum:
+                raise self._damaged(piece, frame.offset, frame.size)
+        if self.manifest.compression == "none":
+            return found
+        return decompress(found, raw_size=frame.raw_size)
+
+    def _unsealed(self, piece: Piece, frame: Frame) -> bytes:
+        opener = self._opener(piece)
+        begin, length = opener.span(frame.offset, frame.size)
+        stored = self._storage.read(self._prefix + piece.name, offset=begin, length=length)
+        try:
+            found = opener.open(stored, frame.offset, frame.size)
+        except VerifyError as error:
+            raise self._damaged(piece, begin, length) from error
+        if len(found) != frame.size or opener.fingerprint(found) != frame.checksum:
+            raise self._damaged(piece, begin, length)
+        return found
+
+    def _opener(self, piece: Piece) -> Opener:
+        found = self._openers.get(piece.name)
+        if found is None:
+            if not self._keys:
+                raise ConfigError(
+                    f"set '{self.manifest.set_id}' is encrypted, and no key was given",
+                    hint=f"its keys: {(self.manifest.encryption or {}).get('keys')}",
+                )
+            head = self._storage.read(self._prefix + piece.name, length=MAX_HEADER)
+            found = self._openers[piece.name] = Opener(head, piece.size, self._keys)
+        return found
+
+    def _damaged(self, piece: Piece, begin: int, length: int) -> VerifyError:
+        return VerifyError(
+            f"'{self._prefix}{piece.name}' is damaged at bytes {begin} to {begin + length - 1}",
+            hint=f"airflow-backup verify {self.manifest.schedule_id}",
+        )
 
 
-def open_set(storage: Storage, schedule_id: str, set_id: str) -> StoredSet:
+def open_set(
+    storage: Storage, schedule_id: str, set_id: str, *, keys: Sequence[Identity] = ()
+) -> StoredSet:
     """Read a set's manifest; NotFound when there is no such set."""
     name = manifest_name(schedule_id, set_id)
     data = storage.read(name)
@@ -82,7 +126,7 @@ def open_set(storage: Storage, schedule_id: str, set_id: str) -> StoredSet:
             f"'{name}' is the manifest of set '{manifest.set_id}' of '{manifest.schedule_id}'",
             hint="was it copied from there?",
         )
-    return StoredSet(storage, manifest, manifest_hash=hash_of(data))
+    return StoredSet(storage, manifest, manifest_hash=hash_of(data), keys=keys)
 
 
 def _wanted(pieces: tuple[Piece, ...], begin: int, end: int) -> Iterator[tuple[Piece, Frame]]:

@@ -66,7 +66,7 @@ class Frames(_Model):
     """The frames of a piece, in columns, because a large set has a million of them."""
 
     algorithm: Literal["blake3-128"] = FRAME_ALGORITHM
-    """What `checksums` are: the first 128 bits of the BLAKE3 of the stored frame."""
+    """What `checksums` are: the first 128 bits of the BLAKE3 of the frame, keyed when encrypted."""
 
     raw_size: Annotated[int, Field(gt=0)]
     """Raw bytes in every frame but the last one of the stream."""
@@ -105,8 +105,11 @@ class Piece(_Model):
     checksum: Hex
     """Of the stored bytes, by the manifest's `checksum_algorithm`."""
 
+    plain_size: Count | None = None
+    """Bytes of the frames before they were encrypted; None when the piece is not."""
+
     frames: Frames | None = None
-    """None for a piece that is not made of zstd frames."""
+    """None for a piece that is not made of frames."""
 
     def each_frame(self) -> Iterator[Frame]:
         """Yield the frames in order."""
@@ -138,7 +141,7 @@ class Piece(_Model):
     def _frames_fill_the_piece(self) -> Piece:
         if self.frames is None:
             return self
-        if sum(self.frames.sizes) != self.size:
+        if sum(self.frames.sizes) != (self.size if self.plain_size is None else self.plain_size):
             raise ValueError(f"the frames of '{self.name}' do not add up to its size")
         needed = max(1, -(-self.raw_size // self.frames.raw_size))  # an empty stream has one frame
         if len(self.frames.sizes) != needed:
@@ -238,6 +241,9 @@ class Manifest(_Model):
         for key in _LATER:  # so that what an earlier release wrote is written the same again
             if plain[key] is None:
                 del plain[key]
+        for piece in plain["pieces"]:
+            if piece["plain_size"] is None:
+                del piece["plain_size"]
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode() + b"\n"
 

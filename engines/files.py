@@ -138,7 +138,7 @@ def _output(
 ) -> FilesOutput:
     return FilesOutput(
         streams.enter_context(sink.stream(ARCHIVE)),
-        streams.enter_context(sink.stream(INDEX)),
+        streams.enter_context(sink.stream(INDEX, is_index=True)),
         reporter,
         link=_link(parent),
         patches=None if parent is None else streams.enter_context(sink.stream(PATCHES)),

@@ -46,8 +46,13 @@ class Stream(Protocol):
 class Sink(Protocol):
     """Takes the streams of one set."""
 
-    def stream(self, name: str) -> AbstractContextManager[Stream]:
-        """Begin a stream; it is complete when the block ends without an error."""
+    def stream(self, name: str, *, is_index: bool = False) -> AbstractContextManager[Stream]:
+        """
+        Begin a stream; it is complete when the block ends without an error.
+
+        An index is what the next incremental reads of its parent. Of an encrypted set nothing
+        else can be read then.
+        """
         ...
 
 

@@ -97,7 +97,7 @@ class SqliteEngine:
             around.reporter.begin("checking")
             counts = prove(copy, f"the copy of '{path}'")
             around.reporter.begin("storing", bytes_total=size)
-            with sink.stream(STREAM) as stream, sink.stream(TABLE) as table:
+            with sink.stream(STREAM) as stream, sink.stream(TABLE, is_index=True) as table:
                 stored = _store(copy, stream, table, page_size, around.reporter)
             around.reporter.finish()
         return DumpReport(

@@ -47,7 +47,7 @@ def _read(
     consistent_at = around.clock()
     with (
         sink.stream(CHANGES) as changes,
-        sink.stream(TABLE) as table,
+        sink.stream(TABLE, is_index=True) as table,
         Process(command) as reader,
     ):
         for kind, payload in messages(reader.chunks()):

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from airflow_backup.core.age import recipient
+from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.words import Kind, VerificationLevel
 from airflow_backup.schedules.base import Duration, Model, Name, Size, TimezoneName
 from airflow_backup.schedules.calendars import Calendar
@@ -96,6 +98,40 @@ class Verify(Model):
     def verification_level(self) -> VerificationLevel | None:
         """The level as the rest of the code names it; None when sets are not checked."""
         return None if self.level == "none" else VerificationLevel(self.level)
+
+
+class Compression(Model):
+    """How hard sets are compressed, with zstd."""
+
+    level: Annotated[int, Field(ge=1, le=19)] = 3
+    """From 1, fast, to 19, small; above 6 a backup takes several times as long."""
+
+
+class Encryption(Model):
+    """To whom sets are encrypted, in the age format; the worker needs the public keys only."""
+
+    recipients: Annotated[list[str], Field(min_length=1)]
+    """Public keys, as `age-keygen` prints them. Any one of the secret keys opens a set."""
+
+    key_file: str | None = None
+    """Where a restore finds the secret key; a backup never reads it."""
+
+    connection: str | None = None
+    """The Airflow connection that has the secret key as its password, for restores."""
+
+    @field_validator("recipients")
+    @classmethod
+    def _each_is_a_public_key(cls, recipients: list[str]) -> list[str]:
+        for text in recipients:
+            if "SECRET" in text.upper():  # and it is not shown
+                raise ValueError(
+                    "this is a secret key, and others may have read it; make a new one"
+                )
+            try:
+                recipient(text)
+            except ConfigError as error:
+                raise ValueError(error.message) from error
+        return sorted(set(recipients))
 
 
 class Levels(Model):
@@ -210,6 +246,12 @@ class Schedule(Model):
 
     verify: Verify = Verify()
     """How sets are proven."""
+
+    compression: Compression | Literal["none"] = Compression()
+    """How hard pieces are compressed; `none` for what is compressed already."""
+
+    encryption: Encryption | None = None
+    """To whom pieces are encrypted; they are not when missing."""
 
     checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
     """The checksum of pieces."""

@@ -144,6 +144,7 @@ def test_a_backup_that_is_killed_at_any_moment_leaves_no_false_set(
     duration = time.monotonic() - begun
     rng = random.Random(7)
     outcomes = {"no set": 0, "a set": 0}
+    named: set[Path] = set()
     for number in range(1, KILLS // 2 + 1):
         place.change(number)
         kind = Kind.FULL if number % 4 == 0 else Kind.INCREMENTAL

@@ -13,6 +13,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.schedules.base import Model
+from airflow_backup.schedules.model import Compression, Encryption
 from airflow_backup.storage.open import open_storage
 
 START = datetime(2026, 5, 4, 2, 0, tzinfo=UTC)
@@ -38,6 +39,8 @@ class PlainJob:
     id: str = "wiki"
     connection: str | None = None
     kind: Kind | None = None
+    compression: Compression | Literal["none"] = Compression()
+    encryption: Encryption | None = None
     checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
 
 

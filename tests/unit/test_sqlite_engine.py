@@ -80,7 +80,7 @@ def test_a_damaged_source_is_no_set(path: Path) -> None:
 class NoSink:
     """Nothing may be stored."""
 
-    def stream(self, name: str) -> AbstractContextManager[Stream]:
+    def stream(self, name: str, *, is_index: bool = False) -> AbstractContextManager[Stream]:
         raise AssertionError(name)
 
 
