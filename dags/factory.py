@@ -14,6 +14,7 @@ from airflow.utils.types import DagRunType
 from airflow_backup.core.ids import dag_id
 from airflow_backup.dags.timetable import BackupTimetable
 from airflow_backup.operators.backup import BackupOperator
+from airflow_backup.operators.prune import PruneOperator
 from airflow_backup.operators.window import BackupWindowSensor
 from airflow_backup.schedules.model import Schedule
 
@@ -79,6 +80,8 @@ def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DA
         outlets=[asset(schedule.id)],
     )
     window >> backup
+    if schedule.retention is not None:
+        backup >> PruneOperator(task_id="prune", dag=dag, schedule=schedule)
     return dag
 
 

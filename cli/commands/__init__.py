@@ -8,6 +8,7 @@ from airflow_backup.cli.commands import (
     import_,
     list_,
     next_,
+    prune,
     run,
     schema,
     show,
@@ -15,4 +16,4 @@ from airflow_backup.cli.commands import (
     validate,
 )
 
-COMMANDS = (validate, diff, schema, next_, list_, show, run, status, export, import_)
+COMMANDS = (validate, diff, schema, next_, list_, show, run, status, prune, export, import_)

@@ -1,0 +1,127 @@
+"""Remove the sets that a schedule no longer keeps: storage first, the catalog's row only after."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.records import SetRow
+from airflow_backup.catalog.retention import Verdict, decide
+from airflow_backup.core.connections import Connections
+from airflow_backup.core.errors import NotFound, Refused
+from airflow_backup.core.manifest import manifest_name, set_prefix
+from airflow_backup.schedules.model import Retention
+from airflow_backup.storage.open import open_storage
+from airflow_backup.storage.protocol import Storage
+
+
+class Kept(Protocol):
+    """What pruning needs to know of a schedule."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def repository(self) -> str: ...
+    @property
+    def connection(self) -> str | None: ...
+    @property
+    def retention(self) -> Retention | None: ...
+    @property
+    def timezone(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """The verdict on every set, and how many bytes went, or would go."""
+
+    verdicts: Sequence[Verdict]
+    removed: Sequence[str]
+    bytes_removed: int
+    is_dry_run: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return {
+            "dry_run": self.is_dry_run,
+            "removed": list(self.removed),
+            "bytes_removed": self.bytes_removed,
+            "sets": [
+                {
+                    "set_id": verdict.set.set_id,
+                    "kept": verdict.kept,
+                    "reasons": list(verdict.reasons),
+                    "bytes_stored": verdict.set.bytes_stored,
+                }
+                for verdict in self.verdicts
+            ],
+        }
+
+
+def prune(
+    schedule: Kept,
+    *,
+    catalog: Catalog,
+    connections: Connections,
+    clock: Callable[[], datetime],
+    actor: str,
+    policy: Retention | None = None,
+    dry_run: bool = False,
+) -> PruneResult:
+    """
+    Judge the sets of a schedule and remove those that nothing keeps.
+
+    ``policy`` instead of the schedule's own shows what a change would do. Children go before parents. A set is
+    marked before anything of it is deleted, and its manifest goes first: whatever ends this half-way leaves no set
+    that looks whole, and the next prune goes on. Refused while a backup of the schedule runs, and when the clock
+    cannot be trusted.
+    """
+    rules = policy or schedule.retention
+    rows = [row for row in catalog.sets.of(schedule.id) if row.repository == schedule.repository]
+    begun = [row for row in rows if row.state == "deleting"]
+    verdicts = (
+        decide(
+            [row for row in rows if row.state != "deleting"],
+            rules,
+            now=clock(),
+            timezone=schedule.timezone,
+        )
+        if rules is not None
+        else []
+    )
+    doomed = {verdict.set.set_id for verdict in verdicts if not verdict.kept}
+    going = [*begun, *(row for row in rows if row.set_id in doomed)]
+    going.sort(key=lambda row: (row.consistent_at, row.set_id), reverse=True)
+    if going and not dry_run:
+        _check_idle(schedule.id, catalog)
+        storage = open_storage(schedule.repository, connections, connection=schedule.connection)
+        for row in going:
+            _remove(row, storage, catalog, at=clock(), actor=actor)
+    return PruneResult(
+        verdicts, [row.set_id for row in going], sum(row.bytes_stored for row in going), dry_run
+    )
+
+
+def _check_idle(schedule_id: str, catalog: Catalog) -> None:
+    for execution in catalog.executions.active():
+        if execution.schedule_id == schedule_id:
+            raise Refused(
+                f"a backup of '{schedule_id}' is running: {execution.run_id}",
+                hint="it may build on a set that would go; prune when it is over",
+            )
+
+
+def _remove(row: SetRow, storage: Storage, catalog: Catalog, *, at: datetime, actor: str) -> None:
+    catalog.sets.mark(row.set_id, "deleting")
+    with contextlib.suppress(NotFound):  # it went in an earlier attempt
+        storage.delete(manifest_name(row.schedule_id, row.set_id))
+    for piece in list(storage.list(set_prefix(row.schedule_id, row.set_id))):
+        with contextlib.suppress(NotFound):
+            storage.delete(piece.name)
+    catalog.sets.forget(row.set_id)
+    catalog.events.append(
+        at=at, actor=actor, action="prune", subject=row.set_id, detail={"bytes": row.bytes_stored}
+    )

@@ -1,0 +1,44 @@
+"""Removes the sets that a schedule no longer keeps: the verb `prune` as an Airflow task."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from airflow_backup.actions.prune import prune
+from airflow_backup.catalog import Catalog
+from airflow_backup.operators.airflow_settings import catalog_url, connection
+from airflow_backup.operators.retry_policy import BackupRetryPolicy
+from airflow_backup.schedules.model import Schedule
+
+
+class PruneOperator(BaseOperator):
+    """
+    Remove what the schedule's retention no longer keeps; log the verdict on every set.
+
+    :param schedule: whose sets to judge
+    """
+
+    def __init__(self, *, schedule: Schedule, **kwargs: Any) -> None:
+        kwargs.setdefault("retries", schedule.retry.max_retries)
+        kwargs.setdefault("retry_delay", schedule.retry.delay)
+        kwargs.setdefault("retry_policy", BackupRetryPolicy(schedule.retry))
+        super().__init__(**kwargs)
+        self.schedule = schedule
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Prune; the result goes to XCom."""
+        with Catalog.open(catalog_url()) as catalog:
+            result = prune(
+                self.schedule,
+                catalog=catalog,
+                connections=connection,
+                clock=lambda: datetime.now(UTC),
+                actor=f"run {context['dag_run'].run_id}",
+            )
+        for verdict in result.verdicts:
+            word = "kept" if verdict.kept else "removed"
+            self.log.info("%s %s: %s", word, verdict.set.set_id, ", ".join(verdict.reasons))
+        return {"removed": list(result.removed), "bytes_removed": result.bytes_removed}

@@ -1,0 +1,160 @@
+"""Pruning removes what nothing keeps, says why the rest stays, and finishes what was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.prune import prune
+from airflow_backup.catalog import Catalog
+from airflow_backup.cli.main import main
+from airflow_backup.core.connections import from_environment
+from airflow_backup.core.errors import Refused, StorageError
+from airflow_backup.core.words import Trigger
+from airflow_backup.schedules.model import Retention, Schedule
+from airflow_backup.storage.folder import FolderStorage
+
+NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
+
+
+def _same(at: datetime) -> datetime:
+    return at
+
+
+class Place:
+    """A schedule with a set for each of six days."""
+
+    def __init__(self, folder: Path, catalog: Catalog) -> None:
+        self.folder, self.catalog = folder, catalog
+        self.schedule = Schedule.model_validate(
+            {
+                "id": "notes",
+                "source": {"engine": "files", "path": str(folder / "data")},
+                "repository": f"file://{folder}/repository",
+                "preset": "daily",
+                "retention": {"last": 2},
+            }
+        )
+        (folder / "data").mkdir()
+        for day in range(6):
+            at = NOW - timedelta(days=6 - day)
+            (folder / "data" / "a.txt").write_text(f"day {day}")
+            run = Run(f"r{day}", at)
+            clock = partial(_same, at)
+            backup(self.schedule, run, catalog=catalog, connections=from_environment, clock=clock)
+
+    def prune(self, **more: Any) -> Any:
+        return prune(
+            self.schedule,
+            catalog=self.catalog,
+            connections=from_environment,
+            clock=lambda: NOW,
+            actor="anna",
+            **more,
+        )
+
+    def stored(self) -> list[str]:
+        return sorted(
+            path.parent.name for path in (self.folder / "repository").rglob("manifest.json")
+        )
+
+    def known(self) -> list[str]:
+        return sorted(row.set_id for row in self.catalog.sets.of("notes"))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with Catalog.open(f"sqlite:///{tmp_path}/airflow_backup.db") as catalog:
+        yield Place(tmp_path, catalog)
+
+
+def test_what_nothing_keeps_goes_from_storage_and_catalog(place: Place) -> None:
+    before = place.stored()
+    result = place.prune()
+    assert sorted(result.removed) == before[:4]
+    assert place.stored() == place.known() == before[4:]
+    assert not [
+        path
+        for path in (place.folder / "repository").rglob("*.zst")
+        if path.parent.name in before[:4]
+    ]
+    assert place.prune().removed == []
+
+
+def test_a_dry_run_says_what_would_go_and_removes_nothing(place: Place) -> None:
+    before = place.stored()
+    facts = place.prune(dry_run=True).as_dict()
+    assert sorted(facts["removed"]) == before[:4]
+    assert facts["bytes_removed"] > 0
+    assert [item["reasons"] for item in facts["sets"]][:2] == [
+        ["one of the last recoverable chain", "last 1 of 2"],
+        ["last 2 of 2"],
+    ]
+    assert place.stored() == before
+
+
+def test_a_changed_policy_can_be_tried(place: Place) -> None:
+    assert len(place.prune(policy=Retention(last=5), dry_run=True).removed) == 1
+
+
+def test_an_interrupted_prune_leaves_no_set_that_looks_whole_and_is_finished_later(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete = FolderStorage.delete
+    calls: list[str] = []
+
+    def fails_at_the_second(storage: FolderStorage, name: str) -> None:
+        calls.append(name)
+        if len(calls) == 2:
+            raise StorageError("no luck")
+        delete(storage, name)
+
+    monkeypatch.setattr(FolderStorage, "delete", fails_at_the_second)
+    with pytest.raises(StorageError, match="no luck"):
+        place.prune()
+    assert calls[0].endswith("manifest.json")
+    assert len(place.known()) == 6, "a failed delete keeps the row"
+    assert len(place.stored()) == 5
+    monkeypatch.undo()
+    assert len(place.prune().removed) == 4
+    assert place.stored() == place.known()
+    assert len(place.known()) == 2
+
+
+def test_nothing_goes_while_a_backup_runs(place: Place) -> None:
+    place.catalog.executions.begin(
+        "notes", "r9", run_at=NOW, trigger=Trigger.MANUAL, at=NOW, attempt=1
+    )
+    with pytest.raises(Refused, match="a backup of 'notes' is running: r9"):
+        place.prune()
+    assert len(place.stored()) == 6
+
+
+def test_every_removal_is_in_the_events(place: Place) -> None:
+    removed = place.prune().removed
+    events = [event for event in place.catalog.events.recent(limit=50) if event.action == "prune"]
+    assert {event.subject for event in events} == set(removed)
+    assert {event.actor for event in events} == {"anna"}
+
+
+def test_the_command_prints_the_reasons(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.folder / "schedules.yaml").write_text(
+        "version: 1\nschedules:\n  - id: notes\n    preset: daily\n    retention: {last: 2}\n"
+        f"    source: {{engine: files, path: {place.folder}/data}}\n    repository: file://{place.folder}/repository\n"
+    )
+    monkeypatch.chdir(place.folder)
+    monkeypatch.setenv("AIRFLOW_HOME", str(place.folder))
+    monkeypatch.setattr("airflow_backup.catalog.retention.CLOCK_MAY_JUMP", timedelta(days=40_000))
+    assert main(["prune", "notes", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "last 2 of 2" in printed
+    assert "4 of 6 sets would go" in printed
+    assert len(place.stored()) == 6
