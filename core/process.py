@@ -22,7 +22,8 @@ from typing import IO, Self
 from airflow_backup.core.errors import EngineError, ToolMissing
 
 TAIL_LINES = 20
-GRACE = 10.0
+GRACE = 3.0
+"""Seconds from asking to insisting; Airflow itself ends a cancelled task five seconds after it asked."""
 _CHUNK = 1024 * 1024
 
 _running: set[Process] = set()
