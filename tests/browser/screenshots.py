@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "browser")]
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 IMAGES = TESTS.parent / "docs" / "images"
 WIDTH = 1400
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def main(folder: Path) -> None:
@@ -34,13 +35,13 @@ def main(folder: Path) -> None:
             api.post(f"backup/api/v1/schedules/{LIVE}/run", json={}).raise_for_status()
         set_scene(home)
         with chromium() as browser:
-            for theme in ("light", "dark"):
+            for theme in THEMES:
                 page = _log_in(browser, home, theme)
                 _take(page, home, folder, "" if theme == "light" else "-dark")
                 page.close()
 
 
-def _log_in(browser: Browser, home: AirflowHome, theme: str) -> Page:
+def _log_in(browser: Browser, home: AirflowHome, theme: Literal["light", "dark"]) -> Page:
     page = browser.new_page(
         timezone_id="Europe/Berlin", viewport={"width": WIDTH, "height": 1000}, color_scheme=theme
     )
@@ -59,6 +60,30 @@ def _take(page: Page, home: AirflowHome, folder: Path, suffix: str) -> None:
     page.wait_for_timeout(1500)
     _show_all(page)
     page.screenshot(path=folder / f"page{suffix}.png")
+    page.set_viewport_size({"width": WIDTH, "height": 1000})
+    _write_a_schedule(page)
+    page.screenshot(path=folder / f"new-schedule{suffix}.png")
+
+
+def _write_a_schedule(page: Page) -> None:
+    page.get_by_role("button", name="New schedule").click()
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_label("Id", exact=False).first.fill("gitlab-repos")
+    for name, text in (
+        ("description", "Git repositories"),
+        ("path", "/var/opt/gitlab/git-data"),
+        ("repository", "s3://acme-backups/production"),
+        ("connection", "aws_backup"),
+        ("timezone", "Europe/Berlin"),
+        ("tags", "prod"),
+    ):
+        drawer.locator(f'input[name="{name}"]').fill(text)
+    drawer.locator('select[name="when"]').select_option("levels")
+    drawer.locator('input[name="full"]').fill("0 1 * * sun")
+    drawer.locator('input[name="incremental"]').fill("0 1 * * mon-sat")
+    drawer.locator('select[name="window"]').select_option("off_hours")
+    drawer.get_by_text("Next runs").wait_for()
+    page.wait_for_timeout(1200)
 
 
 def _show_all(page: Page) -> None:

@@ -97,12 +97,12 @@ def test_a_schedule_is_switched_run_and_seen_completed(
     switch = row.get_by_role("checkbox", name="wiki is enabled")
     expect(switch).to_be_checked(timeout=MINUTE)
 
-    row.locator("[data-part=control]").click()
+    row.locator("[data-scope=switch][data-part=control]").click()
     expect(switch).not_to_be_checked()
     expect(row).to_contain_text("Disabled")
     with airflow.client("admin") as api:
         assert api.get("api/v2/dags/backup__wiki").json()["is_paused"] is True
-    row.locator("[data-part=control]").click()
+    row.locator("[data-scope=switch][data-part=control]").click()
     expect(switch).to_be_checked()
     expect(row.get_by_role("button", name="Run wiki now")).to_be_enabled()
 
@@ -150,7 +150,66 @@ def test_a_viewer_looks_and_can_do_nothing_else(browser: Browser, airflow: Airfl
     expect(row.get_by_role("button", name="Run wiki now")).to_be_disabled(timeout=MINUTE)
     expect(row.get_by_role("checkbox", name="wiki is enabled")).to_be_disabled()
     expect(page.get_by_text("Read-only", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="New schedule")).to_have_count(0)
+    expect(page.get_by_role("button", name="More for wiki")).to_have_count(0)
     page.close()
+
+
+def test_a_schedule_is_made_run_held_and_deleted_on_the_page(
+    page: Page, airflow: AirflowHome, complaints: list[str]
+) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{airflow.api_url}plugin/backup")
+    page.get_by_role("button", name="New schedule").click()
+    drawer = page.get_by_role("dialog", name="New schedule")
+    create = drawer.get_by_role("button", name="Create schedule")
+    expect(create).to_be_disabled()
+    drawer.locator('input[name="id"]').fill("Made Here")
+    expect(drawer).to_contain_text("is not a name")
+    drawer.locator('input[name="id"]').fill("made-here")
+    drawer.locator('input[name="path"]').fill(str(airflow.folder.parent / "wiki"))
+    drawer.locator('input[name="repository"]').fill(f"file://{airflow.folder.parent}/repository")
+    drawer.locator('select[name="preset"]').select_option("weekly")
+    expect(drawer.get_by_role("region", name="Next runs")).to_contain_text("Sun")
+    expect(create).to_be_enabled()
+    create.click()
+
+    row = page.get_by_test_id("schedule-made-here")
+    expect(row).to_be_visible()
+    run = row.get_by_role("button", name="Run made-here now")
+    expect(run).to_be_enabled(timeout=MINUTE)
+    run.click()
+    expect(row).to_contain_text("Completed", timeout=2 * MINUTE)
+
+    choose(page, "made-here", "Skip next run")
+    expect(row).to_contain_text("Skips next")
+    choose(page, "made-here", "Do not skip the next run")
+    expect(row).not_to_contain_text("Skips next")
+
+    choose(page, "made-here", "Edit")
+    editor = page.get_by_role("dialog", name="Edit made-here")
+    editor.get_by_role("tab", name="YAML").click()
+    text = editor.get_by_role("textbox", name="The schedule as YAML")
+    expect(text).to_have_value(re.compile("preset: weekly"))
+    text.fill(text.input_value() + "\ndescription: Changed on the page\n")
+    editor.get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("Changed on the page")
+
+    choose(page, "made-here", "Delete…")
+    asked = page.get_by_role("dialog", name="Delete made-here")
+    expect(asked.get_by_role("button", name="Delete")).to_be_disabled()
+    asked.get_by_role("textbox").fill("made-here")
+    asked.get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
+    assert complaints == []
+
+
+def choose(page: Page, schedule_id: str, item: str) -> None:
+    """Choose from the menu of a row."""
+    row = page.get_by_test_id(f"schedule-{schedule_id}")
+    row.get_by_role("button", name=f"More for {schedule_id}").click()
+    page.get_by_role("menuitem", name=item, exact=True).click()
 
 
 def test_the_tab_on_a_dag_shows_its_schedule(page: Page, airflow: AirflowHome) -> None:

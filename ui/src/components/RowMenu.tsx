@@ -22,8 +22,9 @@ export const RowMenu = ({ onEdit, onGone, schedule }: RowMenuProps) => {
   const skip = useSkipNext(id);
   const lift = useLift(id);
   const canHold = permissions.toggle && state !== "rejected";
+  const canEdit = permissions.edit && (made !== null || state !== "rejected");
 
-  if (!canHold && !permissions.edit) {
+  if (!canHold && !canEdit) {
     return undefined;
   }
   const act = (value: string): void => {
@@ -66,7 +67,7 @@ export const RowMenu = ({ onEdit, onGone, schedule }: RowMenuProps) => {
                   ))}
                 </>
               ) : undefined}
-              {permissions.edit ? (
+              {canEdit ? (
                 <>
                   {canHold ? <Menu.Separator /> : undefined}
                   {made === null ? undefined : <Menu.Item value="edit">Edit</Menu.Item>}

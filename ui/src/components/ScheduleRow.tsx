@@ -61,9 +61,13 @@ export const ScheduleRow = ({ activeRun, onEdit, onOpen, schedule, strip, tick }
     <Table.Cell fontVariantNumeric="tabular-nums" whiteSpace="nowrap">
       {formatBytes(schedule.last_good?.bytes_stored ?? null)}
     </Table.Cell>
-    <Table.Cell textAlign="end" whiteSpace="nowrap">
-      <RunNowIcon isActive={activeRun !== null} schedule={schedule} />
-      <RowMenu onEdit={onEdit} onGone={() => undefined} schedule={schedule} />
+    <Table.Cell>
+      <Flex align="center" justify="flex-end">
+        <RunNowIcon isActive={activeRun !== null} schedule={schedule} />
+        <Box width="8">
+          <RowMenu onEdit={onEdit} onGone={() => undefined} schedule={schedule} />
+        </Box>
+      </Flex>
     </Table.Cell>
   </Table.Row>
 );
@@ -95,7 +99,7 @@ const NextRunCell = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
 const LastRunCell = ({ activeRun, schedule }: { readonly activeRun: Run | null; readonly schedule: ScheduleSummary }) => {
   if (activeRun !== null) {
     return (
-      <Box minW="44">
+      <Box width="52">
         <RunProgress expected={schedule.last_good?.bytes_read ?? null} run={activeRun} />
       </Box>
     );

@@ -92,7 +92,7 @@ type TickProps = {
 };
 
 const Tick = ({ checked, label, onChange }: TickProps) => (
-  <Checkbox.Root aria-label={label} checked={checked} onCheckedChange={(change) => onChange(change.checked === true)} size="sm" variant="outline">
+  <Checkbox.Root aria-label={label} checked={checked} display="flex" onCheckedChange={(change) => onChange(change.checked === true)} size="sm" variant="outline">
     <Checkbox.HiddenInput aria-label={label} />
     <Checkbox.Control />
   </Checkbox.Root>

@@ -34,7 +34,9 @@ export const TimelinePanel = ({ onOpen }: { readonly onOpen: (id: string) => voi
         <Flex align="center" color="fg.muted" fontSize="xs" gap="4" mt="3" wrap="wrap">
           <Legend color="running.solid" text="expected run" />
           <Legend color="bg.emphasized" text="may start: its window is open" />
-          <Legend color="skipped.solid" text="skipped" />
+          {lanes.some(({ runs }) => runs.some(({ skipped }) => skipped !== null)) ? (
+            <Legend color="skipped.solid" text="skipped" />
+          ) : undefined}
           {data.lanes.length > FEW ? (
             <Button ms="auto" onClick={() => setAll(!all)} size="2xs" variant="ghost">
               {all ? "Show fewer" : `Show ${data.total - FEW} more`}

@@ -53,7 +53,13 @@ export const ShieldBusy = icon(
 );
 
 export const Play = icon(<path d="M7 4.8v14.4L19 12 7 4.8z" />);
-export const Dots = icon(<path d="M12 5v.01M12 12v.01M12 19v.01" />);
+export const Dots = icon(
+  <g fill="currentColor" stroke="none">
+    <circle cx="12" cy="5" r="2" />
+    <circle cx="12" cy="12" r="2" />
+    <circle cx="12" cy="19" r="2" />
+  </g>,
+);
 export const Plus = icon(<path d="M12 5v14M5 12h14" />);
 export const Hold = icon(<path d="M9 5v14M15 5v14" />);
 export const Cross = icon(<path d="M6 6l12 12M18 6L6 18" />);

@@ -7,7 +7,7 @@ import { formatCount } from "../format";
 import { toYaml } from "../yaml";
 import { BLANK, definitionOf, type Form, formOf, sortProblems } from "./form";
 import { FormFields } from "./FormFields";
-import { Preview } from "./Preview";
+import { Concerns, NextRuns } from "./Preview";
 
 const PAUSE = 350;
 const ENGINES = ["files", "sqlite"];
@@ -121,9 +121,10 @@ export const Editor = ({ definition, onDone, version: shownVersion }: EditorProp
               </Text>
             </Tabs.Content>
           </Tabs.Root>
-          <Preview elsewhere={yaml === null ? elsewhere : (data?.problems ?? [])} isChecking={isFetching} validation={data} />
+          <Concerns problems={yaml === null ? elsewhere : (data?.problems ?? [])} validation={data} />
         </Stack>
       </Drawer.Body>
+      <NextRuns isChecking={isFetching} validation={data} />
       <Drawer.Footer borderTopWidth="1px">
         <Text color="fg.muted" fontSize="xs" me="auto">
           {wrong === 0 ? "" : `${formatCount(wrong, "thing")} to mend or to fill in`}

@@ -5,32 +5,39 @@ import { Notice } from "../components/Notice";
 import { Message } from "../components/Problem";
 import { formatExact, formatMoment } from "../format";
 
-type PreviewProps = {
-  readonly elsewhere: readonly FieldProblem[];
-  readonly isChecking: boolean;
-  readonly validation: Validation | undefined;
+type ConcernsProps = { readonly problems: readonly FieldProblem[]; readonly validation: Validation | undefined };
+
+/** What is wrong without a field to stand at, and what the schedule would get in the way of. */
+export const Concerns = ({ problems, validation }: ConcernsProps) => {
+  const warnings = validation?.warnings ?? [];
+
+  return problems.length + warnings.length === 0 ? undefined : (
+    <Stack aria-live="polite" gap="3">
+      {problems.map((problem) => (
+        <Notice key={`${problem.field}:${problem.message}:${String(problem.line)}`} palette="failed">
+          {problem.line === null && problem.field === "" ? undefined : (
+            <Text color="fg.muted" fontFamily="mono" fontSize="xs">
+              {[problem.line === null ? "" : `line ${problem.line}`, problem.field].filter(Boolean).join(" · ")}
+            </Text>
+          )}
+          <Message hint={problem.hint} text={problem.message} />
+        </Notice>
+      ))}
+      {warnings.map(({ hint, message }) => (
+        <Notice key={message} palette="warning">
+          <Message hint={hint} text={message} />
+        </Notice>
+      ))}
+    </Stack>
+  );
 };
 
-/** What the server says of the definition: problems without a field, when it would run, what it gets in the way of. */
-export const Preview = ({ elsewhere, isChecking, validation }: PreviewProps) => (
-  <Stack aria-live="polite" gap="3">
-    {elsewhere.map((problem) => (
-      <Notice key={`${problem.field}:${problem.message}:${String(problem.line)}`} palette="failed">
-        {problem.line === null && problem.field === "" ? undefined : (
-          <Text color="fg.muted" fontFamily="mono" fontSize="xs">
-            {[problem.line === null ? "" : `line ${problem.line}`, problem.field].filter(Boolean).join(" · ")}
-          </Text>
-        )}
-        <Message hint={problem.hint} text={problem.message} />
-      </Notice>
-    ))}
-    {validation?.warnings.map(({ hint, message }) => (
-      <Notice key={message} palette="warning">
-        <Message hint={hint} text={message} />
-      </Notice>
-    ))}
-    {validation === undefined || validation.next_runs.length === 0 ? undefined : (
-      <Box bg="bg.subtle" p="3" rounded="md">
+type NextRunsProps = { readonly isChecking: boolean; readonly validation: Validation | undefined };
+
+/** When it would run, as it is written at this moment. */
+export const NextRuns = ({ isChecking, validation }: NextRunsProps) =>
+  validation === undefined || validation.next_runs.length === 0 ? undefined : (
+      <Box aria-label="Next runs" as="section" bg="bg.subtle" borderTopWidth="1px" px="6" py="3">
         <Flex align="center" gap="2" mb="1.5">
           <Text fontSize="xs" fontWeight="semibold">
             Next runs
@@ -56,6 +63,4 @@ export const Preview = ({ elsewhere, isChecking, validation }: PreviewProps) => 
           ))}
         </Flex>
       </Box>
-    )}
-  </Stack>
-);
+  );

@@ -20,6 +20,14 @@ const respond = (url: URL, init?: RequestInit): Response => {
 
   if (init?.method === "POST") {
     world.posts.push(`${path} ${typeof init.body === "string" ? init.body : ""}`);
+    if (path === "schedules/validate") {
+      const problem = { field: "repository", hint: null, line: null, message: "`repository` is missing" };
+
+      return json({ definition: null, next_runs: [], problems: [problem], timezone: "UTC", valid: false, warnings: [] });
+    }
+    if (path === "schedules/bulk") {
+      return json({ done: 2, refused: 0, results: [] });
+    }
 
     return json({});
   }
@@ -97,12 +105,52 @@ describe("the page", () => {
     await waitFor(() => expect(world.posts).toEqual(["schedules/wiki/run {}"]));
   });
 
+  it("offers to lift the hold that keeps a schedule from running", async () => {
+    const hold = { author: "op", id: 7, kind: "skip_next", reason: null, since: STATUS.now, text: "skip next, by op", until: null };
+
+    world.schedules = [{ ...SCHEDULE, holds: [hold] }];
+    show();
+    expect(await screen.findByText("Skips next")).toBeDefined();
+    fireEvent.click(screen.getByRole("button", { name: "More for wiki" }));
+    expect(await screen.findByRole("menuitem", { name: "Do not skip the next run" })).toBeDefined();
+    expect(screen.queryByRole("menuitem", { name: "Skip next run" })).toBeNull();
+  });
+
+  it("does the same to all that are ticked", async () => {
+    world.schedules = [SCHEDULE, { ...SCHEDULE, id: "orders" }, BROKEN];
+    show();
+    fireEvent.click(await screen.findByRole("checkbox", { name: "Choose all schedules" }));
+    fireEvent.click(await screen.findByRole("button", { name: "Disable" }));
+    await waitFor(() => expect(world.posts).toEqual(['schedules/bulk {"action":"disable","ids":["wiki","orders"]}']));
+  });
+
+  it("offers nothing to change of a schedule from a file but a copy", async () => {
+    show();
+    fireEvent.click(await screen.findByRole("button", { name: "More for wiki" }));
+    expect(await screen.findByRole("menuitem", { name: "Clone" })).toBeDefined();
+    expect(screen.queryByRole("menuitem", { name: "Edit" })).toBeNull();
+    expect(screen.queryByRole("menuitem", { name: "Delete…" })).toBeNull();
+  });
+
+  it("saves nothing that the server has not found right", async () => {
+    show();
+    fireEvent.click(await screen.findByRole("button", { name: "New schedule" }));
+    const drawer = await screen.findByRole("dialog", { name: "New schedule" });
+
+    fireEvent.change(within(drawer).getByRole("textbox", { name: /^Id/u }), { target: { value: "made-here" } });
+    await waitFor(() => expect(world.posts.some((sent) => sent.includes('"id":"made-here"'))).toBe(true));
+    expect(within(drawer).getByRole("button", { name: "Create schedule" })).toHaveProperty("disabled", true);
+    expect(world.posts.every((sent) => sent.startsWith("schedules/validate"))).toBe(true);
+  });
+
   it("lets a viewer look and nothing else", async () => {
     world.schedules = [{ ...SCHEDULE, permissions: VIEWER }];
     show();
     expect(await screen.findByText("Read-only")).toBeDefined();
     expect(screen.getByRole("button", { name: "Run wiki now" })).toHaveProperty("disabled", true);
     expect(screen.getByRole("checkbox", { name: "wiki is enabled" })).toHaveProperty("disabled", true);
+    expect(screen.queryByRole("button", { name: "More for wiki" })).toBeNull();
+    expect(screen.queryByRole("checkbox", { name: "Choose wiki" })).toBeNull();
   });
 
   it("shows how far a running backup is, and offers to stop it", async () => {
