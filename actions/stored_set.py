@@ -57,19 +57,21 @@ class StoredSet:
             yield raw if (low, high) == (0, frame.raw_size) else raw[low:high]
 
     def _ahead(self, wanted: Iterator[tuple[Piece, Frame]]) -> Iterator[tuple[Frame, bytes]]:
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="decompress") as workers:
-            waiting: deque[tuple[Frame, Future[bytes]]] = deque()
-            try:
-                for piece, frame in islice(wanted, _AHEAD):
-                    waiting.append((frame, workers.submit(self._fetch, piece, frame)))
-                while waiting:
-                    frame, future = waiting.popleft()
-                    raw = future.result()
-                    for piece, following in islice(wanted, 1):
-                        waiting.append((following, workers.submit(self._fetch, piece, following)))
-                    yield frame, raw
-            finally:
-                workers.shutdown(wait=False, cancel_futures=True)
+        workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="decompress")
+        waiting: deque[tuple[Frame, Future[bytes]]] = deque()
+        try:
+            for piece, frame in islice(wanted, _AHEAD):
+                waiting.append((frame, workers.submit(self._fetch, piece, frame)))
+            while waiting:
+                frame, future = waiting.popleft()
+                raw = future.result()
+                for piece, following in islice(wanted, 1):
+                    waiting.append((following, workers.submit(self._fetch, piece, following)))
+                yield frame, raw
+        finally:
+            # Not waited for: the garbage collector may be what ends this generator, in a thread
+            # that holds the very lock that waiting needs.
+            workers.shutdown(wait=False, cancel_futures=True)
 
     def _fetch(self, piece: Piece, frame: Frame) -> bytes:
         if piece.plain_size is not None:

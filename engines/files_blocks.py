@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,8 +82,10 @@ class Compared(NamedTuple):
     content: bytes | None
 
 
-def compared(descriptor: int, segments: Segments, earlier: Iterator[Block]) -> Iterator[Compared]:
-    """Read a file and compare it with its blocks in the parent; memory is bounded."""
+def compared(
+    descriptor: int, segments: Segments, earlier: Iterator[Block]
+) -> Generator[Compared, None, None]:
+    """Read a file and compare it with its blocks in the parent; to be closed when left early."""
     reading = _Reading(descriptor)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="compare") as workers:
         waiting: deque[Future[Compared]] = deque()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.file_reader import (
@@ -76,9 +77,10 @@ def store_changes(file: LargeFile, output: FilesOutput, earlier: Iterator[Block]
     patches.write(
         output.headers.member(name, file.found, kind=b"0", size=0, extended=file.extended)
     )
-    for each in compared(file.descriptor, file.segments, earlier):
-        output.block(_stored(each, file, output))
-        output.read(each.block.length)
+    with closing(compared(file.descriptor, file.segments, earlier)) as blocks:
+        for each in blocks:
+            output.block(_stored(each, file, output))
+            output.read(each.block.length)
     output.stored += 1
     _finish(file, output)
 
