@@ -82,7 +82,6 @@ def _add(
         file, first = seen[identifier]
         message = f"id `{identifier}` is already used in {file}:{first}"
         problems.append(document.problem((*path, "id"), message))
-        identifier = None
     elif identifier is not None:
         seen[identifier] = (document.file, line)
     if schedule is None or problems:

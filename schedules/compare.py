@@ -35,8 +35,7 @@ def compare(old: Loaded, new: Loaded, *, now: datetime, count: int = 3) -> list[
     Effective schedules are compared, so a change of the defaults shows at every schedule it reaches.
     """
     before, after = old.by_id(), new.by_id()
-    wrong_before = {wrong.id: wrong.problems for wrong in old.rejected if wrong.id is not None}
-    wrong_after = {wrong.id: wrong.problems for wrong in new.rejected if wrong.id is not None}
+    wrong_before, wrong_after = _wrong(old), _wrong(new)
     changes = []
     for identifier in sorted({*before, *after, *wrong_before, *wrong_after}):
         change = _change(
@@ -51,6 +50,16 @@ def compare(old: Loaded, new: Loaded, *, now: datetime, count: int = 3) -> list[
         if change is not None:
             changes.append(change)
     return changes
+
+
+def _wrong(loaded: Loaded) -> dict[str, list[Problem]]:
+    """Return what is wrong by id; a second schedule with the id of a right one changes nothing."""
+    right = loaded.by_id()
+    return {
+        wrong.id: wrong.problems
+        for wrong in loaded.rejected
+        if wrong.id is not None and wrong.id not in right
+    }
 
 
 def _change(

@@ -244,6 +244,14 @@ def test_a_file_wins_over_the_catalog_and_the_clash_is_shown(folder: Path) -> No
         report_errors({"__file__": str(folder / "schedule_errors.py")})
 
 
+def test_a_clash_keeps_no_deleted_schedule_alive(folder: Path) -> None:
+    made(folder, "wiki")
+    parsed(folder)
+    (folder / "schedules.yaml").write_text(FILE[: FILE.index("  - id: shop")])
+    assert list(parsed(folder)) == ["backup__wiki"]
+    assert deployed(folder) == {"wiki": "loaded"}
+
+
 def test_made_schedules_go_on_while_the_catalog_is_out_of_reach(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
