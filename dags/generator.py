@@ -7,15 +7,14 @@ out, or goes on in its last good version, and is reported: to the catalog, and b
 
 from __future__ import annotations
 
-import gc
 import logging
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
+from airflow_backup.core.collecting import collection_paused
 from airflow_backup.core.errors import BackupError, ConfigError
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.dags.factory import build
@@ -49,7 +48,7 @@ def publish_dags(namespace: MutableMapping[str, Any]) -> None:
         _generate_one(namespace, path, wanted)
         return
     index = current_index(path)
-    with _without_collecting():
+    with collection_paused():
         built = _build_all(index)
     for dag in built:
         namespace[dag.dag_id] = dag
@@ -57,18 +56,6 @@ def publish_dags(namespace: MutableMapping[str, Any]) -> None:
         index.proven = True
         index.published = publish(index)
         write_index(_file(path), index)
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Pause the garbage collector: thousands of DAGs are made, all of them stay, and it would look at each again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def raise_problems(namespace: MutableMapping[str, Any]) -> None:
@@ -133,7 +120,7 @@ def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) 
     identifier = schedule_id_of(wanted)
     if identifier is None:
         return
-    index = read_index(_file(path))
+    index = read_index(_file(path), only=identifier)
     if index is None or not _is_current(index, path) or identifier not in index.entries:
         index = current_index(path)
     definition = index.runnable().get(identifier)

@@ -180,8 +180,12 @@ def index_file(folder: Path, path: Path) -> Path:
     return folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.json"
 
 
-def read_index(file: Path) -> Index | None:
-    """Read a compiled index; None when there is none, or one of another format."""
+def read_index(file: Path, *, only: str | None = None) -> Index | None:
+    """
+    Read a compiled index; None when there is none, or one of another format.
+
+    With ``only``, just that schedule of it: a task's start needs no other.
+    """
     try:
         data = json.loads(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
@@ -191,6 +195,7 @@ def read_index(file: Path) -> Index | None:
     entries = {
         identifier: Entry(identifier, **{**facts, "problems": _problems(facts["problems"])})
         for identifier, facts in data["entries"].items()
+        if only is None or identifier == only
     }
     return Index(
         data["origin"],

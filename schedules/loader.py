@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from airflow_backup.core.collecting import collection_paused
 from airflow_backup.schedules.assembly import assemble
 from airflow_backup.schedules.loaded import Loaded, Located, Rejected
 from airflow_backup.schedules.placeholders import fill
@@ -55,12 +56,13 @@ def load(
         return Loaded(
             problems=[Problem(str(path), 1, 1, "", f"the schedules file {missing}", hint)]
         )
-    documents = []
-    for file in files:
-        name = str(file.relative_to(path)) if path.is_dir() else file.name
-        documents.append(_read_file(file, name))
-    filled = [fill(document, environ) for document in documents]
-    return assemble([*filled, _made_document(made)] if made else filled)
+    with collection_paused():
+        documents = []
+        for file in files:
+            name = str(file.relative_to(path)) if path.is_dir() else file.name
+            documents.append(_read_file(file, name))
+        filled = [fill(document, environ) for document in documents]
+        return assemble([*filled, _made_document(made)] if made else filled)
 
 
 def check_definition(definition: Mapping[str, Any], *, known_ids: Iterable[str] = ()) -> Loaded:
