@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -39,7 +39,7 @@ class PlainJob:
     id: str = "wiki"
     connection: str | None = None
     kind: Kind | None = None
-    compression: Compression | Literal["none"] = Compression()
+    compression: Compression | Literal["none"] = field(default_factory=Compression)
     encryption: Encryption | None = None
     checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
 
