@@ -155,14 +155,14 @@ def _newest_good(ids: Iterable[str] | None) -> Select[tuple[object, ...]]:
     )
 
 
-def _chain_from(first: Select[Any]) -> Select[Any]:
+def _chain_from(first: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     walk = first.cte("walk", recursive=True)
     step = select(sets.c.set_id, sets.c.parent, walk.c.depth + 1)
     walk = walk.union_all(step.where(sets.c.set_id == walk.c.parent, walk.c.depth < MAX_CHAIN))
     return select(sets).join(walk, sets.c.set_id == walk.c.set_id).order_by(walk.c.depth.desc())
 
 
-def _one_at() -> Select[Any]:
+def _one_at() -> Select[*tuple[Any, ...]]:
     newest_then = (
         select(sets.c.set_id)
         .where(

@@ -79,9 +79,9 @@ def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DA
         execution_timeout=schedule.max_duration,
         outlets=[asset(schedule.id)],
     )
-    window >> backup
+    window.set_downstream(backup)
     if schedule.retention is not None:
-        backup >> PruneOperator(task_id="prune", dag=dag, schedule=schedule)
+        backup.set_downstream(PruneOperator(task_id="prune", dag=dag, schedule=schedule))
     return dag
 
 

@@ -155,7 +155,7 @@ class Snapshot:
         counts = {}
         try:
             for (name,) in self.connection.execute(_TABLES).fetchall():
-                row = self.connection.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608  # quoted by the server
+                row = self.connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone()  # noqa: S608  # quoted by the server
                 counts[str(name)] = int(row[0]) if row else 0
         except psycopg.Error as error:
             raise EngineError(f"the rows cannot be counted: {_first_line(error)}") from error

@@ -11,6 +11,7 @@ from airflow_backup.actions.prune import prune
 from airflow_backup.catalog import Catalog
 from airflow_backup.operators.airflow_settings import catalog_url, connection
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
+from airflow_backup.operators.runs import run_id_of
 from airflow_backup.schedules.model import Schedule
 
 
@@ -36,7 +37,7 @@ class PruneOperator(BaseOperator):
                 catalog=catalog,
                 connections=connection,
                 clock=lambda: datetime.now(UTC),
-                actor=f"run {context['dag_run'].run_id}",
+                actor=f"run {run_id_of(context)}",
             )
         for verdict in result.verdicts:
             word = "kept" if verdict.kept else "removed"

@@ -39,3 +39,8 @@ def due_at(context: Mapping[str, Any]) -> datetime:
 def conf_of(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the run's own parameters, as given to run-now."""
     return dict(context["dag_run"].conf or {})
+
+
+def run_id_of(context: Mapping[str, Any]) -> str:
+    """Return the id of the run."""
+    return str(context["dag_run"].run_id)

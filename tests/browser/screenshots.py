@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "browser")]
+sys.path.insert(0, str(TESTS))
 
-from demo import LIVE, demo_home, prepare, set_scene  # found through the line above
-
+from browser.demo import LIVE, demo_home, prepare, set_scene  # found through the line above
 from support.airflow_fixture import AirflowHome, chromium  # likewise
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.service
 API = "backup/api/v1"
 PROBLEM = "application/problem+json"
 
-CHANGES = {
+CHANGES: dict[str, tuple[str, str, object]] = {
     "toggle": ("POST", f"{API}/schedules/orders/toggle", {"enabled": True}),
     "run": ("POST", f"{API}/schedules/orders/run", {}),
     "cancel": ("POST", f"{API}/runs/backup__orders/manual__1/cancel", {}),
@@ -29,7 +29,7 @@ CHANGES = {
     "clone": ("POST", f"{API}/schedules/orders/clone", {"id": "copy"}),
     "delete": ("DELETE", f"{API}/schedules/orders", {}),
 }
-DEFINITIONS = {
+DEFINITIONS: dict[str, tuple[str, str, object]] = {
     "create": ("POST", f"{API}/schedules", {"id": "x"}),
     "replace": ("PUT", f"{API}/schedules/orders", {"id": "orders"}),
     "change": ("PATCH", f"{API}/schedules/orders", {"cron": "0 1 * * *"}),
