@@ -65,4 +65,4 @@ def test_no_pattern_takes_long() -> None:
     patterns.skips(b"a" * 255, is_folder=False)
     patterns.skips(b"a/" * 500 + b"b", is_folder=False)
     patterns.skips(b"a/" * 500 + b"b", is_folder=True)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 20, "backtracking would take longer than the universe is old"

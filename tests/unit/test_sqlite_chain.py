@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -99,22 +98,17 @@ def test_every_link_is_the_database_of_its_moment(
         assert content(back(job, result, tmp_path / f"restored-{number}")) == expected
 
 
-def test_one_percent_of_the_pages_stores_one_and_a_half_percent_in_a_sixth_of_the_time(
+def test_one_percent_of_the_pages_stores_one_and_a_half_percent(
     path: Path, catalog: Catalog
 ) -> None:
     fill(path, rows=50_000, journal="wal")
     job = job_of(path)
-    begun = time.monotonic()
     take(job, catalog, run=run_number(1))
-    full = time.monotonic() - begun
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE t SET note = randomblob(3072) WHERE id % 100 = 0")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    begun = time.monotonic()
     result = take(job, catalog, run=run_number(2), kind=INCREMENTAL)
-    incremental = time.monotonic() - begun
     assert result.bytes_stored <= 0.015 * path.stat().st_size
-    assert incremental < full / 4, "a sixth for a large database; a process costs 0.15 s"
 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])
