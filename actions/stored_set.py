@@ -112,7 +112,7 @@ class StoredSet:
     def _damaged(self, piece: Piece, begin: int, length: int) -> VerifyError:
         return VerifyError(
             f"'{self._prefix}{piece.name}' is damaged at bytes {begin} to {begin + length - 1}",
-            hint=f"airflow-backup verify {self.manifest.schedule_id}",
+            hint=f"an earlier set: airflow-backup restore {self.manifest.schedule_id} --at ... --to ...",
         )
 
 

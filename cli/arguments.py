@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,3 +90,14 @@ def open_catalog(given: str | None, *, create: bool = False) -> Catalog:
     if create and not (given or os.environ.get(CATALOG_VARIABLE)):
         home.mkdir(parents=True, exist_ok=True)
     return Catalog.open(given or os.environ.get(CATALOG_VARIABLE) or default)
+
+
+def moment(text: str) -> datetime:
+    """Read an ISO 8601 moment, in UTC where it names no offset."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a moment; write for example 2026-11-21T02:00:00+01:00"
+        ) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -100,7 +100,7 @@ class ChainArchive:
             raise VerifyError(
                 f"the index says that '{shown}' lies at {record.where.decode()} "
                 f"{record.offset}, and something else does",
-                hint="airflow-backup verify",
+                hint="an earlier set: airflow-backup restore ... --at ... --to ...",
             )
         if record.kind == tar.REGULAR:
             self._prepare(record, member)

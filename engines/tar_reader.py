@@ -89,7 +89,7 @@ class _Cutter:
                 return block
         raise VerifyError(
             f"the archive ends at byte {self.position}, in the middle of a member",
-            hint="is the set complete? airflow-backup verify",
+            hint="is the set complete? an earlier one: airflow-backup restore ... --at ...",
         )
 
 

@@ -9,11 +9,27 @@ from airflow_backup.cli.commands import (
     list_,
     next_,
     prune,
+    restore,
     run,
     schema,
     show,
     status,
+    sync,
     validate,
 )
 
-COMMANDS = (validate, diff, schema, next_, list_, show, run, status, prune, export, import_)
+COMMANDS = (
+    validate,
+    diff,
+    schema,
+    next_,
+    list_,
+    show,
+    run,
+    status,
+    restore,
+    prune,
+    sync,
+    export,
+    import_,
+)

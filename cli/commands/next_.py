@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_backup.cli import exit_codes
-from airflow_backup.cli.arguments import add_format, add_schedules, loaded, schedule
+from airflow_backup.cli.arguments import add_format, add_schedules, loaded, moment, schedule
 from airflow_backup.cli.output import iso, local, print_json, print_table
 from airflow_backup.schedules.fire_times import Fire, upcoming
 from airflow_backup.schedules.model import Schedule
@@ -24,7 +24,7 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument(
         "--after",
-        type=_moment,
+        type=moment,
         metavar="TIME",
         help="later than this ISO 8601 moment (default: now)",
     )
@@ -81,13 +81,3 @@ def _count(text: str) -> int:
     if not 1 <= number <= 1000:
         raise argparse.ArgumentTypeError(f"{number} is not between 1 and 1000")
     return number
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a moment; write for example 2026-11-21T02:00:00+01:00"
-        ) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
