@@ -35,13 +35,12 @@ def make(folder: Path) -> None:
 
 def _make_small(root: Path) -> None:
     rng = random.Random(1)
-    pool = half_compressible(rng, 4 * MIB)
     for number in range(SMALL_FILES):
         folder = root / f"{number // 5000:03}" / f"{number // 100 % 50:03}"
         if number % 100 == 0:
             folder.mkdir(parents=True, exist_ok=True)
-        at, size = rng.randrange(len(pool) - 16_384), rng.randrange(1024, 16_385)
-        (folder / f"{number:06}.dat").write_bytes(rng.randbytes(64) + pool[at : at + size - 64])
+        content = half_compressible(rng, rng.randrange(1024, 16_385))
+        (folder / f"{number:06}.dat").write_bytes(content)
 
 
 def _make_large(root: Path) -> None:

@@ -2,7 +2,8 @@
 Backs up and restores the same data with ours, `tar | zstd`, restic and borg, side by side.
 
 ``python benchmarks/data_path/run.py [--rounds 3]``. Tools take turns within a round, so that
-whatever else the machine does meets all of them; figures are medians. Needs about 30 GB.
+whatever else the machine does meets all of them; figures are medians. Needs about 30 GB, 12 of
+them where `BENCHMARK_WORK` points to: /dev/shm/work leaves a busy disk out of the picture.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from pathlib import Path
 
 import data
 
+from airflow_backup.catalog import Catalog
+
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
-WORK = DATA / "work"
+WORK = Path(os.environ.get("BENCHMARK_WORK", DATA / "work"))
+LEFT_OUT: set[str] = set()
 SECRET = {"RESTIC_PASSWORD": "x", "BORG_PASSPHRASE": "x", "BORG_BASE_DIR": str(WORK / "borg-home")}
 
 
@@ -106,18 +110,21 @@ def borg(verb: str, source: Path, place: Path) -> list[str]:
 
 
 def tools() -> dict[str, Command]:
-    """Return those that are installed."""
+    """Return those that are installed, and not left out."""
     every: dict[str, Command] = {"ours": ours, "tar | zstd": tar, "restic": restic, "borg": borg}
     return {
         name: command
         for name, command in every.items()
-        if name in ("ours", "tar | zstd") or shutil.which(name)
+        if (name in ("ours", "tar | zstd") or shutil.which(name)) and name not in LEFT_OUT
     }
 
 
 def prepare(tool: str, place: Path) -> None:
-    """Make an empty repository."""
+    """Make an empty repository, and what belongs to it: the tools' own keys, or our catalog."""
     shutil.rmtree(place, ignore_errors=True)
+    if tool == "ours":
+        place.mkdir()
+        Catalog.open(f"sqlite:///{place}/catalog.db").close()
     init = {
         "restic": ["restic", "-q", "-r", str(place), "init"],
         "borg": ["borg", "init", "-e", "repokey-blake2", str(place)],
@@ -195,7 +202,8 @@ def _machine(rounds: int) -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Linux "
         f"{platform.release()}, Python {platform.python_version()}; medians of {rounds} rounds, "
-        "warm cache, other work on the machine: ratios count, seconds do not."
+        f"warm cache, repositories and restored files in {WORK}, other work on the machine: "
+        "ratios count, seconds do not."
     )
 
 
@@ -230,7 +238,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=["small", "large"])
     parser.add_argument("--results", type=Path, default=HERE / "results.md")
+    parser.add_argument("--without", action="append", default=[], help="leave a tool out")
     arguments = parser.parse_args()
+    LEFT_OUT.update(arguments.without)
     DATA.mkdir(exist_ok=True)
     WORK.mkdir(exist_ok=True)
     data.make(DATA)
