@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
@@ -123,8 +123,8 @@ class FilesEngine:
         if len(path) == 1 and not only:
             report = restore_archive(path[0].blocks(ARCHIVE), target, around.reporter)
         else:
-            archive = ChainArchive(path, only=[os.fsencode(each) for each in only])
-            report = restore_members(archive, target, around.reporter)
+            with closing(ChainArchive(path, only=[os.fsencode(each) for each in only])) as archive:
+                report = restore_members(archive, target, around.reporter)
         around.reporter.finish()
         return report
 

@@ -51,6 +51,11 @@ class ChainArchive:
                 hint="write it relative to the folder that was backed up",
             )
 
+    def close(self) -> None:
+        """End the reading of all archives."""
+        for reader in self._readers.values():
+            reader.tar.close()
+
     def content(self) -> Iterator[memoryview]:
         """Yield the content of a member that is stored in one part."""
         assert self._record is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from zlib import adler32
 
@@ -59,8 +59,14 @@ class _Cutter:
             for _ in self.pieces(position - self.position):
                 pass
             return
+        self.close()
         self._blocks = reopen(position)
         self._block, self._at, self.position = memoryview(b""), 0, position
+
+    def close(self) -> None:
+        """End the reading of the archive, and with it whatever reads ahead."""
+        if isinstance(self._blocks, Generator):
+            self._blocks.close()
 
     def exactly(self, size: int) -> bytes:
         """Return the next ``size`` bytes; VerifyError when the archive ends before."""
@@ -104,6 +110,10 @@ class TarReader:
         self._bytes = _Cutter(blocks)
         self._left = 0
         self._padding = 0
+
+    def close(self) -> None:
+        """End the reading."""
+        self._bytes.close()
 
     def __iter__(self) -> Iterator[Member]:
         while True:

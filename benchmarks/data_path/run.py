@@ -193,9 +193,11 @@ def page(measured: Measured, rounds: int) -> str:
         stored = measured.stored[step, "ours"] / 1e6
         goals = "; ".join(_goal(measured, step, tool, goal) for tool, goal in _goals(step))
         lines.append(f"| {step} | " + " | ".join(cells) + f" | {stored:,.1f} | {goals} |")
-    peaks = ", ".join(f"{name} {measured.memory[name]} MiB" for name in names)
-    lines += ["", f"Peak memory of one process over all steps: {peaks}.", ""]
-    return "\n".join(lines)
+    named = [name for name in names if name != "tar | zstd"]  # a shell that runs both
+    peaks = ", ".join(f"{name} {measured.memory[name]} MiB" for name in named)
+    start = "Every step is a process of its own, and its start counts (0.6 s of Python for ours)."
+    lines += ["", f"Peak memory over all steps: {peaks}. {start}", ""]
+    return "\n".join(lines).replace("tar | zstd", "tar \\| zstd")
 
 
 def _machine(rounds: int) -> str:
