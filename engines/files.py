@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from datetime import datetime
 from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
@@ -111,6 +112,7 @@ class FilesEngine:
         around: Surroundings,
         *,
         only: Sequence[str] = (),
+        until: datetime | None = None,
     ) -> RestoreReport:
         """Unpack the tree of the last set into an empty folder; all of it, or only some paths."""
         manifest = path[-1].manifest

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, ToolMissing
@@ -95,6 +96,7 @@ class PostgresEngine:
         around: Surroundings,
         *,
         only: Sequence[str] = (),
+        until: datetime | None = None,
     ) -> RestoreReport:
         """
         Write a logical set as files for ``pg_restore``, or a physical one as a data folder.

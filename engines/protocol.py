@@ -86,6 +86,9 @@ class Surroundings:
     expected_bytes: int | None = None
     """How much the last set read; an engine that cannot know better reports against it."""
 
+    allowed_commands: Sequence[str] = ()
+    """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpReport:
@@ -114,6 +117,23 @@ class RestoreReport:
     files: int
     bytes_written: int
     warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """
+    What a decoding or a restore test found; damage is raised as VerifyError instead.
+
+    ``inconclusive`` says why nothing could be said (a program or a role is missing), and is
+    None when something was.
+    """
+
+    inconclusive: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was found, under the names of `DumpReport.counts`."""
+
+    checks: Sequence[str] = ()
+    """What was looked at, in words for the report."""
 
 
 class Engine(Protocol):
@@ -166,10 +186,68 @@ class Engine(Protocol):
         around: Surroundings,
         *,
         only: Sequence[str] = (),
+        until: datetime | None = None,
     ) -> RestoreReport:
         """
         Rebuild the source at ``target``, which must be empty or missing.
 
         ``only`` names parts of it, for an engine that has parts; others raise ConfigError.
+        ``until`` is given only where ``path`` ends in archived logs: the moment to stop at.
         """
+        ...
+
+
+class Decoder(Protocol):
+    """An engine that can read its streams as their format, without a server."""
+
+    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
+        """
+        Decode the last set of ``path`` to its end; VerifyError where it is not what it says.
+
+        Work goes into a folder below ``around.scratch``, which is removed again.
+        """
+        ...
+
+
+class RestoreTester(Protocol):
+    """An engine that can restore into a throwaway place and look at what it got."""
+
+    def try_restore(
+        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+    ) -> Proof:
+        """
+        Restore ``path`` below ``around.scratch``, count, and remove it again.
+
+        ``assertions`` are SQL queries whose first value must be true. VerifyError where the
+        restore fails or an assertion does not hold; the caller compares the counts.
+        """
+        ...
+
+
+class Loader(Protocol):
+    """An engine that can restore into a running server."""
+
+    def load(
+        self,
+        path: Sequence[SetReader],
+        around: Surroundings,
+        *,
+        connection: str,
+        database: str | None = None,
+        until: datetime | None = None,
+        overwrite: bool = False,
+    ) -> RestoreReport:
+        """
+        Restore ``path`` into a database of the server that ``connection`` names.
+
+        Refused when the database holds anything and ``overwrite`` is not said.
+        """
+        ...
+
+
+class Outside(Protocol):
+    """An engine whose bytes lie in a place of its own (restic); a set of it is a small receipt."""
+
+    def forget(self, source: Model, manifest: Manifest, around: Surroundings) -> None:
+        """Remove what the set stands for, before the set itself is removed; done twice is done."""
         ...

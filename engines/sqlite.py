@@ -20,6 +20,7 @@ import sqlite3
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from airflow_backup.core.errors import (
@@ -116,6 +117,7 @@ class SqliteEngine:
         around: Surroundings,
         *,
         only: Sequence[str] = (),
+        until: datetime | None = None,
     ) -> RestoreReport:
         """Write the database into an empty folder, under its old name, and prove it."""
         if only:
