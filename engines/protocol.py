@@ -224,6 +224,26 @@ class RestoreTester(Protocol):
         ...
 
 
+class FormatChecker(Protocol):
+    """An engine that can tell by beginnings and ends whether streams are what they should be."""
+
+    def check_format(self, stored: SetReader) -> Sequence[str]:
+        """
+        Look at headers and trailers without reading all; return what was looked at, in words.
+
+        VerifyError where one is missing: the stream is empty, cut, or of another format.
+        """
+        ...
+
+
+class Locator(Protocol):
+    """An engine that can tell which part of its source lies in a part of a stream."""
+
+    def concerned(self, stored: SetReader, stream: str, begin: int, end: int) -> Sequence[str]:
+        """Name what has content in the raw bytes ``begin`` to ``end``; a few of them are enough."""
+        ...
+
+
 class Loader(Protocol):
     """An engine that can restore into a running server."""
 
