@@ -15,6 +15,7 @@ Everything this package raises on purpose, and what each failure is worth.
     - ScratchFull         ... because there is no room for a temporary copy
   + StorageError          the place where pieces lie failed
     - StorageUnavailable  ... and may work in a minute
+    - StorageThrottled    ... because we asked too often
     - StorageFull         ... because there is no room left
     - StorageDenied       ... because we may not
     - NameTaken           ... because a name is written once, and this one was
@@ -178,6 +179,12 @@ class StorageUnavailable(StorageError):
     """The place where pieces lie did not answer, and may in a minute."""
 
     failure_class = FailureClass.NETWORK
+
+
+class StorageThrottled(StorageError):
+    """The place where pieces lie wants to be asked less often."""
+
+    failure_class = FailureClass.THROTTLED
 
 
 class StorageFull(StorageError):

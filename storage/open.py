@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +12,7 @@ from airflow_backup.core.errors import ConfigError
 from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.protocol import Storage
 
-_PLANNED = ("s3", "gs", "az", "sftp")
+_Opener = Callable[[str, Connections, str | None], Storage]
 
 
 def open_storage(
@@ -39,9 +40,8 @@ def open_storage(
         )
     opener = _OPENERS.get(protocol)
     if opener is None:
-        planned = protocol in _PLANNED
         raise ConfigError(
-            f"repositories at {protocol}:// are not supported{' yet' if planned else ''}",
+            f"repositories at {protocol}:// are not supported",
             hint=f"use one of {', '.join(f'{name}://' for name in _OPENERS)}",
         )
     return opener(url, connections, connection)
@@ -60,4 +60,20 @@ def _open_folder(url: str, connections: Connections, connection: str | None) -> 
     return FolderStorage(Path(path))
 
 
-_OPENERS: dict[str, Callable[[str, Connections, str | None], Storage]] = {"file": _open_folder}
+def _late(module: str, opener: str) -> _Opener:
+    """Import the library of a protocol when it is needed: a task at file:// does not pay for S3."""
+
+    def open_it(url: str, connections: Connections, connection: str | None) -> Storage:
+        found: _Opener = getattr(import_module(f"airflow_backup.storage.{module}"), opener)
+        return found(url, connections, connection)
+
+    return open_it
+
+
+_OPENERS: dict[str, _Opener] = {
+    "file": _open_folder,
+    "s3": _late("objects_open", "open_s3"),
+    "gs": _late("objects_open", "open_gs"),
+    "az": _late("objects_open", "open_az"),
+    "sftp": _late("sftp", "open_sftp"),
+}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,17 +14,36 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.memory import MemoryStorage
+from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
+from support.s3 import S3Server
 
-STORAGES: dict[str, Callable[[Path], Storage]] = {
-    "memory": lambda folder: MemoryStorage(),
-    "folder": lambda folder: FolderStorage(folder / "repository"),
+
+def _in_memory(request: pytest.FixtureRequest) -> Storage:
+    return MemoryStorage()
+
+
+def _in_a_folder(request: pytest.FixtureRequest) -> Storage:
+    return FolderStorage(request.getfixturevalue("tmp_path") / "repository")
+
+
+def _in_a_bucket(request: pytest.FixtureRequest) -> Storage:
+    server: S3Server = request.getfixturevalue("s3")
+    url = f"s3://{server.new_bucket()}/some/prefix"
+    return open_storage(url, server.connections, connection="aws_backup")
+
+
+STORAGES: dict[str, Callable[[pytest.FixtureRequest], Storage]] = {
+    "memory": _in_memory,
+    "folder": _in_a_folder,
+    "s3": _in_a_bucket,
 }
+LISTS_LEFTOVERS = ("memory", "folder")
 
 
 @pytest.fixture(params=STORAGES)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return STORAGES[request.param](tmp_path)
+def storage(request: pytest.FixtureRequest) -> Storage:
+    return STORAGES[request.param](request)
 
 
 def names(storage: Storage, prefix: str = "") -> list[str]:
@@ -187,6 +205,7 @@ def test_a_check_leaves_nothing(storage: Storage) -> None:
     assert names(storage) == []
 
 
+@pytest.mark.parametrize("storage", LISTS_LEFTOVERS, indirect=True)
 def test_an_unfinished_write_is_listed_and_swept(storage: Storage) -> None:
     writer = storage.create("a/b")
     writer.write(b"half")
