@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_backup.actions.attempt import Attempt, StoredManifest
-from airflow_backup.actions.parent import Plan, plan, promoted
+from airflow_backup.actions.parent import Plan, newest_log, plan, promoted
 from airflow_backup.actions.result import BackupResult, Job, Run, result_of
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.executions import Failure, Outcome
@@ -130,7 +130,9 @@ def _take(
     latest = catalog.sets.latest(schedule.id)
     previous = None if latest is None else Previous(set_id=latest.set_id, hash=latest.manifest_hash)
     expected = latest.bytes_read if latest is not None and latest.kind is what.kind else None
-    around = replace(around, expected_bytes=expected)
+    is_log = what.kind is Kind.ARCHIVE_LOG
+    log = newest_log(schedule, attempt.storage, catalog) if is_log else None
+    around = replace(around, expected_bytes=expected, newest_log=log)
     stored = attempt.take(engine, around, plan=what, previous=previous)
     return _Taken(stored, reason=what.reason)
 

@@ -43,7 +43,8 @@ class ParentSet:
 
 def plan(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Catalog) -> Plan:
     """
-    Choose the parent: the last set for an incremental, the last full one for a differential.
+    Choose the parent: the last full set for a differential, the last set that is no archived log
+    for an incremental, the last set of any kind for an archived log.
 
     Without one that can be built upon, the run is promoted to a full set.
     """
@@ -61,11 +62,11 @@ def promoted(kind: Kind, error: ParentUnusable) -> Plan:
 
 
 def _parent(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Catalog) -> ParentSet:
-    newest = catalog.sets.of(job.id, limit=1)
-    if not newest:
+    newest = _newest(job, kind, catalog)
+    if newest is None:
         raise ParentUnusable("there is no set yet")
-    _check_state(newest[0])
-    wanted = newest[0] if kind is not Kind.DIFFERENTIAL else _last_full(job, catalog)
+    _check_state(newest)
+    wanted = newest if kind is not Kind.DIFFERENTIAL else _last_full(job, catalog)
     chain = catalog.sets.chain(wanted.set_id)
     if chain[0].kind is not Kind.FULL:
         raise ParentUnusable(f"set '{chain[0].set_id}' has lost its parent '{chain[0].parent}'")
@@ -73,10 +74,30 @@ def _parent(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Cat
         _check_state(row)
         if row.repository != job.repository:
             raise ParentUnusable(f"set '{row.set_id}' lies in another repository")
-    opened = list(_opened(chain, storage, job))
+    # Of hundreds of logs only the last is looked at; a verification looks at all.
+    looked_at = [row for row in chain if row.kind is not Kind.ARCHIVE_LOG or row is chain[-1]]
+    opened = list(_opened(looked_at, storage, job))
     for stored in opened:
         _check_same_source(stored.manifest, job, engine)
     return ParentSet(opened[-1])
+
+
+def newest_log(job: Job, storage: Storage, catalog: Catalog) -> Manifest | None:
+    """Return the manifest of the schedule's newest archived log, which the next one continues."""
+    row = catalog.sets.latest_log(job.id)
+    if row is None or row.repository != job.repository:
+        return None
+    try:
+        return open_set(storage, row.schedule_id, row.set_id).manifest
+    except (NotFound, VerifyError, FormatError):
+        return None  # the next one begins at its parent then, and the gap shows in recovery paths
+
+
+def _newest(job: Job, kind: Kind, catalog: Catalog) -> SetRow | None:
+    if kind is not Kind.ARCHIVE_LOG:
+        return catalog.sets.newest_but_logs(job.id)
+    found = catalog.sets.of(job.id, limit=1)
+    return found[0] if found else None
 
 
 def _last_full(job: Job, catalog: Catalog) -> SetRow:

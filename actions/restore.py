@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path as Folder
 from typing import Any
 
+from airflow_backup.actions.choose import path_at
 from airflow_backup.actions.stored_set import StoredSet, open_set
+from airflow_backup.catalog.recovery import Path
 from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import FormatError, NotFound, VerifyError
 from airflow_backup.core.manifest import MANIFEST_NAME, set_prefix
 from airflow_backup.core.progress import Reporter
-from airflow_backup.engines.protocol import RestoreReport, Surroundings
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
@@ -26,7 +29,7 @@ class RestoreResult:
 
     schedule_id: str
     set_ids: tuple[str, ...]
-    target: Path
+    target: Folder
     consistent_at: datetime
     report: RestoreReport
 
@@ -47,19 +50,21 @@ def restore(
     schedule_id: str,
     *,
     repository: str,
-    target: Path,
+    target: Folder,
     connections: Connections,
     clock: Callable[[], datetime],
     connection: str | None = None,
     set_id: str | None = None,
+    at: datetime | None = None,
     only: Sequence[str] = (),
     keys: Sequence[Identity] = (),
     reporter: Reporter | None = None,
     engines: Registry | None = None,
 ) -> RestoreResult:
     """
-    Restore a set of a schedule, its newest one without ``set_id``, into an empty folder.
+    Restore a set of a schedule, its newest one without ``set_id`` and ``at``, into an empty folder.
 
+    ``at`` is the moment to come back to, as near as sets and archived logs come to it.
     ``only`` names parts of it, such as files and folders of a file tree; ``keys`` open an
     encrypted one.
 
@@ -67,7 +72,11 @@ def restore(
     before its bytes are used: nothing damaged is ever written.
     """
     storage = open_storage(repository, connections, connection=connection)
-    path = path_to(storage, schedule_id, set_id or newest_set(storage, schedule_id), keys)
+    path = (
+        path_to(storage, schedule_id, set_id or newest_set(storage, schedule_id), keys)
+        if at is None
+        else open_path(storage, path_at(storage, schedule_id, at), keys)
+    )
     for each in path:
         check_pieces(storage, each)
     last = path[-1].manifest
@@ -79,12 +88,13 @@ def restore(
             hint="which release wrote it? install that one or a newer one",
         )
     around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
-    report = engine.restore(path, target, around, only=only)
+    until = stop_at(path, at)
+    report = engine.restore(path, target, around, only=only, until=until)
     return RestoreResult(
         schedule_id=schedule_id,
         set_ids=tuple(each.manifest.set_id for each in path),
         target=target,
-        consistent_at=last.consistent_at,
+        consistent_at=until or last.consistent_at,
         report=report,
     )
 
@@ -99,6 +109,19 @@ def path_to(
             raise VerifyError(f"the chain of set '{set_id}' goes in a circle")
         path.insert(0, open_set(storage, schedule_id, parent, keys=keys))
     return path
+
+
+def open_path(storage: Storage, path: Path, keys: Sequence[Identity] = ()) -> list[StoredSet]:
+    """Open the sets of a recovery path."""
+    return [open_set(storage, row.schedule_id, row.set_id, keys=keys) for row in path.sets]
+
+
+def stop_at(path: Sequence[SetReader], at: datetime | None) -> datetime | None:
+    """Return where to stop in the archived logs at the end of ``path``; None when there are none."""
+    last = path[-1].manifest
+    if last.kind is not Kind.ARCHIVE_LOG:
+        return None
+    return last.consistent_at if at is None else min(at, last.consistent_at)
 
 
 def newest_set(storage: Storage, schedule_id: str) -> str:

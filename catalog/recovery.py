@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ class Path:
     """
     The sets that restore a moment, the full one first.
 
-    ``skipped`` says why a newer set was not good enough, when there was one.
+    ``skipped`` says why a newer set was not good enough, or why the logs end early, when that is so.
     """
 
     at: datetime
@@ -45,20 +45,23 @@ class Gap:
 
 def recovery_path(sets: Iterable[SetRow], at: datetime) -> Path | Gap:
     """
-    Find the newest set at or before ``at`` whose whole chain is good.
+    Find the newest set at or before ``at`` whose whole chain is good, and the archived logs from there on.
 
-    Archived logs that reach over ``at`` are appended, so that the source can be rolled forward.
+    The logs go up to the first that reaches ``at``, as far as each continues the one before it. A log
+    begins where the schedule's log before it ended, also when full or incremental sets were taken
+    between the two; the first log of a schedule begins at its parent.
     """
     known = {row.set_id: row for row in sets}
     reasons: list[str] = []
     for row in sorted(known.values(), key=_age, reverse=True):
-        if row.consistent_at > at:
+        if row.consistent_at > at or row.kind is Kind.ARCHIVE_LOG:
             continue
         chain = list(_chain(row, known))
         problem = _problem(chain)
         if problem is None:
             chain.reverse()
-            return Path(at, (*chain, *_log_over(row, known, at)), tuple(reasons))
+            logs, broken = _logs(row, known, at)
+            return Path(at, (*chain, *logs), (*reasons, *broken))
         reasons.append(f"set '{row.set_id}': {problem}")
     if not reasons:
         reasons.append("there is no set of that moment or before")
@@ -88,16 +91,58 @@ def _problem(chain: list[SetRow]) -> str | None:
     return None
 
 
-def _log_over(row: SetRow, known: dict[str, SetRow], at: datetime) -> tuple[SetRow, ...]:
-    for log in known.values():
-        is_next = log.kind is Kind.ARCHIVE_LOG and log.parent == row.set_id
-        if is_next and log.state == "good" and log.consistent_at > at > row.consistent_at:
-            return (log,)
-    return ()
+def _logs(
+    base: SetRow, known: dict[str, SetRow], at: datetime
+) -> tuple[list[SetRow], tuple[str, ...]]:
+    """Return the logs that lead from ``base`` towards ``at``, and why they end before it."""
+    found: list[SetRow] = []
+    for log in sorted(known.values(), key=_age):
+        reached = found[-1] if found else base
+        if reached.consistent_at >= at:
+            break
+        if log.kind is not Kind.ARCHIVE_LOG or log.consistent_at <= base.consistent_at:
+            continue
+        problem = f"it is {log.state}" if log.state != "good" else _hole(reached, log, known)
+        if problem is not None:
+            return found, (f"set '{log.set_id}': {problem}",)
+        found.append(log)
+    return found, ()
+
+
+def _hole(reached: SetRow, log: SetRow, known: dict[str, SetRow]) -> str | None:
+    if log.parent == reached.set_id:
+        return None
+    before = log_before(log, known)
+    if isinstance(before, str):
+        return f"'{before}', which came before it, is not there"
+    if before is None:
+        return f"it begins only at '{log.parent}'"
+    if reached.kind is Kind.ARCHIVE_LOG and before.set_id != reached.set_id:
+        return f"it continues '{before.set_id}' and not '{reached.set_id}'"
+    if before.consistent_at > reached.consistent_at:
+        return f"it continues '{before.set_id}', which is later than '{reached.set_id}'"
+    return None
+
+
+def log_before(log: SetRow, known: Mapping[str, SetRow]) -> SetRow | str | None:
+    """Return the log that ``log`` continues, None for the first one, or the id of a set that is not known."""
+    seen: set[str] = set()
+    following = log.parent
+    while following is not None and following not in seen:
+        seen.add(following)
+        row = known.get(following)
+        if row is None:
+            return following
+        if row.kind is Kind.ARCHIVE_LOG:
+            return row
+        following = row.previous_set_id
+    return None
 
 
 def _earliest(known: dict[str, SetRow], at: datetime) -> datetime | None:
     for row in sorted(known.values(), key=_age):
+        if row.kind is Kind.ARCHIVE_LOG:
+            continue
         if row.consistent_at > at and _problem(list(_chain(row, known))) is None:
             return row.consistent_at
     return None

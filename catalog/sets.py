@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, literal, select
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, func, literal, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.newest_sets import newest_good_sets
@@ -96,13 +96,20 @@ class Sets:
 
     def latest_full(self, schedule_id: str) -> SetRow | None:
         """Return the newest good full set of a schedule, or None."""
+        return self._newest(schedule_id, sets.c.state == "good", sets.c.kind == Kind.FULL)
+
+    def latest_log(self, schedule_id: str) -> SetRow | None:
+        """Return the newest good archived log of a schedule, or None."""
+        return self._newest(schedule_id, sets.c.state == "good", sets.c.kind == Kind.ARCHIVE_LOG)
+
+    def newest_but_logs(self, schedule_id: str) -> SetRow | None:
+        """Return the newest set that is no archived log, good or not, or None."""
+        return self._newest(schedule_id, sets.c.kind != Kind.ARCHIVE_LOG)
+
+    def _newest(self, schedule_id: str, *conditions: ColumnElement[bool]) -> SetRow | None:
         query = (
             select(sets)
-            .where(
-                sets.c.schedule_id == schedule_id,
-                sets.c.state == "good",
-                sets.c.kind == Kind.FULL,
-            )
+            .where(sets.c.schedule_id == schedule_id, *conditions)
             .order_by(sets.c.consistent_at.desc(), sets.c.set_id.desc())
             .limit(1)
         )
@@ -120,8 +127,12 @@ class Sets:
         """Return the sets that bring a schedule's source back to a moment, or why none do."""
         given = {"schedule_id": schedule_id, "at": at}
         with self._database.reading() as connection:
-            rows = connection.execute(_CHAIN_AT, given).mappings()
-            found = recovery_path([_set(row) for row in rows], at)
+            rows = [_set(row) for row in connection.execute(_CHAIN_AT, given).mappings()]
+            if rows:
+                since = {"since": rows[-1].consistent_at}
+                logs = connection.execute(_LOGS_AT, given | since).mappings()
+                rows += [_set(row) for row in logs]
+            found = recovery_path(rows, at)
         if isinstance(found, Path) and not found.skipped:
             return found
         return recovery_path(self.of(schedule_id), at)
@@ -168,6 +179,7 @@ def _one_at() -> Select[*tuple[Any, ...]]:
         .where(
             sets.c.schedule_id == bindparam("schedule_id"),
             sets.c.consistent_at <= bindparam("at", type_=Moment()),
+            sets.c.kind != Kind.ARCHIVE_LOG,
         )
         .order_by(sets.c.consistent_at.desc(), sets.c.set_id.desc())
         .limit(1)
@@ -176,9 +188,30 @@ def _one_at() -> Select[*tuple[Any, ...]]:
     return _FIRST.where(sets.c.set_id == newest_then)
 
 
+def _logs_at() -> Select[*tuple[Any, ...]]:
+    """Everything from ``since`` to the first archived log that reaches ``at``; nothing without logs."""
+    at = bindparam("at", type_=Moment())
+    of_schedule = sets.c.schedule_id == bindparam("schedule_id")
+    is_log = sets.c.kind == Kind.ARCHIVE_LOG
+    since = sets.c.consistent_at > bindparam("since", type_=Moment())
+    end = (
+        select(func.min(sets.c.consistent_at))
+        .where(of_schedule, is_log, sets.c.consistent_at >= at)
+        .scalar_subquery()
+    )
+    upto = sets.c.consistent_at <= func.coalesce(end, at, type_=Moment())
+    return select(sets).where(of_schedule, since, upto)
+
+
 _FIRST = select(sets.c.set_id, sets.c.parent, literal(0).label("depth"))
 _CHAIN = _chain_from(_FIRST.where(sets.c.set_id == bindparam("set_id")))
 _CHAIN_AT = _chain_from(_one_at())
+_LOGS_AT = _logs_at()
+
+
+def as_row(manifest: Manifest, repository: str, manifest_hash: str) -> SetRow:
+    """Return what the catalog would know of a set, for rules that are asked without a catalog."""
+    return SetRow(**_row(manifest, repository, manifest_hash))
 
 
 def _pieces(manifest: Manifest) -> list[dict[str, Any]]:

@@ -86,6 +86,13 @@ class Surroundings:
     expected_bytes: int | None = None
     """How much the last set read; an engine that cannot know better reports against it."""
 
+    newest_log: Manifest | None = None
+    """
+    The schedule's newest archived log, where the next one is taken: it begins where that one ended.
+
+    That is not always the parent: full and incremental sets may have been taken since.
+    """
+
     allowed_commands: Sequence[str] = ()
     """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
 

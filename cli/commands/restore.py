@@ -28,7 +28,10 @@ def add_to(commands: Any) -> None:
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--at", type=moment, metavar="TIME", help="the newest set not later than this"
+        "--at",
+        type=moment,
+        metavar="TIME",
+        help="come back to this moment, or as near before it as there are sets and logs",
     )
     which.add_argument("--set", metavar="ID", help="this set")
     parser.add_argument(
@@ -46,18 +49,12 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Restore; raise BackupError when anything is damaged, before it is written."""
-    from airflow_backup.actions.choose import set_at
     from airflow_backup.actions.restore import restore
-    from airflow_backup.storage.open import open_storage
 
     repository, connection = arguments.repository, None
     if repository is None:
         item = schedule(arguments.schedules, arguments.schedule)
         repository, connection = item.repository, item.connection
-    set_id = arguments.set
-    if arguments.at is not None:
-        storage = open_storage(repository, from_environment, connection=connection)
-        set_id = set_at(storage, arguments.schedule, arguments.at)
     quiet = arguments.format == "json" or not sys.stderr.isatty()
     with progress_bar(quiet=quiet) as listener:
         result = restore(
@@ -67,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
             target=arguments.to,
             connections=from_environment,
             clock=lambda: datetime.now(UTC),
-            set_id=set_id,
+            set_id=arguments.set,
+            at=arguments.at,
             only=arguments.path,
             reporter=Reporter(listener, interval=0.2),
         )
