@@ -53,6 +53,16 @@ class VerificationLevel(StrEnum):
     FULL = "full"
     RESTORE_TEST = "restore_test"
 
+    @property
+    def rank(self) -> int:
+        """
+        How much it proves; a higher one proves what the lower ones do.
+
+        >>> VerificationLevel.FULL.rank > VerificationLevel.QUICK.rank
+        True
+        """
+        return list(VerificationLevel).index(self)
+
 
 class VerificationOutcome(StrEnum):
     """What a verification found."""
@@ -60,3 +70,14 @@ class VerificationOutcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     INCONCLUSIVE = "inconclusive"
+
+
+class DamageKind(StrEnum):
+    """What is wrong with something that was stored."""
+
+    MISSING = "missing"
+    CORRUPT = "corrupt"
+    """Other bytes than were written."""
+
+    TAMPERED = "tampered"
+    """A manifest that can be read and is not the one that was written."""

@@ -13,12 +13,19 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
-from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
+from airflow_backup.core.errors import (
+    BackupError,
+    ConfigError,
+    EngineError,
+    SourceDenied,
+    SourceError,
+)
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.file_reader import attributes
@@ -26,15 +33,18 @@ from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES, ChainArc
 from airflow_backup.engines.files_dump import FilesDump
 from airflow_backup.engines.files_index import order_of
 from airflow_backup.engines.files_output import FilesOutput
+from airflow_backup.engines.files_proof import check_edges, check_tree, concerned, decode_files
 from airflow_backup.engines.files_restore import restore_archive, restore_members
 from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import (
     DumpReport,
+    Proof,
     RestoreReport,
     SetReader,
     Sink,
     Surroundings,
 )
+from airflow_backup.engines.scratch import check_room
 from airflow_backup.engines.tar_writer import END
 from airflow_backup.engines.walk import Entry, Walk
 from airflow_backup.schedules.base import Model
@@ -129,6 +139,32 @@ class FilesEngine:
                 report = restore_members(archive, target, around.reporter)
         around.reporter.finish()
         return report
+
+    def check_format(self, stored: SetReader) -> Sequence[str]:
+        """Look at the headers and end markers of archives and index."""
+        return check_edges(stored)
+
+    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
+        """Read archive and index of the last set side by side."""
+        return Proof(checks=decode_files(path))
+
+    def try_restore(
+        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+    ) -> Proof:
+        """Restore the tree into a throwaway folder and compare every entry with the index."""
+        if assertions:
+            raise ConfigError("files answer no SQL", hint="leave `assertions` out")
+        manifest = path[-1].manifest
+        check_room(around.scratch, int(manifest.state.get("bytes", 0)))
+        with tempfile.TemporaryDirectory(prefix="backup-test-", dir=around.scratch) as folder:
+            target = Path(folder) / "restored"
+            self.restore(path, target, around)
+            count = check_tree(path[-1], target)
+        return Proof(checks=[f"{count} files, folders and links of a restored tree"])
+
+    def concerned(self, stored: SetReader, stream: str, begin: int, end: int) -> Sequence[str]:
+        """Name the files that have content in a part of a stream."""
+        return concerned(stored, stream, begin, end)
 
 
 def _link(parent: SetReader | None) -> int:

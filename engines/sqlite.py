@@ -34,6 +34,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.jail import open_target
 from airflow_backup.engines.protocol import (
     DumpReport,
+    Proof,
     RestoreReport,
     SetReader,
     Sink,
@@ -51,6 +52,7 @@ from airflow_backup.engines.sqlite_changes import (
 )
 from airflow_backup.engines.sqlite_open import prove, reading
 from airflow_backup.engines.sqlite_pages import GROUP, entry_of
+from airflow_backup.engines.sqlite_proof import check_layout, examined, rebuilt
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.sources import SqliteSource
 
@@ -134,6 +136,25 @@ class SqliteEngine:
         partial.rename(final)
         around.reporter.finish()
         return RestoreReport(files=1, bytes_written=size)
+
+    def check_format(self, stored: SetReader) -> Sequence[str]:
+        """Look at the database's header, and whether all pages are there."""
+        return check_layout(stored)
+
+    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
+        """Rebuild the database in a throwaway folder, and let SQLite check all of it."""
+        return rebuilt(path, around)
+
+    def try_restore(
+        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+    ) -> Proof:
+        """Restore into a throwaway folder; let SQLite check it, and ask it the assertions."""
+        with tempfile.TemporaryDirectory(prefix="backup-test-", dir=around.scratch) as folder:
+            target = Path(folder) / "restored"
+            check_room(around.scratch, size_of(path))
+            self.restore(path, target, around)
+            (database,) = target.iterdir()
+            return examined(database, path[-1].manifest.set_id, assertions)
 
 
 def _path(source: Model, around: Surroundings) -> Path:

@@ -108,6 +108,9 @@ class TarReader:
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._bytes = _Cutter(blocks)
+        self.member_begin = 0
+        """Where the first header of the current member lies."""
+
         self._left = 0
         self._padding = 0
 
@@ -123,8 +126,14 @@ class TarReader:
                 return
             yield member
 
+    @property
+    def position(self) -> int:
+        """How far it has read: at the begin of the content, until that is asked for."""
+        return self._bytes.position
+
     def _next(self) -> Member | None:
         records: dict[bytes, bytes] = {}
+        self.member_begin = self._bytes.position
         while (block := self._bytes.exactly(tar.BLOCK)) != _BLANK:
             member = self._parse(block)
             if member.kind != b"x":
