@@ -14,6 +14,7 @@ from airflow_backup.schedules.base import Duration, Model, Name, Size, TimezoneN
 from airflow_backup.schedules.calendars import Calendar
 from airflow_backup.schedules.cron import CronExpression
 from airflow_backup.schedules.presets import PRESETS
+from airflow_backup.schedules.repositories import check_repository
 from airflow_backup.schedules.sources import Source
 from airflow_backup.schedules.windows import Window
 
@@ -93,6 +94,15 @@ class Verify(Model):
 
     restore_test: Literal["never", "daily", "weekly", "monthly"] | None = None
     """How often a set is restored into a throwaway place and compared."""
+
+    share: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """With each verification also read one share of this many of every other set that is kept, so that every stored byte is read again in this many verifications."""
+
+    assertions: list[str] = []
+    """SQL queries that a restore test asks of the restored database; the first value of each must be true."""
+
+    scratch: Annotated[str, Field(pattern=r"^/")] | None = None
+    """The folder below which sets are decoded and restored for a test; the system's temporary folder when missing."""
 
     @property
     def verification_level(self) -> VerificationLevel | None:
@@ -185,7 +195,7 @@ class Schedule(Model):
     """What is backed up: the engine's name and its options."""
 
     repository: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+]*://.+$")]
-    """The storage URL under which sets lie, for example `file:///var/backups`."""
+    """The storage URL under which sets lie, for example `file:///var/backups` or `s3://bucket/backups`."""
 
     connection: str | None = None
     """The Airflow connection with the credentials of the repository."""
@@ -265,6 +275,11 @@ class Schedule(Model):
     enabled: bool = True
     """The state in which the DAG is first created; after that, the toggle decides."""
 
+    @field_validator("repository")
+    @classmethod
+    def _a_place_that_we_write_to(cls, url: str) -> str:
+        return check_repository(url)
+
     @field_validator("tags")
     @classmethod
     def _each_tag_once(cls, tags: list[str]) -> list[str]:
@@ -299,6 +314,18 @@ class Schedule(Model):
             raise ValueError(f"`after` and {_listed(given)} exclude each other")
         if self.levels is not None and self.kind is not None:
             raise ValueError("`kind` and `levels` exclude each other; the levels name the kinds")
+        return self
+
+    @model_validator(mode="after")
+    def _the_source_has_the_kinds(self) -> Schedule:
+        possible: frozenset[Kind] | None = getattr(self.source, "kinds", None)
+        if possible is None:
+            return self  # the engine itself says so when a run begins
+        wanted = {self.kind or Kind.FULL} if self.levels is None else set(self.levels.by_kind())
+        for kind in sorted(wanted - possible):
+            raise ValueError(
+                f"no {kind} set can be taken of this source, only {', '.join(sorted(possible))}"
+            )
         return self
 
     def crons(self) -> dict[Kind, str]:

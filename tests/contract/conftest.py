@@ -1,5 +1,6 @@
 """Servers that the whole session shares."""
 
 from support.s3 import s3
+from support.sftp import sftp
 
-__all__ = ["s3"]
+__all__ = ["s3", "sftp"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from airflow_backup.storage.memory import MemoryStorage
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 from support.s3 import S3Server
+from support.sftp import SftpServer
 
 
 def _in_memory(request: pytest.FixtureRequest) -> Storage:
@@ -33,12 +35,19 @@ def _in_a_bucket(request: pytest.FixtureRequest) -> Storage:
     return open_storage(url, server.connections, connection="aws_backup")
 
 
+def _on_another_machine(request: pytest.FixtureRequest) -> Storage:
+    server: SftpServer = request.getfixturevalue("sftp")
+    url = f"sftp://127.0.0.1:{server.port}/{secrets.token_hex(4)}"
+    return open_storage(url, server.connections(), connection="elsewhere")
+
+
 STORAGES: dict[str, Callable[[pytest.FixtureRequest], Storage]] = {
     "memory": _in_memory,
     "folder": _in_a_folder,
     "s3": _in_a_bucket,
+    "sftp": _on_another_machine,
 }
-LISTS_LEFTOVERS = ("memory", "folder")
+LISTS_LEFTOVERS = ("memory", "folder", "sftp")
 
 
 @pytest.fixture(params=STORAGES)

@@ -208,6 +208,14 @@ MORE_PROBLEMS: dict[str, tuple[str, ...]] = {
         f"    every: 1h\n    tags: [{'a' * 91}]",
         "9:12: schedules.0.tags.0: is longer than 90 characters",
     ),
+    "repository of a protocol that is not on the list": (
+        "    every: 1h\n    repository: ftp://host/b",
+        "9:17: schedules.0.repository: no storage 'ftp'\n    HINT: there are file://, s3://, gs://, az://, sftp://",
+    ),
+    "repository with credentials": (
+        "    every: 1h\n    repository: s3://key:word@bucket/b",
+        "9:17: schedules.0.repository: credentials belong into `connection`, not into the URL",
+    ),
     "repository is no URL": (
         "    every: 1h\n    repository: /b",
         "9:17: schedules.0.repository: '/b' is not a storage URL",
