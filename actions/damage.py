@@ -76,6 +76,10 @@ class Findings:
             if damage not in self.damages and len(self.damages) < MOST:
                 self.damages.append(damage)
 
+    def of_manifests(self, *set_ids: str) -> bool:
+        """Whether a manifest of these sets is damaged: nothing that it says can be relied on."""
+        return any(each.piece is None and each.set_id in set_ids for each in self.damages)
+
     def count(self, size: int) -> None:
         """Count stored bytes that were read."""
         with self._lock:

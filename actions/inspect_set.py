@@ -191,7 +191,8 @@ class _Look:
             self._deep(own)
 
     def _is_readable(self) -> bool:
-        return bool(self._path) and self._path[-1].manifest.set_id == self._set_id
+        is_there = bool(self._path) and self._path[-1].manifest.set_id == self._set_id
+        return is_there and not self.findings.of_manifests(*self._needed)
 
     def _standard(self, own: CheckedSet) -> None:
         check_pieces([own], self._how.around.reporter)

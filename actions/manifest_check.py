@@ -49,7 +49,8 @@ class ManifestCheck:
             path.insert(0, found)
             following = found.manifest.parent
         for each in path:
-            self._check_pieces(each.manifest)
+            if not self.findings.of_manifests(each.manifest.set_id):
+                self._check_pieces(each.manifest)
         if path and path[-1].manifest.set_id == set_id:
             self._check_neighbours(path[-1])
         if path and path[0].manifest.kind is Kind.FULL:
@@ -108,7 +109,7 @@ class ManifestCheck:
     def _check_neighbours(self, stored: CheckedSet) -> None:
         """Follow the hashes to the schedule's manifest before this one, and from the one after it."""
         manifest = stored.manifest
-        if any(damage.set_id == manifest.set_id for damage in self.findings.damages):
+        if self.findings.of_manifests(manifest.set_id):
             return  # what it says of others is worth nothing
         previous = manifest.previous
         if previous is not None:

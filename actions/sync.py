@@ -53,6 +53,10 @@ class _Found:
     manifest: Manifest
     hash: str
 
+    @property
+    def id(self) -> str:
+        return self.manifest.set_id
+
 
 def sync(
     storage: Storage,
@@ -75,14 +79,22 @@ def sync(
     problems: list[str] = []
     for schedule_id in storage.folders():
         present: set[str] = set()
+        known = _hashes(catalog, schedule_id, repository)
         for batch in _batches(_read_all(storage, schedule_id)):
-            good = [(each.manifest, each.hash) for _, each in batch if isinstance(each, _Found)]
+            found = [each for _, each in batch if isinstance(each, _Found)]
+            changed = [each for each in found if known.get(each.id, each.hash) != each.hash]
+            good = [(each.manifest, each.hash) for each in found if each not in changed]
             if good and not dry_run:
                 catalog.sets.record_many(good, repository)
             recorded += len(good)
             present.update(set_id for set_id, each in batch if each is not None)
             unfinished += [f"{schedule_id}/sets/{name}" for name, each in batch if each is None]
             problems += [each for _, each in batch if isinstance(each, str)]
+            # To learn it would make what somebody changed look like what was written.
+            problems += [
+                f"the manifest of set '{each.id}' is not the one that the catalog knows"
+                for each in changed
+            ]
         forgotten += _forget(catalog, schedule_id, repository, present, dry_run=dry_run)
     forgotten += _forget_schedules(catalog, storage, repository, dry_run=dry_run)
     for problem in problems:
@@ -107,6 +119,11 @@ def _check_is_there(storage: Storage, repository: str, catalog: Catalog) -> None
             f"{storage.url} is empty, and the catalog knows sets there",
             hint="is the disk mounted, and is it the right one?",
         )
+
+
+def _hashes(catalog: Catalog, schedule_id: str, repository: str) -> dict[str, str]:
+    rows = catalog.sets.of(schedule_id)
+    return {row.set_id: row.manifest_hash for row in rows if row.repository == repository}
 
 
 def _forget(

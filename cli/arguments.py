@@ -15,8 +15,10 @@ from airflow_backup.schedules.problems import did_you_mean
 
 if TYPE_CHECKING:
     from airflow_backup.catalog import Catalog
+    from airflow_backup.core.age import Identity
 
 SCHEDULES_VARIABLE = "AIRFLOW__BACKUP__SCHEDULES_PATH"
+ALLOWED_COMMANDS_VARIABLE = "AIRFLOW__BACKUP__ALLOWED_COMMANDS"
 CATALOG_VARIABLE = "AIRFLOW_BACKUP_CATALOG"
 
 
@@ -48,6 +50,32 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
         help=f"catalog database (default: ${CATALOG_VARIABLE}, or airflow_backup.db in $AIRFLOW_HOME); "
         "a URL with a password belongs into the variable",
     )
+
+
+def allowed_commands() -> list[str]:
+    """Return the programs that schedules may run, from the variable that Airflow reads too."""
+    text = os.environ.get(ALLOWED_COMMANDS_VARIABLE, "")
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def add_keys(parser: argparse.ArgumentParser) -> None:
+    """Add ``--key-file``."""
+    parser.add_argument(
+        "--key-file",
+        action="append",
+        metavar="FILE",
+        help="the secret key of encrypted sets, as age-keygen writes it; repeatable "
+        "(default: as the schedule says)",
+    )
+
+
+def keys(arguments: argparse.Namespace) -> list[Identity] | None:
+    """Return the secret keys that were given; None when none were."""
+    from airflow_backup.actions.encryption import read_keys
+
+    if not arguments.key_file:
+        return None
+    return [key for path in arguments.key_file for key in read_keys(path)]
 
 
 def schedules_path(given: Path | None) -> Path:

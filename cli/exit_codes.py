@@ -16,3 +16,6 @@ NOT_FOUND = 3
 
 TRY_AGAIN = 4
 """It failed in a way that may mend itself: network, lock."""
+
+INCONCLUSIVE = 5
+"""Whether the sets are whole could not be told."""

@@ -41,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="airflow-backup",
         description="Backups as code on Apache Airflow. Works without a running Airflow.",
-        epilog="exit codes: 0 done, 1 the answer is bad, 2 wrong usage, 3 not found, 4 worth trying again",
+        epilog="exit codes: 0 done, 1 the answer is bad, 2 wrong usage, 3 not found, 4 worth trying again, "
+        "5 could not be told",
     )
     top.add_argument("--version", action="version", version=f"airflow-backup {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)

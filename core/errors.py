@@ -22,6 +22,7 @@ Everything this package raises on purpose, and what each failure is worth.
   + FormatError           a newer release stored it; this one would misread it
   + CatalogError          the database that indexes everything failed
   + VerifyError           what was stored is not what was written
+  + Inconclusive          whether it is could not be told
   + Cancelled             somebody asked the run to stop
 """
 
@@ -219,6 +220,10 @@ class VerifyError(BackupError):
     """What was stored is not what was written."""
 
     failure_class = FailureClass.CORRUPT
+
+
+class Inconclusive(BackupError):
+    """Whether what was stored is what was written could not be told; a later look may."""
 
 
 class Cancelled(BackupError):

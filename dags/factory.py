@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from airflow.sdk import DAG, Asset
+from airflow.sdk import DAG, Asset, BaseOperator
 from airflow.sdk.configuration import conf
 from airflow.utils.types import DagRunType
 
@@ -15,6 +15,7 @@ from airflow_backup.core.ids import dag_id
 from airflow_backup.dags.timetable import BackupTimetable
 from airflow_backup.operators.backup import BackupOperator
 from airflow_backup.operators.prune import PruneOperator
+from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
 from airflow_backup.schedules.model import Schedule
 
@@ -80,9 +81,31 @@ def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DA
         outlets=[asset(schedule.id)],
     )
     window.set_downstream(backup)
-    if schedule.retention is not None:
-        backup.set_downstream(PruneOperator(task_id="prune", dag=dag, schedule=schedule))
+    _add_proof_and_prune(dag, backup, schedule)
     return dag
+
+
+def _add_proof_and_prune(dag: DAG, backup: BackupOperator, schedule: Schedule) -> None:
+    before: list[BaseOperator] = [backup]
+    policy = schedule.verify
+    if policy.level != "none" or policy.restore_test not in (None, "never"):
+        verify = VerifyOperator(
+            task_id="verify",
+            dag=dag,
+            schedule=schedule,
+            pool=POOL,
+            priority_weight=schedule.priority,
+            weight_rule="absolute",
+        )
+        backup.set_downstream(verify)
+        before.append(verify)
+    if schedule.retention is not None:
+        # Not after a failure of either. A verification that was not due counts for nothing, and a
+        # backup that was skipped leaves nothing to prune after.
+        prune = PruneOperator(
+            task_id="prune", dag=dag, schedule=schedule, trigger_rule="none_failed_min_one_success"
+        )
+        prune.set_upstream(before)
 
 
 def asset(schedule_id: str) -> Asset:

@@ -16,6 +16,7 @@ from airflow_backup.cli.commands import (
     status,
     sync,
     validate,
+    verify,
 )
 
 COMMANDS = (
@@ -27,6 +28,7 @@ COMMANDS = (
     show,
     run,
     status,
+    verify,
     restore,
     prune,
     sync,

@@ -70,7 +70,7 @@ def test_every_schedule_is_a_dag(folder: Path) -> None:
     wiki = dags["backup__wiki"]
     assert (wiki.max_active_runs, wiki.catchup, wiki.is_paused_upon_creation) == (1, False, True)
     assert wiki.tags == {"backup", "eu", "files", "prod"}
-    assert [task.task_id for task in wiki.tasks] == ["window", "backup"]
+    assert [task.task_id for task in wiki.tasks] == ["window", "backup", "verify"]
     backup = wiki.get_task("backup")
     assert (backup.pool, backup.priority_weight, backup.retries) == ("backup", 200, 3)
     assert backup.execution_timeout is not None

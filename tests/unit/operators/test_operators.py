@@ -11,16 +11,21 @@ import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
+from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import (
     Cancelled,
     ConfigError,
+    Inconclusive,
     SourceError,
     StorageFull,
     StorageUnavailable,
+    VerifyError,
 )
+from airflow_backup.dags.factory import build
 from airflow_backup.operators.backup import BackupOperator
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.triggers import WindowTrigger
+from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
 from airflow_backup.schedules.model import Retry, Schedule
 
@@ -252,3 +257,78 @@ def test_what_is_worth_retrying_is_retried(
 def test_a_retry_policy_survives_being_serialized() -> None:
     policy = BackupRetryPolicy(Retry(max_retries=7, exponential=False))
     assert BackupRetryPolicy.deserialize(policy.serialize()).retry == policy.retry
+
+
+def scheduled(home: Path, **more: Any) -> Schedule:
+    """A schedule of the same data."""
+    return Schedule.model_validate(
+        {
+            "id": "mine",
+            "source": {"engine": "files", "path": str(home / "data")},
+            "repository": f"file://{home}/repository",
+            "preset": "daily",
+        }
+        | more
+    )
+
+
+def test_verification_proves_the_set_of_its_run(home: Path) -> None:
+    schedule = scheduled(home, verify={"level": "full", "restore_test": "weekly"})
+    given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
+    stored = BackupOperator(task_id="backup", schedule=schedule).execute(given)
+    facts = VerifyOperator(task_id="verify", schedule=schedule).execute(given)
+    assert (facts["set_id"], facts["outcome"], facts["level"]) == (
+        stored["set_id"],
+        "passed",
+        "full",
+    )
+    with Catalog.open(f"sqlite:///{home}/airflow_backup.db") as catalog:
+        levels = [str(note.level) for note in catalog.verifications.of(stored["set_id"])]
+    assert levels == ["restore_test", "full"]
+
+
+def test_a_verification_that_is_not_due_is_skipped_with_the_reason(home: Path) -> None:
+    schedule = scheduled(home, verify={"every": 2})
+    for day, is_due in ((20, True), (21, False), (22, True)):
+        given = context(at=datetime(2026, 11, day, tzinfo=UTC))
+        given["dag_run"].run_id = f"scheduled__{day}"
+        BackupOperator(task_id="backup", schedule=schedule).execute(given)
+        task = VerifyOperator(task_id="verify", schedule=schedule)
+        if is_due:
+            assert task.execute(given)["outcome"] == "passed"
+        else:
+            with pytest.raises(AirflowSkipException, match=r"with every 2\. set; this is number 1"):
+                task.execute(given)
+
+
+def test_a_damaged_set_fails_its_task_for_good(home: Path) -> None:
+    schedule = scheduled(home)
+    given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
+    stored = BackupOperator(task_id="backup", schedule=schedule).execute(given)
+    for path in (home / "repository/mine/sets" / stored["set_id"]).glob("files.tar.*"):
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(VerifyError, match="failed its standard verification") as caught:
+        VerifyOperator(task_id="verify", schedule=schedule).execute(given)
+    decision = BackupRetryPolicy(Retry()).evaluate(caught.value, 1, 3)
+    assert decision.action is RetryAction.FAIL
+
+
+def test_a_set_that_cannot_be_read_now_is_looked_at_again_later(home: Path) -> None:
+    schedule = scheduled(home)
+    given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
+    BackupOperator(task_id="backup", schedule=schedule).execute(given)
+    (home / "repository").rename(home / "elsewhere")
+    with pytest.raises(Inconclusive, match="could not be verified") as caught:
+        VerifyOperator(task_id="verify", schedule=schedule).execute(given)
+    assert BackupRetryPolicy(Retry()).evaluate(caught.value, 1, 3).action is RetryAction.RETRY
+
+
+def test_pruning_follows_a_verification_that_was_not_due_but_no_failed_one(home: Path) -> None:
+    dag = build(scheduled(home, retention={"last": 1}))
+    assert [task.task_id for task in dag.tasks] == ["window", "backup", "verify", "prune"]
+    prune = dag.get_task("prune")
+    assert prune.upstream_task_ids == {"backup", "verify"}
+    assert prune.trigger_rule == "none_failed_min_one_success"
+    plain = build(scheduled(home, retention={"last": 1}, verify={"level": "none"}))
+    assert [task.task_id for task in plain.tasks] == ["window", "backup", "prune"]
