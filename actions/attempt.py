@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_backup import __version__
 from airflow_backup.actions.encryption import encryption_of
@@ -99,6 +99,7 @@ class Attempt:
     ) -> StoredManifest:
         """Dump, store, and write the manifest; on any error leave nothing."""
         started_at = around.clock()
+        around = replace(around, set_id=self.set_id)
         parent = None if plan.parent is None else plan.parent.manifest
         encryption = encryption_of(self._job.encryption)
         compression = self._job.compression

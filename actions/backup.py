@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -46,9 +46,12 @@ def backup(
     kind: Kind | None = None,
     reporter: Reporter | None = None,
     engines: Registry | None = None,
+    allowed_commands: Sequence[str] = (),
 ) -> BackupResult:
     """
     Store the set of ``run`` and note it in the catalog.
+
+    ``allowed_commands`` are the programs that an administrator lets schedules run.
 
     Every failure is noted with the execution and raised. A failure before the manifest leaves
     no set. After the manifest the set is safe, and when only the catalog fails, the retry of
@@ -66,9 +69,16 @@ def backup(
         note=run.note,
         queued_at=run.queued_at,
     )
-    around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
+    wanted = kind or schedule.kind or Kind.FULL
+    around = Surroundings(
+        connections=connections,
+        reporter=reporter or Reporter(),
+        clock=clock,
+        schedule_id=schedule.id,
+        kind=wanted,
+        allowed_commands=allowed_commands,
+    )
     try:
-        wanted = kind or schedule.kind or Kind.FULL
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
         attempt = Attempt(schedule, run, storage, number=row.number)
         taken = _store(attempt, schedule, wanted, catalog, around, engines or registry())
@@ -138,10 +148,11 @@ def _take(
 
 
 def _check(engine: Engine, schedule: Job, kind: Kind, around: Surroundings) -> None:
-    if kind not in engine.kinds:
+    kinds: frozenset[Kind] = getattr(schedule.source, "kinds", engine.kinds)
+    if kind not in kinds:
         raise ConfigError(
-            f"the {engine.name} engine takes no {kind} set",
-            hint=f"use one of {', '.join(sorted(engine.kinds))}",
+            f"the {engine.name} engine takes no {kind} set of this source",
+            hint=f"use one of {', '.join(sorted(kinds))}",
         )
     problems = engine.check(schedule.source, around)
     for problem in problems[1:]:

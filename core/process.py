@@ -10,21 +10,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
+import select
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
+from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.errors import EngineError, ToolMissing
 
 TAIL_LINES = 20
 GRACE = 3.0
 """Seconds from asking to insisting; Airflow itself ends a cancelled task five seconds after it asked."""
 _CHUNK = 1024 * 1024
+_LINE = 8192
+"""Bytes after which a line of errors is cut: not every program ends its lines."""
 
 _running: set[Process] = set()
 _lock = threading.RLock()  # a signal handler may come in while its thread holds it
@@ -54,17 +60,26 @@ class Process:
         environment: Mapping[str, str] | None = None,
         stdin: int | IO[bytes] | None = None,
         folder: str | None = None,
+        user: str | None = None,
+        inherit: bool = True,
+        success_codes: Collection[int] = (0,),
+        tail_lines: int = TAIL_LINES,
     ) -> None:
+        """Start it; ``environment`` comes on top of ours, or stands alone without ``inherit``."""
         self.program = os.path.basename(arguments[0])
+        self._success_codes = success_codes
         try:
             self._child = subprocess.Popen(
                 list(arguments),
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=None if environment is None else {**os.environ, **environment},
+                env=_environment(environment, inherit=inherit),
                 cwd=folder,
                 start_new_session=True,
+                user=user,
+                group=None if user is None else pwd.getpwnam(user).pw_gid,
+                extra_groups=None if user is None else [],
             )
         except FileNotFoundError as error:
             raise ToolMissing(
@@ -73,17 +88,62 @@ class Process:
             ) from error
         except PermissionError as error:
             raise ToolMissing(f"the program '{self.program}' may not be run") from error
-        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._tail: deque[str] = deque(maxlen=tail_lines)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         with _lock:
             _running.add(self)
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the output as it comes."""
+    def chunks(self, *, tick: float | None = None) -> Iterator[bytes]:
+        """Yield the output as it comes; with ``tick``, empty bytes after that many silent seconds."""
         assert self._child.stdout is not None
-        while chunk := os.read(self._child.stdout.fileno(), _CHUNK):
+        output = self._child.stdout.fileno()
+        while True:
+            if tick is not None and not select.select([output], [], [], tick)[0]:
+                yield b""
+                continue
+            chunk = os.read(output, _CHUNK)
+            if not chunk:
+                return
             yield chunk
+
+    def pour(self, chunks: Iterable[Bytes]) -> None:
+        """
+        Write to the program's input (``stdin=subprocess.PIPE``) and close it.
+
+        A program that stops listening is left to say why: its end, not this, raises.
+        """
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._child.stdin as stdin:
+            for chunk in chunks:
+                stdin.write(chunk)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._child.poll() is None
+
+    def wait_until(self, moment: float) -> None:
+        """Wait for the end, at most until ``moment`` (monotonic); EngineError when it takes longer."""
+        try:
+            self._child.wait(max(0.0, moment - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(
+                f"{self.program} closed its output and did not end in time"
+            ) from error
+
+    def stop(self, number: signal.Signals, *, grace: float) -> None:
+        """Ask the program itself to end in its own way, and end the group when it does not in time."""
+        self._child.send_signal(number)
+        try:
+            self._child.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.end()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, the negative number of the signal that ended it, or None while it runs."""
+        return self._child.poll()
 
     @property
     def errors(self) -> str:
@@ -94,7 +154,7 @@ class Process:
         """Wait for the end; EngineError with the tail of its errors when it failed."""
         code = self._child.wait()
         self._listener.join()
-        if code:
+        if code not in self._success_codes:
             how = f"was ended by {_signal_name(-code)}" if code < 0 else f"failed with code {code}"
             told = f": {self.errors}" if self.errors else ""
             raise EngineError(f"{self.program} {how}{told}")
@@ -140,13 +200,16 @@ class Process:
             with _lock:
                 _running.discard(self)
             self._listener.join()
-            for pipe in (self._child.stdout, self._child.stderr):
+            for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(
+                        BrokenPipeError
+                    ):  # unwritten input of a program that ended
+                        pipe.close()
 
     def _listen(self) -> None:
         assert self._child.stderr is not None
-        for line in self._child.stderr:
+        while line := self._child.stderr.readline(_LINE):
             self._tail.append(line.decode("utf-8", "backslashreplace").rstrip())
 
     def _signal(self, number: signal.Signals) -> None:
@@ -154,16 +217,51 @@ class Process:
             os.killpg(self._child.pid, number)
 
 
-def run(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Finished:
+def _environment(given: Mapping[str, str] | None, *, inherit: bool) -> Mapping[str, str] | None:
+    if not inherit:
+        return given or {}
+    return None if given is None else {**os.environ, **given}
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    user: str | None = None,
+) -> Finished:
     """
     Run a short program to its end; EngineError when it fails.
 
     >>> run(["echo", "hello"]).output
     b'hello\\n'
     """
-    with Process(arguments, environment=environment) as process:
+    with Process(arguments, environment=environment, user=user) as process:
         output = b"".join(process.chunks())
     return Finished(output, process.errors)
+
+
+def feed(
+    arguments: Sequence[str],
+    chunks: Iterable[Bytes],
+    *,
+    environment: Mapping[str, str] | None = None,
+    user: str | None = None,
+) -> Finished:
+    """
+    Run a program on what ``chunks`` give it to read; EngineError when it fails.
+
+    Of its output the last megabyte is kept.
+
+    >>> feed(["tr", "a-z", "A-Z"], [b"hel", b"lo"]).output
+    b'HELLO'
+    """
+    kept: deque[bytes] = deque(maxlen=2)
+    with Process(arguments, environment=environment, user=user, stdin=subprocess.PIPE) as process:
+        reader = threading.Thread(target=lambda: kept.extend(process.chunks()), daemon=True)
+        reader.start()
+        process.pour(chunks)
+        reader.join()
+    return Finished(b"".join(kept), process.errors)
 
 
 def end_all() -> None:

@@ -86,12 +86,21 @@ class Surroundings:
     expected_bytes: int | None = None
     """How much the last set read; an engine that cannot know better reports against it."""
 
+    schedule_id: str | None = None
+    """Whose run it is, for names that an engine leaves on a server."""
+
+    kind: Kind | None = None
+    """The kind that the run was asked for, so that a check can say what is in the way of it."""
+
     newest_log: Manifest | None = None
     """
     The schedule's newest archived log, where the next one is taken: it begins where that one ended.
 
     That is not always the parent: full and incremental sets may have been taken since.
     """
+
+    set_id: str = ""
+    """The set that is being taken; an engine that stores elsewhere marks its own copy with it."""
 
     allowed_commands: Sequence[str] = ()
     """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
@@ -248,6 +257,22 @@ class Locator(Protocol):
 
     def concerned(self, stored: SetReader, stream: str, begin: int, end: int) -> Sequence[str]:
         """Name what has content in the raw bytes ``begin`` to ``end``; a few of them are enough."""
+        ...
+
+
+class Resumer(Protocol):
+    """An engine that can go on with a restore that was interrupted."""
+
+    def resume(
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
+        until: datetime | None = None,
+    ) -> RestoreReport:
+        """Like `Engine.restore`, into a folder that holds a part of the same restore."""
         ...
 
 

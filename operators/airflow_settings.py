@@ -21,6 +21,11 @@ def option(name: str) -> str | None:
     return conf.get(SECTION, name, fallback="").strip() or None
 
 
+def allowed_commands() -> list[str]:
+    """Return the programs that schedules may run: ``[backup] allowed_commands``."""
+    return [each.strip() for each in (option("allowed_commands") or "").split(",") if each.strip()]
+
+
 def airflow_home() -> Path:
     """Return the folder that Airflow calls its home."""
     return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()

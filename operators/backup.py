@@ -17,7 +17,11 @@ from airflow_backup.core.errors import Cancelled, ConfigError
 from airflow_backup.core.ids import schedule_id_of
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind, Trigger
-from airflow_backup.operators.airflow_settings import catalog_url, connection
+from airflow_backup.operators.airflow_settings import (
+    allowed_commands,
+    catalog_url,
+    connection,
+)
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import conf_of, due_at, trigger_of
 from airflow_backup.schedules.fire_times import kind_due_at, rhythm_of
@@ -95,6 +99,7 @@ class BackupOperator(BaseOperator):
                 kind=_kind(schedule, context),
                 reporter=reporter,
                 clock=_now,
+                allowed_commands=allowed_commands(),
             )
         facts = result.as_dict()
         self.log.info(

@@ -65,3 +65,6 @@ TimezoneName = Annotated[str, BeforeValidator(_timezone)]
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 """A short name: a small letter, then small letters, digits, ``_`` and ``-``; at most 63."""
+
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00]*$")]
+"""A path that starts with ``/``, as the worker sees it."""

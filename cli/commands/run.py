@@ -12,6 +12,7 @@ from airflow_backup.cli.arguments import (
     add_catalog,
     add_format,
     add_schedules,
+    allowed_commands,
     open_catalog,
     schedule,
 )
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             kind=arguments.kind,
             reporter=Reporter(listener, interval=0.2),
             clock=lambda: datetime.now(UTC),
+            allowed_commands=allowed_commands(),
         )
     facts = result.as_dict()
     if arguments.format == "json":
