@@ -47,6 +47,8 @@ class ManifestCheck:
             if found is None:
                 break
             path.insert(0, found)
+            if self.findings.of_manifests(following):
+                break  # whatever parent it names
             following = found.manifest.parent
         for each in path:
             if not self.findings.of_manifests(each.manifest.set_id):

@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path as Folder
-from typing import Any
+from datetime import UTC, datetime
 
+from airflow_backup.actions.carry_out import RestoreResult, carry_out
 from airflow_backup.actions.choose import path_at
+from airflow_backup.actions.restore_plan import (
+    ASSUMED_RATE,
+    RestorePlan,
+    Target,
+    bytes_written,
+    look_at,
+    rate_of,
+)
 from airflow_backup.actions.stored_set import StoredSet, open_set
-from airflow_backup.catalog.recovery import Path
+from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.recovery import Gap, Path
 from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import FormatError, NotFound, VerifyError
-from airflow_backup.core.manifest import MANIFEST_NAME, set_prefix
+from airflow_backup.core.manifest import MANIFEST_NAME, Manifest, set_prefix
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.protocol import (
+    Engine,
+    SetReader,
+    Surroundings,
+)
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreResult:
-    """Which sets were restored where, and what came of it."""
-
-    schedule_id: str
-    set_ids: tuple[str, ...]
-    target: Folder
-    consistent_at: datetime
-    report: RestoreReport
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        return {
-            "schedule_id": self.schedule_id,
-            "set_ids": list(self.set_ids),
-            "target": str(self.target),
-            "consistent_at": self.consistent_at.isoformat(),
-            "files": self.report.files,
-            "bytes_written": self.report.bytes_written,
-            "warnings": list(self.report.warnings),
-        }
 
 
 def restore(
     schedule_id: str,
     *,
     repository: str,
-    target: Folder,
+    target: Target,
     connections: Connections,
     clock: Callable[[], datetime],
     connection: str | None = None,
@@ -60,43 +49,148 @@ def restore(
     keys: Sequence[Identity] = (),
     reporter: Reporter | None = None,
     engines: Registry | None = None,
+    catalog: Catalog | None = None,
+    replace: bool = False,
+    actor: str = "airflow-backup",
 ) -> RestoreResult:
     """
     Restore a set of a schedule, its newest one without ``set_id`` and ``at``, into an empty folder.
 
     ``at`` is the moment to come back to, as near as sets and archived logs come to it.
     ``only`` names parts of it, such as files and folders of a file tree; ``keys`` open an
-    encrypted one.
+    encrypted one. ``replace`` puts the restored folder in the place of one that is not empty,
+    which is kept beside it.
 
-    The sizes of all pieces are compared with the manifest first, and every frame is checked
+    The sizes of all pieces are compared with the manifests first, and every frame is checked
     before its bytes are used: nothing damaged is ever written.
     """
     storage = open_storage(repository, connections, connection=connection)
-    path = (
-        path_to(storage, schedule_id, set_id or newest_set(storage, schedule_id), keys)
-        if at is None
-        else open_path(storage, path_at(storage, schedule_id, at), keys)
+    what = plan(
+        storage,
+        schedule_id,
+        target=target,
+        set_id=set_id,
+        at=at,
+        only=only,
+        keys=keys,
+        catalog=catalog,
+        engines=engines,
+        replace=replace,
     )
+    around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
+    return carry_out(what, around, engines=engines, catalog=catalog, actor=actor)
+
+
+def plan(
+    storage: Storage,
+    schedule_id: str,
+    *,
+    target: Target,
+    set_id: str | None = None,
+    at: datetime | None = None,
+    only: Sequence[str] = (),
+    keys: Sequence[Identity] = (),
+    catalog: Catalog | None = None,
+    engines: Registry | None = None,
+    replace: bool = False,
+) -> RestorePlan:
+    """
+    Say what a restore would do; raise where nothing can be restored at all.
+
+    With a catalog, sets that failed a verification are not chosen.
+    """
+    path, gaps = _choose(storage, schedule_id, set_id=set_id, at=at, keys=keys, catalog=catalog)
     for each in path:
         check_pieces(storage, each)
     last = path[-1].manifest
-    engine = (engines or registry()).get(last.engine)
+    _check_layout(last, (engines or registry()).get(last.engine))
+    until = stop_at(path, at)
+    needed = bytes_written(path)
+    to_read = sum(each.manifest.totals.bytes_stored for each in path)
+    rate = rate_of(schedule_id, catalog)
+    what = RestorePlan(
+        schedule_id=schedule_id,
+        engine=last.engine,
+        target=target,
+        asked_at=at,
+        consistent_at=until or last.consistent_at,
+        until=until,
+        path=path,
+        only=tuple(only),
+        bytes_to_read=to_read,
+        bytes_to_write=needed,
+        seconds=to_read / (rate or ASSUMED_RATE),
+        measured=rate is not None,
+        gaps=gaps,
+        warnings=_doubts(path, catalog),
+    )
+    found = look_at(target, what.marker(), needed=needed, replace=replace)
+    return dataclasses.replace(
+        what,
+        holds=found.holds,
+        resumes=found.resumes,
+        replaces=found.replaces,
+        refused=found.refused,
+        warnings=(*what.warnings, *found.warnings),
+    )
+
+
+def _choose(
+    storage: Storage,
+    schedule_id: str,
+    *,
+    set_id: str | None,
+    at: datetime | None,
+    keys: Sequence[Identity],
+    catalog: Catalog | None,
+) -> tuple[list[StoredSet], tuple[str, ...]]:
+    if set_id is not None:
+        return path_to(storage, schedule_id, set_id, keys), ()
+    if catalog is not None and catalog.sets.of(schedule_id, limit=1):
+        found = catalog.sets.recovery_path(schedule_id, at or datetime.max.replace(tzinfo=UTC))
+        if isinstance(found, Gap):
+            raise _nothing_for(schedule_id, found, at)
+        return open_path(storage, found, keys), found.skipped
+    if at is None:
+        return path_to(storage, schedule_id, newest_set(storage, schedule_id), keys), ()
+    found = path_at(storage, schedule_id, at)
+    return open_path(storage, found, keys), found.skipped
+
+
+def _nothing_for(schedule_id: str, gap: Gap, at: datetime | None) -> NotFound:
+    when = "good set" if at is None else f"set at or before {at:%Y-%m-%d %H:%M %Z}"
+    why = f": {'; '.join(gap.reasons)}" if gap.reasons[0].startswith("set ") else ""
+    hint = "airflow-backup restore ... --set ID takes one all the same"
+    if gap.earliest is not None:
+        hint = f"the earliest is of {gap.earliest:%Y-%m-%d %H:%M} UTC"
+    return NotFound(f"'{schedule_id}' has no {when}{why}", hint=hint)
+
+
+def _check_layout(last: Manifest, engine: Engine) -> None:
     if last.engine_version != engine.version:
         raise FormatError(
             f"set '{last.set_id}' has the layout {last.engine_version} of the {engine.name} engine, "
             f"and this release reads {engine.version}",
             hint="which release wrote it? install that one or a newer one",
         )
-    around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
-    until = stop_at(path, at)
-    report = engine.restore(path, target, around, only=only, until=until)
-    return RestoreResult(
-        schedule_id=schedule_id,
-        set_ids=tuple(each.manifest.set_id for each in path),
-        target=target,
-        consistent_at=until or last.consistent_at,
-        report=report,
-    )
+
+
+def _doubts(path: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, ...]:
+    if catalog is None:
+        return ()
+    doubts = []
+    for each in path:
+        row = catalog.sets.get(each.manifest.set_id)
+        if row is None:
+            continue
+        if row.manifest_hash != each.hash:
+            raise VerifyError(
+                f"the manifest of set '{row.set_id}' is not the one that the catalog knows",
+                hint="tampered with? an earlier set: --at; to restore it all the same: --repository URL",
+            )
+        if row.state != "good":
+            doubts.append(f"set '{row.set_id}' is {row.state}")
+    return tuple(doubts)
 
 
 def path_to(

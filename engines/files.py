@@ -140,6 +140,22 @@ class FilesEngine:
         around.reporter.finish()
         return report
 
+    def resume(
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
+        until: datetime | None = None,
+    ) -> RestoreReport:
+        """Go on where an earlier attempt ended; what is whole is neither read nor written again."""
+        around.reporter.begin("restoring", bytes_total=path[-1].manifest.state.get("bytes"))
+        with closing(ChainArchive(path, only=[os.fsencode(each) for each in only])) as archive:
+            report = restore_members(archive, target, around.reporter, resume=True)
+        around.reporter.finish()
+        return report
+
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """Look at the headers and end markers of archives and index."""
         return check_edges(stored)

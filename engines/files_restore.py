@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -43,11 +44,20 @@ def restore_archive(blocks: Iterator[bytes], target: Path, reporter: Reporter) -
 
 
 def restore_members(
-    archive: Archive, target: Path, reporter: Reporter, *, rest: Iterable[bytes] = ()
+    archive: Archive,
+    target: Path,
+    reporter: Reporter,
+    *,
+    rest: Iterable[bytes] = (),
+    resume: bool = False,
 ) -> RestoreReport:
-    """Unpack; the folder must be empty or missing. Damage found on the way is raised."""
-    jail = Jail(open_target(target))
-    unpacking = _Unpacking(archive, jail, reporter)
+    """
+    Unpack; the folder must be empty or missing. Damage found on the way is raised.
+
+    ``resume`` goes on with what an earlier attempt left: what is whole is not written again.
+    """
+    jail = Jail(open_target(target, resume=resume))
+    unpacking = _Unpacking(archive, jail, reporter, resume=resume)
     try:
         unpacking.run()
         for _ in rest:
@@ -64,7 +74,10 @@ def restore_members(
 
 
 class _Unpacking:
-    def __init__(self, archive: Archive, jail: Jail, reporter: Reporter) -> None:
+    def __init__(
+        self, archive: Archive, jail: Jail, reporter: Reporter, *, resume: bool = False
+    ) -> None:
+        self._resume = resume
         self.files = 0
         self.bytes_written = 0
         self.warnings: list[str] = []
@@ -94,7 +107,12 @@ class _Unpacking:
 
     def _make(self, maker: Callable[[Member], None], member: Member) -> None:
         try:
-            maker(member)
+            try:
+                maker(member)
+            except FileExistsError:
+                if not self._resume:
+                    raise
+                self._make_again(maker, member)
         except FileExistsError as error:
             raise VerifyError(
                 f"'{_shown(member)}' is in the archive twice", hint="who made this archive?"
@@ -104,6 +122,37 @@ class _Unpacking:
             raise EngineError(
                 f"cannot restore '{_shown(member)}': {why}", hint="what does df say of the target?"
             ) from error
+
+    def _make_again(self, maker: Callable[[Member], None], member: Member) -> None:
+        parent, name = self._jail.parent_of(member.name)
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if self._is_whole(member, parent, name, found):
+            self._untold += found.st_size if member.kind == tar.REGULAR else 0
+            return
+        os.unlink(name, dir_fd=parent)  # of a folder, this fails: something else was put there
+        maker(member)
+
+    def _is_whole(self, member: Member, parent: int, name: bytes, found: os.stat_result) -> bool:
+        # The time of a file is set when all of it is written.
+        if member.kind == tar.REGULAR:
+            size = int(member.records.get(b"GNU.sparse.realsize", member.size))
+            return stat.S_ISREG(found.st_mode) and (found.st_size, found.st_mtime_ns) == (
+                size,
+                member.mtime_ns,
+            )
+        if member.kind == tar.SYMLINK:
+            return stat.S_ISLNK(found.st_mode) and os.readlink(name, dir_fd=parent) == member.link
+        if member.kind == tar.HARD_LINK:
+            return self._is_same_file(member.link, found)
+        return False
+
+    def _is_same_file(self, link: bytes, found: os.stat_result) -> bool:
+        source, first = self._jail.reach(link)
+        try:
+            target = os.stat(first, dir_fd=source, follow_symlinks=False)
+        finally:
+            os.close(source)
+        return (target.st_dev, target.st_ino) == (found.st_dev, found.st_ino)
 
     def _tell(self) -> None:
         self._reporter.advance(bytes_done=self._untold, files_done=self._untold_files)

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from airflow_backup.core.errors import Refused, VerifyError
 
+MARKER = ".airflow-backup-restore.json"
+"""The file in a target that says a restore into it is not finished, and of what."""
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Leave = Callable[[int], None]
@@ -89,8 +92,12 @@ class Jail:
             os.close(folder)
 
 
-def open_target(target: Path) -> int:
-    """Open an empty folder, made when it is missing; Refused when something is in it."""
+def open_target(target: Path, *, resume: bool = False) -> int:
+    """
+    Open an empty folder, made when it is missing; Refused when something is in it.
+
+    ``resume`` opens one that holds a part of the same restore.
+    """
     try:
         target.mkdir(mode=0o700, exist_ok=True)
         folder = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -99,7 +106,7 @@ def open_target(target: Path) -> int:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise Refused(f"cannot restore to '{target}': {why}", hint=f"ls -ld {target}") from error
-    if os.listdir(folder):
+    if not resume and set(os.listdir(folder)) - {MARKER}:
         os.close(folder)
         raise Refused(f"'{target}' is not empty", hint="restore to a new or empty folder")
     return folder

@@ -115,6 +115,9 @@ class DumpReport:
 
     files: int
     bytes_read: int
+    bytes_elsewhere: int = 0
+    """What the engine stored in a place of its own, besides the streams."""
+
     tools: Mapping[str, str] = field(default_factory=dict)
     """Programs and libraries that took part, and their versions."""
 
@@ -300,6 +303,10 @@ class Loader(Protocol):
 class Outside(Protocol):
     """An engine whose bytes lie in a place of its own (restic); a set of it is a small receipt."""
 
-    def forget(self, source: Model, manifest: Manifest, around: Surroundings) -> None:
+    def forget(self, manifest: Manifest, around: Surroundings) -> None:
         """Remove what the set stands for, before the set itself is removed; done twice is done."""
+        ...
+
+    def compact(self, manifest: Manifest, around: Surroundings) -> None:
+        """Free the room of all that was forgotten; ``manifest`` is one of those."""
         ...

@@ -58,6 +58,7 @@ from airflow_backup.schedules.sources import SqliteSource
 
 _PAGES_A_STEP = 4096
 _CHUNK = 1024 * 1024
+_PARTIAL = ".restoring"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,199}")
 
 
@@ -127,7 +128,7 @@ class SqliteEngine:
         os.close(open_target(target))
         manifest = path[-1].manifest
         around.reporter.begin("restoring", bytes_total=size_of(path))
-        partial, final = target / ".restoring", target / _file_name(manifest.state)
+        partial, final = target / _PARTIAL, target / _file_name(manifest.state)
         write_database(path, partial, around.reporter)
         counts = prove(partial, f"set '{manifest.set_id}'")
         if manifest.counts and counts != manifest.counts:
@@ -136,6 +137,19 @@ class SqliteEngine:
         partial.rename(final)
         around.reporter.finish()
         return RestoreReport(files=1, bytes_written=size)
+
+    def resume(
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
+        until: datetime | None = None,
+    ) -> RestoreReport:
+        """Begin again: of a database, an unfinished copy is worth nothing."""
+        (target / _PARTIAL).unlink(missing_ok=True)
+        return self.restore(path, target, around, only=only, until=until)
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """Look at the database's header, and whether all pages are there."""

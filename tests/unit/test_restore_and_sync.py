@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.restore import RestoreResult, restore
+from airflow_backup.actions.carry_out import RestoreResult
+from airflow_backup.actions.restore import restore
 from airflow_backup.actions.sync import sync
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment

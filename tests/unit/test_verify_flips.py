@@ -119,7 +119,7 @@ def check_blow(shelf: Shelf, rng: random.Random) -> None:
     result = strike(shelf, blow, set_id, level)
     assert (result.outcome, is_named(result, blow)) == (FAILED, True), (blow, result)
     others = [damage for damage in result.damages if damage.file != blow.name]
-    assert others == [], "nothing else is damaged"
+    assert others == [], (blow, result)
     quick = strike(shelf, blow, set_id, QUICK)
     is_seen_at_once = blow.bit is None or blow.name.endswith("manifest.json")
     assert quick.outcome is (FAILED if is_seen_at_once else PASSED), blow
