@@ -15,6 +15,7 @@ import contextlib
 import logging
 import secrets
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from airflow_backup import __version__
 from airflow_backup.actions.encryption import encryption_of
@@ -144,6 +145,7 @@ class Attempt:
                 warnings=tuple(report.warnings),
                 state=dict(report.state),
                 previous=previous,
+                locked_until=_locked_until(self._job, around.clock()),
             )
             return self._publish(manifest)
         except BaseException:
@@ -183,9 +185,14 @@ class Attempt:
         return None
 
 
+def _locked_until(job: Job, now: datetime) -> datetime | None:
+    lock = None if job.retention is None else job.retention.lock
+    return None if lock is None else now + lock
+
+
 def _totals(report: DumpReport, pieces: tuple[Piece, ...]) -> Totals:
     return Totals(
         files=report.files,
         bytes_read=report.bytes_read,
-        bytes_stored=sum(piece.size for piece in pieces),
+        bytes_stored=sum(piece.size for piece in pieces) + report.bytes_elsewhere,
     )

@@ -48,8 +48,8 @@ def plan(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Catalo
 
     Without one that can be built upon, the run is promoted to a full set.
     """
-    if kind is Kind.FULL:
-        return Plan(kind)
+    if kind is Kind.FULL or getattr(engine, "stands_alone", False):
+        return Plan(Kind.FULL)  # every set of such an engine restores without others
     try:
         return Plan(kind, _parent(job, kind, engine, storage, catalog))
     except ParentUnusable as error:

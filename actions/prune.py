@@ -6,14 +6,18 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
 
+from airflow_backup.actions.stored_set import open_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.catalog.retention import Verdict, decide
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import NotFound, Refused
-from airflow_backup.core.manifest import manifest_name, set_prefix
+from airflow_backup.core.manifest import Manifest, manifest_name, set_prefix
+from airflow_backup.engines.protocol import Outside, Surroundings
+from airflow_backup.engines.registry import registry
 from airflow_backup.schedules.model import Retention
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
@@ -98,8 +102,12 @@ def prune(
     if going and not dry_run:
         _check_idle(schedule.id, catalog)
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
-        for row in going:
-            _remove(row, storage, catalog, at=clock(), actor=actor)
+        around = Surroundings(connections=connections, clock=clock)
+        with _Elsewhere(storage, around) as elsewhere:
+            for row in going:
+                catalog.sets.mark(row.set_id, "deleting")
+                elsewhere.forget(row)
+                _remove(row, storage, catalog, at=clock(), actor=actor)
     return PruneResult(
         verdicts, [row.set_id for row in going], sum(row.bytes_stored for row in going), dry_run
     )
@@ -115,7 +123,6 @@ def _check_idle(schedule_id: str, catalog: Catalog) -> None:
 
 
 def _remove(row: SetRow, storage: Storage, catalog: Catalog, *, at: datetime, actor: str) -> None:
-    catalog.sets.mark(row.set_id, "deleting")
     with contextlib.suppress(NotFound):  # it went in an earlier attempt
         storage.delete(manifest_name(row.schedule_id, row.set_id))
     for piece in list(storage.list(set_prefix(row.schedule_id, row.set_id))):
@@ -125,3 +132,40 @@ def _remove(row: SetRow, storage: Storage, catalog: Catalog, *, at: datetime, ac
     catalog.events.append(
         at=at, actor=actor, action="prune", subject=row.set_id, detail={"bytes": row.bytes_stored}
     )
+
+
+class _Elsewhere:
+    """Lets engines that store in a place of their own (restic) forget there what goes here."""
+
+    def __init__(self, storage: Storage, around: Surroundings) -> None:
+        self._storage, self._around = storage, around
+        self._forgotten: dict[str, Manifest] = {}
+
+    def forget(self, row: SetRow) -> None:
+        """Forget first: a set whose manifest is gone could not be found there any more."""
+        if (engine := self._engine(row.engine)) is None:
+            return
+        try:
+            manifest = open_set(self._storage, row.schedule_id, row.set_id).manifest
+        except NotFound:
+            return  # an earlier attempt came further than this
+        engine.forget(manifest, self._around)
+        self._forgotten[row.engine] = manifest
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            for name, manifest in self._forgotten.items():
+                if (engine := self._engine(name)) is not None:
+                    engine.compact(manifest, self._around)
+
+    def _engine(self, name: str) -> Outside | None:
+        engine = registry().get(name)
+        return cast("Outside", engine) if hasattr(engine, "forget") else None

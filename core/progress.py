@@ -89,6 +89,16 @@ class Reporter:
         if self.monotonic() - self._told >= self.interval:
             self._tell()
 
+    def reach(self, *, bytes_done: int, files_done: int, bytes_total: int | None = None) -> None:
+        """Set what is done, as a program tells it."""
+        self.now = replace(
+            self.now,
+            bytes_done=bytes_done,
+            files_done=files_done,
+            bytes_total=bytes_total or self.now.bytes_total,
+        )
+        self.advance()
+
     def finish(self) -> None:
         """Tell the last state of the stage."""
         self._tell()

@@ -17,6 +17,7 @@ _BUILT_IN = {
     "files": "airflow_backup.engines.files:FilesEngine",
     "sqlite": "airflow_backup.engines.sqlite:SqliteEngine",
     "postgres": "airflow_backup.engines.postgres:PostgresEngine",
+    "restic": "airflow_backup.engines.restic:ResticEngine",
     "command": "airflow_backup.engines.command:CommandEngine",
 }
 

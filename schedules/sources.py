@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.base import AbsolutePath, Model
-from airflow_backup.schedules.program_sources import CommandSource
+from airflow_backup.schedules.program_sources import CommandSource, ResticSource
 
 
 class FilesSource(Model):
@@ -129,6 +129,7 @@ BUILT_IN: dict[str, type[Model]] = {
     "files": FilesSource,
     "sqlite": SqliteSource,
     "postgres": PostgresSource,
+    "restic": ResticSource,
     "command": CommandSource,
 }
 """The engines that come with the package, and their options."""

@@ -1,0 +1,336 @@
+"""The restic engine with the real program: receipts, retries, refusals, and what is forgotten."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_backup.actions import attempt as attempt_module
+from airflow_backup.actions.backup import BackupResult, backup
+from airflow_backup.actions.prune import prune
+from airflow_backup.actions.restore import restore
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.connections import Connection
+from airflow_backup.core.errors import (
+    BackupError,
+    FailureClass,
+    NotFound,
+    SourceDenied,
+    SourceError,
+    SourceLocked,
+    ToolMissing,
+    VerifyError,
+)
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.restic import ResticEngine
+from airflow_backup.schedules.model import Retention
+from airflow_backup.schedules.program_sources import ResticSource
+from support.sets import START, Clock, PlainJob, run_number, stored
+
+PASSWORD = "canary-restic-8c2"
+
+if shutil.which("restic") is None and not os.environ.get("CI"):
+    pytest.skip("restic is not installed", allow_module_level=True)
+pytestmark = pytest.mark.service
+
+
+@dataclass(frozen=True)
+class Kept(PlainJob):
+    """A job with rules."""
+
+    retention: Retention | None = None
+    timezone: str = "UTC"
+
+
+@dataclass
+class Place:
+    """A tree, a repository of restic's, and one of ours."""
+
+    folder: Path
+    catalog: Catalog
+    password: str = PASSWORD
+
+    def connections(self, connection_id: str) -> Connection:
+        return Connection(id=connection_id, type="generic", password=self.password)
+
+    def source(self, **options: Any) -> ResticSource:
+        given = {
+            "engine": "restic",
+            "path": str(self.folder / "source"),
+            "restic_repository": str(self.folder / "restic"),
+            "connection": "restic",
+            "init": True,
+        }
+        return ResticSource.model_validate({**given, **options})
+
+    def job(self, **options: Any) -> Kept:
+        return Kept(self.source(**options), f"file://{self.folder}/repository", id="tree")
+
+    def take(self, number: int, *, kind: Kind | None = None, **options: Any) -> BackupResult:
+        return backup(
+            self.job(**options),
+            run_number(number),
+            catalog=self.catalog,
+            connections=self.connections,
+            clock=Clock(START + timedelta(days=number)),
+            kind=kind,
+        )
+
+    def restic(self, *arguments: str) -> bytes:
+        environment = {
+            **os.environ,
+            "RESTIC_PASSWORD": self.password,
+            "RESTIC_REPOSITORY": str(self.folder / "restic"),
+        }
+        return subprocess.run(
+            ["restic", *arguments], env=environment, check=True, capture_output=True
+        ).stdout
+
+    def snapshots(self) -> list[str]:
+        return [each["id"] for each in json.loads(self.restic("snapshots", "--json"))]
+
+    def restore(self, target: Path, *, set_id: str | None = None, **options: Any) -> None:
+        restore(
+            "tree",
+            repository=f"file://{self.folder}/repository",
+            target=target,
+            connections=self.connections,
+            clock=Clock(),
+            set_id=set_id,
+            **options,
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("RESTIC_CACHE_DIR", str(tmp_path / "cache"))
+    source = tmp_path / "source"
+    (source / "deep" / "empty").mkdir(parents=True)
+    for number in range(40):
+        (source / "deep" / f"file {number}\n").write_bytes(os.urandom(3000 + number))
+    os.symlink("file 1\n", source / "deep" / "link")
+    (source / "plain").write_text("plain")
+    (source / "plain").chmod(0o640)
+    with Catalog.open("sqlite://") as catalog:
+        yield Place(tmp_path, catalog)
+
+
+def change(place: Place, step: int) -> None:
+    source = place.folder / "source"
+    (source / f"new {step}").write_bytes(os.urandom(5000))
+    (source / "deep" / f"file {step}\n").unlink()
+    with (source / "plain").open("a") as file:
+        file.write(f" and {step}")
+
+
+def facts(root: Path) -> dict[str, tuple[Any, ...]]:
+    found: dict[str, tuple[Any, ...]] = {}
+    for folder, folders, names in os.walk(root):
+        for name in (*folders, *names):
+            path = Path(folder, name)
+            status = path.lstat()
+            told: Any = None
+            if stat.S_ISLNK(status.st_mode):
+                told = os.readlink(path)
+            elif stat.S_ISREG(status.st_mode):
+                told = hashlib.sha256(path.read_bytes()).hexdigest()
+            own = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, told)
+            found[str(path.relative_to(root))] = own
+    return found
+
+
+def test_every_set_of_a_chain_restores_what_was_there(place: Place, tmp_path: Path) -> None:
+    expected: dict[str, dict[str, tuple[Any, ...]]] = {}
+    for step in range(1, 7):
+        kind = Kind.INCREMENTAL if step > 1 else Kind.FULL
+        result = place.take(step, kind=kind)
+        expected[result.set_id] = facts(tmp_path / "source")
+        assert result.parent is None
+        regular = [each for each in expected[result.set_id].values() if stat.S_ISREG(each[0])]
+        assert result.files == len(regular)
+        change(place, step)
+    for set_id, tree in expected.items():
+        target = tmp_path / f"restored-{set_id}"
+        place.restore(target, set_id=set_id)
+        root = target / (tmp_path / "source").relative_to("/")
+        assert facts(root) == tree
+
+
+def test_only_what_changed_is_stored(place: Place) -> None:
+    first, second = place.take(1), place.take(2)
+    assert first.bytes_stored > 100_000
+    assert second.bytes_stored < first.bytes_stored / 10
+    assert second.bytes_read == first.bytes_read
+
+
+def test_a_retry_finds_the_snapshot_that_its_ghost_took(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+
+        def die(*given: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(attempt_module.Attempt, "_publish", die)
+        with pytest.raises(KeyboardInterrupt):
+            place.take(1)
+    (ghost,) = place.snapshots()
+    result = place.take(1)
+    assert place.snapshots() == [ghost]
+    manifest = stored(place.job(), result).manifest
+    assert manifest.state["snapshot"] == ghost
+    assert result.files == 41
+    assert result.bytes_read > 100_000
+
+
+def test_the_password_is_nowhere(place: Place, tmp_path: Path) -> None:
+    result = place.take(1)
+    assert PASSWORD not in stored(place.job(), result).manifest.to_bytes().decode()
+    for path in (tmp_path / "repository").rglob("*"):
+        if path.is_file():
+            assert PASSWORD.encode() not in path.read_bytes()
+
+
+def test_a_missing_repository_is_not_made_unless_told(place: Place) -> None:
+    with pytest.raises(NotFound, match="there is no restic repository at") as caught:
+        place.take(1, init=False)
+    assert "is its disk mounted?" in (caught.value.hint or "")
+    assert not (place.folder / "restic").exists()
+
+
+def test_a_wrong_password_is_denied(place: Place) -> None:
+    place.take(1)
+    place.password = "canary-wrong"
+    with pytest.raises(
+        SourceDenied, match="the password of connection 'restic' does not"
+    ) as caught:
+        place.take(2)
+    assert caught.value.failure_class is FailureClass.PERMISSION
+    assert "canary" not in str(caught.value)
+
+
+def test_a_missing_source_is_a_failure_though_restic_lets_it_pass(place: Place) -> None:
+    paths = [str(place.folder / "source"), str(place.folder / "gone")]
+    with pytest.raises(SourceError, match=r"there is no '.*gone'"):
+        place.take(1, path=None, paths=paths)
+    assert place.catalog.sets.of("tree") == []
+
+
+def test_a_stale_lock_is_removed_and_a_live_one_respected(place: Place) -> None:
+    place.take(1)
+    with subprocess.Popen(["sleep", "600"]) as dead:
+        dead.kill()
+    locks = place.folder / "restic" / "locks"
+    environment = {"RESTIC_PASSWORD": PASSWORD, "RESTIC_REPOSITORY": str(place.folder / "restic")}
+    holder = subprocess.Popen(
+        ["restic", "backup", "--stdin"],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(lambda: any(locks.iterdir()))
+        with pytest.raises(SourceLocked, match="is locked by somebody") as caught:
+            ResticEngine().compact(
+                stored(place.job(), place.take(2)).manifest,
+                Surroundings(connections=place.connections),
+            )
+        assert caught.value.failure_class is FailureClass.LOCKED
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert any(locks.iterdir())  # it was killed, and its lock stayed
+    manifest = stored(place.job(), place.take(3)).manifest
+    ResticEngine().compact(manifest, Surroundings(connections=place.connections))
+    assert not any(locks.iterdir())
+
+
+def test_what_retention_removes_is_forgotten_there_too(place: Place) -> None:
+    for number in range(1, 5):
+        change(place, number)
+        place.take(number)
+    job = replace(place.job(), retention=Retention(last=2))
+    result = prune(
+        job,
+        catalog=place.catalog,
+        connections=place.connections,
+        clock=Clock(START + timedelta(days=5)),
+        actor="test",
+    )
+    assert len(result.removed) == 2
+    kept = {
+        stored(job, place_result).manifest.state["snapshot"]
+        for place_result in place.catalog.sets.of("tree")
+    }
+    assert set(place.snapshots()) == kept
+    place.restic("check", "--read-data")
+
+
+def test_a_full_verification_finds_damage_and_a_forgotten_snapshot(place: Place) -> None:
+    engine, around = ResticEngine(), Surroundings(connections=place.connections)
+    first = [stored(place.job(), place.take(1))]
+    assert "restic check --read-data" in engine.decode(first, around).checks
+    assert engine.try_restore(first, around).counts == {"files": 41}
+    second = [stored(place.job(), place.take(2))]
+    place.restic("forget", second[0].manifest.state["snapshot"])
+    with pytest.raises(VerifyError, match="has no snapshot"):
+        engine.decode(second, around)
+    packs = [path for path in (place.folder / "restic" / "data").rglob("*") if path.is_file()]
+    pack = max(packs, key=lambda path: path.stat().st_size)
+    data = bytearray(pack.read_bytes())
+    data[len(data) // 3] ^= 1
+    pack.chmod(0o600)
+    pack.write_bytes(data)
+    with pytest.raises(VerifyError, match="restic found damage"):
+        engine.decode(first, around)
+
+
+def test_one_file_is_restored_alone(place: Place, tmp_path: Path) -> None:
+    place.take(1)
+    place.restore(tmp_path / "restored", only=[str(tmp_path / "source" / "plain")])
+    found = [path for path in (tmp_path / "restored").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in found] == ["plain"]
+    with pytest.raises(BackupError, match="nothing in the snapshot is called /no/such"):
+        place.restore(tmp_path / "again", only=["/no/such"])
+
+
+def test_a_missing_program_is_named(place: Place) -> None:
+    with pytest.raises(ToolMissing, match="'restic-of-tomorrow' is not installed"):
+        place.take(1, program="/usr/bin/restic-of-tomorrow")
+
+
+def test_a_file_that_cannot_be_read_is_a_warning(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = place.folder / "restic-with-code-3"
+    fake.write_text(
+        '#!/bin/sh\nrestic "$@"; code=$?\n'
+        'if [ "$1" = backup ]; then\n'
+        '  echo \'{"message_type":"error","error":{"message":"permission denied"},"item":"/x"}\' >&2\n'
+        "  exit 3\nfi\nexit $code\n"
+    )
+    fake.chmod(0o755)
+    result = place.take(1, program=str(fake))
+    assert list(result.warnings) == ["/x: permission denied"]
+
+
+def _wait_for(true: Any) -> None:
+    import time
+
+    for _ in range(200):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came true")
