@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
@@ -14,7 +14,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.catalog.retention import Verdict, decide
 from airflow_backup.core.connections import Connections
-from airflow_backup.core.errors import NotFound, Refused
+from airflow_backup.core.errors import NotFound, Refused, StorageDenied
 from airflow_backup.core.manifest import Manifest, manifest_name, set_prefix
 from airflow_backup.engines.protocol import Outside, Surroundings
 from airflow_backup.engines.registry import registry
@@ -46,6 +46,8 @@ class PruneResult:
     removed: Sequence[str]
     bytes_removed: int
     is_dry_run: bool
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Sets that the storage does not give up, and why: they stay as they are."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -53,6 +55,7 @@ class PruneResult:
             "dry_run": self.is_dry_run,
             "removed": list(self.removed),
             "bytes_removed": self.bytes_removed,
+            "refused": dict(self.refused),
             "sets": [
                 {
                     "set_id": verdict.set.set_id,
@@ -98,19 +101,57 @@ def prune(
     )
     doomed = {verdict.set.set_id for verdict in verdicts if not verdict.kept}
     going = [*begun, *(row for row in rows if row.set_id in doomed)]
+    refused: dict[str, str] = {}
     going.sort(key=lambda row: (row.consistent_at, row.set_id), reverse=True)
     if going and not dry_run:
         _check_idle(schedule.id, catalog)
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
         around = Surroundings(connections=connections, clock=clock)
         with _Elsewhere(storage, around) as elsewhere:
-            for row in going:
-                catalog.sets.mark(row.set_id, "deleting")
+            refused = _remove_all(going, storage, catalog, elsewhere, clock=clock, actor=actor)
+            going = [row for row in going if row.set_id not in refused]
+    return PruneResult(
+        verdicts,
+        [row.set_id for row in going],
+        sum(row.bytes_stored for row in going),
+        dry_run,
+        refused,
+    )
+
+
+def _remove_all(
+    going: Sequence[SetRow],
+    storage: Storage,
+    catalog: Catalog,
+    elsewhere: _Elsewhere,
+    *,
+    clock: Callable[[], datetime],
+    actor: str,
+) -> dict[str, str]:
+    """Remove sets, children before parents; return those that the storage does not give up, and why."""
+    refused: dict[str, str] = {}
+    needed: dict[str, str] = {}
+    for row in going:
+        if row.set_id in needed:
+            refused[row.set_id] = f"needed by {needed[row.set_id]}"
+        else:
+            catalog.sets.mark(row.set_id, "deleting")
+            try:
                 elsewhere.forget(row)
                 _remove(row, storage, catalog, at=clock(), actor=actor)
-    return PruneResult(
-        verdicts, [row.set_id for row in going], sum(row.bytes_stored for row in going), dry_run
-    )
+            except StorageDenied as error:  # object lock, or no right to delete
+                refused[row.set_id] = error.message
+                _give_back(row, storage, catalog)
+        if row.set_id in refused and row.parent is not None:
+            needed[row.parent] = row.set_id
+    return refused
+
+
+def _give_back(row: SetRow, storage: Storage, catalog: Catalog) -> None:
+    """A set whose manifest is still there is as good as it was."""
+    with contextlib.suppress(NotFound):
+        storage.stat(manifest_name(row.schedule_id, row.set_id))
+        catalog.sets.mark(row.set_id, "good" if row.state == "deleting" else row.state)
 
 
 def _check_idle(schedule_id: str, catalog: Catalog) -> None:

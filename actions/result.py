@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from airflow_backup.core.manifest import Manifest
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.model import Compression, Encryption
+from airflow_backup.schedules.model import Compression, Encryption, Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Job(Protocol):
     def compression(self) -> Compression | Literal["none"]: ...
     @property
     def encryption(self) -> Encryption | None: ...
+    @property
+    def retention(self) -> Retention | None: ...
     @property
     def checksum(self) -> Literal["sha256", "sha512", "sha1", "md5", "blake3"]: ...
 

@@ -57,7 +57,7 @@ def _set(row: tuple[Any, ...]) -> SetRow:
         set_id, schedule_id, repository, run_id, engine, kind, parent, base,
         run_at, started_at, consistent_at, finished_at, files, bytes_read, bytes_stored,
         counts, warnings, manifest_hash, previous_set_id, previous_hash, state, pinned,
-        verified_at, verified_level, verified_outcome,
+        verified_at, verified_level, verified_outcome, locked_until,
     ) = row  # fmt: skip
     return SetRow(
         set_id=set_id,
@@ -87,6 +87,7 @@ def _set(row: tuple[Any, ...]) -> SetRow:
         verified_outcome=None
         if verified_outcome is None
         else VerificationOutcome(verified_outcome),
+        locked_until=None if locked_until is None else _moment(locked_until),
     )
 
 

@@ -91,6 +91,8 @@ class SetRow:
     verified_at: datetime | None = None
     verified_level: VerificationLevel | None = None
     verified_outcome: VerificationOutcome | None = None
+    locked_until: datetime | None = None
+    """Nobody removes it before; None when nothing but the rules of retention keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

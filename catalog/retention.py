@@ -3,7 +3,8 @@ Which sets a schedule keeps, and why: a pure function of sets, policy and clock.
 
 A set is kept when any rule keeps it, when a kept set needs it, or when it is pinned. ``max_age`` and ``max_bytes``
 take away what rules alone would keep, oldest first, but never what a pin or the floor keeps: the newest ``min_chains``
-recoverable chains always survive, whole. Only good sets are counted; a quarantined one is left to a person.
+recoverable chains always survive, whole, and of the newest ``min_chains`` chains with a verified set that set: a
+chain that nobody looked at yet takes no proven one's place. A locked set stays until its moment has come. Only good sets are counted; a quarantined one is left to a person.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class SetRef(Protocol):
     def pinned(self) -> bool: ...
     @property
     def state(self) -> str: ...
+    @property
+    def locked_until(self) -> datetime | None: ...
+    @property
+    def verified_outcome(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -75,12 +80,14 @@ def decide(
     floor = _floor(good, known, policy.min_chains)
     firm: dict[str, list[str]] = {}
     for item in newest_first:
-        if item.pinned or item.state == "quarantined":
-            firm[item.set_id] = [
-                "pinned" if item.pinned else "quarantined: a person must look at it"
-            ]
+        reasons = _regardless(item, now)
+        if reasons:
+            firm[item.set_id] = reasons
     for identifier in floor:
         firm.setdefault(identifier, []).append(f"one of the last {_chains(policy.min_chains)}")
+    for identifier in _proven_floor(good, known, policy.min_chains):
+        if identifier not in floor:
+            firm.setdefault(identifier, []).append("the last that was verified")
     _need(firm, known)
     rules = _by_rules(good, policy, now=now, zone=ZoneInfo(timezone))
     gone = _too_old(good, policy, now=now)
@@ -91,6 +98,16 @@ def decide(
     for key, why in firm.items():
         kept[key] = [*why, *kept.get(key, [])]
     return [_verdict(item, kept, gone) for item in newest_first]
+
+
+def _regardless(item: SetRef, now: datetime) -> list[str]:
+    """Say what keeps a set whatever the rules are."""
+    reasons = ["pinned"] if item.pinned else []
+    if item.locked_until is not None and item.locked_until > now:
+        reasons.append(f"locked until {item.locked_until:%Y-%m-%d %H:%M} UTC")
+    if item.state == "quarantined":
+        reasons.append("quarantined: a person must look at it")
+    return reasons
 
 
 def _verdict(item: SetRef, kept: Mapping[str, list[str]], gone: Mapping[str, str]) -> Verdict:
@@ -132,6 +149,16 @@ def _floor(good: Sequence[SetRef], known: Mapping[str, SetRef], count: int) -> l
         chains.setdefault(path[0].set_id, []).append(item.set_id)
     fulls = sorted(chains, key=lambda key: (known[key].consistent_at, key), reverse=True)
     return [member for full in fulls[:count] for member in chains[full]]
+
+
+def _proven_floor(good: Sequence[SetRef], known: Mapping[str, SetRef], count: int) -> list[str]:
+    """List the newest verified set of each of the newest chains that have one."""
+    newest: dict[str, str] = {}
+    for item in good:
+        if item.verified_outcome == "passed":
+            newest.setdefault((_path(item, known) or [item])[0].set_id, item.set_id)
+    fulls = sorted(newest, key=lambda key: (known[key].consistent_at, key), reverse=True)
+    return [newest[full] for full in fulls[:count]]
 
 
 def _by_rules(

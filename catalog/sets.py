@@ -47,7 +47,7 @@ class Sets:
         with self._database.writing() as connection:
             known = set(connection.scalars(select(sets.c.set_id).where(sets.c.set_id.in_(ids))))
             new = [row | _NEW for row in rows if row["set_id"] not in known]
-            old = [row | {"key": row["set_id"]} for row in rows if row["set_id"] in known]
+            old = [_again(row) for row in rows if row["set_id"] in known]
             if new:
                 connection.execute(sets.insert(), new)
             if old:
@@ -147,6 +147,20 @@ class Sets:
         """Change the state of a set."""
         with self._database.writing() as connection:
             connection.execute(sets.update().where(sets.c.set_id == set_id).values(state=state))
+
+    def pin(self, set_id: str, *, pinned: bool) -> None:
+        """Keep a set whatever the rules of retention say, or no longer."""
+        with self._database.writing() as connection:
+            connection.execute(sets.update().where(sets.c.set_id == set_id).values(pinned=pinned))
+
+    def lock(self, set_id: str, until: datetime) -> bool:
+        """Let nobody remove a set before a moment; return False when it is locked for longer already."""
+        is_longer = (sets.c.locked_until.is_(None)) | (sets.c.locked_until < until)
+        with self._database.writing() as connection:
+            done = connection.execute(
+                sets.update().where(sets.c.set_id == set_id, is_longer).values(locked_until=until)
+            )
+            return bool(done.rowcount)
 
     def forget(self, *set_ids: str) -> None:
         """Remove sets that are no longer stored."""
@@ -251,6 +265,14 @@ def _row(manifest: Manifest, repository: str, manifest_hash: str) -> dict[str, A
         "manifest_hash": manifest_hash,
         "previous_set_id": None if previous is None else previous.set_id,
         "previous_hash": None if previous is None else previous.hash,
+        "locked_until": manifest.locked_until,
+    }
+
+
+def _again(row: dict[str, Any]) -> dict[str, Any]:
+    # A lock may have been made longer since, which no manifest says.
+    return {key: value for key, value in row.items() if key != "locked_until"} | {
+        "key": row["set_id"]
     }
 
 

@@ -164,6 +164,7 @@ sets = Table(
     Column("verified_at", Moment),
     Column("verified_level", String(20)),
     Column("verified_outcome", String(20)),
+    Column("locked_until", Moment),
     Index("ix_sets_latest", "schedule_id", "state", "consistent_at", "set_id"),
     Index("ix_sets_consistent", "schedule_id", "consistent_at", "set_id"),
     Index("ix_sets_parent", "parent"),

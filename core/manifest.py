@@ -38,7 +38,7 @@ from airflow_backup.core.words import Kind
 
 FORMAT_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
-_LATER = ("source",)
+_LATER = ("source", "locked_until")
 """Fields that came after the first release; they are written only when they say something."""
 
 Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
@@ -219,6 +219,8 @@ class Manifest(_Model):
     """What the engine needs to take the next incremental; plain JSON data."""
 
     previous: Previous | None = None
+    locked_until: Utc | None = None
+    """Nobody removes the set before this moment, whatever retention says."""
 
     @model_validator(mode="after")
     def _a_chain_begins_with_a_full_set(self) -> Manifest:

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator, Context
 
 from airflow_backup.actions.prune import prune
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.errors import StorageDenied
 from airflow_backup.operators.airflow_settings import catalog_url, connection
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import run_id_of
@@ -42,4 +43,9 @@ class PruneOperator(BaseOperator):
         for verdict in result.verdicts:
             word = "kept" if verdict.kept else "removed"
             self.log.info("%s %s: %s", word, verdict.set.set_id, ", ".join(verdict.reasons))
+        if result.refused:
+            raise StorageDenied(
+                f"{len(result.refused)} sets could not be removed: {next(iter(result.refused.values()))}",
+                hint="are they locked in the storage? may these credentials delete?",
+            )
         return {"removed": list(result.removed), "bytes_removed": result.bytes_removed}

@@ -79,6 +79,9 @@ class Retention(Model):
     max_bytes: Size | None = None
     """Remove the oldest sets until the schedule stores at most this much."""
 
+    lock: Duration | None = None
+    """Let nobody remove a set younger than this: written into each set, and not undone by a later change of the rules."""
+
     min_chains: Annotated[int, Field(ge=1)] = 1
     """Never go below this many recoverable chains, whatever the other rules say."""
 

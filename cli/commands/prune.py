@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.format == "json":
         print_json(result.as_dict())
-        return exit_codes.DONE
+        return exit_codes.BAD if result.refused else exit_codes.DONE
     rows = [
         (
             "keep" if verdict.kept else "remove",
@@ -70,4 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(
         f"\n{len(result.removed)} of {len(rows)} sets {verb}, {format_size(result.bytes_removed)}"
     )
-    return exit_codes.DONE
+    for set_id, why in result.refused.items():
+        print(f"    {set_id} stays: {why}")
+    return exit_codes.BAD if result.refused else exit_codes.DONE

@@ -13,7 +13,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.model import Compression, Encryption
+from airflow_backup.schedules.model import Compression, Encryption, Retention
 from airflow_backup.storage.open import open_storage
 
 START = datetime(2026, 5, 4, 2, 0, tzinfo=UTC)
@@ -41,6 +41,7 @@ class PlainJob:
     kind: Kind | None = None
     compression: Compression | Literal["none"] = field(default_factory=Compression)
     encryption: Encryption | None = None
+    retention: Retention | None = None
     checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from airflow_backup.actions.backup import Run, backup
 from airflow_backup.actions.prune import prune
+from airflow_backup.actions.sync import sync
 from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.tables import sets
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import Refused, StorageError
+from airflow_backup.core.errors import Refused, StorageDenied, StorageError
 from airflow_backup.core.words import Trigger
 from airflow_backup.schedules.model import Retention, Schedule
 from airflow_backup.storage.folder import FolderStorage
@@ -30,7 +32,7 @@ def _same(at: datetime) -> datetime:
 class Place:
     """A schedule with a set for each of six days."""
 
-    def __init__(self, folder: Path, catalog: Catalog) -> None:
+    def __init__(self, folder: Path, catalog: Catalog, **more: Any) -> None:
         self.folder, self.catalog = folder, catalog
         self.schedule = Schedule.model_validate(
             {
@@ -40,6 +42,7 @@ class Place:
                 "preset": "daily",
                 "retention": {"last": 2},
             }
+            | more
         )
         (folder / "data").mkdir()
         for day in range(6):
@@ -158,3 +161,45 @@ def test_the_command_prints_the_reasons(
     assert "last 2 of 2" in printed
     assert "4 of 6 sets would go" in printed
     assert len(place.stored()) == 6
+
+
+def test_what_the_storage_locks_stays_as_it_is_and_so_does_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Catalog.open("sqlite://") as catalog:
+        place = Place(tmp_path, catalog)
+        oldest, locked = place.stored()[:2]
+        with catalog._database.writing() as connection:
+            connection.execute(
+                sets.update().where(sets.c.set_id == locked).values(parent=oldest, base=oldest)
+            )
+        delete = FolderStorage.delete
+
+        def refuses(storage: FolderStorage, name: str) -> None:
+            if locked in name:
+                raise StorageDenied(f"'{name}' is locked until 2027")
+            delete(storage, name)
+
+        monkeypatch.setattr(FolderStorage, "delete", refuses)
+        result = place.prune()
+        assert len(result.removed) == 2
+        assert list(result.refused) == [locked, oldest]
+        assert result.refused[oldest] == f"needed by {locked}"
+        assert {row.state for row in catalog.sets.of("notes")} == {"good"}
+        monkeypatch.undo()
+        assert sorted(place.prune().removed) == [oldest, locked]
+
+
+def test_a_lock_of_the_schedule_is_in_the_manifest_and_outlives_the_catalog(tmp_path: Path) -> None:
+    with Catalog.open("sqlite://") as catalog:
+        place = Place(tmp_path, catalog, retention={"last": 1, "lock": "3d"})
+        assert len(place.prune().removed) == 4, "the locks of four have ended"
+    with Catalog.open("sqlite://") as catalog:
+        sync(FolderStorage(tmp_path / "repository"), place.schedule.repository, catalog)
+        place.catalog = catalog
+        result = place.prune(policy=Retention(last=1))
+        assert result.removed == []
+        assert "locked until" in ", ".join(result.verdicts[-1].reasons)
+        newest = catalog.sets.of("notes")[0]
+        assert catalog.sets.lock(newest.set_id, NOW + timedelta(days=900))
+        assert not catalog.sets.lock(newest.set_id, NOW), "a lock is never made shorter"

@@ -25,6 +25,8 @@ class Set:
     bytes_stored: int = 100
     pinned: bool = False
     state: str = "good"
+    locked_until: datetime | None = None
+    verified_outcome: str | None = None
 
 
 def fulls(count: int, hours: int = 12) -> list[Set]:
@@ -129,6 +131,8 @@ def history(chosen: random.Random) -> list[Set]:
                 chosen.randrange(1, 1000),
                 chosen.random() < 0.05,
                 "quarantined" if chosen.random() < 0.07 else "good",
+                min(moment, NOW) + timedelta(days=400) if chosen.random() < 0.04 else None,
+                chosen.choice([None, "passed", "passed", "inconclusive"]),
             )
         )
     return sets
@@ -161,6 +165,29 @@ def recoverable(sets: list[Set]) -> dict[str, list[str]]:
     return chains
 
 
+def test_a_locked_set_stays_until_its_moment() -> None:
+    sets = fulls(4)
+    sets[2] = replace(sets[2], locked_until=NOW + timedelta(days=1))
+    sets[3] = replace(sets[3], locked_until=NOW - timedelta(days=1))
+    found = judged(sets, last=1)
+    assert found["s2"] == (True, "locked until 2026-05-05 12:00 UTC")
+    assert found["s3"] == (False, "no rule keeps it")
+
+
+def test_a_set_that_nobody_verified_takes_no_proven_ones_place() -> None:
+    sets = fulls(4)
+    sets[2] = replace(sets[2], verified_outcome="passed")
+    sets[3] = replace(sets[3], verified_outcome="passed")
+    found = judged(sets, last=1)
+    assert {name: kept for name, (kept, _) in found.items()} == {
+        "s0": True,
+        "s1": False,
+        "s2": True,
+        "s3": False,
+    }
+    assert found["s2"][1] == "the last that was verified"
+
+
 @pytest.mark.parametrize("seed", range(BATCHES))
 def test_the_promises_hold_for_any_policy_and_history(seed: int) -> None:
     chosen = random.Random(seed)
@@ -172,6 +199,17 @@ def test_the_promises_hold_for_any_policy_and_history(seed: int) -> None:
         newest = sorted(chains, key=lambda key: (known[key].consistent_at, key), reverse=True)
         for full in newest[: rules.min_chains]:
             assert set(chains[full]) <= survivors, "the last good chains survive"
+        verified = [
+            full
+            for full in newest
+            if any(known[name].verified_outcome == "passed" for name in chains[full])
+        ]
+        for full in verified[: rules.min_chains]:
+            proven = [name for name in chains[full] if known[name].verified_outcome == "passed"]
+            assert survivors & set(proven), "so does a verified set of the last verified chains"
+        for item in sets:
+            if item.locked_until is not None and item.locked_until > NOW:
+                assert item.set_id in survivors, "a locked set stays"
         for name in survivors:
             parent = known[name].parent
             assert parent is None or parent not in known or parent in survivors, (
