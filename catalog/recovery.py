@@ -49,7 +49,7 @@ def recovery_path(sets: Iterable[SetRow], at: datetime) -> Path | Gap:
 
     The logs go up to the first that reaches ``at``, as far as each continues the one before it. A log
     begins where the schedule's log before it ended, also when full or incremental sets were taken
-    between the two; the first log of a schedule begins at its parent.
+    between the two; the first log of a schedule begins at the full set of its chain.
     """
     known = {row.set_id: row for row in sets}
     reasons: list[str] = []
@@ -116,7 +116,8 @@ def _hole(reached: SetRow, log: SetRow, known: dict[str, SetRow]) -> str | None:
     if isinstance(before, str):
         return f"'{before}', which came before it, is not there"
     if before is None:
-        return f"it begins only at '{log.parent}'"
+        same_chain = (reached.base or reached.set_id) == log.base
+        return None if same_chain else f"it begins only at '{log.base}'"
     if reached.kind is Kind.ARCHIVE_LOG and before.set_id != reached.set_id:
         return f"it continues '{before.set_id}' and not '{reached.set_id}'"
     if before.consistent_at > reached.consistent_at:

@@ -2,93 +2,190 @@
 
 from __future__ import annotations
 
-import io
+import re
 import shutil
-import tarfile
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from airflow_backup.core import process
-from airflow_backup.core.errors import EngineError, VerifyError
+from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.jail import MARKER
+from airflow_backup.engines.postgres_cluster import position_of
+from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
+from airflow_backup.engines.postgres_physical import BASE
+from airflow_backup.engines.postgres_programs import find
+from airflow_backup.engines.postgres_unpack import opened, unpack
+from airflow_backup.engines.postgres_wal import WAL
 from airflow_backup.engines.protocol import RestoreReport, SetReader
+from airflow_backup.engines.scratch import check_room
+
+LOGS = "restored_wal"
+"""Inside the data folder: the segments that the server rolls forward over."""
 
 _NOT_CHECKED = "{program} is not at hand: what was restored is as it was stored, and was not {what}"
+_SEGMENT = re.compile(r"[0-9A-F]{24}")
 
 
-def restore_logical(
-    reader: SetReader, target: Path, reporter: Reporter, *, streams: Sequence[str]
-) -> RestoreReport:
+def restore_logical(reader: SetReader, target: Path, reporter: Reporter) -> RestoreReport:
     """Write the dump and the roles as files, and decode the dump as a whole."""
     reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
-    written = 0
-    for name in streams:
-        with (target / name).open("xb") as file:
-            for block in reader.blocks(name):
-                file.write(block)
-                written += len(block)
-                reporter.advance(bytes_done=len(block))
+    dump, files, written = unpack_dump(reader, target, reporter)
+    with (target / GLOBALS).open("xb") as file:
+        for block in reader.blocks(GLOBALS):
+            written += file.write(block)
     reporter.begin("checking")
     warnings = []
-    if shutil.which("pg_restore") is None:
-        warnings.append(_NOT_CHECKED.format(program="pg_restore", what="decoded"))
-    else:
+    try:
         # Listing the contents passes for a dump that was cut; only decoding reads it all.
-        _prove(["pg_restore", "--file=/dev/null", str(target / streams[0])], reader)
+        program = find("pg_restore", **version_of_dump(reader))
+        prove([program, "--file=/dev/null", str(dump)], reader)
+    except ToolMissing:
+        warnings.append(_NOT_CHECKED.format(program="pg_restore", what="decoded"))
     reporter.finish()
-    return RestoreReport(files=len(streams), bytes_written=written, warnings=warnings)
+    return RestoreReport(files=files + 1, bytes_written=written, warnings=warnings)
 
 
-def restore_physical(reader: SetReader, target: Path, reporter: Reporter) -> RestoreReport:
-    """Unpack the data folder, and verify it against the backup manifest inside."""
-    reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
-    archive = io.BufferedReader(_Blocks(reader.blocks("base.tar"), reporter), 1024 * 1024)
-    files = 0
-    with tarfile.open(fileobj=archive, mode="r|") as tar:
-        for member in tar:
-            tar.extract(member, target, filter="data")
-            files += member.isfile()
+def unpack_dump(reader: SetReader, target: Path, reporter: Reporter) -> tuple[Path, int, int]:
+    """Write the dump below ``target`` as pg_restore reads it; return its path, files and bytes."""
+    if ARCHIVE in reader.manifest.streams:
+        folder = target / "database"
+        folder.mkdir()
+        return (folder, *unpack(reader, ARCHIVE, folder, reporter))
+    written = 0
+    with (target / DUMP).open("xb") as file:
+        for block in reader.blocks(DUMP):
+            written += file.write(block)
+            reporter.advance(bytes_done=len(block))
+    return target / DUMP, 1, written
+
+
+def version_of_dump(reader: SetReader) -> dict[str, Any]:
+    """Return which programs can read a set: `find`'s arguments."""
+    manifest = reader.manifest
+    written_by = manifest.tools.get("pg_dump") or manifest.tools.get("pg_basebackup") or "13"
+    return {"at_least": int(written_by), "folder": manifest.state.get("tools")}
+
+
+def restore_physical(
+    path: Sequence[SetReader], target: Path, reporter: Reporter, *, until: datetime | None = None
+) -> RestoreReport:
+    """
+    Unpack the data folder, put incrementals on top, and verify it against the backup manifest.
+
+    With archived logs the server, when it is started, rolls forward to ``until`` and then opens.
+    """
+    bases = [each for each in path if each.manifest.kind is not Kind.ARCHIVE_LOG]
+    logs = list(path[len(bases) :])
+    check_continuous(bases[-1], logs)
+    total = sum(each.manifest.totals.bytes_read for each in path)
+    reporter.begin("restoring", bytes_total=total)
+    if len(bases) == 1:
+        unpack(bases[0], BASE, target, reporter)
+    else:
+        _combine(bases, target, reporter)
     target.chmod(0o700)  # the server refuses a folder that others may read
     reporter.begin("checking")
     warnings = []
-    verify = shutil.which("pg_verifybackup")
-    if verify is None:
+    try:
+        verify = find("pg_verifybackup", **version_of_dump(bases[-1]))
+        options = ("--no-parse-wal", "--exit-on-error", f"--ignore={MARKER}")
+        prove([verify, *options, str(target)], bases[-1])
+    except ToolMissing:
         warnings.append(_NOT_CHECKED.format(program="pg_verifybackup", what="verified"))
-    else:
-        _prove([verify, "--no-parse-wal", "--exit-on-error", str(target)], reader)
+    if logs:
+        _add_logs(logs, target, reporter)
+        _roll_forward(target, until or logs[-1].manifest.consistent_at)
     reporter.finish()
+    files = [found for found in target.rglob("*") if found.is_file() and found.name != MARKER]
     return RestoreReport(
-        files=files, bytes_written=reader.manifest.totals.bytes_read, warnings=warnings
+        files=len(files),
+        bytes_written=sum(found.stat().st_size for found in files),
+        warnings=warnings,
     )
 
 
-def _prove(command: Sequence[str], reader: SetReader) -> None:
+def check_continuous(base: SetReader, logs: Sequence[SetReader]) -> None:
+    """Raise VerifyError when WAL is missing between a set and the logs, or between two logs."""
+    begun: dict[str, Any] = base.manifest.state.get("wal") or {}
+    reached = None if not begun else position_of(begun["end"])
+    for log in logs:
+        found = log.manifest.state["wal"]
+        size = int(found["segment_size"])
+        same = (found["system"], found["timeline"]) == (begun.get("system"), begun.get("timeline"))
+        if not same or reached is None or position_of(found["begin"]) // size > reached // size:
+            raise VerifyError(
+                f"the WAL of set '{log.manifest.set_id}' begins at {found['begin']}, "
+                f"which is not where the sets before it end",
+                hint="restore to a moment before it, or from a later full set",
+            )
+        reached = max(reached, position_of(found["end"]))
+
+
+def _combine(bases: Sequence[SetReader], target: Path, reporter: Reporter) -> None:
+    program = find("pg_combinebackup", **version_of_dump(bases[-1]))
+    check_room(target, 2 * sum(each.manifest.totals.bytes_read for each in bases))
+    # Inside the target, which may be a disk of its own: what is combined is then only renamed.
+    with tempfile.TemporaryDirectory(dir=target, prefix=".restoring-") as work:
+        folders = []
+        for number, each in enumerate(bases):
+            folder = Path(work) / f"{number:04}"
+            folder.mkdir(mode=0o700)
+            unpack(each, BASE, folder, reporter)
+            folders.append(str(folder))
+        reporter.begin("combining")
+        whole = Path(work) / "whole"
+        prove([program, f"--output={whole}", *folders], bases[-1])
+        for found in whole.iterdir():
+            found.rename(target / found.name)
+
+
+def _add_logs(logs: Sequence[SetReader], target: Path, reporter: Reporter) -> None:
+    folder = target / LOGS
+    folder.mkdir(mode=0o700)
+    unpack_logs(logs, folder, reporter)
+
+
+def unpack_logs(logs: Sequence[SetReader], folder: Path, reporter: Reporter) -> None:
+    """Write the segments of all logs; a later copy of a segment holds more than an earlier one."""
+    for log in logs:
+        with opened(log, WAL, reporter) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if _SEGMENT.fullmatch(member.name) else None
+                if file is None:
+                    raise VerifyError(
+                        f"set '{log.manifest.set_id}' holds '{member.name}', which is no WAL"
+                    )
+                with (folder / member.name).open("wb") as out:
+                    shutil.copyfileobj(file, out, 1024 * 1024)
+
+
+def _roll_forward(target: Path, until: datetime) -> None:
+    """Tell the server, when it is started, how far to go; the names are relative to its folder."""
+    settings = {
+        "restore_command": f'cp "{LOGS}/%f" "%p"',
+        "recovery_target_time": f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00",
+        "recovery_target_action": "promote",
+        "recovery_target_timeline": "current",
+        "recovery_end_command": f"rm -r {LOGS}",
+    }
+    lines = [f"{key} = '{value}'\n" for key, value in settings.items()]
+    with (target / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
+        file.write("".join(["\n# written by airflow-backup for this restore\n", *lines]))
+    (target / "recovery.signal").touch(mode=0o600)
+
+
+def prove(command: Sequence[str], reader: SetReader) -> None:
+    """Run a program that reads what was restored; VerifyError where it finds fault."""
     try:
         process.run(command)
+    except ToolMissing:
+        raise
     except EngineError as error:
         raise VerifyError(
             f"set '{reader.manifest.set_id}' is not whole: {error.message}"
         ) from error
-
-
-class _Blocks(io.RawIOBase):
-    """Blocks as a file that tarfile can read."""
-
-    def __init__(self, blocks: Iterator[bytes], reporter: Reporter) -> None:
-        self._blocks, self._reporter, self._left = blocks, reporter, memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        room = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        while not self._left:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._left = memoryview(block)
-            self._reporter.advance(bytes_done=len(block))
-        count = min(len(room), len(self._left))
-        room[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count

@@ -7,12 +7,11 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core import process
-from airflow_backup.core.connections import Connections
+from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import (
     EngineError,
     SourceDenied,
@@ -20,6 +19,7 @@ from airflow_backup.core.errors import (
     SourceUnavailable,
     ToolMissing,
 )
+from airflow_backup.engines.postgres_programs import program_path, version_of
 from airflow_backup.schedules.sources import PostgresSource
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _DENIED = (
     "permission denied",
     "no password supplied",
 )
+_REPLICATING = ("pg_basebackup", "pg_receivewal")
 _QUERY_CANCELED = "57014"
 _TABLES = """
     SELECT format('%I.%I', n.nspname, c.relname) AS name
@@ -55,16 +56,24 @@ class Server:
     @classmethod
     def of(cls, source: PostgresSource, connections: Connections) -> Server:
         """Read the connection of a source."""
-        found = connections(source.connection)
+        return cls.at(connections(source.connection), source.database, tools=source.tools)
+
+    @classmethod
+    def at(cls, found: Connection, database: str | None, *, tools: str | None = None) -> Server:
+        """Read a connection; ``database`` is the connection's own when it is None."""
         facts = {
             "host": found.host,
             "port": str(found.port) if found.port else None,
             "user": found.login,
-            "dbname": source.database or found.schema or "postgres",
+            "dbname": database or found.schema or "postgres",
             **{key: str(found.extra[key]) for key in _PASSED_ON if key in found.extra},
         }
         known = {key: value for key, value in facts.items() if value}
-        return cls(known, source.tools, found.password)
+        return cls(known, tools, found.password)
+
+    def other(self, database: str) -> Server:
+        """Return the same server, with another database."""
+        return replace(self, facts={**self.facts, "dbname": database})
 
     @property
     def database(self) -> str:
@@ -110,15 +119,32 @@ class Server:
             yield Snapshot(connection, str(row[0]), int(row[1]))
             connection.rollback()
 
+    @contextmanager
+    def session(self) -> Iterator[psycopg.Connection[Any]]:
+        """Open a session in which every statement is its own transaction; what fails is an EngineError."""
+        import psycopg
+
+        with self.connect() as connection:
+            connection.autocommit = True
+            try:
+                yield connection
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise SourceDenied(
+                    f"the role '{connection.info.user}' may not: {_first_line(error)}",
+                    hint="which privileges are needed is in docs/how-to/databases.md",
+                ) from error
+            except psycopg.Error as error:
+                raise EngineError(f"PostgreSQL refuses: {_first_line(error)}") from error
+
     def tool(self, program: str, *options: str) -> list[str]:
         """Return the command line of a client program, without the password."""
         facts = {
             key: value
             for key, value in self.facts.items()
-            if program != "pg_basebackup" or key != "dbname"
+            if program not in _REPLICATING or key != "dbname"
         }
         conninfo = " ".join(f"{key}={_quoted(value)}" for key, value in facts.items())
-        return [_path(self.tools, program), *options, f"--dbname={conninfo}"]
+        return [program_path(self.tools, program), *options, f"--dbname={conninfo}"]
 
     @contextmanager
     def password_file(self) -> Iterator[dict[str, str]]:
@@ -148,18 +174,19 @@ class Snapshot:
         """The server's version."""
         return self.connection.info.parameter_status("server_version") or "?"
 
+    @property
+    def encoding(self) -> str:
+        """The database's encoding."""
+        return self.connection.info.parameter_status("server_encoding") or "UTF8"
+
     def count_rows(self) -> dict[str, int]:
         """Count the rows of every table; EngineError where the role may not see all of them."""
         import psycopg
 
-        counts = {}
         try:
-            for (name,) in self.connection.execute(_TABLES).fetchall():
-                row = self.connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone()  # noqa: S608  # quoted by the server
-                counts[str(name)] = int(row[0]) if row else 0
+            return count_rows(self.connection)
         except psycopg.Error as error:
             raise EngineError(f"the rows cannot be counted: {_first_line(error)}") from error
-        return counts
 
     def cancel(self) -> None:
         """Stop a count that is under way."""
@@ -171,17 +198,18 @@ class Snapshot:
         return getattr(error.__cause__, "sqlstate", None) == _QUERY_CANCELED
 
 
+def count_rows(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    """Count the rows of every table that is not the server's or an extension's own."""
+    counts = {}
+    for (name,) in connection.execute(_TABLES).fetchall():
+        row = connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone()  # noqa: S608  # quoted by the server
+        counts[str(name)] = int(row[0]) if row else 0
+    return counts
+
+
 def tool_version(source: PostgresSource, program: str) -> int:
     """Return the major version of a client program; raise ToolMissing."""
-    text = process.run([_path(source.tools, program), "--version"]).output.decode()
-    found = re.search(r"\(PostgreSQL\) (\d+)", text)
-    if found is None:
-        raise ToolMissing(f"{program} does not say its version: {text.strip()!r}")
-    return int(found[1])
-
-
-def _path(folder: str | None, program: str) -> str:
-    return program if folder is None else str(Path(folder) / program)
+    return version_of(program_path(source.tools, program))
 
 
 def _quoted(value: str) -> str:

@@ -1,6 +1,7 @@
-"""Servers that the whole session shares."""
+"""Servers that several contract tests share."""
 
+from support.postgres_bank import bank
 from support.s3 import s3
 from support.sftp import sftp
 
-__all__ = ["s3", "sftp"]
+__all__ = ["bank", "s3", "sftp"]

@@ -23,7 +23,7 @@ from airflow_backup.engines.postgres import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.sources import PostgresSource
-from support.postgres import PASSWORD, Postgres, postgres, programs
+from support.postgres import PASSWORD, Postgres, postgres
 
 pytestmark = pytest.mark.service
 
@@ -33,37 +33,19 @@ INVARIANT = (
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A server with pgbench's bank in it."""
-    if programs() is None:
-        reason = "there is no PostgreSQL server on this machine: apt-get install postgresql"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with postgres(tmp_path_factory.mktemp("postgres") / "server") as running:
-        running.query("postgres", "CREATE DATABASE bank")
-        running.run("pgbench", "-i", "-q", "-s", "2", "bank")
-        running.query(
-            "bank",
-            'CREATE SCHEMA "Odd name"; CREATE TABLE "Odd name"."T" AS SELECT generate_series(1, 77) AS n',
-        )
-        yield running
-
-
 @contextmanager
-def busy(server: Postgres) -> Iterator[None]:
+def busy(bank: Postgres, *, clients: int = 2) -> Iterator[None]:
     """Move money all the time."""
     command = [
-        str(server.programs / "pgbench"),
+        str(bank.programs / "pgbench"),
         "-h",
         "127.0.0.1",
         "-p",
-        str(server.port),
+        str(bank.port),
         "-U",
         "keeper",
     ]
-    command += ["-n", "-c", "2", "-T", "60", "bank"]
+    command += ["-n", "-c", str(clients), "-T", "60", "bank"]
     with subprocess.Popen(
         command,
         env=os.environ | {"PGPASSWORD": PASSWORD},
@@ -77,14 +59,14 @@ def busy(server: Postgres) -> Iterator[None]:
             bench.terminate()
 
 
-def schedule(folder: Path, server: Postgres, **source: Any) -> Schedule:
+def schedule(folder: Path, bank: Postgres, **source: Any) -> Schedule:
     return Schedule.model_validate(
         {
             "id": "bank",
             "source": {
                 "engine": "postgres",
                 "connection": "pg",
-                "tools": str(server.programs),
+                "tools": str(bank.programs),
                 **source,
             },
             "repository": f"file://{folder}/repository",
@@ -93,16 +75,16 @@ def schedule(folder: Path, server: Postgres, **source: Any) -> Schedule:
     )
 
 
-def take(folder: Path, server: Postgres, **source: Any) -> dict[str, Any]:
+def take(folder: Path, bank: Postgres, **source: Any) -> dict[str, Any]:
     """Back up while money moves; then restore into a folder."""
 
     def connections(name: str) -> Connection:
-        return server.connection("bank")
+        return bank.connection("bank")
 
     now = datetime.now(UTC)
-    with Catalog.open(f"sqlite:///{folder}/catalog.db") as catalog, busy(server):
+    with Catalog.open(f"sqlite:///{folder}/catalog.db") as catalog, busy(bank):
         result = backup(
-            schedule(folder, server, **source),
+            schedule(folder, bank, **source),
             Run("r1", now),
             catalog=catalog,
             connections=connections,
@@ -121,13 +103,13 @@ def take(folder: Path, server: Postgres, **source: Any) -> dict[str, Any]:
 
 
 def test_a_logical_dump_holds_one_moment_and_its_counts_are_true(
-    server: Postgres, tmp_path: Path
+    bank: Postgres, tmp_path: Path
 ) -> None:
-    facts = take(tmp_path, server)
+    facts = take(tmp_path, bank)
     assert facts["status"] == "completed"
-    server.query("postgres", "DROP DATABASE IF EXISTS again")
-    server.query("postgres", "CREATE DATABASE again")
-    server.run(
+    bank.query("postgres", "DROP DATABASE IF EXISTS again")
+    bank.query("postgres", "CREATE DATABASE again")
+    bank.run(
         "pg_restore",
         "--no-owner",
         "--exit-on-error",
@@ -135,24 +117,24 @@ def test_a_logical_dump_holds_one_moment_and_its_counts_are_true(
         "again",
         str(tmp_path / "back" / "database.dump"),
     )
-    assert server.query("again", INVARIANT) == "t"
+    assert bank.query("again", INVARIANT) == "t"
     counts = _counts(tmp_path)
     assert counts["public.pgbench_accounts"] == 200_000
     assert counts['"Odd name"."T"'] == 77
     for table, rows in counts.items():
-        assert server.query("again", f"SELECT count(*) FROM {table}") == str(rows), table
+        assert bank.query("again", f"SELECT count(*) FROM {table}") == str(rows), table
     assert "CREATE ROLE keeper" in (tmp_path / "back" / "globals.sql").read_text()
 
 
-def test_a_server_starts_on_a_physical_set(server: Postgres, tmp_path: Path) -> None:
-    take(tmp_path, server, method="physical")
-    with postgres(tmp_path / "second", data=tmp_path / "back") as second:
+def test_a_server_starts_on_a_physical_set(bank: Postgres, tmp_path: Path) -> None:
+    take(tmp_path, bank, method="physical")
+    with postgres(data=tmp_path / "back", found=bank.programs) as second:
         assert second.query("bank", INVARIANT) == "t"
         assert second.query("bank", 'SELECT count(*) FROM "Odd name"."T"') == "77"
 
 
-def test_rows_that_the_role_may_not_see_fail_the_dump(server: Postgres, tmp_path: Path) -> None:
-    server.query(
+def test_rows_that_the_role_may_not_see_fail_the_dump(bank: Postgres, tmp_path: Path) -> None:
+    bank.query(
         "bank",
         "CREATE TABLE secrets AS SELECT generate_series(1, 9) AS n; ALTER TABLE secrets ENABLE ROW LEVEL SECURITY;"
         "CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT pg_read_all_data TO reader",
@@ -164,36 +146,34 @@ def test_rows_that_the_role_may_not_see_fail_the_dump(server: Postgres, tmp_path
             pytest.raises(EngineError, match="row"),
         ):
             backup(
-                schedule(tmp_path, server),
+                schedule(tmp_path, bank),
                 Run("r1", now),
                 catalog=catalog,
-                connections=lambda name: server.connection("bank", login="reader", password="r"),
+                connections=lambda name: bank.connection("bank", login="reader", password="r"),
                 clock=lambda: now,
             )
         assert not list((tmp_path / "repository").rglob("manifest.json"))
     finally:
-        server.query("bank", "DROP TABLE secrets; DROP OWNED BY reader; DROP ROLE reader")
+        bank.query("bank", "DROP TABLE secrets; DROP OWNED BY reader; DROP ROLE reader")
 
 
-def check(server: Postgres, found: Connection, **source: Any) -> BackupError:
-    options = PostgresSource(
-        engine="postgres", connection="pg", tools=str(server.programs), **source
-    )
+def check(bank: Postgres, found: Connection, **source: Any) -> BackupError:
+    options = PostgresSource(engine="postgres", connection="pg", tools=str(bank.programs), **source)
     (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
     assert PASSWORD not in str(problem)
     return problem
 
 
-def test_what_is_in_the_way_is_said_before_anything_is_read(server: Postgres) -> None:
-    assert isinstance(check(server, server.connection("bank", password="wrong")), SourceDenied)
-    missing = check(server, server.connection("bank"), database="bnak")
+def test_what_is_in_the_way_is_said_before_anything_is_read(bank: Postgres) -> None:
+    assert isinstance(check(bank, bank.connection("bank", password="wrong")), SourceDenied)
+    missing = check(bank, bank.connection("bank"), database="bnak")
     assert isinstance(missing, SourceError)
     assert missing.message == "there is no database 'bnak' on 127.0.0.1"
     nobody = Connection(id="pg", host="127.0.0.1", port=1, login="x", schema="bank")
-    assert check(server, nobody).failure_class.retryable
+    assert check(bank, nobody).failure_class.retryable
 
 
-def test_the_password_is_in_no_argument_of_any_process(server: Postgres, tmp_path: Path) -> None:
+def test_the_password_is_in_no_argument_of_any_process(bank: Postgres, tmp_path: Path) -> None:
     seen: set[bytes] = set()
     done = threading.Event()
 
@@ -208,7 +188,7 @@ def test_the_password_is_in_no_argument_of_any_process(server: Postgres, tmp_pat
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        take(tmp_path, server)
+        take(tmp_path, bank)
     finally:
         done.set()
         watcher.join()

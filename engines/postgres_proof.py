@@ -1,0 +1,197 @@
+"""Proves stored PostgreSQL sets: decodes them without a server, or restores them into a throwaway one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.core import process
+from airflow_backup.core.errors import EngineError, ScratchFull, ToolMissing, VerifyError
+from airflow_backup.core.words import Kind
+from airflow_backup.engines import postgres_throwaway as throwaway
+from airflow_backup.engines.postgres_load import load_dump
+from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
+from airflow_backup.engines.postgres_physical import BASE
+from airflow_backup.engines.postgres_programs import find
+from airflow_backup.engines.postgres_restore import (
+    prove,
+    restore_physical,
+    unpack_dump,
+    unpack_logs,
+    version_of_dump,
+)
+from airflow_backup.engines.postgres_server import Server, count_rows
+from airflow_backup.engines.postgres_unpack import unpack
+from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
+from airflow_backup.engines.scratch import check_room
+
+_NOT_HERE = ("is not available", "could not open extension control file", "could not access file")
+_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
+
+
+def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
+    """Decode the last set of ``path`` to its end."""
+    reader = path[-1]
+    try:
+        if reader.manifest.state.get("method") != "physical":
+            return _decode_dump(reader, around)
+        if reader.manifest.kind is Kind.ARCHIVE_LOG:
+            return _decode_log(reader, around)
+        return _decode_base(reader, around)
+    except (ToolMissing, ScratchFull) as error:
+        return Proof(inconclusive=error.message)
+
+
+def _decode_dump(reader: SetReader, around: Surroundings) -> Proof:
+    program = find("pg_restore", **version_of_dump(reader))
+    if ARCHIVE in reader.manifest.streams:
+        with _room(reader, around) as folder:
+            dump, _, _ = unpack_dump(reader, folder, around.reporter)
+            prove([program, "--file=/dev/null", str(dump)], reader)
+    else:
+        _feed([program, "--file=/dev/null"], reader, DUMP)
+    tail = b""
+    for block in reader.blocks(GLOBALS):
+        tail = (tail + block)[-4096:]
+    if b"PostgreSQL database cluster dump complete" not in tail:
+        raise VerifyError(f"'{GLOBALS}' of set '{reader.manifest.set_id}' has no last line")
+    return Proof(checks=("pg_restore decoded the whole dump", "the roles end in their last line"))
+
+
+def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
+    program = find("pg_verifybackup", **version_of_dump(reader))
+    with _room(reader, around) as folder:
+        unpack(reader, BASE, folder, around.reporter)
+        prove([program, "--exit-on-error", str(folder)], reader)
+    return Proof(checks=("pg_verifybackup found every file and its WAL as the server wrote them",))
+
+
+def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
+    state = reader.manifest.state
+    program = find("pg_waldump", at_least=int(state["server"]), exactly=True, folder=state["tools"])
+    wal: dict[str, Any] = state["wal"]
+    with _room(reader, around) as folder:
+        unpack_logs([reader], folder, around.reporter)
+        span = [f"--start={wal['begin']}", f"--end={wal['end']}", f"--timeline={wal['timeline']}"]
+        prove([program, "--stats", f"--path={folder}", *span], reader)
+    return Proof(checks=(f"pg_waldump read every record from {wal['begin']} to {wal['end']}",))
+
+
+def _feed(command: Sequence[str], reader: SetReader, stream: str) -> None:
+    try:
+        process.feed(command, reader.blocks(stream))
+    except ToolMissing:
+        raise
+    except EngineError as error:
+        raise VerifyError(
+            f"set '{reader.manifest.set_id}' is not whole: {error.message}"
+        ) from error
+
+
+@contextmanager
+def _room(reader: SetReader, around: Surroundings) -> Iterator[Path]:
+    check_room(around.scratch, reader.manifest.totals.bytes_read)
+    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-decode-") as name:
+        yield Path(name)
+
+
+def try_restore(
+    path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+) -> Proof:
+    """Restore into a throwaway server, count every table and ask the assertions."""
+    try:
+        with throwaway.place(around) as where:
+            if path[0].manifest.state.get("method") == "physical":
+                return _try_physical(path, where, around, assertions)
+            return _try_logical(path[0], where, around, assertions)
+    except (ToolMissing, ScratchFull) as error:
+        return Proof(inconclusive=error.message)
+
+
+def _try_logical(
+    reader: SetReader, where: throwaway.Place, around: Surroundings, assertions: Sequence[str]
+) -> Proof:
+    check_room(around.scratch, 3 * reader.manifest.totals.bytes_read)
+    state = reader.manifest.state
+    # A newer server reads an older dump; an older one does not know all of its words.
+    version = int(reader.manifest.tools["postgresql"].split(".")[0].split()[0])
+    folder = state.get("tools")
+    data = throwaway.new_cluster(where, version=version, folder=folder)
+    program = find("postgres", at_least=version, folder=folder)
+    around.reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
+    with throwaway.running(where, data, program, around) as server:
+        target = _make_database(server, str(state.get("encoding") or "UTF8"))
+        try:
+            load_dump(reader, target, around, owners=False)
+        except EngineError as error:
+            if any(sign in error.message for sign in _NOT_HERE):
+                raise ToolMissing(f"this machine lacks an extension: {error.message}") from error
+            raise VerifyError(
+                f"set '{reader.manifest.set_id}' cannot be restored: {error.message}"
+            ) from error
+        around.reporter.begin("counting")
+        with target.session() as session:
+            counts = count_rows(session)
+        _ask(target, assertions)
+    return Proof(counts=counts, checks=_told(counts, assertions))
+
+
+def _make_database(server: Server, encoding: str) -> Server:
+    with server.session() as session:
+        session.execute(
+            f"CREATE DATABASE restored TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'".encode()
+        )
+    return server.other("restored")
+
+
+def _try_physical(
+    path: Sequence[SetReader],
+    where: throwaway.Place,
+    around: Surroundings,
+    assertions: Sequence[str],
+) -> Proof:
+    state = path[-1].manifest.state
+    program = find(
+        "postgres", at_least=int(state["server"]), exactly=True, folder=state.get("tools")
+    )
+    check_room(around.scratch, 3 * sum(each.manifest.totals.bytes_read for each in path))
+    data = where.folder / "data"
+    data.mkdir(mode=0o700)
+    report = restore_physical(path, data, around.reporter)
+    around.reporter.begin("starting")
+    counts: dict[str, int] = {}
+    with throwaway.running(where, data, program, around, superuser=state["superuser"]) as server:
+        around.reporter.begin("counting")
+        with server.session() as session:
+            names = [row[0] for row in session.execute(_DATABASES).fetchall()]
+        for name in names:
+            with server.other(name).session() as session:
+                counts |= {f"{name}: {table}": n for table, n in count_rows(session).items()}
+        _ask(server.other(str(state.get("database") or "postgres")), assertions)
+    told = _told(counts, assertions)
+    return Proof(counts=counts, checks=(*told, *report.warnings))
+
+
+def _ask(server: Server, assertions: Sequence[str]) -> None:
+    if not assertions:
+        return
+    import psycopg
+
+    with server.connect() as session:
+        for text in assertions:
+            try:
+                row = session.execute(text.encode()).fetchone()
+            except psycopg.Error as error:
+                raise VerifyError(f"the assertion {text!r} fails: {error}") from error
+            if row is None or row[0] is not True:
+                answer = None if row is None else row[0]
+                raise VerifyError(f"the assertion {text!r} does not hold: it gives {answer!r}")
+
+
+def _told(counts: dict[str, int], assertions: Sequence[str]) -> tuple[str, ...]:
+    rows = f"a server started, and {len(counts)} tables hold {sum(counts.values())} rows"
+    asked = f"{len(assertions)} assertions hold" if assertions else "no assertion was given"
+    return rows, asked
