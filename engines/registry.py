@@ -17,6 +17,7 @@ _BUILT_IN = {
     "files": "airflow_backup.engines.files:FilesEngine",
     "sqlite": "airflow_backup.engines.sqlite:SqliteEngine",
     "postgres": "airflow_backup.engines.postgres:PostgresEngine",
+    "firebird": "airflow_backup.engines.firebird:FirebirdEngine",
     "restic": "airflow_backup.engines.restic:ResticEngine",
     "command": "airflow_backup.engines.command:CommandEngine",
 }
@@ -31,11 +32,11 @@ class Registry:
     Finds engines by name. An entry point names a class, or a function, that makes the engine.
 
     >>> sorted(Registry(installed=list).names())
-    ['files', 'postgres', 'sqlite']
+    ['command', 'files', 'firebird', 'postgres', 'restic', 'sqlite']
     >>> Registry(installed=list).get("tape")
     Traceback (most recent call last):
     airflow_backup.core.errors.ConfigError: no engine 'tape'
-    HINT: use one of files, sqlite, postgres; is the package that brings it installed?
+    HINT: use one of files, sqlite, postgres, firebird, restic, command; is the package that brings it installed?
     """
 
     def __init__(self, *, installed: Callable[[], Iterable[EntryPoint]] = _installed) -> None:

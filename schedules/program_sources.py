@@ -223,3 +223,28 @@ class ResticSource(Model):
         if self.restic_repository.startswith("-") or ":" in rest.rpartition("@")[0]:
             raise ValueError("`restic_repository` begins with '-' or holds a password")
         return self
+
+
+class FirebirdSource(Model):
+    """One Firebird database."""
+
+    engine: Literal["firebird"]
+    """Which engine reads the source."""
+
+    connection: str
+    """The Airflow connection: host, port, login, password; without a host the file is opened directly."""
+
+    database: AbsolutePath | None = None
+    """The database file, as the server sees it; the connection's schema when missing."""
+
+    method: Literal["logical", "physical"] = "logical"
+    """`logical` is gbak; `physical` is nbackup, on the machine of the database, which can be incremental."""
+
+    tools: AbsolutePath | None = None
+    """The folder of the programs gbak and nbackup; `PATH` when missing."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds that can be taken of this source."""
+        more = {Kind.INCREMENTAL, Kind.DIFFERENTIAL} if self.method == "physical" else set()
+        return frozenset({Kind.FULL, *more})

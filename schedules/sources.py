@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.base import AbsolutePath, Model
-from airflow_backup.schedules.program_sources import CommandSource, ResticSource
+from airflow_backup.schedules.program_sources import CommandSource, FirebirdSource, ResticSource
 
 
 class FilesSource(Model):
@@ -125,10 +125,44 @@ class PostgresSource(Model):
         return self
 
 
+class MysqlSource(Model):
+    """A MariaDB or MySQL database, or all of a server, or with `method: physical` its data folder."""
+
+    engine: Literal["mysql"]
+    """Which engine reads the source."""
+
+    connection: str
+    """The Airflow connection of type `mysql`."""
+
+    database: str | None = None
+    """Which database of a logical set; the connection's when missing, all but the server's own without either."""
+
+    method: Literal["logical", "physical"] = "logical"
+    """`logical` is mariadb-dump or mysqldump, `physical` is mariadb-backup on the server's own machine."""
+
+    tools: AbsolutePath | None = None
+    """The folder of the client programs; `PATH` when missing."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds that can be taken of this source; `archive_log` needs the server's binary log."""
+        if self.method == "logical":
+            return frozenset({Kind.FULL, Kind.ARCHIVE_LOG})
+        return frozenset(Kind)
+
+    @model_validator(mode="after")
+    def _a_data_folder_is_copied_whole(self) -> MysqlSource:
+        if self.method == "physical" and self.database is not None:
+            raise ValueError("`method: physical` copies all databases; leave `database` out")
+        return self
+
+
 BUILT_IN: dict[str, type[Model]] = {
     "files": FilesSource,
     "sqlite": SqliteSource,
     "postgres": PostgresSource,
+    "mysql": MysqlSource,
+    "firebird": FirebirdSource,
     "restic": ResticSource,
     "command": CommandSource,
 }

@@ -270,10 +270,8 @@ def test_what_retention_removes_is_forgotten_there_too(place: Place) -> None:
         actor="test",
     )
     assert len(result.removed) == 2
-    kept = {
-        stored(job, place_result).manifest.state["snapshot"]
-        for place_result in place.catalog.sets.of("tree")
-    }
+    rows: list[Any] = place.catalog.sets.of("tree")
+    kept = {stored(job, row).manifest.state["snapshot"] for row in rows}
     assert set(place.snapshots()) == kept
     place.restic("check", "--read-data")
 
