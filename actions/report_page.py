@@ -12,7 +12,7 @@ from airflow_backup.core.durations import format_duration, format_size
 _STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 72rem; padding: 2rem; color: #1b1f24; background: #fff;
+body { margin: 0 auto; max-width: 80rem; padding: 2rem; color: #1b1f24; background: #fff;
   font: 14px/1.45 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; }
 .when { color: #57606a; margin: .25rem 0 1.25rem; }
@@ -24,14 +24,17 @@ table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nu
 th { text-align: left; font-weight: 600; color: #57606a; font-size: .8rem; padding: 0 .6rem .4rem 0;
   border-bottom: 2px solid #d0d7de; vertical-align: bottom; }
 td { padding: .55rem .6rem .55rem 0; border-bottom: 1px solid #d8dee4; vertical-align: top; }
+time { white-space: nowrap; }
+th:nth-last-child(-n+2) { text-align: right; padding-right: 0; }
+td:last-child { padding-right: 0; }
 tr { break-inside: avoid; }
-td small { display: block; color: #57606a; font-size: .8rem; }
+td small { display: block; overflow-wrap: anywhere; color: #57606a; font-size: .8rem; }
 .word { display: inline-block; padding: 0 .5rem; border-radius: 1rem; border: 1px solid; font-size: .8rem;
   font-weight: 600; white-space: nowrap; }
 .proven { color: #116329; border-color: #2da44e; }
 .unproven { color: #7d4e00; border-color: #bf8700; }
 .risk { color: #a40e26; border-color: #cf222e; }
-.number { text-align: right; white-space: nowrap; }
+.number { text-align: right; white-space: nowrap; padding-left: .6rem; }
 footer { margin-top: 1.5rem; color: #57606a; font-size: .8rem; }
 @page { size: A4 landscape; margin: 14mm; }
 @media print { body { padding: 0; max-width: none; font-size: 10pt; } thead { display: table-header-group; }
@@ -49,7 +52,7 @@ def page(reports: Sequence[ScheduleReport], *, now: datetime) -> str:
         "Last good set",
         "Last verified",
         "Last restore test",
-        "Can be restored from … to",
+        "Restorable from, to",
         "Sets",
         "Stored",
     )
@@ -120,14 +123,19 @@ def _row(each: ScheduleReport) -> str:
         f"<small>{escape(each.why)}</small>{failure}</td>"
         f"<td>{_moment(each.last_good_at)}<small>{escape(each.last_good_set or '')}</small></td>"
         f"<td>{verified}</td><td>{test}</td>"
-        f"<td>{_moment(each.oldest_recoverable)}<small>to {_moment(each.newest_recoverable)}</small></td>"
+        f"<td>{_moment(each.oldest_recoverable)}{_until(each)}</td>"
         f"<td class='number'>{each.sets}<small>{each.chains} chains</small>{quarantined}</td>"
         f"<td class='number'>{format_size(each.bytes_stored)}</td></tr>"
     )
 
 
+def _until(each: ScheduleReport) -> str:
+    newest = each.newest_recoverable
+    return "" if newest is None else f"<small>to {_moment(newest)}</small>"
+
+
 def _moment(at: datetime | None) -> str:
-    return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return "-" if at is None else f"<time>{at.astimezone(UTC):%Y-%m-%d %H:%M}</time>"
 
 
 def _span(seconds: float) -> str:

@@ -19,6 +19,7 @@ from airflow_backup.core.errors import BackupError, ConfigError
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.dags.factory import build
 from airflow_backup.dags.published import ask_catalog, known_definitions, publish
+from airflow_backup.dags.verbs import VERBS
 from airflow_backup.operators.airflow_settings import airflow_home, option
 from airflow_backup.schedules.index import (
     Index,
@@ -50,7 +51,7 @@ def publish_dags(namespace: MutableMapping[str, Any]) -> None:
     index = current_index(path)
     with collection_paused():
         built = _build_all(index)
-    for dag in built:
+    for dag in (*built, *(make() for make in VERBS.values())):
         namespace[dag.dag_id] = dag
     if not (index.proven and index.published):
         index.proven = True
@@ -117,6 +118,9 @@ def _file(path: Path) -> Path:
 
 def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) -> None:
     """Build the DAG of a task: from the index where it is current, without asking the catalog."""
+    if wanted in VERBS:
+        namespace[wanted] = VERBS[wanted]()
+        return
     identifier = schedule_id_of(wanted)
     if identifier is None:
         return

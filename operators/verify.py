@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,9 +20,12 @@ from airflow_backup.core.ids import set_id
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.operators.airflow_settings import catalog_url, connection
+from airflow_backup.operators.restore import deployed
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import due_at, run_id_of
 from airflow_backup.schedules.model import Schedule
+
+log = logging.getLogger(__name__)
 
 
 class VerifyOperator(BaseOperator):
@@ -58,7 +63,7 @@ class VerifyOperator(BaseOperator):
                     hint="was it pruned? airflow-backup sync, if it is still stored",
                 )
             results = self._verify(verifier, catalog, wanted)
-        self._raise_what_is_bad(results)
+        raise_what_is_bad(results, self.schedule.id)
         return results[0].as_dict()
 
     def on_kill(self) -> None:
@@ -90,32 +95,70 @@ class VerifyOperator(BaseOperator):
             results += verifier.verify_share(share, but=wanted)
         return results
 
-    def _raise_what_is_bad(self, results: list[VerifyResult]) -> None:
-        bad = worst(results)
-        if bad is None:
-            return
-        if bad.outcome is VerificationOutcome.FAILED:
-            raise VerifyError(
-                f"set '{bad.set_id}' failed its {bad.level} verification: {bad.reason}",
-                hint="it is quarantined, and the next run takes a full set; "
-                f"airflow-backup verify {self.schedule.id} --set {bad.set_id} --level full",
-            )
-        if bad.proven is None or bad.proven is VerificationLevel.QUICK:
-            raise Inconclusive(f"set '{bad.set_id}' could not be verified: {bad.reason}")
-        self.log.warning(
-            "set %s is proven %s, not %s: %s", bad.set_id, bad.proven, bad.level, bad.reason
-        )
-
-    def _listener(self, context: Context) -> Any:
-        store = context.get("task_state_store")
+    def _listener(self, context: Context) -> Callable[[Progress], None]:
+        tell = _telling(context)
 
         def listen(progress: Progress) -> None:
             if self._killed:
                 raise Cancelled("the verification was cancelled")
-            if store is not None:
-                store.set("progress", progress.as_dict())
+            tell(progress)
 
         return listen
+
+
+class AskedVerifyOperator(BaseOperator):
+    """Verify the set that a person asked for in the parameters of the run."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("retries", 0)
+        super().__init__(**kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Verify; the result goes to XCom."""
+        wanted = context["params"]
+        with Catalog.open(catalog_url()) as catalog:
+            schedule = deployed(catalog, wanted["schedule"])
+            verifier = Verifier(
+                schedule,
+                catalog=catalog,
+                connections=connection,
+                clock=_now,
+                reporter=Reporter(_telling(context)),
+            )
+            set_id = wanted.get("set_id") or verifier.newest()
+            results = verifier.verify(set_id, VerificationLevel(wanted["level"]))
+        raise_what_is_bad(results, schedule.id)
+        return results[0].as_dict()
+
+    def on_kill(self) -> None:
+        """End the tools that run for us."""
+        process.end_all()
+
+
+def _telling(context: Context) -> Callable[[Progress], None]:
+    store = context.get("task_state_store")
+
+    def listen(progress: Progress) -> None:
+        if store is not None:
+            store.set("progress", progress.as_dict())
+
+    return listen
+
+
+def raise_what_is_bad(results: Sequence[VerifyResult], schedule_id: str) -> None:
+    """Raise what makes the task fail; what is proven but for a part is only logged."""
+    bad = worst(results)
+    if bad is None:
+        return
+    if bad.outcome is VerificationOutcome.FAILED:
+        raise VerifyError(
+            f"set '{bad.set_id}' failed its {bad.level} verification: {bad.reason}",
+            hint="it is quarantined, and the next run takes a full set; "
+            f"airflow-backup verify {schedule_id} --set {bad.set_id} --level full",
+        )
+    if bad.proven is None or bad.proven is VerificationLevel.QUICK:
+        raise Inconclusive(f"set '{bad.set_id}' could not be verified: {bad.reason}")
+    log.warning("set %s is proven %s, not %s: %s", bad.set_id, bad.proven, bad.level, bad.reason)
 
 
 def _now() -> datetime:

@@ -15,7 +15,13 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Backups as code: every schedule a DAG, every backup verified, explained, restorable.",
         "versions": [__version__],
         "integrations": [{"integration-name": "Backup", "tags": ["software"]}],
-        "operators": [_modules("airflow_backup.operators.backup")],
+        "operators": [
+            _modules(
+                "airflow_backup.operators.backup",
+                "airflow_backup.operators.restore",
+                "airflow_backup.operators.verify",
+            )
+        ],
         "sensors": [_modules("airflow_backup.operators.window")],
         "triggers": [_modules("airflow_backup.operators.triggers")],
         "cli": ["airflow_backup.plugin.airflow_cli.get_cli_commands"],
@@ -47,6 +53,15 @@ def _options() -> dict[str, dict[str, Any]]:
         "allowed_commands": _option(
             "Programs that the ``command`` engine may run, separated by commas. Empty: none.",
             example="/usr/bin/rsync,/opt/bin/dump-erp",
+        ),
+        "restore_roots": _option(
+            "Folders below which the DAG ``backup_restore`` may write, separated by commas. Empty: "
+            "``restores`` in ``$AIRFLOW_HOME``.",
+            example="/srv/restores",
+        ),
+        "restore_connections": _option(
+            "Connections into which the DAG ``backup_restore`` may restore, separated by commas. Empty: none.",
+            example="orders_copy",
         ),
         "check_interval": _option(
             "Seconds between two looks of a task at what may change while it waits or works.",

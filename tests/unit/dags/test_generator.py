@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.dags import factory, generate, generator, report_errors
+from airflow_backup.dags.verbs import RESTORE, VERBS
 from airflow_backup.operators.backup import BackupOperator
 
 FILE = """\
@@ -55,7 +57,8 @@ def parsed(folder: Path) -> dict[str, DAG]:
     """What the DAG file's globals hold after Airflow has read it."""
     namespace: dict[str, Any] = {"__file__": str(folder / "backup_dags.py")}
     generate(namespace)
-    return {name: value for name, value in namespace.items() if isinstance(value, DAG)}
+    dags = {name: value for name, value in namespace.items() if isinstance(value, DAG)}
+    return {name: dag for name, dag in dags.items() if name not in VERBS}
 
 
 def deployed(folder: Path) -> dict[str, str]:
@@ -260,3 +263,30 @@ def test_made_schedules_go_on_while_the_catalog_is_out_of_reach(
     monkeypatch.setattr(generator, "ask_catalog", lambda origin: None)
     (folder / "schedules.yaml").write_text(FILE.replace("priority: 200", "priority: 201"))
     assert "backup__made" in parsed(folder)
+
+
+def test_the_dags_that_people_start_ask_for_what_they_need(folder: Path) -> None:
+    for make in VERBS.values():
+        dag = make()
+        dag.validate()  # type: ignore[no-untyped-call]  # untyped in Airflow
+        first, again = (DagSerialization.to_dict(each) for each in (dag, make()))
+        assert first == again, "the same every time"
+        assert dag.is_paused_upon_creation is False
+        assert [str(kind) for kind in first["dag"]["allowed_run_types"]] == ["manual"]
+    assert set(VERBS[RESTORE]().params) == {
+        "schedule",
+        "at",
+        "set_id",
+        "target",
+        "paths",
+        "confirm",
+    }
+
+
+def test_a_task_of_a_verb_builds_its_own_dag_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator, "get_parsing_context", lambda: SimpleNamespace(dag_id=RESTORE))
+    namespace: dict[str, Any] = {"__file__": str(folder / "backup_dags.py")}
+    generate(namespace)
+    assert [name for name, value in namespace.items() if isinstance(value, DAG)] == [RESTORE]

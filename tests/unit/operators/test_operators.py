@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,16 +18,19 @@ from airflow_backup.core.errors import (
     Cancelled,
     ConfigError,
     Inconclusive,
+    Refused,
     SourceError,
     StorageFull,
     StorageUnavailable,
     VerifyError,
 )
+from airflow_backup.dags import generate
 from airflow_backup.dags.factory import build
 from airflow_backup.operators.backup import BackupOperator
+from airflow_backup.operators.restore import ConfirmedRestoreOperator, RestoreOperator
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.triggers import WindowTrigger
-from airflow_backup.operators.verify import VerifyOperator
+from airflow_backup.operators.verify import AskedVerifyOperator, VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
 from airflow_backup.schedules.model import Retry, Schedule
 
@@ -332,3 +337,72 @@ def test_pruning_follows_a_verification_that_was_not_due_but_no_failed_one(home:
     assert prune.trigger_rule == "none_failed_min_one_success"
     plain = build(scheduled(home, retention={"last": 1}, verify={"level": "none"}))
     assert [task.task_id for task in plain.tasks] == ["window", "backup", "prune"]
+
+
+def deploy(home: Path, schedule: Schedule) -> None:
+    """Tell the catalog of a schedule, as the DAG processor does."""
+    definition = {"version": 1, "schedules": [schedule.definition()]}
+    (home / "schedules.yaml").write_text(json.dumps(definition))
+    generate({"__file__": str(home / "backup_dags.py")})
+
+
+def asked(home: Path, **params: Any) -> Any:
+    """The context of a run that a person started with parameters."""
+    return context() | {"params": params}
+
+
+def restoring() -> ConfirmedRestoreOperator:
+    return ConfirmedRestoreOperator(task_id="restore")
+
+
+def test_a_confirmed_restore_brings_a_set_back(home: Path) -> None:
+    schedule = scheduled(home)
+    deploy(home, schedule)
+    BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    params = {"schedule": "mine", "target": "copy", "confirm": "mine", "paths": []}
+    facts = restoring().execute(asked(home, **params))
+    assert facts["target"] == f"{home}/restores/copy"
+    assert (home / "restores/copy/a.txt").read_text() == "hello"
+    with Catalog.open(f"sqlite:///{home}/airflow_backup.db") as catalog:
+        event = next(each for each in catalog.events.recent(5, subject="mine"))
+    assert (event.action, event.actor) == ("restore", "run manual__1")
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"confirm": "another"}, "the restore was not confirmed"),
+        ({"confirm": None}, "the restore was not confirmed"),
+        ({"target": "/etc/backup"}, "'/etc/backup' does not lie below"),
+        ({"target": "../outside"}, "'../outside' does not lie below"),
+        ({"target": "."}, "'.' does not lie below"),
+        ({"target": "link/below"}, "'link/below' does not lie below"),
+        ({"target": "connection:prod"}, "nothing may be restored into connection 'prod'"),
+    ],
+)
+def test_a_restore_that_is_not_confirmed_or_leads_elsewhere_is_refused(
+    home: Path, params: dict[str, Any], message: str
+) -> None:
+    (home / "restores").mkdir()
+    (home / "restores" / "link").symlink_to("/tmp")
+    given = {"schedule": "mine", "target": "copy", "confirm": "mine"} | params
+    with pytest.raises(Refused, match=re.escape(message)):
+        restoring().execute(asked(home, **given))
+
+
+def test_a_person_may_ask_for_a_verification(home: Path) -> None:
+    schedule = scheduled(home)
+    deploy(home, schedule)
+    BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    task = AskedVerifyOperator(task_id="verify")
+    facts = task.execute(asked(home, schedule="mine", set_id=None, level="restore_test"))
+    assert (facts["outcome"], facts["proven"]) == ("passed", "restore_test")
+
+
+def test_a_restore_is_a_task_of_a_hand_written_dag(home: Path) -> None:
+    schedule = scheduled(home)
+    deploy(home, schedule)
+    BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    task = RestoreOperator(task_id="copy", schedule_id="mine", target=str(home / "anywhere"))
+    assert task.execute(context())["files"] == 2
+    assert (home / "anywhere" / "a.txt").read_text() == "hello"

@@ -42,6 +42,8 @@ def test_every_option_is_described_and_has_a_default() -> None:
         "max_concurrent",
         "allowed_commands",
         "check_interval",
+        "restore_roots",
+        "restore_connections",
         "index_folder",
     }
     for name, option in options.items():
