@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +26,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.firebird import FirebirdEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.program_sources import FirebirdSource
+from support.argument_lists import ArgumentLists
 from support.firebird import PASSWORD, Firebird, is_installed, make_firebird
 from support.sets import START, Clock, PlainJob, path_of, run_number, stored
 
@@ -187,7 +187,6 @@ def test_an_nbackup_that_was_ended_leaves_the_database_usable(place: Place) -> N
 
 
 def test_a_server_is_asked_with_a_password_that_shows_nowhere(place: Place) -> None:
-    seen: set[str] = set()
     with place.firebird.server() as port:
         place.connection = Connection(
             id="bank",
@@ -198,7 +197,7 @@ def test_a_server_is_asked_with_a_password_that_shows_nowhere(place: Place) -> N
             password=PASSWORD,
         )
         place.firebird.note(place.database, 1, rows=2000)
-        with _watching(seen):
+        with ArgumentLists(only="backup") as seen:
             result = place.take(1, "logical")
             place.take(2, "physical")
         place.connection = Connection(
@@ -227,32 +226,3 @@ def test_what_is_in_the_way_is_said(place: Place) -> None:
     )
     assert isinstance(problem, SourceError)
     assert "there is no database '/nowhere/x.fdb'" in problem.message
-
-
-class _watching:
-    """Collect the argument lists of our children while the block runs."""
-
-    def __init__(self, seen: set[str]) -> None:
-        import threading
-
-        self._seen, self._stop = seen, threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *of: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._stop.is_set():
-            for folder in Path("/proc").iterdir():
-                if folder.name.isdigit():
-                    try:
-                        told = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    except (OSError, UnicodeDecodeError):
-                        continue
-                    if "gbak" in told or "nbackup" in told:
-                        self._seen.add(told)
-            time.sleep(0.002)
