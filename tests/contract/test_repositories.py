@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,18 +20,10 @@ from airflow_backup.schedules.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.s3 import KEY, SECRET, S3Server
-from support.sets import START, Clock, PlainJob, run_number, take
+from support.sets import START, Clock, KeptJob, run_number, take
 from support.sftp import PASSWORD, USER, SftpServer
 
 pytestmark = pytest.mark.service
-
-
-@dataclass(frozen=True)
-class Kept(PlainJob):
-    """A job with rules."""
-
-    retention: Retention | None = None
-    timezone: str = "UTC"
 
 
 def _bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -80,7 +71,7 @@ def test_a_chain_lives_its_whole_life_there(
     trees.make_tree(root)
     (root / "large").write_bytes(bytes(range(256)) * 80_000)
     source = FilesSource(engine="files", path=str(root))
-    job = Kept(source, repository, connection="place", retention=Retention(last=2))
+    job = KeptJob(source, repository, connection="place", retention=Retention(last=2))
     expected: dict[str, trees.Facts] = {}
     for step in range(6):
         if step:
@@ -113,7 +104,7 @@ def test_a_chain_lives_its_whole_life_there(
     assert trees.facts(tmp_path / "at-last") == expected[last]
 
 
-def _restore(job: Kept, target: Path, set_id: str) -> None:
+def _restore(job: KeptJob, target: Path, set_id: str) -> None:
     restore(
         job.id,
         repository=job.repository,

@@ -37,21 +37,13 @@ from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.restic import ResticEngine
 from airflow_backup.schedules.model import Retention
 from airflow_backup.schedules.program_sources import ResticSource
-from support.sets import START, Clock, PlainJob, run_number, stored
+from support.sets import START, Clock, KeptJob, run_number, stored
 
 PASSWORD = "canary-restic-8c2"
 
 if shutil.which("restic") is None and not os.environ.get("CI"):
     pytest.skip("restic is not installed", allow_module_level=True)
 pytestmark = pytest.mark.service
-
-
-@dataclass(frozen=True)
-class Kept(PlainJob):
-    """A job with rules."""
-
-    retention: Retention | None = None
-    timezone: str = "UTC"
 
 
 @dataclass
@@ -75,8 +67,8 @@ class Place:
         }
         return ResticSource.model_validate({**given, **options})
 
-    def job(self, **options: Any) -> Kept:
-        return Kept(self.source(**options), f"file://{self.folder}/repository", id="tree")
+    def job(self, **options: Any) -> KeptJob:
+        return KeptJob(self.source(**options), f"file://{self.folder}/repository", id="tree")
 
     def take(self, number: int, *, kind: Kind | None = None, **options: Any) -> BackupResult:
         return backup(

@@ -45,6 +45,14 @@ class PlainJob:
     checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
 
 
+@dataclass(frozen=True)
+class KeptJob(PlainJob):
+    """A job with rules of retention."""
+
+    retention: Retention | None = None
+    timezone: str = "UTC"
+
+
 def run_number(number: int, *, attempt: int = 1) -> Run:
     """Return the n-th run of a daily schedule."""
     return Run(f"run-{number}", START + timedelta(days=number), Trigger.SCHEDULE, attempt)
