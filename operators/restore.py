@@ -126,7 +126,7 @@ class ConfirmedRestoreOperator(RestoreOperator):
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
         """Read the parameters of the run."""
-        return dict(context["params"])
+        return dict(context.get("params", {}))
 
     def checked(self, wanted: Mapping[str, Any]) -> Target:
         """Return the target; Refused where it is not confirmed, or not allowed."""

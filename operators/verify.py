@@ -115,7 +115,7 @@ class AskedVerifyOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
-        wanted = context["params"]
+        wanted = context.get("params", {})
         with Catalog.open(catalog_url()) as catalog:
             schedule = deployed(catalog, wanted["schedule"])
             verifier = Verifier(

@@ -170,6 +170,20 @@ def start_run(
         return str(created.run_id)
 
 
+def start_verb(
+    session: Session, dag_id: str, *, user_name: str, conf: dict[str, Any], from_page: bool
+) -> str:
+    """Queue a run of a DAG that works on sets, whatever else of it runs, and return its id."""
+    with _at_once(session):
+        dag = session.get(DagModel, dag_id)
+        if dag is None or dag.is_stale:
+            raise _no_dag(dag_id)
+        if dag.is_paused:
+            raise Refused(f"the DAG {dag_id!r} is paused", hint="unpause it in Airflow")
+        created = _trigger(session, dag_id, user_name=user_name, conf=conf, from_page=from_page)
+        return str(created.run_id)
+
+
 @contextmanager
 def _at_once(session: Session) -> Iterator[None]:
     """Commit, or roll back, here and now."""

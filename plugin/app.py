@@ -22,7 +22,7 @@ from airflow_backup.operators.airflow_settings import option
 from airflow_backup.plugin import airflow_changes
 from airflow_backup.plugin.catalog_access import shelf
 from airflow_backup.plugin.problems import CatchUnforeseen, add_handlers
-from airflow_backup.plugin.routes import calendar, holds, made, runs, schedules, status
+from airflow_backup.plugin.routes import calendar, holds, made, runs, schedules, sets, status
 from airflow_backup.plugin.security import Guard
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def create_app() -> FastAPI:
 
 def _api(app: FastAPI) -> APIRouter:
     api = APIRouter(prefix=API, dependencies=[Depends(get_user)], responses=_ERRORS)
-    for part in (status, schedules, made, holds, runs, calendar):
+    for part in (status, schedules, made, holds, runs, calendar, sets):
         api.include_router(part.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from airflow_backup.core.words import Kind
+from airflow_backup.core.words import Kind, VerificationLevel
 from airflow_backup.plugin.models import Model
 
 
@@ -73,6 +73,39 @@ class BulkRequest(Model):
             raise ValueError("name the schedules by one of `ids`, `group` and `tag`")
         if (self.action == "pause") != (self.until is not None):
             raise ValueError("`until` goes with `pause`, and `pause` needs it")
+        return self
+
+
+class VerifyRequest(Model):
+    """Verify a set now."""
+
+    level: VerificationLevel = VerificationLevel.FULL
+
+
+class RestoreRequest(Model):
+    """Restore a set."""
+
+    target: Annotated[str, Field(min_length=1, max_length=1000)]
+    """A new folder below one of `[backup] restore_roots`, or `connection:ID/database`."""
+    confirm: Annotated[str, Field(max_length=63)]
+    """The schedule's id, typed once more."""
+    paths: Annotated[list[str], Field(default_factory=list, max_length=1000)]
+    """Only these files and folders; everything when empty."""
+    despite_quarantine: bool = False
+    """Restore a set that failed its verification."""
+
+
+class PinRequest(Model):
+    """Keep a set whatever the rules of retention say."""
+
+    pinned: bool | None = None
+    lock_until: AwareDatetime | None = None
+    """Let nobody remove it before; cannot be taken back."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.pinned is None and self.lock_until is None:
+            raise ValueError("say `pinned` or `lock_until`")
         return self
 
 

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.plugin import airflow_db
+from airflow_backup.plugin.catalog_access import CatalogDep
 from airflow_backup.plugin.models import Permissions
 from airflow_backup.plugin.problems import not_logged_in, problem
 
@@ -37,6 +38,9 @@ OPEN = "/static/"
 
 READ_ONLY = "your role may look at backups, but not run or change all of them"
 """Why a control of the page is off."""
+
+RESTORE_DAG, VERIFY_DAG = "backup_restore", "backup_verify"
+"""The names that `airflow_backup.dags.verbs` gives; importing them would bring in the authoring side."""
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 _READS = {"GET", "HEAD", "OPTIONS"}
@@ -138,6 +142,15 @@ class Access:
             reason=None if complete else READ_ONLY,
         )
 
+    def may_restore(self) -> bool:
+        """Whether the user may start the DAG that restores."""
+        return self.manager.is_authorized_dag(
+            method="POST",
+            access_entity=DagAccessEntity.RUN,
+            details=DagDetails(id=RESTORE_DAG),
+            user=self.user,
+        )
+
     def sees_load_errors(self) -> bool:
         """Whether the user may read problems of files that belong to no schedule."""
         return self.manager.is_authorized_view(access_view=AccessView.IMPORT_ERRORS, user=self.user)
@@ -183,6 +196,48 @@ def may_hold() -> list[Any]:
 def may_control() -> list[Any]:
     """Ask for the right to change runs of the DAG; write the audit log."""
     return _asks(requires_access_dag("PUT", DagAccessEntity.RUN), "backup_control")
+
+
+def may_verify() -> list[Any]:
+    """Ask for the right to start runs of the set's schedule; write the audit log."""
+    check = requires_access_dag("POST", DagAccessEntity.RUN)
+    return [
+        Depends(_name_the_dag_of_the_set),
+        Depends(check),
+        Depends(action_logging("backup_verify")),
+    ]
+
+
+def may_restore() -> list[Any]:
+    """Ask for the right to start the DAG that restores, and for that to edit; write the audit log."""
+
+    def check(request: Request, access: AccessDep) -> None:
+        request.scope["path_params"]["dag_id"] = RESTORE_DAG
+        if not (access.may_restore() and access.may_edit("POST")):
+            raise HTTPException(403)
+
+    return [Depends(check), Depends(action_logging("backup_restore"))]
+
+
+def may_pin() -> list[Any]:
+    """Ask for the right to edit schedules; write the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_edit("PUT"):
+            raise HTTPException(403)
+
+    return [
+        Depends(check),
+        Depends(_name_the_dag_of_the_set),
+        Depends(action_logging("backup_pin")),
+    ]
+
+
+def _name_the_dag_of_the_set(request: Request, catalog: CatalogDep) -> None:
+    parameters = request.scope["path_params"]
+    row = catalog.sets.get(parameters["set_id"])
+    if row is not None:  # else there is no DAG that anybody may start, and the route says so
+        parameters["dag_id"] = dag_id(row.schedule_id)
 
 
 def may_edit(method: Method) -> list[Any]:

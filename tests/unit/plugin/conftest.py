@@ -19,7 +19,7 @@ SCHEDULES = """\
 version: 1
 defaults:
   timezone: Europe/Berlin
-  repository: sftp://backup:s3cret@vault/srv
+  repository: sftp://vault/srv
 schedules:
   - {id: orders, description: Orders of the shop, group: databases, tags: [prod],
      source: {engine: sqlite, path: /srv/orders.db}, cron: "0 2 * * *"}

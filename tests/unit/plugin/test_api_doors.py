@@ -27,6 +27,8 @@ CHANGES: dict[str, tuple[str, str, object]] = {
     "lift": ("DELETE", f"{API}/schedules/orders/holds/1", {}),
     "bulk": ("POST", f"{API}/schedules/bulk", {"action": "run", "ids": ["orders"]}),
     "clone": ("POST", f"{API}/schedules/orders/clone", {"id": "copy"}),
+    "restore": ("POST", f"{API}/sets/x/restore", {"target": "a", "confirm": "orders"}),
+    "pin": ("POST", f"{API}/sets/x/pin", {"pinned": True}),
     "delete": ("DELETE", f"{API}/schedules/orders", {}),
 }
 DEFINITIONS: dict[str, tuple[str, str, object]] = {

@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from airflow_backup.core.words import ExecutionStatus
-from airflow_backup.plugin import calendar_models, edit_models, models, status_models
+from airflow_backup.core.words import (
+    ExecutionStatus,
+    Kind,
+    VerificationLevel,
+    VerificationOutcome,
+)
+from airflow_backup.plugin import calendar_models, edit_models, models, set_models, status_models
 
 TYPES = Path(__file__).parents[3] / "ui" / "src" / "api" / "types.ts"
 _TYPE = re.compile(r"export type (\w+) = (?:(\w+) & )?\{\n(.*?)\n\};", re.DOTALL)
@@ -17,7 +22,7 @@ _FIELD = re.compile(r"^  (\w+): (.+);$", re.MULTILINE)
 
 MODELS = {
     name: found
-    for module in (models, status_models, edit_models, calendar_models)
+    for module in (models, status_models, edit_models, calendar_models, set_models)
     for name, found in vars(module).items()
     if isinstance(found, type)
     and issubclass(found, BaseModel)
@@ -47,6 +52,9 @@ def test_a_model_has_the_same_fields_on_the_page(name: str) -> None:
     ("name", "words"),
     [
         ("ExecutionStatus", ExecutionStatus),
+        ("Kind", Kind),
+        ("VerificationLevel", VerificationLevel),
+        ("VerificationOutcome", VerificationOutcome),
         ("State", models.State),
         ("Condition", models.Condition),
     ],

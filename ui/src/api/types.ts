@@ -2,6 +2,8 @@
 
 export type ExecutionStatus = "pending" | "running" | "paused" | "completed" | "failed" | "skipped" | "cancelled";
 
+export type Kind = "full" | "incremental" | "differential" | "archive_log";
+
 export type State = "loaded" | "rejected" | "last_known_good" | "pending";
 
 export type Condition = "rejected" | "failed" | "stale" | "outdated" | "disabled" | "waiting" | "protected";
@@ -292,4 +294,131 @@ export type Timeline = {
 export type DayStrips = {
   days: string[];
   schedules: Record<string, (ExecutionStatus | null)[]>;
+};
+
+export type VerificationLevel = "quick" | "standard" | "full" | "restore_test";
+
+export type VerificationOutcome = "passed" | "failed" | "inconclusive";
+
+export type SetSummary = {
+  base: string | null;
+  bytes_read: number;
+  bytes_stored: number;
+  consistent_at: string;
+  engine: string;
+  files: number;
+  finished_at: string;
+  kind: Kind;
+  locked_until: string | null;
+  parent: string | null;
+  pinned: boolean;
+  set_id: string;
+  state: string;
+  verified_at: string | null;
+  verified_level: VerificationLevel | null;
+  verified_outcome: VerificationOutcome | null;
+  warnings: number;
+};
+
+export type SetList = {
+  bytes_stored: number;
+  schedule_id: string;
+  sets: SetSummary[];
+  total: number;
+};
+
+export type VerificationNote = {
+  bytes_read: number;
+  damages: Record<string, unknown>[];
+  finished_at: string;
+  level: VerificationLevel;
+  outcome: VerificationOutcome;
+  proven: string | null;
+  reason: string | null;
+  restore_seconds: number | null;
+  started_at: string;
+};
+
+export type PieceFacts = {
+  checksum: string;
+  name: string;
+  size: number;
+  stream: string;
+};
+
+export type SetDetail = SetSummary & {
+  chain: SetSummary[];
+  counts: Record<string, number>;
+  notes: string[];
+  pieces: PieceFacts[];
+  run_id: string;
+  schedule_id: string;
+  verifications: VerificationNote[];
+};
+
+export type RecoveryPlan = {
+  at: string;
+  bytes_to_read: number;
+  command: string;
+  consistent_at: string | null;
+  earliest: string | null;
+  gaps: string[];
+  measured: boolean;
+  schedule_id: string;
+  seconds: number | null;
+  sets: SetSummary[];
+};
+
+export type RetentionVerdict = {
+  bytes_stored: number;
+  consistent_at: string;
+  kept: boolean;
+  kind: Kind;
+  reasons: string[];
+  set_id: string;
+};
+
+export type RetentionView = {
+  bytes_kept: number;
+  bytes_removed: number;
+  policy: Record<string, unknown> | null;
+  refused: string | null;
+  removed: number;
+  schedule_id: string;
+  sets: RetentionVerdict[];
+  tried: boolean;
+};
+
+export type Pinned = {
+  locked_until: string | null;
+  pinned: boolean;
+  set_id: string;
+};
+
+export type ScheduleProof = {
+  bytes_stored: number;
+  chains: number;
+  engine: string | null;
+  last_failure: string | null;
+  last_good_at: string | null;
+  last_good_set: string | null;
+  last_restore_seconds: number | null;
+  last_restore_test_at: string | null;
+  last_restore_test_outcome: string | null;
+  last_verified_at: string | null;
+  last_verified_level: string | null;
+  last_verified_set: string | null;
+  newest_recoverable: string | null;
+  oldest_recoverable: string | null;
+  quarantined: number;
+  schedule_id: string;
+  sets: number;
+  verdict: string;
+  why: string;
+};
+
+export type ReportSummary = {
+  now: string;
+  reports: ScheduleProof[];
+  sentence: string;
 };
