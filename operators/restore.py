@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class RestoreOperator(BaseOperator):
     :param paths: only these files and folders
     """
 
-    template_fields: Sequence[str] = ("schedule_id", "target", "at", "set_id", "paths")
+    template_fields: Collection[str] = ("schedule_id", "target", "at", "set_id", "paths")
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class ConfirmedRestoreOperator(RestoreOperator):
     connections be among ``restore_connections``: who may start a DAG may not therefore write anywhere.
     """
 
-    template_fields: Sequence[str] = ()
+    template_fields: Collection[str] = ()
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
         """Read the parameters of the run."""
