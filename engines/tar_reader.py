@@ -210,8 +210,11 @@ class TarReader:
         )
 
     def _octal(self, text: bytes) -> int:
+        digits = text.rstrip(b" \0")
+        if not digits.isdigit():  # int() alone would take a sign
+            raise self._wrong("not a tar header")
         try:
-            return int(text.rstrip(b" \0"), 8)
+            return int(digits, 8)
         except ValueError:
             raise self._wrong("not a tar header") from None
 

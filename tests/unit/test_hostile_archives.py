@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.core.errors import BackupError
+from airflow_backup.core.codec import FrameCompressor, decompress
+from airflow_backup.core.errors import BackupError, VerifyError
 from airflow_backup.core.progress import Reporter
-from airflow_backup.engines.files_restore import restore_archive
+from airflow_backup.engines.files_restore import restore_archive, restore_members
+from airflow_backup.engines.tar_reader import TarReader
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, **more: object) -> tarfile.TarInfo:
@@ -90,6 +92,37 @@ HOSTILE: dict[str, Callable[[Path], bytes]] = {
     "huge pax header": lambda outside: _pax(b"99999999999 path=x\n"),
     "endless pax record": lambda outside: _pax(b"0 path=x\n"),
     "pax path up": lambda outside: _pax(b"16 path=../evil\n") + archive(member("a")),
+    "fifo over a file": lambda outside: archive(member("a"), member("a", tarfile.FIFOTYPE)),
+    "fifo over a link": lambda outside: archive(
+        member("a", LINK, linkname=f"{outside}/precious"), member("a", tarfile.FIFOTYPE)
+    ),
+    "hard link over a file": lambda outside: archive(
+        member("b"), member("a"), member("a", HARD, linkname="b")
+    ),
+    "hard link to itself": lambda outside: archive(member("a", HARD, linkname="a")),
+    "name of 5,000 letters": lambda outside: archive(member("x" * 5000)),
+    "name with a zero byte": lambda outside: _records(path=b"a\0b") + archive(member("a")),
+    "size of 8 GiB that is not there": lambda outside: _with_size(b"77777777777\0"),
+    "negative size": lambda outside: _with_size(b"-0000000001\0"),
+    "binary size": lambda outside: _with_size(b"\xff" * 12),
+    "pax size that is negative": lambda outside: _records(size=b"-1") + archive(member("a")),
+    "pax size of 2**70": lambda outside: (
+        _records(size=b"1180591620717411303424") + archive(member("a"))
+    ),
+    "pax size beyond the end": lambda outside: _records(size=b"1048576") + archive(member("a")),
+    "pax link up": lambda outside: (
+        _records(linkpath=b"../outside/precious") + archive(member("a", HARD, linkname="harmless"))
+    ),
+    "sparse name up": lambda outside: (
+        _records(**{"GNU.sparse.realsize": b"4", "GNU.sparse.name": b"../outside/evil"})
+        + archive(member("a"))
+    ),
+    "sparse data after its end": lambda outside: _sparse(b"1\n900\n512\n", realsize=b"4"),
+    "sparse data that is not there": lambda outside: _sparse(
+        b"1\n0\n99999999\n", realsize=b"99999999"
+    ),
+    "sparse file of 8 EiB": lambda outside: _sparse(b"0\n", realsize=b"9223372036854775807"),
+    "sparse map without an end": lambda outside: _sparse(b"99999999\n", realsize=b"4"),
     "sparse map of nonsense": lambda outside: archive(
         member(
             "a",
@@ -101,6 +134,35 @@ HOSTILE: dict[str, Callable[[Path], bytes]] = {
         )
     ),
 }
+
+
+def _records(**records: bytes) -> bytes:
+    body = b""
+    for key, value in records.items():
+        line = b" %b=%b\n" % (key.encode(), value)
+        length = len(line) + 1
+        while length != len(line) + len(str(length)):
+            length = len(line) + len(str(length))
+        body += b"%d%b" % (length, line)
+    return _pax(body)
+
+
+def _with_size(field: bytes) -> bytes:
+    data = bytearray(archive(member("a")))
+    data[124:136] = field
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    return bytes(data)
+
+
+def _sparse(table: bytes, *, realsize: bytes) -> bytes:
+    out = io.BytesIO()
+    content = table.ljust(512, b"\0") + b"evil".ljust(512, b"\0")
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        found = member("a", size=len(content))
+        tar.addfile(found, io.BytesIO(content))
+    records = {"GNU.sparse.realsize": realsize, "GNU.sparse.name": b"a", "GNU.sparse.major": b"1"}
+    return _records(**records) + out.getvalue()
 
 
 def _pax(body: bytes) -> bytes:
@@ -118,8 +180,9 @@ def test_nothing_is_written_outside_the_target(
     outside.mkdir()
     (outside / "precious").write_bytes(b"keep me")
     before = os.stat(outside / "precious")
-    with pytest.raises(BackupError):
+    with pytest.raises(BackupError) as caught:
         unpack(make(outside), tmp_path / "target")
+    assert len(caught.value.message) > 20, "it says what was refused"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outside", "target"]
     assert [path.name for path in outside.iterdir()] == ["precious"]
     after = os.stat(outside / "precious")
@@ -136,3 +199,40 @@ def test_a_device_is_not_made_and_the_report_says_so(tmp_path: Path) -> None:
     report = restore_archive(iter([data]), tmp_path / "target", Reporter())
     assert report.warnings == ("'null': devices are not restored; make it with mknod",)
     assert [path.name for path in (tmp_path / "target").iterdir()] == ["after"]
+
+
+def test_there_are_enough_hostile_members() -> None:
+    assert len(HOSTILE) >= 25
+
+
+def test_a_bit_that_lends_rights_is_kept_for_root_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    unpack(archive(member("shell", mode=0o6755)), tmp_path / "target")
+    assert (tmp_path / "target" / "shell").stat().st_mode & 0o7777 == 0o755
+
+
+def test_a_frame_that_unpacks_to_more_than_it_says_is_never_held_in_memory() -> None:
+    bomb = FrameCompressor().compress(bytes(64 * 1024 * 1024))
+    with pytest.raises(VerifyError, match="does not hold the 1000 bytes"):
+        decompress(bomb, raw_size=1000)
+
+
+def test_going_on_with_a_restore_is_as_careful(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_bytes(b"keep me")
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "a").symlink_to(outside)
+    (target / "b").symlink_to(outside / "precious")
+    with pytest.raises(BackupError):
+        restore_members(
+            TarReader(iter([archive(member("a/evil"))])), target, Reporter(), resume=True
+        )
+    restore_members(TarReader(iter([archive(member("b"))])), target, Reporter(), resume=True)
+    assert (target / "b").read_bytes() == b"evil"
+    assert not (target / "b").is_symlink()
+    assert (outside / "precious").read_bytes() == b"keep me"
+    assert [path.name for path in outside.iterdir()] == ["precious"]
