@@ -181,9 +181,9 @@ def page(measured: Measured, rounds: int) -> str:
     lines = [
         "# Moving bytes: results",
         "",
-        _machine(rounds),
+        machine(rounds),
         "",
-        "Versions: " + "; ".join(_version(name) for name in names) + ".",
+        "Versions: " + "; ".join(version(name) for name in names) + ".",
         "",
         "| step | " + " | ".join(f"{name}, s" for name in names) + " | ours stored, MB | goals |",
         "|---|" + "---|" * (len(names) + 2),
@@ -200,7 +200,7 @@ def page(measured: Measured, rounds: int) -> str:
     return "\n".join(lines).replace("tar | zstd", "tar \\| zstd")
 
 
-def _machine(rounds: int) -> str:
+def machine(rounds: int) -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Linux "
         f"{platform.release()}, Python {platform.python_version()}; medians of {rounds} rounds, "
@@ -225,7 +225,7 @@ def _cell(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds:.2f}"
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
     if name == "ours":
         return "ours from this checkout"
     program = {"tar | zstd": "zstd"}.get(name, name)

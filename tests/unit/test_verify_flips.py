@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sqlite3
@@ -16,8 +17,9 @@ from airflow_backup.actions.damage import Share, VerifyResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import StorageUnavailable
 from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.schedules.sources import FilesSource, PostgresSource, SqliteSource
 from airflow_backup.storage.open import open_storage
+from support import postgres as servers
 from support.damage import Blow, Shelf
 from support.sets import PlainJob, run_number, take
 
@@ -32,6 +34,7 @@ class Making:
 
     job: PlainJob
     change: Callable[[int], None]
+    takes_incrementals: bool = True
 
 
 def files_making(folder: Path) -> Iterator[Making]:
@@ -74,10 +77,39 @@ def sqlite_making(folder: Path) -> Iterator[Making]:
     )
 
 
+def postgres_making(folder: Path) -> Iterator[Making]:
+    if servers.programs() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with servers.postgres() as server, pytest.MonkeyPatch.context() as patch:
+        server.run("createdb", "shop")
+        server.query(
+            "shop", "CREATE TABLE sold AS SELECT i, md5(i::text) FROM generate_series(1, 4000) i"
+        )
+        found = server.connection("shop")
+        told = {
+            "conn_type": "postgres",
+            "host": found.host,
+            "port": found.port,
+            "login": found.login,
+            "password": found.password,
+            "schema": "shop",
+        }
+        patch.setenv("AIRFLOW_CONN_PG", json.dumps(told))
+
+        def change(step: int) -> None:
+            server.query("shop", f"INSERT INTO sold VALUES (-{step}, 'more')")
+
+        source = PostgresSource(engine="postgres", connection="pg")
+        yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
+
+
 MAKINGS: dict[str, Callable[[Path], Iterator[Making]]] = {
     "files": files_making,
     "sqlite": sqlite_making,
+    "postgres": postgres_making,
 }
+_SHARE = {"files": 5000, "sqlite": 4600, "postgres": 400}
+"""Of ten thousand; each look at a dump starts pg_restore."""
 
 
 @pytest.fixture(params=MAKINGS, scope="module")
@@ -88,11 +120,15 @@ def shelf(
     with Catalog.open("sqlite://") as catalog:
         for making in MAKINGS[request.param](folder):
             for number in range(3):
-                kind = Kind.INCREMENTAL if number else Kind.FULL
+                kind = Kind.INCREMENTAL if number and making.takes_incrementals else Kind.FULL
                 result = take(making.job, catalog, run=run_number(number), kind=kind)
                 assert result.kind is kind
                 making.change(number + 1)
             yield Shelf.of(open_storage(making.job.repository), making.job.id, catalog)
+
+
+def engine_of(shelf: Shelf) -> str:
+    return next(iter(shelf.known.values())).engine
 
 
 def strike(shelf: Shelf, blow: Blow, set_id: str, level: VerificationLevel) -> VerifyResult:
@@ -127,7 +163,7 @@ def check_blow(shelf: Shelf, rng: random.Random) -> None:
 
 def test_damage_at_random_places_is_found_and_named(shelf: Shelf) -> None:
     rng = random.Random(SEED)
-    for _ in range(150):
+    for _ in range(_SHARE[engine_of(shelf)] // 32):
         check_blow(shelf, rng)
 
 
@@ -135,7 +171,7 @@ def test_damage_at_random_places_is_found_and_named(shelf: Shelf) -> None:
 @pytest.mark.timeout(3600)
 def test_ten_thousand_damages_are_found_and_named(shelf: Shelf) -> None:
     rng = random.Random(SEED + 1)
-    for _ in range(10_000 // len(MAKINGS)):
+    for _ in range(_SHARE[engine_of(shelf)]):
         check_blow(shelf, rng)
 
 
@@ -143,7 +179,7 @@ def test_ten_thousand_damages_are_found_and_named(shelf: Shelf) -> None:
 @pytest.mark.timeout(3600)
 def test_a_thousand_clean_verifications_raise_no_alarm(shelf: Shelf) -> None:
     rng = random.Random(SEED)
-    for number in range(1000 // len(MAKINGS)):
+    for number in range(_SHARE[engine_of(shelf)] // 10):
         level = list(VerificationLevel)[number % 4]
         result = shelf.look(rng.choice(shelf.set_ids), level, with_catalog=bool(number % 3))
         assert (result.outcome, result.damages, result.proven) == (PASSED, (), level)
