@@ -97,7 +97,7 @@ def problems_of(cluster: Cluster, session: object, around: Surroundings) -> list
                 hint="method: logical takes its databases",
             )
         )
-    if around.kind in (Kind.INCREMENTAL, Kind.DIFFERENTIAL):
+    if around.kind is Kind.INCREMENTAL or around.kind is Kind.DIFFERENTIAL:
         problems += _not_incremental(cluster, session, around.kind)
     if around.kind is Kind.ARCHIVE_LOG and cluster.is_standby:
         problems.append(

@@ -24,9 +24,10 @@ from airflow_backup.engines.postgres_restore import (
     version_of_dump,
 )
 from airflow_backup.engines.postgres_server import Server, count_rows
-from airflow_backup.engines.postgres_unpack import unpack
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.tar_unpack import unpack
+from airflow_backup.engines.throwaway import Place, place
 
 _NOT_HERE = ("is not available", "could not open extension control file", "could not access file")
 _DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
@@ -103,7 +104,7 @@ def try_restore(
 ) -> Proof:
     """Restore into a throwaway server, count every table and ask the assertions."""
     try:
-        with throwaway.place(around) as where:
+        with place(around) as where:
             if path[0].manifest.state.get("method") == "physical":
                 return _try_physical(path, where, around, assertions)
             return _try_logical(path[0], where, around, assertions)
@@ -112,7 +113,7 @@ def try_restore(
 
 
 def _try_logical(
-    reader: SetReader, where: throwaway.Place, around: Surroundings, assertions: Sequence[str]
+    reader: SetReader, where: Place, around: Surroundings, assertions: Sequence[str]
 ) -> Proof:
     check_room(around.scratch, 3 * reader.manifest.totals.bytes_read)
     state = reader.manifest.state
@@ -149,7 +150,7 @@ def _make_database(server: Server, encoding: str) -> Server:
 
 def _try_physical(
     path: Sequence[SetReader],
-    where: throwaway.Place,
+    where: Place,
     around: Surroundings,
     assertions: Sequence[str],
 ) -> Proof:

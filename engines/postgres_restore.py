@@ -19,10 +19,10 @@ from airflow_backup.engines.postgres_cluster import position_of
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
 from airflow_backup.engines.postgres_physical import BASE
 from airflow_backup.engines.postgres_programs import find
-from airflow_backup.engines.postgres_unpack import opened, unpack
 from airflow_backup.engines.postgres_wal import WAL
 from airflow_backup.engines.protocol import RestoreReport, SetReader
 from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.tar_unpack import opened, unpack
 
 LOGS = "restored_wal"
 """Inside the data folder: the segments that the server rolls forward over."""

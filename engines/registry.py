@@ -17,6 +17,7 @@ _BUILT_IN = {
     "files": "airflow_backup.engines.files:FilesEngine",
     "sqlite": "airflow_backup.engines.sqlite:SqliteEngine",
     "postgres": "airflow_backup.engines.postgres:PostgresEngine",
+    "mysql": "airflow_backup.engines.mysql:MysqlEngine",
     "firebird": "airflow_backup.engines.firebird:FirebirdEngine",
     "restic": "airflow_backup.engines.restic:ResticEngine",
     "command": "airflow_backup.engines.command:CommandEngine",

@@ -32,6 +32,7 @@ _HEADINGS = {
     "FilesSource": "Source: files",
     "SqliteSource": "Source: sqlite",
     "PostgresSource": "Source: postgres",
+    "MysqlSource": "Source: mysql",
     "FirebirdSource": "Source: firebird",
     "ResticSource": "Source: restic",
     "CommandSource": "Source: command",

@@ -33,6 +33,7 @@ SOURCES: dict[str, dict[str, Any]] = {
 def take(folder: Path, bank: Postgres, *kinds: Kind, **source: Any) -> list[StoredSet]:
     """Back up while money moves; return the sets in order."""
     item = schedule(folder, bank, **source)
+    taken = ""
     with Catalog.open(f"sqlite:///{folder}/catalog.db") as catalog, busy(bank):
         for number, kind in enumerate(kinds or [Kind.FULL]):
             result = backup(
@@ -44,7 +45,8 @@ def take(folder: Path, bank: Postgres, *kinds: Kind, **source: Any) -> list[Stor
                 kind=kind,
             )
             assert result.reason is None
-    return path_to(open_storage(item.repository), "bank", result.set_id)
+            taken = result.set_id
+    return path_to(open_storage(item.repository), "bank", taken)
 
 
 @pytest.fixture

@@ -1,0 +1,114 @@
+"""Rolls a MariaDB or MySQL server forward over stored binary logs, up to a moment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.core import process
+from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.process import Process
+from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.mysql_binlog import LOG
+from airflow_backup.engines.mysql_logical import is_mysqls
+from airflow_backup.engines.mysql_server import Server, find
+from airflow_backup.engines.protocol import SetReader
+from airflow_backup.engines.tar_unpack import opened
+
+_FILE = re.compile(r"[A-Za-z0-9_.@-]+\.\d{6,}")
+
+
+def check_continuous(base: SetReader, logs: Sequence[SetReader]) -> None:
+    """Raise VerifyError when a part of the binary log is missing between the sets."""
+    state = base.manifest.state
+    reached = _place(state.get("binlog"))
+    for log in logs:
+        found = log.manifest.state
+        since = _place(found["since"])
+        if found["identity"] != state["identity"] or reached is None or since is None:
+            raise VerifyError(
+                f"the binary log of set '{log.manifest.set_id}' does not belong to set "
+                f"'{base.manifest.set_id}'"
+            )
+        if since > reached:
+            raise VerifyError(
+                f"the binary log of set '{log.manifest.set_id}' begins at {since}, "
+                f"which is not where the sets before it end",
+                hint="restore to a moment before it, or from a later full set",
+            )
+        reached = max(reached, _place(found["binlog"]) or reached)
+
+
+def _place(found: Mapping[str, Any] | None) -> tuple[str, int] | None:
+    return None if found is None else (str(found["file"]), int(found["offset"]))
+
+
+def unpack_logs(logs: Sequence[SetReader], folder: Path, reporter: Reporter) -> list[Path]:
+    """Write the log files; a later copy of one is longer than an earlier. Return them in order."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for log in logs:
+        with opened(log, LOG, reporter) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if _FILE.fullmatch(member.name) else None
+                if file is None:
+                    raise VerifyError(
+                        f"set '{log.manifest.set_id}' holds '{member.name}', which is no binary log"
+                    )
+                with (folder / member.name).open("wb") as out:
+                    shutil.copyfileobj(file, out, 1024 * 1024)
+    return sorted(folder.iterdir())
+
+
+def stop_of(logs: Sequence[SetReader], until: datetime | None) -> datetime | None:
+    """Return where to stop, to the second as the log is; None where all of it is wanted."""
+    if until is None or until >= logs[-1].manifest.consistent_at:
+        return None
+    return until.astimezone(UTC).replace(microsecond=0)
+
+
+def reading(
+    base: SetReader,
+    files: Sequence[Path],
+    *,
+    stop: datetime | None,
+    database: str | None = None,
+    renamed: str | None = None,
+    program: str = "mariadb-binlog",
+) -> list[str]:
+    """
+    Return the command that writes what happened since ``base`` as statements.
+
+    ``database`` leaves the other ones out; ``renamed`` is its name where it is applied.
+    """
+    begin = base.manifest.state["binlog"]
+    wanted = [file for file in files if file.name >= begin["file"]]
+    if not wanted or wanted[0].name != begin["file"]:
+        raise VerifyError(f"the binary log '{begin['file']}', where the dump was taken, is missing")
+    command = [program, f"--start-position={begin['offset']}"]
+    if stop is not None:
+        command.append(f"--stop-datetime={stop:%Y-%m-%d %H:%M:%S}")
+    if database is not None:
+        if renamed not in (None, database):
+            command.append(f"--rewrite-db={database}->{renamed}")
+            # MySQL looks at the new name, MariaDB at the old one: with the wrong one nothing is applied.
+            database = renamed if is_mysqls(find(program)) else database
+        command.append(f"--database={database}")
+    return [*command, *map(str, wanted)]
+
+
+def replay(command: Sequence[str], server: Server) -> None:
+    """Run what ``command`` writes on a server; the first error of either ends both."""
+    program = find(command[0], server.tools)
+    with server.options_file() as options:
+        client = [
+            server.tool("mariadb"),
+            f"--defaults-extra-file={options}",
+            "--binary-mode",
+            "--max-allowed-packet=1G",
+        ]
+        with Process([program, *command[1:]], environment={"TZ": "UTC"}) as source:
+            process.feed(client, source.chunks())
