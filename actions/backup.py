@@ -25,6 +25,7 @@ from airflow_backup.core.errors import (
     classify,
 )
 from airflow_backup.core.manifest import Previous
+from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import ExecutionStatus, Kind
 from airflow_backup.engines.protocol import Engine, Surroundings
@@ -57,6 +58,7 @@ def backup(
     no set. After the manifest the set is safe, and when only the catalog fails, the retry of
     the same run finds the set and takes it over.
     """
+    keep_freed_memory()
     begun = time.monotonic()
     row = catalog.executions.begin(
         schedule.id,

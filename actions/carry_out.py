@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as Folder
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_backup.actions.restore_plan import (
     RestorePlan,
@@ -18,8 +18,8 @@ from airflow_backup.actions.restore_plan import (
     end_marker,
     look_at,
 )
-from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import ConfigError, Refused
+from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.engines.protocol import (
     Engine,
     Loader,
@@ -28,6 +28,9 @@ from airflow_backup.engines.protocol import (
     Surroundings,
 )
 from airflow_backup.engines.registry import Registry, registry
+
+if TYPE_CHECKING:
+    from airflow_backup.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ def carry_out(
     """Do what a plan says; Refused where it says that it cannot be done."""
     if what.refused is not None:
         raise Refused(what.refused, hint="restore to a new or empty folder")
+    keep_freed_memory()
     begun = time.monotonic()
     engine = (engines or registry()).get(what.engine)
     kept: Folder | None = None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from airflow_backup.catalog.records import SetRow
+from airflow_backup.catalog.records import SetRow, as_row
 from airflow_backup.catalog.recovery import Path, log_before, recovery_path
-from airflow_backup.catalog.sets import as_row
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.manifest import MANIFEST_NAME, hash_of, read_manifest, set_prefix
 from airflow_backup.core.words import Kind

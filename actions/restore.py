@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from airflow_backup.actions.carry_out import RestoreResult, carry_out
 from airflow_backup.actions.choose import path_at
@@ -17,7 +18,6 @@ from airflow_backup.actions.restore_plan import (
     rate_of,
 )
 from airflow_backup.actions.stored_set import StoredSet, open_set
-from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.recovery import Gap, Path
 from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connections
@@ -33,6 +33,9 @@ from airflow_backup.engines.protocol import (
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
+
+if TYPE_CHECKING:
+    from airflow_backup.catalog import Catalog
 
 
 def restore(

@@ -17,14 +17,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path as Folder
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.actions.stored_set import StoredSet
-from airflow_backup.catalog import Catalog
 from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError, Refused
 from airflow_backup.core.words import VerificationOutcome
 from airflow_backup.engines.jail import MARKER
+
+if TYPE_CHECKING:
+    from airflow_backup.catalog import Catalog
 
 ASSUMED_RATE = 50_000_000
 """Stored bytes a second, where nothing was ever measured: one busy disk."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.manifest import Manifest
 from airflow_backup.core.words import (
     ExecutionStatus,
     Kind,
@@ -193,3 +194,36 @@ class Verification:
     finished_at: datetime
     bytes_read: int
     details: Mapping[str, Any]
+
+
+def as_row(manifest: Manifest, repository: str, manifest_hash: str) -> SetRow:
+    """Return what the catalog would know of a set, for rules that are asked without a catalog."""
+    return SetRow(**row_of(manifest, repository, manifest_hash))
+
+
+def row_of(manifest: Manifest, repository: str, manifest_hash: str) -> dict[str, Any]:
+    """Return the columns of a set, as its manifest describes it."""
+    previous = manifest.previous
+    return {
+        "set_id": manifest.set_id,
+        "schedule_id": manifest.schedule_id,
+        "repository": repository,
+        "run_id": manifest.run_id,
+        "engine": manifest.engine,
+        "kind": manifest.kind,
+        "parent": manifest.parent,
+        "base": manifest.base,
+        "run_at": manifest.run_at,
+        "started_at": manifest.started_at,
+        "consistent_at": manifest.consistent_at,
+        "finished_at": manifest.finished_at,
+        "files": manifest.totals.files,
+        "bytes_read": manifest.totals.bytes_read,
+        "bytes_stored": manifest.totals.bytes_stored,
+        "counts": manifest.counts,
+        "warnings": list(manifest.warnings),
+        "manifest_hash": manifest_hash,
+        "previous_set_id": None if previous is None else previous.set_id,
+        "previous_hash": None if previous is None else previous.hash,
+        "locked_until": manifest.locked_until,
+    }

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, func, liter
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.newest_sets import newest_good_sets
 from airflow_backup.catalog.probe import newest
-from airflow_backup.catalog.records import PieceRow, SetRow, SetState
+from airflow_backup.catalog.records import PieceRow, SetRow, SetState, row_of
 from airflow_backup.catalog.recovery import Gap, Path, recovery_path
 from airflow_backup.catalog.tables import Moment, pieces, sets
 from airflow_backup.core.manifest import Manifest, hash_of
@@ -41,7 +41,7 @@ class Sets:
 
     def record_many(self, found: Sequence[tuple[Manifest, str]], repository: str) -> None:
         """Take over what many manifests say, each given with its hash, in one transaction."""
-        rows = [_row(manifest, repository, manifest_hash) for manifest, manifest_hash in found]
+        rows = [row_of(manifest, repository, manifest_hash) for manifest, manifest_hash in found]
         ids = [row["set_id"] for row in rows]
         parts = [part for manifest, _ in found for part in _pieces(manifest)]
         with self._database.writing() as connection:
@@ -223,11 +223,6 @@ _CHAIN_AT = _chain_from(_one_at())
 _LOGS_AT = _logs_at()
 
 
-def as_row(manifest: Manifest, repository: str, manifest_hash: str) -> SetRow:
-    """Return what the catalog would know of a set, for rules that are asked without a catalog."""
-    return SetRow(**_row(manifest, repository, manifest_hash))
-
-
 def _pieces(manifest: Manifest) -> list[dict[str, Any]]:
     return [
         {
@@ -240,33 +235,6 @@ def _pieces(manifest: Manifest) -> list[dict[str, Any]]:
         }
         for piece in manifest.pieces
     ]
-
-
-def _row(manifest: Manifest, repository: str, manifest_hash: str) -> dict[str, Any]:
-    previous = manifest.previous
-    return {
-        "set_id": manifest.set_id,
-        "schedule_id": manifest.schedule_id,
-        "repository": repository,
-        "run_id": manifest.run_id,
-        "engine": manifest.engine,
-        "kind": manifest.kind,
-        "parent": manifest.parent,
-        "base": manifest.base,
-        "run_at": manifest.run_at,
-        "started_at": manifest.started_at,
-        "consistent_at": manifest.consistent_at,
-        "finished_at": manifest.finished_at,
-        "files": manifest.totals.files,
-        "bytes_read": manifest.totals.bytes_read,
-        "bytes_stored": manifest.totals.bytes_stored,
-        "counts": manifest.counts,
-        "warnings": list(manifest.warnings),
-        "manifest_hash": manifest_hash,
-        "previous_set_id": None if previous is None else previous.set_id,
-        "previous_hash": None if previous is None else previous.hash,
-        "locked_until": manifest.locked_until,
-    }
 
 
 def _again(row: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,11 @@ class ChainArchive:
         assert self._record is not None
         return self._reader(self._record.where).tar.content()
 
+    def whole_content(self) -> memoryview | None:
+        """Return the content of the current member when all of it is at hand, else None."""
+        assert self._record is not None
+        return self._reader(self._record.where).tar.whole_content()
+
     def sparse_segments(self) -> Iterator[tuple[int, int]]:
         """Yield the blocks of a member that is given in parts."""
         assert self._record is not None

@@ -29,6 +29,10 @@ class Archive(Protocol):
         """Yield the content of the current member."""
         ...
 
+    def whole_content(self) -> memoryview | None:
+        """Return the content of the current member when all of it is at hand, else None."""
+        ...
+
     def sparse_segments(self) -> Iterable[tuple[int, int]]:
         """Return where a member that is given in parts has data: offsets and lengths."""
         ...
@@ -165,12 +169,13 @@ class _Unpacking:
             if member.is_sparse:
                 self._fill_sparse(file, member)
             else:
-                self._fill(file, self._archive.content())
+                whole = self._archive.whole_content()
+                self._fill(file, self._archive.content() if whole is None else (whole,))
             self._dress(member, file)
         finally:
             os.close(file)
 
-    def _fill(self, file: int, content: Iterator[memoryview]) -> None:
+    def _fill(self, file: int, content: Iterable[memoryview]) -> None:
         for part in content:
             left = part
             while left:
@@ -217,15 +222,18 @@ class _Unpacking:
             os.fchown(descriptor, member.uid, member.gid)
         else:
             mode &= 0o1777  # whoever unpacks is not the owner the bit was meant for
-        # Attributes before the mode: a read-only file takes none.
+        if len(member.records) > (b"mtime" in member.records):
+            self._attribute(member, descriptor)  # before the mode: a read-only file takes none
+        os.fchmod(descriptor, mode)
+        os.utime(descriptor, ns=(member.mtime_ns, member.mtime_ns))
+
+    def _attribute(self, member: Member, descriptor: int) -> None:
         for name, value in member.attributes.items():
             try:
                 os.setxattr(descriptor, name, value)
             except OSError as error:
                 why = (error.strerror or str(error)).lower()
                 self._warn(member, f"attribute {os.fsdecode(name)} was not restored: {why}")
-        os.fchmod(descriptor, mode)
-        os.utime(descriptor, ns=(member.mtime_ns, member.mtime_ns))
 
     def _dress_path(self, member: Member, parent: int, name: bytes) -> None:
         if self._may_chown:

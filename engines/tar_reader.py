@@ -78,6 +78,15 @@ class _Cutter:
             return found
         return b"".join(self.pieces(size))
 
+    def at_hand(self, size: int) -> memoryview | None:
+        """Return the next ``size`` bytes when they lie in the current block; None when they do not."""
+        begin, end = self._at, self._at + size
+        if end > len(self._block):
+            return None
+        self._at = end
+        self.position += size
+        return self._block[begin:end]
+
     def pieces(self, size: int) -> Iterator[memoryview]:
         """Yield the next ``size`` bytes without copying them."""
         while size:
@@ -113,6 +122,7 @@ class TarReader:
 
         self._left = 0
         self._padding = 0
+        self._rights, self._owner = b"", (0, 0, 0)
 
     def close(self) -> None:
         """End the reading."""
@@ -135,6 +145,9 @@ class TarReader:
         records: dict[bytes, bytes] = {}
         self.member_begin = self._bytes.position
         while (block := self._bytes.exactly(tar.BLOCK)) != _BLANK:
+            if block == tar.PAX_30:  # before nearly every member
+                records = self._records(30)
+                continue
             member = self._parse(block)
             if member.kind != b"x":
                 return self._begin(_completed(member, records) if records else member)
@@ -145,6 +158,13 @@ class TarReader:
         """Yield what is left of the current member's content."""
         left, self._left = self._left, 0
         yield from self._bytes.pieces(left)
+
+    def whole_content(self) -> memoryview | None:
+        """Return the current member's content when all of it is at hand; it counts as read then."""
+        found = self._bytes.at_hand(self._left)
+        if found is not None:
+            self._left = 0
+        return found
 
     def sparse_segments(self) -> list[tuple[int, int]]:
         """Read the map at the beginning of a sparse member's content: offsets and lengths."""
@@ -190,20 +210,26 @@ class TarReader:
         return member
 
     def _skip_rest(self) -> None:
-        for _ in self._bytes.pieces(self._left + self._padding):
-            pass
+        rest = self._left + self._padding
+        if rest and self._bytes.at_hand(rest) is None:
+            for _ in self._bytes.pieces(rest):
+                pass
         self._left = self._padding = 0
 
     def _parse(self, block: bytes) -> Member:
         if block[257:262] != b"ustar" or _sum(block) != self._octal(block[148:156]):
             raise self._wrong("not a tar header")
-        kind = block[156:157]
+        rights = block[100:124]
+        if rights != self._rights:  # neighbours share theirs
+            mode, uid, gid = (self._octal(rights[begin : begin + 8]) for begin in (0, 8, 16))
+            self._rights, self._owner = rights, (mode, uid, gid)
+        mode, uid, gid = self._owner
         return Member(
             name=block[:100].split(b"\0", 1)[0],
-            kind=kind,
-            mode=self._octal(block[100:108]),
-            uid=self._octal(block[108:116]),
-            gid=self._octal(block[116:124]),
+            kind=block[156:157],
+            mode=mode,
+            uid=uid,
+            gid=gid,
             size=self._octal(block[124:136]),
             mtime_ns=self._octal(block[136:148]) * 1_000_000_000,
             link=block[157:257].split(b"\0", 1)[0],

@@ -76,7 +76,7 @@ class TarHeaders:
         header = self._ustar(name, found, kind, size, seconds, link)
         if not nanoseconds:
             return header
-        return b"%b30 mtime=%d.%09d\n%b%b" % (_PAX_30, seconds, nanoseconds, _ZEROS_482, header)
+        return b"%b30 mtime=%d.%09d\n%b%b" % (PAX_30, seconds, nanoseconds, _ZEROS_482, header)
 
     def _ustar(
         self, name: bytes, found: os.stat_result, kind: bytes, size: int, seconds: int, link: bytes
@@ -187,4 +187,4 @@ def _is_utf8(name: bytes) -> bool:
 _ZEROS_512 = bytes(BLOCK)
 _ZEROS_482 = bytes(482)
 _ZEROS = tuple(bytes(100 - length) for length in range(101))
-_PAX_30 = _pax_header(30)
+PAX_30 = _pax_header(30)

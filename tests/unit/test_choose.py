@@ -9,8 +9,8 @@ from pathlib import Path as Folder
 import pytest
 
 from airflow_backup.actions.choose import path_at
+from airflow_backup.catalog.records import as_row
 from airflow_backup.catalog.recovery import Path, recovery_path
-from airflow_backup.catalog.sets import as_row
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.ids import set_id
 from airflow_backup.core.manifest import Manifest, Previous, Totals, hash_of, manifest_name
