@@ -91,6 +91,8 @@ class RestoreRequest(Model):
     """The schedule's id, typed once more."""
     paths: Annotated[list[str], Field(default_factory=list, max_length=1000)]
     """Only these files and folders; everything when empty."""
+    at: AwareDatetime | None = None
+    """The moment that is meant; then whatever sets bring it back are taken, archived logs among them."""
     despite_quarantine: bool = False
     """Restore a set that failed its verification."""
 

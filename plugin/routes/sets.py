@@ -139,8 +139,8 @@ def restore_set(
         )
     conf = {
         "schedule": row.schedule_id,
-        "set_id": set_id,
-        "at": None,
+        "set_id": set_id if body.at is None else None,
+        "at": None if body.at is None else body.at.isoformat(),
         "target": body.target,
         "paths": body.paths,
         "confirm": body.confirm,

@@ -1,4 +1,4 @@
-import type { Condition, ExecutionStatus, ScheduleSummary, Status } from "./api/types";
+import type { Condition, ExecutionStatus, ScheduleSummary, SetSummary, Status, VerificationLevel } from "./api/types";
 import { formatCount } from "./format";
 
 /** Airflow's own names for colours, so that a state looks the same here and on the grid. */
@@ -24,6 +24,25 @@ export const STATUSES: Record<ExecutionStatus, Word> = {
   pending: { label: "Waiting", palette: "queued" },
   running: { label: "Running", palette: "running" },
   skipped: { label: "Skipped", palette: "skipped" },
+};
+
+export const LEVELS: Record<VerificationLevel, string> = {
+  full: "every byte read and decoded",
+  quick: "sizes and manifests",
+  restore_test: "restored and compared",
+  standard: "every byte read",
+};
+
+/** What is proven of a set, in one word. */
+export const proofOf = (set: SetSummary): Word => {
+  if (set.state === "quarantined" || set.verified_outcome === "failed") {
+    return { label: "Damaged", palette: "failed" };
+  }
+  if (set.verified_outcome === "passed" && set.verified_level !== null) {
+    return { label: `Verified: ${LEVELS[set.verified_level]}`, palette: "success" };
+  }
+
+  return { label: set.verified_outcome === null ? "Not verified" : "Could not be verified", palette: "none" };
 };
 
 export const TRIGGERS: Record<string, string> = {

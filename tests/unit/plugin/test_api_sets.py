@@ -153,6 +153,10 @@ def test_a_restore_wants_to_be_confirmed(
         "paths": [],
         "confirm": "metrics",
     }
+    at = NOW.isoformat()
+    meant = admin.post(path, json={"target": "copy", "confirm": "metrics", "at": at}).json()
+    conf = admin.get(f"api/v2/dags/backup_restore/dagRuns/{meant['run_id']}").json()["conf"]
+    assert (conf["set_id"], conf["at"]) == (None, at)
     with Catalog.open(airflow.catalog_url) as catalog:
         catalog.sets.mark(sets[0], "quarantined")
         held = admin.post(path, json={"target": "copy", "confirm": "metrics"})

@@ -12,14 +12,18 @@ import type {
   HoldInfo,
   Lifted,
   NextRunList,
+  RecoveryPlan,
+  RetentionView,
   RunList,
   ScheduleDetail,
   ScheduleList,
+  SetList,
   Started,
   Status,
   Timeline,
   Toggled,
   Validation,
+  VerificationLevel,
   VersionList,
 } from "./types";
 
@@ -217,4 +221,39 @@ export const useControl = () =>
     post<Controlled>(
       `runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/${pause ? "pause" : "resume"}`,
     ),
+  );
+
+export const useSets = (id: string, limit: number) =>
+  useQuery({
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => get<SetList>(`schedules/${encodeURIComponent(id)}/sets`, { limit }, signal),
+    queryKey: ["backup", "sets", id, limit],
+  });
+
+export const useRetention = (id: string) =>
+  useQuery({
+    queryFn: ({ signal }) => get<RetentionView>(`schedules/${encodeURIComponent(id)}/retention`, {}, signal),
+    queryKey: ["backup", "retention", id],
+    refetchInterval: 60_000,
+  });
+
+/** What brings the source back to a moment; null asks nothing. */
+export const useRecovery = (id: string, at: string | null) =>
+  useQuery({
+    enabled: at !== null,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      get<RecoveryPlan>(`schedules/${encodeURIComponent(id)}/recovery-path`, { at: at ?? "" }, signal),
+    queryKey: ["backup", "recovery", id, at],
+    refetchInterval: false,
+  });
+
+export const useVerifySet = () =>
+  useChange(async ({ level, setId }: { level: VerificationLevel; setId: string }) =>
+    post<Started>(`sets/${encodeURIComponent(setId)}/verify`, { level }),
+  );
+
+export const useRestoreSet = () =>
+  useChange(async ({ setId, ...body }: { at: string; confirm: string; setId: string; target: string }) =>
+    post<Started>(`sets/${encodeURIComponent(setId)}/restore`, body),
   );

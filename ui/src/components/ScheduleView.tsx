@@ -14,6 +14,7 @@ import { Notice } from "./Notice";
 import { Message, Problem } from "./Problem";
 import { RunHistory } from "./RunHistory";
 import { RunNowButton } from "./RunNow";
+import { SetsTab } from "./SetsTab";
 import { ConditionBadge } from "./StateBadge";
 import { Versions } from "./Versions";
 
@@ -62,6 +63,7 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
           <Tabs.Trigger value="history">History</Tabs.Trigger>
           {data.state === "rejected" ? undefined : (
             <>
+              <Tabs.Trigger value="sets">Sets and restore</Tabs.Trigger>
               <Tabs.Trigger value="coming">Coming runs</Tabs.Trigger>
               <Tabs.Trigger value="definition">Definition</Tabs.Trigger>
             </>
@@ -70,6 +72,9 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
         </Tabs.List>
         <Tabs.Content value="history">
           <RunHistory activeRun={active} schedule={data} />
+        </Tabs.Content>
+        <Tabs.Content value="sets">
+          <SetsTab schedule={data} />
         </Tabs.Content>
         <Tabs.Content value="coming">
           <ComingRuns schedule={data} />
