@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from airflow_backup.catalog.records import SetRow, as_row
 from airflow_backup.catalog.recovery import Path, log_before, recovery_path
-from airflow_backup.core.errors import NotFound
+from airflow_backup.core.errors import NotFound, VerifyError
 from airflow_backup.core.manifest import MANIFEST_NAME, hash_of, read_manifest, set_prefix
 from airflow_backup.core.words import Kind
 from airflow_backup.storage.protocol import Storage
@@ -19,15 +20,17 @@ def path_at(storage: Storage, schedule_id: str, at: datetime) -> Path:
 
     What `recovery_path` says of all sets, without reading all of their manifests.
     """
-    found = recovery_path(_Known(storage, schedule_id).around(at), at)
+    known = _Known(storage, schedule_id)
+    found = recovery_path(known.around(at), at)
     if isinstance(found, Path):
-        return found
+        return replace(found, skipped=(*known.unreadable.values(), *found.skipped))
     hint = (
         "is the name right?"
         if found.earliest is None
         else f"the earliest is of {found.earliest:%Y-%m-%d %H:%M} UTC"
     )
-    why = f": {found.reasons[0]}" if len(found.reasons) > 1 else ""
+    reasons = [*known.unreadable.values(), *found.reasons]
+    why = f": {reasons[0]}" if len(reasons) > 1 else ""
     raise NotFound(
         f"'{schedule_id}' has no set at or before {at:%Y-%m-%d %H:%M %Z}{why}", hint=hint
     )
@@ -44,6 +47,8 @@ class _Known:
     def __init__(self, storage: Storage, schedule_id: str) -> None:
         self._storage, self._schedule_id = storage, schedule_id
         self.rows: dict[str, SetRow] = {}
+        self.unreadable: dict[str, str] = {}
+        """Sets whose manifest is damaged: on the day that everything is wrong, the one before it counts."""
 
     def around(self, at: datetime) -> Iterable[SetRow]:
         """Read the sets from the last good one before ``at`` to the log that reaches it."""
@@ -101,6 +106,10 @@ class _Known:
                 data = self._storage.read(name)
             except NotFound:
                 return None  # an attempt that was never finished, or a set that is gone
-            manifest = read_manifest(data, name=name)
+            try:
+                manifest = read_manifest(data, name=name)
+            except VerifyError as error:
+                self.unreadable[set_id] = error.message
+                return None
             self.rows[set_id] = as_row(manifest, self._storage.url, hash_of(data))
         return self.rows[set_id]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from airflow_backup.actions.checked_set import CheckedSet
+from airflow_backup.actions.concerns import with_concerns
 from airflow_backup.actions.damage import Damage, Findings, Share, VerifyResult
 from airflow_backup.actions.manifest_check import ManifestCheck
 from airflow_backup.actions.piece_check import check_pieces, check_share, decode_frames
@@ -33,16 +34,12 @@ from airflow_backup.engines.protocol import (
     Decoder,
     Engine,
     FormatChecker,
-    Locator,
     Proof,
     RestoreTester,
     Surroundings,
 )
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.storage.protocol import Storage
-
-_MOST_LOCATED = 50
-"""Damages for which the engine is asked which files lie there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +153,7 @@ class _Look:
 
     def located(self) -> list[Damage]:
         """Return the damages, with the files that they concern where the engine can tell."""
-        return [
-            self._located(damage) if number < _MOST_LOCATED else damage
-            for number, damage in enumerate(self.findings.damages)
-        ]
+        return with_concerns(self.findings.damages, self._path, self._engine)
 
     def _damages(self) -> list[Damage]:
         # A damaged set elsewhere in the schedule says nothing about this one.
@@ -297,38 +291,6 @@ class _Look:
                 what=what,
             )
         )
-
-    def _located(self, damage: Damage) -> Damage:
-        if damage.piece is None or damage.offset is None or damage.length is None:
-            return damage
-        stored = next((e for e in self._path if e.manifest.set_id == damage.set_id), None)
-        if stored is None or not stored.has_keys:
-            return damage
-        if self._engine is None or not hasattr(self._engine, "concerned"):
-            return damage
-        try:
-            found = _concerned(cast("Locator", self._engine), stored, damage)
-        except BackupError:
-            return damage  # the index is damaged too
-        return replace(damage, concerns=tuple(found))
-
-
-def _concerned(engine: Locator, stored: CheckedSet, damage: Damage) -> Sequence[str]:
-    piece = next(each for each in stored.manifest.pieces if each.name == damage.piece)
-    assert damage.offset is not None
-    assert damage.length is not None
-    if piece.plain_size is not None:
-        return ()
-    end = damage.offset + max(damage.length, 1)
-    frames = [
-        frame
-        for frame in piece.each_frame()
-        if frame.offset < end and frame.offset + frame.size > damage.offset
-    ]
-    if not frames:
-        return ()
-    last = frames[-1].raw_offset + frames[-1].raw_size
-    return engine.concerned(stored, piece.stream, frames[0].raw_offset, last)
 
 
 def _difference(expected: Mapping[str, int], found: Mapping[str, int]) -> str:

@@ -64,7 +64,9 @@ def verify_dag() -> DAG:
 VERBS: dict[str, Callable[[], DAG]] = {RESTORE: restore_dag, VERIFY: verify_dag}
 
 
-def _dag(name: str, description: str, params: Any) -> DAG:  # a plain mapping, as Airflow documents it
+def _dag(
+    name: str, description: str, params: Any
+) -> DAG:  # a plain mapping, as Airflow documents it
     return DAG(
         name,
         description=description,

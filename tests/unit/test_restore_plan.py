@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -289,3 +290,16 @@ def test_the_command_prints_the_plan_and_restores(
     assert trees.facts(tmp_path / "back") == trees.facts(tmp_path / "source")
     assert main([*bare, "--to", "connection:there"]) == 1
     assert "the files engine restores into folders only" in capsys.readouterr().err
+
+
+def test_a_damaged_manifest_costs_no_earlier_set(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    first = take(job, catalog, run=run_number(1))
+    second = take(job, catalog, run=run_number(2))
+    path = tmp_path / "repository/wiki/sets" / second.set_id / "manifest.json"
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:100])
+    found = planned(job, tmp_path / "back", at=START + timedelta(days=9))
+    assert [each.manifest.set_id for each in found.path] == [first.set_id]
+    assert found.gaps == (f"'wiki/sets/{second.set_id}/manifest.json' is not JSON",)

@@ -207,6 +207,20 @@ def test_a_restore_test_finds_a_flip_anywhere_in_the_chain(shelf: Shelf) -> None
                 assert is_named(result, blow)
 
 
+def test_the_files_whose_content_lies_in_a_damaged_block_are_named(shelf: Shelf) -> None:
+    if engine_of(shelf) != "files":
+        pytest.skip("only a set of files can tell")
+    first = shelf.set_ids[0]
+    (piece,) = shelf.manifest(first).pieces_of("files.tar")
+    frames = list(piece.each_frame())
+    name = f"wiki/sets/{first}/{piece.name}"
+    begin = strike(shelf, Blow(name, frames[0].offset + 9, 1), first, FULL)
+    (damage,) = begin.damages
+    assert "deep/0.txt" in damage.concerns
+    middle = strike(shelf, Blow(name, frames[1].offset + 9, 1), first, STANDARD)
+    assert [list(each.concerns) for each in middle.damages] == [["large"]]
+
+
 def test_every_share_reads_its_part_and_all_shares_read_everything(shelf: Shelf) -> None:
     rng = random.Random(SEED)
     newest = shelf.set_ids[-1]
