@@ -33,11 +33,11 @@ class Registry:
     Finds engines by name. An entry point names a class, or a function, that makes the engine.
 
     >>> sorted(Registry(installed=list).names())
-    ['command', 'files', 'firebird', 'postgres', 'restic', 'sqlite']
+    ['command', 'files', 'firebird', 'mysql', 'postgres', 'restic', 'sqlite']
     >>> Registry(installed=list).get("tape")
     Traceback (most recent call last):
     airflow_backup.core.errors.ConfigError: no engine 'tape'
-    HINT: use one of files, sqlite, postgres, firebird, restic, command; is the package that brings it installed?
+    HINT: use one of files, sqlite, postgres, mysql, firebird, restic, command; is the package that brings it installed?
     """
 
     def __init__(self, *, installed: Callable[[], Iterable[EntryPoint]] = _installed) -> None:
