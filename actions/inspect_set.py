@@ -29,6 +29,7 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.manifest import set_prefix
+from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.core.words import DamageKind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import (
     Decoder,
@@ -67,6 +68,7 @@ def inspect_set(
 
     The set itself comes first; then those around it that turned out to be damaged on the way.
     """
+    keep_freed_memory()
     begun, started_at = time.monotonic(), how.around.clock()
     look = _Look(storage, schedule_id, set_id, how)
     look.run()

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_backup.actions.damage import Share, VerifyResult
 from airflow_backup.actions.encryption import secret_keys
 from airflow_backup.actions.inspect_set import Inspection, inspect_set
-from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connections
@@ -24,6 +23,9 @@ from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.model import Encryption, Verify
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
+
+if TYPE_CHECKING:
+    from airflow_backup.catalog import Catalog
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from airflow_backup.actions.damage import Share, VerifyResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import StorageUnavailable
 from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.schedules.sources import FilesSource, PostgresSource, SqliteSource
+from airflow_backup.schedules.sources import FilesSource, MysqlSource, PostgresSource, SqliteSource
 from airflow_backup.storage.open import open_storage
+from support import mariadb as mariadb_servers
 from support import postgres as servers
 from support.damage import Blow, Shelf
 from support.sets import PlainJob, run_number, take
@@ -103,13 +104,40 @@ def postgres_making(folder: Path) -> Iterator[Making]:
         yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
 
 
+def mysql_making(folder: Path) -> Iterator[Making]:
+    mariadb_servers.require()
+    with mariadb_servers.mariadb() as server, pytest.MonkeyPatch.context() as patch:
+        server.query(
+            "CREATE DATABASE crm;\nCREATE TABLE crm.people (id INT PRIMARY KEY, name TEXT)"
+        )
+        rows = ", ".join(f"({number}, 'person {number * 7919}')" for number in range(3000))
+        server.query(f"INSERT INTO crm.people VALUES {rows}")
+        found = server.connection("crm")
+        told = {
+            "conn_type": "mysql",
+            "host": found.host,
+            "port": found.port,
+            "login": found.login,
+            "password": found.password,
+            "schema": "crm",
+        }
+        patch.setenv("AIRFLOW_CONN_MY", json.dumps(told))
+
+        def change(step: int) -> None:
+            server.query(f"INSERT INTO crm.people VALUES (-{step}, 'more')")
+
+        source = MysqlSource(engine="mysql", connection="my")
+        yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
+
+
 MAKINGS: dict[str, Callable[[Path], Iterator[Making]]] = {
     "files": files_making,
     "sqlite": sqlite_making,
     "postgres": postgres_making,
+    "mysql": mysql_making,
 }
-_SHARE = {"files": 5000, "sqlite": 4600, "postgres": 400}
-"""Of ten thousand; each look at a dump starts pg_restore."""
+_SHARE = {"files": 5000, "sqlite": 4200, "postgres": 400, "mysql": 400}
+"""Of ten thousand; each look at a dump starts a program, each restore test a server."""
 
 
 @pytest.fixture(params=MAKINGS, scope="module")
