@@ -20,17 +20,22 @@ from airflow_backup.actions.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection, from_environment
 from airflow_backup.schedules.model import Schedule
+from support import mariadb as mariadb_servers
 from support import postgres as servers
 from support import trees
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "disaster.md"
 
 
-def commands(*, postgres: bool) -> str:
-    """The bash blocks of the page; those of PostgreSQL need a server."""
+SERVERS = ("PostgreSQL", "MySQL")
+
+
+def commands(server: str | None = None) -> str:
+    """The bash blocks of the page: those that need this server, or those that need none."""
     found = []
     for section in re.split(r"^#+ ", PAGE.read_text(), flags=re.MULTILINE):
-        if section.startswith("PostgreSQL") == postgres:
+        needs = next((name for name in SERVERS if section.startswith(name)), None)
+        if needs == server:
             found += re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     return "set -euo pipefail\n" + "\n".join(found)
 
@@ -86,7 +91,7 @@ def test_files_and_sqlite_come_back_from_the_repository_alone(tmp_path: Path) ->
     store(tmp_path, "documents", {"engine": "files", "path": str(tmp_path / "documents")})
     store(tmp_path, "bank", {"engine": "sqlite", "path": str(tmp_path / "bank.db")})
     (tmp_path / "lost.db").unlink()
-    told = run(commands(postgres=False), tmp_path)
+    told = run(commands(), tmp_path)
     assert "2 sets added, 0 forgotten" in told
     assert "full passed" in told
     assert "restore_test passed" in told
@@ -131,5 +136,37 @@ def test_a_postgres_database_comes_back_into_another_server(
         "login": standby.login,
         "password": standby.password,
     }
-    run(commands(postgres=True), tmp_path, AIRFLOW_CONN_STANDBY=json.dumps(found))
+    run(commands("PostgreSQL"), tmp_path, AIRFLOW_CONN_STANDBY=json.dumps(found))
     assert postgres.query("shop", "SELECT count(*) FROM sold") == "700"
+
+
+@pytest.fixture
+def mariadb() -> Iterator[mariadb_servers.MariaDB]:
+    mariadb_servers.require()
+    with mariadb_servers.mariadb() as running:
+        yield running
+
+
+@pytest.mark.service
+def test_a_mariadb_database_comes_back_into_another_server(
+    tmp_path: Path, mariadb: mariadb_servers.MariaDB
+) -> None:
+    mariadb.query("CREATE DATABASE crm;\nCREATE TABLE crm.people (id INT PRIMARY KEY)")
+    mariadb.query(f"INSERT INTO crm.people VALUES {', '.join(f'({n})' for n in range(700))}")
+
+    def connections(name: str) -> Connection:
+        return mariadb.connection("crm")
+
+    store(tmp_path, "crm", {"engine": "mysql", "connection": "my"}, connections)
+    (tmp_path / "lost.db").unlink()
+    mariadb.query("DROP DATABASE crm")
+    standby = mariadb.connection()
+    found = {
+        "conn_type": "mysql",
+        "host": standby.host,
+        "port": standby.port,
+        "login": standby.login,
+        "password": standby.password,
+    }
+    run(commands("MySQL"), tmp_path, AIRFLOW_CONN_STANDBY=json.dumps(found))
+    assert mariadb.query("SELECT count(*) FROM crm.people") == [(700,)]
