@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from airflow_backup.actions.backup import BackupResult, Run, backup
 from airflow_backup.actions.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.recovery import Path as RecoveryPath
+from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connection
-from airflow_backup.core.errors import ConfigError, SourceDenied, VerifyError
+from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model import Encryption, Schedule
 from contract.test_postgres import INVARIANT, busy, schedule
 from support.postgres import Postgres, postgres
 
@@ -266,28 +268,49 @@ def test_wal_from_an_archive_folder(tmp_path: Path, archive: Path, bank: Postgre
 
 def test_what_a_kind_needs_is_said_before_anything_is_read(bank: Postgres, tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, bank)
-    keeper.take(FULL)
-    modern = bank.query("postgres", "SHOW server_version_num") >= "170000"
-    if modern:
-        bank.query("postgres", "ALTER SYSTEM SET summarize_wal = off")
-    message = "does not summarize its WAL" if modern else "takes no incremental set"
-    if not modern:
-        with pytest.raises(ConfigError, match=message):
-            keeper.take(INCREMENTAL)
     with pytest.raises(ConfigError, match="takes no archive_log set of this source"):
         keeper.take(LOG)
-    bank.query("postgres", "ALTER SYSTEM RESET ALL")
-    bank.query("postgres", "CREATE ROLE nobody LOGIN PASSWORD 'n'")
-    try:
-        keeper.bank.query("postgres", "SELECT 1")
-        with pytest.raises((ConfigError, SourceDenied), match="may not take a physical backup"):
+    with postgres(found=bank.programs) as plain:  # one that does not summarize
+        modern = plain.query("postgres", "SHOW server_version_num") >= "170000"
+        keeper.bank = plain
+        plain.query("postgres", "CREATE DATABASE bank")
+        message = "does not summarize its WAL" if modern else "takes no incremental set"
+        with pytest.raises(ConfigError, match=message):
+            keeper.take(INCREMENTAL)
+        plain.query("postgres", "CREATE ROLE nobody LOGIN PASSWORD 'n'")
+        with pytest.raises(ConfigError, match="may not take a physical backup"):
             backup(
                 keeper.schedule,
                 Run("x", datetime.now(UTC)),
                 catalog=keeper.catalog,
-                connections=lambda name: bank.connection("bank", login="nobody", password="n"),
+                connections=lambda name: plain.connection(login="nobody", password="n"),
                 clock=lambda: datetime.now(UTC),
             )
-    finally:
-        bank.query("postgres", "DROP ROLE nobody")
-        keeper.catalog.close()
+    assert not list(tmp_path.rglob("manifest.json"))
+    keeper.catalog.close()
+
+
+def test_an_encrypted_chain_is_continued_with_public_keys_alone(
+    bank: Postgres, tmp_path: Path
+) -> None:
+    if bank.query("postgres", "SHOW server_version_num") < "170000":
+        pytest.skip("incrementals begin with PostgreSQL 17")
+    key = Identity(os.urandom(32))
+    keeper = Keeper(tmp_path, bank)
+    encryption = Encryption(recipients=[key.recipient.text])
+    keeper.schedule = keeper.schedule.model_copy(update={"encryption": encryption})
+    with busy(bank, clients=1):
+        for kind in (FULL, INCREMENTAL, INCREMENTAL, DIFFERENTIAL):
+            result = keeper.take(kind)
+            assert (result.kind, result.reason) == (kind, None)
+    restore(
+        "bank",
+        repository=keeper.schedule.repository,
+        target=tmp_path / "back",
+        connections=keeper.connections,
+        clock=lambda: datetime.now(UTC),
+        keys=[key],
+    )
+    with postgres(data=tmp_path / "back", found=bank.programs) as second:
+        assert second.query("bank", INVARIANT) == "t"
+    keeper.catalog.close()
