@@ -121,6 +121,7 @@ def _load(
         connection=target.connection,
         database=target.database,
         until=what.until,
+        overwrite=what.replaces,
     )
 
 

@@ -165,7 +165,7 @@ def look_at(
 ) -> TargetState:
     """Look at a target without changing it."""
     if isinstance(target, ServerTarget):
-        return TargetState("it is looked at when the restore begins")
+        return TargetState("what the server says when the restore begins", replaces=replace)
     warnings = _room(target, needed)
     if not os.path.lexists(target):
         return TargetState("nothing: it is made", warnings=warnings)

@@ -65,7 +65,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--replace",
         action="store_true",
-        help="restore beside a folder that is not empty, then swap the two; the old one is kept",
+        help="restore beside a folder that is not empty, then swap the two; the old one is kept. "
+        "Of a server: replace what the database holds",
     )
     parser.add_argument(
         "--repository",
@@ -156,6 +157,8 @@ def _catalog(arguments: argparse.Namespace) -> Catalog | None:
 
 
 def _print_plan(what: RestorePlan, to: Any = None) -> None:
+    from airflow_backup.actions.restore_plan import ServerTarget
+
     to = to or sys.stdout
     took = format_duration(timedelta(seconds=max(1, round(what.seconds))))
     basis = "as measured" if what.measured else "assumed, nothing was measured yet"
@@ -167,7 +170,9 @@ def _print_plan(what: RestorePlan, to: Any = None) -> None:
     ]
     if what.resumes:
         lines.append("  the earlier attempt is continued")
-    if what.replaces:
+    if what.replaces and isinstance(what.target, ServerTarget):
+        lines.append("  what the database holds is replaced")
+    elif what.replaces:
         lines.append(
             "  it is restored beside that and swapped in when it is whole; the old one is kept"
         )
