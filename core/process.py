@@ -9,6 +9,7 @@ argument list: anybody on the machine can read that.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
 import select
@@ -88,6 +89,7 @@ class Process:
             ) from error
         except PermissionError as error:
             raise ToolMissing(f"the program '{self.program}' may not be run") from error
+        _widen(self._child.stdout)
         self._tail: deque[str] = deque(maxlen=tail_lines)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -221,6 +223,16 @@ def _environment(given: Mapping[str, str] | None, *, inherit: bool) -> Mapping[s
     if not inherit:
         return given or {}
     return None if given is None else {**os.environ, **given}
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let the program write a whole chunk before it waits: a pipe's usual 64 KiB are sixteen times as many turns."""
+    change = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if pipe is not None and change is not None:
+        with contextlib.suppress(
+            OSError
+        ):  # a machine may allow less, and the usual size serves too
+            fcntl.fcntl(pipe.fileno(), change, _CHUNK)
 
 
 def run(
