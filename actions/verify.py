@@ -115,9 +115,20 @@ class Verifier:
         assertions: Sequence[str] | None = None,
     ) -> list[VerifyResult]:
         """Verify one set; the result about itself comes first, then those about damaged neighbours."""
-        known = {row.set_id: row for row in self._rows()}
+        known = self._known()
         if self._catalog is not None and set_id not in known:
             logger.warning("the catalog does not know set %s", set_id)
+        return self._verify(set_id, level, known, share=share, assertions=assertions)
+
+    def _verify(
+        self,
+        set_id: str,
+        level: VerificationLevel,
+        known: Mapping[str, SetRow],
+        *,
+        share: Share | None = None,
+        assertions: Sequence[str] | None = None,
+    ) -> list[VerifyResult]:
         wanted = self._schedule.verify.assertions if assertions is None else assertions
         how = Inspection(
             level=level,
@@ -137,10 +148,10 @@ class Verifier:
     def verify_share(self, share: Share, *, but: str | None = None) -> list[VerifyResult]:
         """Read one share of every set, all but one; return what is not as it was written."""
         results: list[VerifyResult] = []
+        known = self._known()
         for set_id in self.sets():
             if set_id != but:
-                found = self.verify(set_id, VerificationLevel.STANDARD, share=share)
-                results += found
+                results += self._verify(set_id, VerificationLevel.STANDARD, known, share=share)
         if not any(each.outcome is VerificationOutcome.INCONCLUSIVE for each in results):
             self._turn(share, len(results))
         return results
@@ -166,6 +177,9 @@ class Verifier:
 
     def _rotation(self) -> str:
         return f"{self._schedule.id}: shares"
+
+    def _known(self) -> dict[str, SetRow]:
+        return {row.set_id: row for row in self._rows()}
 
     def _rows(self) -> list[SetRow]:
         if self._catalog is None:
