@@ -7,6 +7,9 @@ import getpass
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
+from pydantic import ValidationError
+
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import (
     add_catalog,
@@ -19,6 +22,7 @@ from airflow_backup.cli.output import print_json, print_table
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.schedules.model import Retention
 
 
 def add_to(commands: Any) -> None:
@@ -29,10 +33,27 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("schedule", metavar="SCHEDULE")
     parser.add_argument("--dry-run", action="store_true", help="remove nothing")
+    parser.add_argument(
+        "--policy",
+        type=_policy,
+        metavar="RULES",
+        help='with --dry-run: other rules than the schedule has, for example "{last: 3, weekly: 8}"',
+    )
     add_schedules(parser)
     add_catalog(parser)
     add_format(parser)
     parser.set_defaults(run=run)
+
+
+def _policy(text: str) -> Retention:
+    try:
+        return Retention.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not YAML") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise argparse.ArgumentTypeError(f"{where or text}: {first['msg']}") from None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,7 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     from airflow_backup.actions.prune import prune
 
     item = schedule(arguments.schedules, arguments.schedule)
-    if item.retention is None:
+    if arguments.policy is not None and not arguments.dry_run:
+        raise ConfigError(
+            "other rules can only be tried", hint="add --dry-run, or change the schedule"
+        )
+    if item.retention is None and arguments.policy is None:
         raise ConfigError(
             f"schedule '{item.id}' has no retention", hint="write for example retention: {last: 7}"
         )
@@ -51,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             connections=from_environment,
             clock=lambda: datetime.now(UTC),
             actor=getpass.getuser(),
+            policy=arguments.policy,
             dry_run=arguments.dry_run,
         )
     if arguments.format == "json":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -203,3 +204,26 @@ def test_a_lock_of_the_schedule_is_in_the_manifest_and_outlives_the_catalog(tmp_
         newest = catalog.sets.of("notes")[0]
         assert catalog.sets.lock(newest.set_id, NOW + timedelta(days=900))
         assert not catalog.sets.lock(newest.set_id, NOW), "a lock is never made shorter"
+
+
+def test_the_command_tries_other_rules_and_removes_nothing(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = place.folder / "schedules.yaml"
+    file.write_text(json.dumps({"version": 1, "schedules": [place.schedule.definition()]}))
+    command = ["prune", "notes", "--schedules", str(file), "--policy", "{last: 5}"]
+    command += ["--catalog", f"sqlite:///{place.folder}/airflow_backup.db"]
+    at = NOW - timedelta(days=1)
+    with place.catalog._database.writing() as connection:
+        moved = datetime.now(UTC) - at
+        for row in place.catalog.sets.of("notes"):
+            values = {"consistent_at": row.consistent_at + moved}
+            connection.execute(sets.update().where(sets.c.set_id == row.set_id).values(values))
+    assert main(command) == 1
+    assert "other rules can only be tried" in capsys.readouterr().err
+    assert main([*command, "--dry-run"]) == 0
+    assert "1 of 6 sets would go" in capsys.readouterr().out
+    assert len(place.stored()) == 6
+    with pytest.raises(SystemExit):
+        main([*command[:-4], "--policy", "{lust: 5}", "--dry-run"])
+    assert "lust: Extra inputs" in capsys.readouterr().err
