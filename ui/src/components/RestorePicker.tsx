@@ -9,13 +9,16 @@ import { formatBytes, formatDuration, formatMoment, localInput } from "../format
 import { Confirm } from "./Confirm";
 import { tell, tellError } from "./toaster";
 
+const REST_OF_MINUTE = 59_999;
+
 type RestorePickerProps = { readonly schedule: ScheduleSummary };
 
 /** Choose a moment; see which sets bring it back, how much that reads, how long it takes, and what is missing. */
 export const RestorePicker = ({ schedule }: RestorePickerProps) => {
   const [moment, setMoment] = useState(() => localInput(serverNow()));
   const [isAsking, setAsking] = useState(false);
-  const chosen = Number.isNaN(Date.parse(moment)) ? null : new Date(moment).toISOString();
+  // The field has minutes: what was taken within the chosen one counts.
+  const chosen = Number.isNaN(Date.parse(moment)) ? null : new Date(Date.parse(moment) + REST_OF_MINUTE).toISOString();
   const { data: plan } = useRecovery(schedule.id, chosen);
 
   return (

@@ -1,0 +1,89 @@
+"""A set is taken, verified, and brought back by a person on the page: a real Airflow, a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import airflow_backup
+from support.airflow_fixture import AirflowHome, chromium, chromium_path
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.slow]
+
+SCHEDULES = """\
+version: 1
+schedules:
+  - {{id: wiki, source: {{engine: files, path: {folder}/wiki}}, preset: weekly, timezone: Europe/Berlin,
+     repository: "file://{folder}/repository", retention: {{last: 3}}, verify: {{restore_test: weekly}}}}
+"""
+MINUTE = 60_000
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
+    """Start all of Airflow with one schedule."""
+    folder = tmp_path_factory.mktemp("restore")
+    (folder / "wiki").mkdir()
+    (folder / "wiki" / "page.md").write_text("what was there\n")
+    with AirflowHome(folder / "home", schedules=SCHEDULES.format(folder=folder)) as home:
+        home.start()
+        yield home
+
+
+@pytest.fixture
+def page(airflow: AirflowHome) -> Iterator[Page]:
+    """Open a window, logged in as admin; skip where there is no browser, but never in CI."""
+    if chromium_path() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no chromium on this machine")
+        pytest.skip("there is no chromium on this machine: apt-get install chromium")
+    bundle = Path(airflow_backup.__file__).parent / "plugin" / "static" / "main.js"
+    assert bundle.is_file(), "the page is not built: npm --prefix ui run build"
+    with chromium() as browser:
+        window = browser.new_page(
+            timezone_id="Europe/Berlin", viewport={"width": 1440, "height": 1000}
+        )
+        window.set_default_timeout(MINUTE)
+        window.goto(f"{airflow.api_url}auth/login")
+        window.fill('input[name="username"]', "admin")
+        window.fill('input[name="password"]', "admin")
+        window.click('button[type="submit"]')
+        window.wait_for_url(re.compile(r"^(?!.*/auth/)"))
+        yield window
+        window.close()
+
+
+def test_a_set_is_verified_and_brought_back_on_the_page(page: Page, airflow: AirflowHome) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{airflow.api_url}plugin/backup/wiki")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Run now").click()
+    run = dialog.get_by_test_id("run").first
+    expect(run).to_have_attribute("data-status", "completed", timeout=2 * MINUTE)
+    dialog.get_by_role("tab", name="Sets and restore").click()
+    stored = dialog.get_by_test_id("set").first
+    expect(stored).to_contain_text("Verified: restored and compared", timeout=2 * MINUTE)
+    expect(stored).to_contain_text("Kept: one of the last recoverable chain")
+    expect(dialog).to_contain_text("as measured")
+    if (shot := os.environ.get("BACKUP_SCREENSHOT")) is not None:
+        page.screenshot(path=shot)
+
+    dialog.get_by_role("button", name="Restore …").click()
+    asking = page.get_by_role("dialog", name="Restore wiki")
+    button = asking.get_by_role("button", name="Restore", exact=True)
+    expect(button).to_be_disabled()
+    asking.get_by_label(re.compile("Folder")).fill("back")
+    asking.get_by_label("Type wiki to confirm").fill("wiki")
+    button.click()
+    back = airflow.folder / "restores" / "back" / "page.md"
+    airflow.wait_for(back.is_file, what="the restored file", patience=120)
+    assert back.read_text() == "what was there\n"
