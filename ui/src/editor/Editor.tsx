@@ -5,12 +5,12 @@ import { useSave, useValidation } from "../api/queries";
 import { tell, tellError } from "../components/toaster";
 import { formatCount } from "../format";
 import { toYaml } from "../yaml";
-import { BLANK, definitionOf, type Form, formOf, sortProblems } from "./form";
+import { BLANK, definitionOf, type Form, formOf, SOURCE_FIELDS, sortProblems } from "./form";
 import { FormFields } from "./FormFields";
 import { Concerns, NextRuns } from "./Preview";
 
 const PAUSE = 350;
-const ENGINES = ["files", "sqlite"];
+const ENGINES = Object.keys(SOURCE_FIELDS);
 
 const useLater = <T,>(value: T): T => {
   const [later, setLater] = useState(value);
@@ -48,7 +48,7 @@ export const Editor = ({ definition, onDone, version: shownVersion }: EditorProp
   const current = asked === body && !isPlaceholderData && !isFetching ? data : undefined;
   const checked = current?.valid === true ? current.definition : null;
   const { isPending, mutate } = useSave();
-  const { elsewhere, fields } = sortProblems(yaml === null ? (data?.problems ?? []) : []);
+  const { elsewhere, fields } = sortProblems(yaml === null ? (data?.problems ?? []) : [], form.engine);
   const shown = Object.fromEntries(Object.entries(fields).filter(([name]) => !isNew || touched.has(name)));
   const wrong = data?.problems.length ?? 0;
   const engines = ENGINES.includes(form.engine) ? ENGINES : [...ENGINES, form.engine];

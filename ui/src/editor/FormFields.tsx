@@ -2,7 +2,7 @@ import { Box, SimpleGrid, Stack } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
 import { Choice, GroupTitle, TextField } from "./fields";
-import { type Form, PRESETS, type Sorted, type When, type WindowChoice } from "./form";
+import { type Form, PRESETS, type Sorted, SOURCE_FIELDS, type SourceField, type When, type WindowChoice } from "./form";
 
 const WHEN: readonly (readonly [When, string])[] = [
   ["preset", "At well-known times"],
@@ -50,15 +50,9 @@ export const FormFields = ({ engines, fields, form, isNew, onChange }: FormField
           />
           <TextField {...bind("description")} label="Description" placeholder="What it protects, for people" />
           <Choice {...bind("engine")} label="Engine" options={engines.map((name) => [name, name] as const)} />
-          <TextField
-            {...bind("path")}
-            label={form.engine === "sqlite" ? "Database file" : "Path"}
-            placeholder={form.engine === "sqlite" ? "/srv/shop/orders.db" : "/srv/wiki, /etc"}
-            required
-          />
-          {form.engine === "files" ? (
-            <TextField {...bind("exclude")} label="Leave out" placeholder="*.tmp, cache/" />
-          ) : undefined}
+          {(SOURCE_FIELDS[form.engine] ?? []).map((field) => (
+            <SourceFieldInput bind={bind} engine={form.engine} field={field} key={field} />
+          ))}
           <TextField {...bind("tags")} label="Tags" placeholder="prod, shop" />
         </SimpleGrid>
       </Group>
@@ -123,6 +117,39 @@ const Group = ({ children, title }: { readonly children: ReactNode; readonly tit
 
 type Bound = ReturnType<(name: keyof Form) => Omit<Parameters<typeof TextField>[0], "label">>;
 
+type SourceFieldInputProps = {
+  readonly bind: (name: keyof Form) => Bound;
+  readonly engine: string;
+  readonly field: SourceField;
+};
+
+const METHODS: readonly (readonly [string, string])[] = [
+  ["logical", "A dump of the database"],
+  ["physical", "The files of the server"],
+];
+
+/** One option of the source; which ones are asked for depends on the engine. */
+const SourceFieldInput = ({ bind, engine, field }: SourceFieldInputProps) => {
+  switch (field) {
+    case "database":
+      return <TextField {...bind(field)} label="Database" placeholder="the connection's" />;
+    case "exclude":
+      return <TextField {...bind(field)} label="Leave out" placeholder="*.tmp, cache/" />;
+    case "method":
+      return <Choice {...bind(field)} label="How" options={METHODS} />;
+    case "path":
+      return engine === "sqlite" ? (
+        <TextField {...bind(field)} label="Database file" placeholder="/srv/shop/orders.db" required />
+      ) : (
+        <TextField {...bind(field)} label="Path" placeholder="/srv/wiki, /etc" required />
+      );
+    case "resticRepository":
+      return <TextField {...bind(field)} label="restic's repository" placeholder="/srv/restic" required />;
+    case "sourceConnection":
+      return <TextField {...bind(field)} label="Airflow connection" placeholder="orders_db" required />;
+  }
+};
+
 const WhenField = ({ bind, when }: { readonly bind: (name: keyof Form) => Bound; readonly when: When }) => {
   if (when === "preset") {
     return <Choice {...bind("preset")} label="Which" options={PRESETS} />;
@@ -141,6 +168,8 @@ const WhenField = ({ bind, when }: { readonly bind: (name: keyof Form) => Bound;
     <SimpleGrid columns={2} gap="2">
       <TextField {...bind("full")} label="Full" placeholder="0 2 * * sun" />
       <TextField {...bind("incremental")} label="Incremental" placeholder="0 2 * * mon-sat" />
+      <TextField {...bind("differential")} label="Differential" placeholder="none" />
+      <TextField {...bind("archiveLog")} label="Archived log" placeholder="none" />
     </SimpleGrid>
   );
 };

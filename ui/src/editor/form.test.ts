@@ -51,6 +51,32 @@ describe("the form", () => {
     expect(definitionOf(form, SCHEDULE).source).toEqual({ engine: "sqlite", path: "/srv/a.db" });
   });
 
+  it("asks each engine for its own options", () => {
+    const form = { ...formOf(SCHEDULE), database: "orders", engine: "postgres", method: "physical", sourceConnection: "orders_db" };
+
+    expect(definitionOf(form, SCHEDULE).source).toEqual({
+      connection: "orders_db",
+      database: "orders",
+      engine: "postgres",
+      method: "physical",
+    });
+    expect(formOf({ source: { connection: "c", engine: "mysql" } })).toMatchObject({ method: "logical", sourceConnection: "c" });
+  });
+
+  it("keeps the options of a source that only YAML shows", () => {
+    const source = { engine: "command", workflow: { command: ["/bin/x"] } };
+    const before = { ...SCHEDULE, source };
+
+    expect(definitionOf(formOf(before), before).source).toEqual(source);
+  });
+
+  it("says above the form what is wrong with an option that the form does not show", () => {
+    const problem = { field: "source", hint: null, message: "write either `path` or `paths`" };
+
+    expect(sortProblems([problem as never], "files").fields.path).toBe(problem);
+    expect(sortProblems([problem as never], "command").elsewhere).toEqual([problem]);
+  });
+
   it("leaves windows alone that it cannot show", () => {
     const window = [{ preset: "off_hours" }, { days: ["sun"], from: "00:00", to: "12:00" }];
     const before = { ...SCHEDULE, window };
@@ -70,5 +96,5 @@ it("puts problems at their fields", () => {
   const one = { field: "cron", hint: null, line: null, message: "x" };
   const other = { ...one, field: "" };
 
-  expect(sortProblems([one, other])).toEqual({ elsewhere: [other], fields: { cron: one } });
+  expect(sortProblems([one, other], "files")).toEqual({ elsewhere: [other], fields: { cron: one } });
 });

@@ -7,9 +7,11 @@ export type WindowChoice = "any" | "business_hours" | "custom" | "off_hours" | "
 export type Form = {
   after: string;
   alertAfter: string;
+  archiveLog: string;
   connection: string;
   cron: string;
   daily: string;
+  database: string;
   days: string;
   description: string;
   differential: string;
@@ -22,12 +24,15 @@ export type Form = {
   id: string;
   incremental: string;
   last: string;
+  method: string;
   monthly: string;
   path: string;
   preset: string;
   repository: string;
+  resticRepository: string;
   retries: string;
   retryDelay: string;
+  sourceConnection: string;
   tags: string;
   timezone: string;
   to: string;
@@ -48,6 +53,21 @@ export const PRESETS: readonly (readonly [string, string])[] = [
   ["daily_evaluation", "06:00, Monday to Friday"],
   ["weekly_cleanup", "Every Sunday at 04:00"],
 ];
+
+/** By engine, the options of its source that the form asks for; an engine that is not here is written as YAML. */
+export const SOURCE_FIELDS: Readonly<Record<string, readonly SourceField[]>> = {
+  command: [],
+  files: ["path", "exclude"],
+  firebird: ["sourceConnection", "database", "method"],
+  mysql: ["sourceConnection", "database", "method"],
+  postgres: ["sourceConnection", "database", "method"],
+  restic: ["path", "resticRepository", "sourceConnection"],
+  sqlite: ["path"],
+};
+
+const ALL_SOURCE_FIELDS: ReadonlySet<string> = new Set(Object.values(SOURCE_FIELDS).flat());
+
+export type SourceField = "database" | "exclude" | "method" | "path" | "resticRepository" | "sourceConnection";
 
 export const BLANK: Data = {
   preset: "daily",
@@ -94,9 +114,11 @@ export const formOf = (data: Data): Form => {
   return {
     after: list(data.after),
     alertAfter: text(data.alert_after),
+    archiveLog: text(level.archive_log),
     connection: text(data.connection),
     cron: text(data.cron),
     daily: text(keep.daily),
+    database: text(record(source).database),
     days: list(window.days) || "mon-fri",
     description: text(data.description),
     differential: text(level.differential),
@@ -109,12 +131,15 @@ export const formOf = (data: Data): Form => {
     id: text(data.id),
     incremental: text(level.incremental),
     last: text(keep.last),
+    method: text(record(source).method) || "logical",
     monthly: text(keep.monthly),
     path: list(record(source).paths) || text(record(source).path),
     preset: text(data.preset) || "daily",
     repository: text(data.repository),
+    resticRepository: text(record(source).restic_repository),
     retries: text(record(retry).max_retries),
     retryDelay: text(record(retry).delay),
+    sourceConnection: text(record(source).connection),
     tags: list(data.tags),
     timezone: text(data.timezone),
     to: text(window.to) || "06:00",
@@ -142,16 +167,31 @@ const put = (data: Data, changes: Data): Data => {
 const orNothing = (data: Data): Data | undefined => (Object.keys(data).length === 0 ? undefined : data);
 
 const sourceOf = (form: Form, before: Data): Data => {
-  const paths = words(form.path);
   const kept = before.engine === form.engine ? before : {};
-  const exclude = words(form.exclude);
+  const asked = SOURCE_FIELDS[form.engine] ?? [];
 
-  return put(kept, {
-    engine: form.engine,
-    path: paths.length === 1 ? paths[0] : undefined,
-    paths: paths.length > 1 ? paths : undefined,
-    ...(form.engine === "files" ? { exclude: exclude.length > 0 ? exclude : undefined } : {}),
-  });
+  return asked.reduce((found, field) => put(found, optionOf(field, form)), put(kept, { engine: form.engine }));
+};
+
+/** What a field of the form says about the source. */
+const optionOf = (field: SourceField, form: Form): Data => {
+  const exclude = words(form.exclude);
+  const paths = words(form.path);
+
+  switch (field) {
+    case "database":
+      return { database: filled(form.database) };
+    case "exclude":
+      return { exclude: exclude.length > 0 ? exclude : undefined };
+    case "method":
+      return { method: form.method === "logical" ? undefined : form.method };
+    case "path":
+      return { path: paths.length === 1 ? paths[0] : undefined, paths: paths.length > 1 ? paths : undefined };
+    case "resticRepository":
+      return { restic_repository: filled(form.resticRepository) };
+    case "sourceConnection":
+      return { connection: filled(form.sourceConnection) };
+  }
 };
 
 const whenKeys = (form: Form, before: Data): Data => ({
@@ -162,6 +202,7 @@ const whenKeys = (form: Form, before: Data): Data => ({
   levels:
     form.when === "levels"
       ? put(record(before.levels), {
+          archive_log: filled(form.archiveLog),
           differential: filled(form.differential),
           full: filled(form.full),
           incremental: filled(form.incremental),
@@ -219,6 +260,10 @@ const PLACES: readonly (readonly [string, keyof Form])[] = [
   ["tags", "tags"],
   ["source.engine", "engine"],
   ["source.exclude", "exclude"],
+  ["source.connection", "sourceConnection"],
+  ["source.database", "database"],
+  ["source.method", "method"],
+  ["source.restic_repository", "resticRepository"],
   ["source", "path"],
   ["repository", "repository"],
   ["connection", "connection"],
@@ -228,6 +273,7 @@ const PLACES: readonly (readonly [string, keyof Form])[] = [
   ["preset", "preset"],
   ["levels.incremental", "incremental"],
   ["levels.differential", "differential"],
+  ["levels.archive_log", "archiveLog"],
   ["levels", "full"],
   ["after", "after"],
   ["window", "days"],
@@ -246,13 +292,14 @@ export const placeOf = (field: string): keyof Form | null =>
 export type Sorted = { elsewhere: FieldProblem[]; fields: Partial<Record<keyof Form, FieldProblem>> };
 
 /** Put each problem where it belongs; the rest is said above the form. */
-export const sortProblems = (problems: readonly FieldProblem[]): Sorted => {
+export const sortProblems = (problems: readonly FieldProblem[], engine: string): Sorted => {
   const sorted: Sorted = { elsewhere: [], fields: {} };
 
   for (const problem of problems) {
     const place = placeOf(problem.field);
+    const isHidden = ALL_SOURCE_FIELDS.has(place ?? "") && !(SOURCE_FIELDS[engine] ?? []).includes(place as SourceField);
 
-    if (place === null) {
+    if (place === null || isHidden) {
       sorted.elsewhere.push(problem);
     } else {
       sorted.fields[place] ??= problem;
