@@ -73,7 +73,7 @@ def test_a_set_is_verified_and_brought_back_on_the_page(page: Page, airflow: Air
     stored = dialog.get_by_test_id("set").first
     expect(stored).to_contain_text("Verified: restored and compared", timeout=2 * MINUTE)
     expect(stored).to_contain_text("Kept: one of the last recoverable chain")
-    expect(dialog).to_contain_text("as measured")
+    expect(dialog).to_contain_text("(as measured)", timeout=MINUTE)
     if (shot := os.environ.get("BACKUP_SCREENSHOT")) is not None:
         page.screenshot(path=shot)
 

@@ -245,7 +245,6 @@ export const useRecovery = (id: string, at: string | null) =>
     queryFn: ({ signal }) =>
       get<RecoveryPlan>(`schedules/${encodeURIComponent(id)}/recovery-path`, { at: at ?? "" }, signal),
     queryKey: ["backup", "recovery", id, at],
-    refetchInterval: false,
   });
 
 export const useVerifySet = () =>
