@@ -13,12 +13,11 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from airflow_backup.core.checksums import Bytes, frame_checksum
 from airflow_backup.engines.file_reader import Segments
 from airflow_backup.engines.files_index import BLOCK, Block
-from airflow_backup.engines.protocol import Stream
 
 if TYPE_CHECKING:
     from blake3 import blake3
@@ -27,10 +26,18 @@ _THREADS = 2
 _AHEAD = 6
 
 
+class Index(Protocol):
+    """Takes the lines of an index."""
+
+    def write(self, line: bytes, /) -> None:
+        """Add a line with its end."""
+        ...
+
+
 class BlockLines:
     """Fingerprints what is written to an archive, and adds a line for each block to the index."""
 
-    def __init__(self, index: Stream, where: bytes) -> None:
+    def __init__(self, index: Index, where: bytes) -> None:
         self._index, self._where = index, where
         self._digest: blake3 | None = None
         self._begin = self._end = self._offset = 0

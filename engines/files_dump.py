@@ -75,7 +75,7 @@ class FilesDump:
         """Note what is left of the parent as removed."""
         if self._earlier is not None:
             self._earlier.finish()
-        self.output.tell()
+        self.output.finish()
 
     def _add_file(self, entry: Entry) -> None:
         if self._earlier is not None and not self._by_content and self._is_kept(entry):

@@ -18,8 +18,28 @@ from airflow_backup.engines.protocol import Stream
 
 TELL_EVERY = 4 * 1024 * 1024
 _MAX_WARNINGS = 1000
+_BUNDLE = 512
 
 Attributes = Mapping[bytes, bytes]
+
+
+class Lines:
+    """Hands lines on in bundles: a stream's own write costs more than a line is worth."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._held: list[bytes] = []
+
+    def write(self, line: bytes, /) -> None:
+        """Add a line with its end."""
+        self._held.append(line)
+        if len(self._held) >= _BUNDLE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what is held."""
+        self._stream.write(b"".join(self._held))
+        self._held.clear()
 
 
 class FilesOutput:
@@ -38,7 +58,7 @@ class FilesOutput:
         link: int = 0,
         patches: Stream | None = None,
     ) -> None:
-        self.archive, self.index, self.patches = archive, index, patches
+        self.archive, self.index, self.patches = archive, Lines(index), patches
         self.whole, self.patch = b"f%d" % link, b"p%d" % link
         self.headers = tar.TarHeaders(owner=_user_name, group=_group_name)
         self.files = self.bytes_read = self.bytes_whole = 0
@@ -96,6 +116,11 @@ class FilesOutput:
         self._untold_files += 1
         if self._untold_files >= 1000:
             self.tell()
+
+    def finish(self) -> None:
+        """Hand over what is left, and report it."""
+        self.index.flush()
+        self.tell()
 
     def tell(self) -> None:
         """Report progress; may raise Cancelled."""
