@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from airflow_backup.engines.protocol import (
     Sink,
     Surroundings,
 )
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.program_sources import CommandSource
 from airflow_backup.schedules.sources import FilesSource
@@ -106,7 +106,7 @@ class CommandEngine:
         """Run the program to its end, then store what it wrote."""
         given = _options(source)
         consistent_at = around.clock()
-        with tempfile.TemporaryDirectory(prefix="backup-", dir=around.scratch) as folder:
+        with scratch_folder(around.scratch) as folder:
             result = _run(given, around, folder)
             stored = _store_output(given, around, sink, folder)
         facts = result.as_dict()

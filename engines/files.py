@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
@@ -44,7 +43,7 @@ from airflow_backup.engines.protocol import (
     Sink,
     Surroundings,
 )
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_writer import END
 from airflow_backup.engines.walk import Entry, Walk
 from airflow_backup.schedules.base import Model
@@ -172,7 +171,7 @@ class FilesEngine:
             raise ConfigError("files answer no SQL", hint="leave `assertions` out")
         manifest = path[-1].manifest
         check_room(around.scratch, int(manifest.state.get("bytes", 0)))
-        with tempfile.TemporaryDirectory(prefix="backup-test-", dir=around.scratch) as folder:
+        with scratch_folder(around.scratch) as folder:
             target = Path(folder) / "restored"
             self.restore(path, target, around)
             count = check_tree(path[-1], target)

@@ -43,6 +43,7 @@ from airflow_backup.engines.protocol import (
     Stream,
     Surroundings,
 )
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.program_sources import FirebirdSource
 
@@ -150,7 +151,7 @@ class FirebirdEngine:
         missing = [name for name in ("gbak", "nbackup") if shutil.which(name) is None]
         if missing:
             return Proof(inconclusive=f"{missing[0]} is not installed")
-        with tempfile.TemporaryDirectory(prefix="restore-test-", dir=around.scratch) as folder:
+        with scratch_folder(around.scratch) as folder:
             target = Path(folder) / "database"
             try:
                 self.restore(path, target, around)

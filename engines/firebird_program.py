@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.program_sources import FirebirdSource
 
 _LOCAL = (None, "", "localhost", "127.0.0.1", "::1")
@@ -99,7 +99,7 @@ class Database:
         if not self.password:
             yield user
             return
-        with tempfile.TemporaryDirectory(prefix="backup-") as folder:
+        with scratch_folder() as folder:
             path = Path(folder) / "password"
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:

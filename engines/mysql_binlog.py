@@ -8,7 +8,6 @@ raises ParentUnusable: a full set begins anew.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql_facts import Facts, Position, gtid_at, position
 from airflow_backup.engines.mysql_server import Server, ask
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_stream import open_tar
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _begin_new_file(session: pymysql.Connection[Any]) -> None:
 def _fetch(server: Server, name: str, size: int, around: Surroundings, tar: tarfile.TarFile) -> int:
     check_room(around.scratch, size)
     with (
-        tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-binlog-") as scratch,
+        scratch_folder(around.scratch) as scratch,
         server.options_file() as options,
     ):
         command = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +16,7 @@ from airflow_backup.engines.mysql_replay import reading, replay, stop_of, unpack
 from airflow_backup.engines.mysql_restore import LOGS, split
 from airflow_backup.engines.mysql_server import Server, ask, quoted
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.scratch import scratch_folder
 
 
 def load(
@@ -142,7 +142,7 @@ def _roll_forward(
 ) -> None:
     around.reporter.begin("rolling forward")
     name = base.manifest.state["database"]
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-roll-") as scratch:
+    with scratch_folder(around.scratch) as scratch:
         files = unpack_logs(logs, Path(scratch) / LOGS, around.reporter)
         command = reading(
             base,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql_facts import Facts, Position, gtid_at
 from airflow_backup.engines.mysql_server import Server, ask, version_of
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.scratch import scratch_folder
 
 BASE = "base.mbstream"
 CHECKPOINTS = ("xtrabackup_checkpoints", "mariadb_backup_checkpoints")
@@ -75,7 +75,7 @@ def dump_physical(
         )
     total = int(size) if kind is Kind.FULL else around.expected_bytes
     around.reporter.begin("copying", bytes_total=total or None)
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-lsn-") as scratch:
+    with scratch_folder(around.scratch) as scratch:
         read = _copy(server, before, around, sink, since=since, scratch=Path(scratch))
         points = read_points(Path(scratch))
         place = _place(Path(scratch), server)

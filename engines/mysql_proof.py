@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from airflow_backup.engines.mysql_restore import LOGS, restore_physical, split, 
 from airflow_backup.engines.mysql_server import Server, ask, find
 from airflow_backup.engines.mysql_throwaway import new_server, running
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.throwaway import Place, place
 
 _NOT_HERE = ("Unknown storage engine", "Unknown collation", "Plugin '", "Unknown system variable")
@@ -39,7 +38,7 @@ def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
 
 def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
     check_room(around.scratch, reader.manifest.totals.bytes_read)
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-decode-") as scratch:
+    with scratch_folder(around.scratch) as scratch:
         unpack(reader, Path(scratch) / "set", around.reporter, tools=reader.manifest.state["tools"])
     return Proof(checks=("mbstream unpacked every file, and the redo log ends where it should",))
 
@@ -47,7 +46,7 @@ def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
 def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
     check_room(around.scratch, reader.manifest.totals.bytes_read)
     program = find("mariadb-binlog", reader.manifest.state["tools"])
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-decode-") as scratch:
+    with scratch_folder(around.scratch) as scratch:
         files = unpack_logs([reader], Path(scratch) / LOGS, around.reporter)
         try:
             with Process([program, "--verify-binlog-checksum", *map(str, files)]) as child:

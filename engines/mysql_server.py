@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from airflow_backup.core.errors import (
     SourceUnavailable,
     ToolMissing,
 )
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.sources import MysqlSource
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Server:
         lines = [f'{key}="{_escaped(value)}"\n' for key, value in facts.items() if value]
         if not self.is_socket:
             lines.append("protocol=tcp\n")  # `localhost` would mean the default socket
-        with tempfile.TemporaryDirectory(prefix="backup-") as folder:
+        with scratch_folder() as folder:
             file = Path(folder) / "client.cnf"
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as stream:

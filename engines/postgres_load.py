@@ -8,10 +8,9 @@ its rows are counted, and only then does the new one take the old one's name.
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from airflow_backup.core import process
 from airflow_backup.core.errors import (
@@ -27,7 +26,7 @@ from airflow_backup.engines.postgres_programs import find
 from airflow_backup.engines.postgres_restore import unpack_dump, version_of_dump
 from airflow_backup.engines.postgres_server import Server, count_rows
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 
 if TYPE_CHECKING:
     import psycopg
@@ -120,7 +119,7 @@ def _put_back(session: psycopg.Connection[Any], *, name: str, new: str, old: str
 
 
 def _run(
-    session: psycopg.Connection[Any], template: str, *names: str, text: str | None = None
+    session: psycopg.Connection[Any], template: LiteralString, *names: str, text: str | None = None
 ) -> None:
     from psycopg import sql
 
@@ -184,7 +183,7 @@ def _load_folder(
     reader: SetReader, command: list[str], around: Surroundings, environment: Mapping[str, str]
 ) -> int:
     check_room(around.scratch, reader.manifest.totals.bytes_read)
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-load-") as name:
+    with scratch_folder(around.scratch) as name:
         folder, _, size = unpack_dump(reader, Path(name), around.reporter)
         process.run([*command, f"--jobs={_JOBS}", str(folder)], environment=environment)
     return size

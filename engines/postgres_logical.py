@@ -10,7 +10,6 @@ which a role may not see, or a dump that lost some, show in the manifest.
 from __future__ import annotations
 
 import tarfile
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.postgres_server import Server, Snapshot, tool_version
 from airflow_backup.engines.protocol import DumpReport, Sink, Stream, Surroundings
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_stream import open_tar
 from airflow_backup.schedules.sources import PostgresSource
 
@@ -87,7 +86,7 @@ def _dump_folder(
 ) -> tuple[int, int]:
     """Let several sessions write a folder, then store it as one archive."""
     check_room(around.scratch, snapshot.size)
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-dump-") as scratch:
+    with scratch_folder(around.scratch) as scratch:
         folder = Path(scratch) / "database"
         more = ("--format=directory", f"--jobs={given.jobs}", f"--file={folder}")
         around.reporter.begin("dumping")

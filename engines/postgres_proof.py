@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from airflow_backup.engines.postgres_restore import (
 )
 from airflow_backup.engines.postgres_server import Server, count_rows
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_unpack import unpack
 from airflow_backup.engines.throwaway import Place, place
 
@@ -95,7 +94,7 @@ def _feed(command: Sequence[str], reader: SetReader, stream: str) -> None:
 @contextmanager
 def _room(reader: SetReader, around: Surroundings) -> Iterator[Path]:
     check_room(around.scratch, reader.manifest.totals.bytes_read)
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-decode-") as name:
+    with scratch_folder(around.scratch) as name:
         yield Path(name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from airflow_backup.core.errors import (
     ToolMissing,
 )
 from airflow_backup.engines.postgres_programs import program_path, version_of
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.sources import PostgresSource
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Server:
         if self.password is None:
             yield {}
             return
-        with tempfile.TemporaryDirectory(prefix="backup-") as folder:
+        with scratch_folder() as folder:
             file = Path(folder) / "pgpass"
             text = re.sub(r"([\\:])", r"\\\1", self.password)
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

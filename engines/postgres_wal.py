@@ -12,7 +12,6 @@ raises ParentUnusable: a full set begins anew.
 from __future__ import annotations
 
 import tarfile
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +33,7 @@ from airflow_backup.engines.postgres_cluster import (
 )
 from airflow_backup.engines.postgres_server import Server, tool_version
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_stream import open_tar
 from airflow_backup.schedules.sources import PostgresSource
 
@@ -154,7 +153,7 @@ def _add(tar: tarfile.TarFile, path: Path, name: str, size: int) -> None:
 def _receive(server: Server, span: _Span, around: Surroundings, tar: tarfile.TarFile) -> None:
     size = span.cluster.segment_size
     check_room(around.scratch, min(span.bytes, 8 * size))
-    with tempfile.TemporaryDirectory(dir=around.scratch, prefix="backup-wal-") as name:
+    with scratch_folder(around.scratch) as name:
         folder = Path(name)
         # The program goes on after the newest segment it finds: this one tells it where to begin.
         before = segment_name(span.cluster.timeline, span.first - 1, size)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +37,7 @@ from airflow_backup.engines.protocol import (
     Surroundings,
 )
 from airflow_backup.engines.restic_program import Message, Restic
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.program_sources import ResticSource
 
@@ -168,7 +168,7 @@ class ResticEngine:
         self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
     ) -> Proof:
         """Restore the snapshot into a throwaway folder, with restic's own comparison, and count."""
-        with tempfile.TemporaryDirectory(prefix="restore-test-", dir=around.scratch) as folder:
+        with scratch_folder(around.scratch) as folder:
             try:
                 report = self.restore(path, Path(folder) / "tree", around)
             except EngineError as error:

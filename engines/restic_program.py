@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.scratch import scratch_folder
 
 OLDEST = (0, 14)
 _CODES_SINCE = (0, 17)
@@ -170,7 +170,7 @@ class Restic:
 
     @contextmanager
     def _environment(self) -> Iterator[dict[str, str]]:
-        with tempfile.TemporaryDirectory(prefix="backup-") as folder:
+        with scratch_folder() as folder:
             files = {
                 "RESTIC_PASSWORD_FILE": self.password,
                 "RESTIC_REPOSITORY_FILE": self.repository,

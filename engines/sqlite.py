@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -41,7 +40,7 @@ from airflow_backup.engines.protocol import (
     Stream,
     Surroundings,
 )
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.sqlite_changes import (
     STREAM,
     TABLE,
@@ -90,7 +89,7 @@ class SqliteEngine:
         path = _path(source, around)
         if parent is not None:
             return dump_changes(path, around, parent, sink)
-        with tempfile.TemporaryDirectory(prefix="backup-", dir=around.scratch) as folder:
+        with scratch_folder(around.scratch) as folder:
             copy = Path(folder) / "copy.sqlite"
             with reading(path) as live:
                 consistent_at = around.clock()
@@ -163,7 +162,7 @@ class SqliteEngine:
         self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
     ) -> Proof:
         """Restore into a throwaway folder; let SQLite check it, and ask it the assertions."""
-        with tempfile.TemporaryDirectory(prefix="backup-test-", dir=around.scratch) as folder:
+        with scratch_folder(around.scratch) as folder:
             target = Path(folder) / "restored"
             check_room(around.scratch, size_of(path))
             self.restore(path, target, around)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import quote
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.manifest import Manifest
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
-from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.sqlite_changes import CHANGES, STREAM, TABLE, size_of, write_database
 from airflow_backup.engines.sqlite_open import prove
 from airflow_backup.engines.sqlite_pages import ENTRY, GROUP
@@ -38,7 +37,7 @@ def check_layout(stored: SetReader) -> list[str]:
 
 def rebuilt(path: Sequence[SetReader], around: Surroundings) -> Proof:
     """Write the database that the sets make, compare its pages with their table, and examine it."""
-    with tempfile.TemporaryDirectory(prefix="backup-test-", dir=around.scratch) as folder:
+    with scratch_folder(around.scratch) as folder:
         check_room(around.scratch, size_of(path))
         around.reporter.begin("decoding", bytes_total=size_of(path))
         copy = Path(folder) / "copy.sqlite"

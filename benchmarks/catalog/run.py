@@ -192,8 +192,10 @@ def main() -> None:
     lines = [
         "# The catalog: results",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, 2 cores ({platform.machine()}), Python {platform.python_version()}; "
-        f"{SCHEDULES * SETS:,} sets of {SCHEDULES:,} schedules in chains of {CHAIN}; warm medians, in ms.",
+        (
+            f"{datetime.now(UTC):%Y-%m-%d}, 2 cores ({platform.machine()}), Python {platform.python_version()}; "
+            f"{SCHEDULES * SETS:,} sets of {SCHEDULES:,} schedules in chains of {CHAIN}; warm medians, in ms."
+        ),
         "",
         f"| question | {' | '.join(names)} | goal on SQLite |",
         f"|---|{'---|' * len(names)}---|",
@@ -208,8 +210,10 @@ def main() -> None:
     )
     lines += [
         "",
-        f"Inserted at {filled}. {MANIFESTS:,} manifests of a folder rebuilt into a catalog on SQLite in "
-        f"{took:.1f} s (goal 60).",
+        (
+            f"Inserted at {filled}. {MANIFESTS:,} manifests of a folder rebuilt into a catalog on SQLite in "
+            f"{took:.1f} s (goal 60)."
+        ),
         "",
     ]
     (HERE / "results.md").write_text("\n".join(lines))
