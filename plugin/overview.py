@@ -29,7 +29,7 @@ def overview(
     now: datetime,
 ) -> Status:
     """Put the status together."""
-    processes = [_component(facts) for facts in components]
+    processes = [component_of(facts) for facts in components]
     counts = Counter(schedule.condition for schedule in schedules)
     dead = sum(process.healthy is False for process in processes)
     shown = {schedule.id for schedule in schedules}
@@ -105,7 +105,8 @@ def next_runs(schedules: Iterable[ScheduleSummary]) -> list[UpcomingRun]:
     return sorted(coming, key=lambda run: (run.opens_at or run.at, run.schedule_id))[:_NEXT]
 
 
-def _component(facts: ComponentFacts) -> Component:
+def component_of(facts: ComponentFacts) -> Component:
+    """Say how a process of Airflow is."""
     return Component(
         name=facts.name,
         healthy=facts.healthy,
