@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from airflow_backup.core.errors import (
     EngineError,
     SourceError,
     ToolMissing,
+    VerifyError,
 )
 from airflow_backup.core.process import Process
 from airflow_backup.core.words import Kind
@@ -32,6 +33,7 @@ from airflow_backup.engines.files import FilesEngine
 from airflow_backup.engines.jail import open_target
 from airflow_backup.engines.protocol import (
     DumpReport,
+    Proof,
     RestoreReport,
     SetReader,
     Sink,
@@ -134,14 +136,39 @@ class CommandEngine:
     ) -> RestoreReport:
         """Put back the files that the program wrote, or, where it wrote none, what it printed."""
         (reader,) = path
-        if reader.manifest.state.get("files") is not None:
-            return FilesEngine().restore([_OutputOf(reader)], target, around, only=only)
+        if (output := _output_of(reader)) is not None:
+            return FilesEngine().restore([output], target, around, only=only)
         if only:
             raise ConfigError("the program wrote no files", hint="leave the paths out")
         data = b"".join(reader.blocks(RESULT))
         os.close(open_target(target))
         (target / RESULT).write_bytes(data)
         return RestoreReport(files=1, bytes_written=len(data))
+
+    def check_format(self, stored: SetReader) -> Sequence[str]:
+        """See that the result is whole, and the archive of what the program wrote."""
+        checks = [_check_result(stored)]
+        if (output := _output_of(stored)) is not None:
+            checks += FilesEngine().check_format(output)
+        return checks
+
+    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
+        """Read the result and the archive to their ends."""
+        checks = [_check_result(path[-1])]
+        output = _output_of(path[-1])
+        if output is None:
+            return Proof(checks=checks)
+        found = FilesEngine().decode([output], around)
+        return replace(found, checks=[*checks, *found.checks])
+
+    def try_restore(
+        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+    ) -> Proof:
+        """Restore what the program wrote into a scratch folder, and look at it."""
+        output = _output_of(path[-1])
+        if output is None:
+            return Proof(checks=[_check_result(path[-1])])
+        return FilesEngine().try_restore([output], around, assertions=assertions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +198,17 @@ class _OutputOf:
         state = reader.manifest.state["files"]
         self.manifest = reader.manifest.model_copy(update={"state": state})
         self.blocks = reader.blocks
+
+
+def _output_of(reader: SetReader) -> _OutputOf | None:
+    return None if reader.manifest.state.get("files") is None else _OutputOf(reader)
+
+
+def _check_result(reader: SetReader) -> str:
+    told = json.loads(b"".join(reader.blocks(RESULT)))
+    if told != reader.manifest.state["command"]:
+        raise VerifyError("the result is another one than the manifest says")
+    return "the program's result"
 
 
 def _run(given: CommandSource, around: Surroundings, folder: str) -> _Result:

@@ -67,6 +67,7 @@ def take(
         run or run_number(1),
         catalog=catalog,
         connections=from_environment,
+        allowed_commands=_commands_of(job.source),
         clock=Clock((run or run_number(1)).at),
         kind=kind,
     )
@@ -80,3 +81,8 @@ def path_of(job: PlainJob, result: BackupResult) -> list[StoredSet]:
 def stored(job: PlainJob, result: BackupResult) -> StoredSet:
     """Open the set for reading."""
     return open_set(open_storage(job.repository), job.id, result.set_id)
+
+
+def _commands_of(source: Model) -> list[str]:
+    workflow = getattr(source, "workflow", None)
+    return [] if workflow is None else [workflow.command[0]]

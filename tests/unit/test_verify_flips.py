@@ -17,8 +17,10 @@ from airflow_backup.actions.damage import Share, VerifyResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import StorageUnavailable
 from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
+from airflow_backup.schedules.program_sources import CommandSource, FirebirdSource
 from airflow_backup.schedules.sources import FilesSource, MysqlSource, PostgresSource, SqliteSource
 from airflow_backup.storage.open import open_storage
+from support import firebird as firebird_servers
 from support import mariadb as mariadb_servers
 from support import postgres as servers
 from support.damage import Blow, Shelf
@@ -130,13 +132,57 @@ def mysql_making(folder: Path) -> Iterator[Making]:
         yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
 
 
+def command_making(folder: Path) -> Iterator[Making]:
+    program = folder / "export"
+    program.write_text(
+        '#!/bin/sh\nfor n in $(seq 60); do seq $n 900 > "$BACKUP_OUTPUT/$n.csv"; done\n'
+    )
+    program.chmod(0o755)
+    source = CommandSource.model_validate(
+        {"engine": "command", "workflow": {"command": [str(program)]}}
+    )
+    yield Making(PlainJob(source, f"file://{folder}/repository"), lambda step: None, False)
+
+
+def firebird_making(folder: Path) -> Iterator[Making]:
+    if not firebird_servers.is_installed() and not os.environ.get("CI"):
+        pytest.skip("Firebird is not installed")
+    firebird = firebird_servers.make_firebird(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in firebird.environment.items():
+            patch.setenv(name, value)
+        database = firebird.make("bank.fdb")
+        patch.setenv("AIRFLOW_CONN_BANK", json.dumps({"conn_type": "generic", "login": "SYSDBA"}))
+        source = FirebirdSource.model_validate(
+            {
+                "engine": "firebird",
+                "connection": "bank",
+                "database": str(database),
+                "method": "physical",
+            }
+        )
+        yield Making(
+            PlainJob(source, f"file://{folder}/repository"),
+            lambda step: firebird.note(database, step, rows=50),
+        )
+
+
 MAKINGS: dict[str, Callable[[Path], Iterator[Making]]] = {
     "files": files_making,
     "sqlite": sqlite_making,
     "postgres": postgres_making,
     "mysql": mysql_making,
+    "command": command_making,
+    "firebird": firebird_making,
 }
-_SHARE = {"files": 5000, "sqlite": 4200, "postgres": 400, "mysql": 400}
+_SHARE = {
+    "files": 4700,
+    "sqlite": 3900,
+    "postgres": 400,
+    "mysql": 400,
+    "command": 400,
+    "firebird": 200,
+}
 """Of ten thousand; each look at a dump starts a program, each restore test a server."""
 
 
