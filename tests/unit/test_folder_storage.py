@@ -69,7 +69,6 @@ def test_a_folder_that_refuses_files_is_its_own_kind_of_error() -> None:
     {
         "no protocol": ("/var/backups", "'/var/backups' is not a repository URL"),
         "chained": ("zip::file:///a", "'zip::file:///a' is not a repository URL"),
-        "not yet": ("s3://bucket", "repositories at s3:// are not supported yet"),
         "never": ("http://host/x", "repositories at http:// are not supported"),
         "two slashes": ("file://var/backups", "'file://var/backups' does not name a folder"),
         "a question mark": ("file:///a?b", "'file:///a[?]b' has a [?] or # in it"),
