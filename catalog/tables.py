@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
     naming_convention={
@@ -54,9 +55,23 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class _Json(TypeDecorator[Any]):
+    """JSON, of PostgreSQL's better kind there; whose dialect only those who use it load."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type of the database at hand."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
+
+
 # SQLite counts up by itself only in INTEGER columns.
 _Counter = BigInteger().with_variant(Integer(), "sqlite")
-_Json = JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
 def _id(name: str = "schedule_id", *, primary_key: bool = False) -> Column[str]:

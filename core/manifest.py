@@ -49,7 +49,7 @@ SetId = Annotated[str, Field(pattern=f"^{SET_ID.pattern}$")]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Frame(_Model):
