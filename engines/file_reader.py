@@ -19,14 +19,16 @@ def is_changed(before: os.stat_result, after: os.stat_result) -> bool:
     return before.st_mtime_ns != after.st_mtime_ns or before.st_size != after.st_size
 
 
-def attributes(descriptor: int) -> dict[bytes, bytes]:
-    """Return the extended attributes, ACLs among them, as pax records; mostly empty."""
+def attributes(descriptor: int) -> dict[bytes, bytes] | None:
+    """Return the extended attributes, ACLs among them, as pax records; mostly there are none."""
     try:
         names = os.listxattr(descriptor)
     except OSError as error:
         if error.errno in _NO_ATTRIBUTES:
-            return {}
+            return None
         raise
+    if not names:
+        return None
     return {b"SCHILY.xattr." + os.fsencode(name): os.getxattr(descriptor, name) for name in names}
 
 

@@ -241,7 +241,7 @@ def _add_root(root: str, prefix: bytes, patterns: Patterns, dump: FilesDump) -> 
         _add_all(walk, patterns, dump)
         return
     os.close(descriptor)
-    folder, name = os.path.split(os.path.realpath(root))
+    folder, name = os.path.split(os.path.realpath(os.fsencode(root)))
     parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     unread = dump.output.unread
     try:
@@ -265,7 +265,7 @@ def _add_all(walk: Walk, patterns: Patterns, dump: FilesDump) -> None:
 
 def _only_needed_folders(walk: Walk, dump: FilesDump) -> Iterator[Entry]:
     """Hold back folders until something below them is taken."""
-    waiting: list[tuple[bytes, os.stat_result, dict[bytes, bytes]]] = []
+    waiting: list[tuple[bytes, os.stat_result, dict[bytes, bytes] | None]] = []
     for entry in walk:
         waiting = [each for each in waiting if _is_above(each[0], entry.path)]
         if entry.is_folder:

@@ -32,6 +32,9 @@ class _Known(NamedTuple):
     block: Block | None
 
 
+_UNKNOWN = _Known(b"", None)
+
+
 class FilesDump:
     """
     Takes the entries of a walk, in order.
@@ -51,24 +54,24 @@ class FilesDump:
     def add(self, entry: Entry) -> None:
         """Add whatever the entry is; what cannot be read is a warning."""
         try:
-            if entry.is_folder:
-                self.add_folder(entry.path, os.fstat(entry.parent), entry.parent)
-            elif entry.is_file:
+            if entry.is_file:
                 self._add_file(entry)
+            elif entry.is_folder:
+                self.add_folder(entry.path, os.fstat(entry.parent), entry.parent)
             else:
                 self._add_other(entry)
         except OSError as error:
             self.output.warn(entry.path, error)
 
     def add_folder(
-        self, path: bytes, found: os.stat_result, extended: Mapping[bytes, bytes] | int
+        self, path: bytes, found: os.stat_result, extended: Mapping[bytes, bytes] | int | None
     ) -> None:
         """Add a folder; ``extended`` are its attributes, or the descriptor that has them."""
         if not self._keeps(tar.FOLDER, path, found):
             if isinstance(extended, int):
                 extended = attributes(extended)
             self._drop(path)
-            self.output.member(path, found, tar.FOLDER, extended=extended or None)
+            self.output.member(path, found, tar.FOLDER, extended=extended)
         self.output.entry(0)
 
     def finish(self) -> None:
@@ -85,10 +88,13 @@ class FilesDump:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise OSError(errno.ENOENT, "replaced")
-            extended = attributes(descriptor) or None
             if found.st_nlink > 1 and self._add_link(entry.path, found):
                 return
-            self._store(entry.path, descriptor, found, extended)
+            extended = attributes(descriptor)
+            if self._earlier is None and found.st_size < CHUNK:
+                self._store_small(entry.path, descriptor, found, extended, _UNKNOWN)
+            else:
+                self._store(entry.path, descriptor, found, extended)
             self.output.entry(found.st_size)
         finally:
             os.close(descriptor)
@@ -140,23 +146,26 @@ class FilesDump:
         known: _Known,
     ) -> None:
         # One byte more than expected tells growth without a further call.
-        data = os.read(descriptor, found.st_size + 1) if found.st_size else b""
-        if len(data) != found.st_size or is_changed(found, os.fstat(descriptor)):
+        size = found.st_size
+        data = os.read(descriptor, size + 1) if size else b""
+        if len(data) != size or is_changed(found, os.fstat(descriptor)):
             self.output.note(f"'{shown(path)}' changed while it was read")
-            data = data[: found.st_size]
-        size = len(data)
-        output = self.output
+            data = data[:size]
+            size = len(data)
+        output, archive = self.output, self.output.archive
         output.read(size)
         checksum = frame_checksum(data).encode() if self._by_content else b""
         if self._by_content and known.block is not None and known.block.checksum == checksum:
             self._store_facts(path, found, extended, known.line, known.block)
             return
-        offset = output.archive.position
-        header = output.headers.member(path, found, kind=b"0", size=size, extended=extended)
-        output.archive.write(b"".join((header, data, tar.padding(size))))
-        output.line(b"0", output.whole, offset, path, found, size=size)
+        offset = archive.position
+        archive.write(output.headers.member(path, found, kind=b"0", size=size, extended=extended))
+        content_at = archive.position
+        archive.write(data)
+        archive.write(tar.padding(size))
+        output.line(b"0", output.whole, offset, path, found, size)
         if self._by_content:
-            output.block(Block(0, size, output.whole, offset + len(header), checksum))
+            output.block(Block(0, size, output.whole, content_at, checksum))
         output.stored += 1
 
     def _store_facts(
@@ -178,7 +187,7 @@ class FilesDump:
         output.patches.write(
             output.headers.member(name, found, kind=b"0", size=0, extended=extended)
         )
-        output.line(b"0", output.patch, offset, path, found, size=known.length)
+        output.line(b"0", output.patch, offset, path, found, known.length)
         output.block(known)
 
     def _add_link(self, path: bytes, found: os.stat_result) -> bool:
@@ -200,7 +209,7 @@ class FilesDump:
         if not self._keeps(kind, entry.path, found):
             link = b""
             if kind == tar.SYMLINK:
-                link = os.fsencode(os.readlink(entry.name, dir_fd=entry.parent))
+                link = os.readlink(entry.name, dir_fd=entry.parent)
             self._drop(entry.path)
             self.output.member(entry.path, found, kind, link=link)
         self.output.entry(0)

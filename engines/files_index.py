@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from airflow_backup.core.errors import VerifyError
@@ -90,23 +91,26 @@ def order_of(path: bytes) -> bytes:
     return b"" if path == b"." else path.replace(b"/", b"\0")
 
 
-def facts(found: os.stat_result, path: bytes, *, size: int, now: int | None) -> bytes:
+def facts(found: os.stat_result, path: bytes, size: int, *, now: int | None) -> bytes:
     """Return the tail of a line, which is equal when nothing changed; ``now`` to doubt the times."""
     ctime = found.st_ctime_ns
     if now is not None and now - ctime < (
         _SURE_AFTER if ctime % 1_000_000_000 else _SURE_AFTER_WHOLE_SECONDS
     ):
         ctime = 0
-    return b" %d %d %d %d %o %d %d %b" % (
+    return b" %d %d %d %d %b %b" % (
         size,
         found.st_mtime_ns,
         ctime,
         found.st_ino,
-        stat.S_IMODE(found.st_mode),
-        found.st_uid,
-        found.st_gid,
+        _rights(found.st_mode, found.st_uid, found.st_gid),
         escaped(path),
     )
+
+
+@lru_cache(maxsize=4096)  # a tree has few of them
+def _rights(mode: int, uid: int, gid: int) -> bytes:
+    return b"%o %d %d" % (stat.S_IMODE(mode), uid, gid)
 
 
 def is_tail(line: bytes, tail: bytes) -> bool:

@@ -47,7 +47,7 @@ class LargeFile:
 def store_whole(file: LargeFile, output: FilesOutput) -> None:
     """Add the file as a member, sparse where it has holes."""
     archive, size = output.archive, file.found.st_size
-    output.line(b"0", output.whole, archive.position, file.path, file.found, size=size)
+    output.line(b"0", output.whole, archive.position, file.path, file.found, size)
     stored = _begin_member(file, output)
     blocks = BlockLines(output.index, output.whole)
     for begin, length in file.segments:
@@ -73,7 +73,7 @@ def store_changes(file: LargeFile, output: FilesOutput, earlier: Iterator[Block]
     assert patches is not None
     name = b"%b/size=%d" % (file.path, file.found.st_size)
     size = file.found.st_size
-    output.line(b"0", output.patch, patches.position, file.path, file.found, size=size)
+    output.line(b"0", output.patch, patches.position, file.path, file.found, size)
     patches.write(
         output.headers.member(name, file.found, kind=b"0", size=0, extended=file.extended)
     )

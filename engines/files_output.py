@@ -91,11 +91,10 @@ class FilesOutput:
         offset: int,
         path: bytes,
         found: os.stat_result,
-        *,
         size: int = 0,
     ) -> None:
         """Add the line of an entry that is new or changed."""
-        tail = facts(found, path, size=size, now=time.time_ns())
+        tail = facts(found, path, size, now=time.time_ns())
         self.index.write(b"%b %b %d%b\n" % (kind, where, offset, tail))
 
     def block(self, block: Block) -> None:

@@ -65,7 +65,7 @@ class TarHeaders:
         )
         if not plain:
             records = _records(name, found, link=link, size=size)
-            return _pax({**records, **(extended or {})}) + self._ustar(
+            ustar = self._ustar(
                 name[-100:] if len(name) > 100 else name,
                 found,
                 kind,
@@ -73,28 +73,30 @@ class TarHeaders:
                 min(max(seconds, 0), _MAX_SECONDS),
                 link[:100],
             )
-        header = self._ustar(name, found, kind, size, seconds, link)
+            return b"".join((_pax({**records, **(extended or {})}), *ustar))
+        ustar = self._ustar(name, found, kind, size, seconds, link)
         if not nanoseconds:
-            return header
-        return b"%b30 mtime=%d.%09d\n%b%b" % (PAX_30, seconds, nanoseconds, _ZEROS_482, header)
+            return b"".join(ustar)
+        mtime = b"30 mtime=%d.%09d\n" % (seconds, nanoseconds)
+        return b"".join((PAX_30, mtime, _ZEROS_482, *ustar))
 
     def _ustar(
         self, name: bytes, found: os.stat_result, kind: bytes, size: int, seconds: int, link: bytes
-    ) -> bytes:
+    ) -> tuple[bytes, ...]:
         device = found.st_rdev if kind in (CHARACTER_DEVICE, BLOCK_DEVICE) else None
         who, tail, shared_sum = self._shared(
-            stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, kind, link, device
+            found.st_mode, found.st_uid, found.st_gid, kind, link, device
         )
         numbers = b"%011o\0%011o\0" % (size, seconds)
         # The checksum of a header is the sum of its bytes. The low half of adler32 is that sum
         # plus one, modulo 65521; no part here can reach it, so it costs nothing.
         checksum = shared_sum + (adler32(name) & 0xFFFF) + (adler32(numbers) & 0xFFFF) - 2
-        return b"%b%b%b%b%06o\0 %b" % (name, _ZEROS[len(name)], who, numbers, checksum, tail)
+        return name, _ZEROS[len(name)], who, numbers, b"%06o\0 " % checksum, tail
 
     def _share(
         self, mode: int, uid: int, gid: int, kind: bytes, link: bytes, device: int | None
     ) -> tuple[bytes, bytes, int]:
-        who = b"%07o\0%07o\0%07o\0" % (mode, min(uid, _MAX_ID), min(gid, _MAX_ID))
+        who = b"%07o\0%07o\0%07o\0" % (stat.S_IMODE(mode), min(uid, _MAX_ID), min(gid, _MAX_ID))
         major, minor = (0, 0) if device is None else (os.major(device), os.minor(device))
         tail = b"".join(
             (

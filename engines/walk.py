@@ -9,12 +9,16 @@ may hold a million of them.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from airflow_backup.engines.patterns import Patterns
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# What os.fsencode asks for at every call.
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 Warn = Callable[[bytes, OSError], None]
 """Told of a path below the root that could not be read; may raise."""
@@ -26,11 +30,12 @@ class Entry(NamedTuple):
 
     ``parent`` is the open descriptor of the folder that holds ``name``, valid until the next
     entry is asked for; ``path`` is relative to the root. For a folder, ``parent`` is the
-    descriptor of the folder itself and ``name`` is ``.``.
+    descriptor of the folder itself and ``name`` is ``.``. Names are bytes, as the system has them:
+    every call that takes a name would encode it again.
     """
 
     parent: int
-    name: str
+    name: bytes
     path: bytes
     is_file: bool
     is_folder: bool
@@ -50,14 +55,15 @@ class Walk:
         self._open: list[_Folder] = []
 
     def __iter__(self) -> Iterator[Entry]:
+        selects = not self._patterns.takes_everything
         try:
             yield from self._enter(self._root, self._prefix)
             while self._open:
                 folder = self._open[-1]
                 for name in folder.names:
-                    path = folder.path + os.fsencode(name)
+                    path = folder.path + name
                     is_folder = name in folder.folders
-                    if not self._wanted(path, is_folder=is_folder):
+                    if selects and not self._wanted(path, is_folder=is_folder):
                         continue
                     if is_folder:
                         yield from self._descend(folder, name, path)
@@ -70,7 +76,7 @@ class Walk:
             while self._open:
                 os.close(self._open.pop().descriptor)
 
-    def _descend(self, folder: _Folder, name: str, path: bytes) -> Iterator[Entry]:
+    def _descend(self, folder: _Folder, name: bytes, path: bytes) -> Iterator[Entry]:
         try:
             below = os.open(name, FOLDER_FLAGS, dir_fd=folder.descriptor)
         except OSError as error:
@@ -81,15 +87,13 @@ class Walk:
     def _enter(self, descriptor: int, path: bytes) -> Iterator[Entry]:
         folder = _Folder(descriptor, path)
         self._open.append(folder)
-        yield Entry(descriptor, ".", path.rstrip(b"/") or b".", False, True)
+        yield Entry(descriptor, b".", path.rstrip(b"/") or b".", False, True)
         try:
             folder.read()
         except OSError as error:
             self._warn(path, error)
 
     def _wanted(self, path: bytes, *, is_folder: bool) -> bool:
-        if self._patterns.takes_everything:
-            return True
         inside = path[len(self._prefix) :]
         if self._patterns.skips(inside, is_folder=is_folder):
             return False
@@ -101,18 +105,19 @@ class _Folder:
 
     def __init__(self, descriptor: int, path: bytes) -> None:
         self.descriptor, self.path = descriptor, path
-        self.names: Iterator[str] = iter(())
-        self.folders: set[str] = set()
-        self.others: set[str] = set()
+        self.names: Iterator[bytes] = iter(())
+        self.folders: set[bytes] = set()
+        self.others: set[bytes] = set()
 
     def read(self) -> None:
-        names: list[str] = []
+        names: list[bytes] = []
         with os.scandir(self.descriptor) as entries:
             for entry in entries:
-                names.append(entry.name)
+                name = entry.name.encode(_ENCODING, _ERRORS)
+                names.append(name)
                 if entry.is_file(follow_symlinks=False):
                     continue
                 kinds = self.folders if entry.is_dir(follow_symlinks=False) else self.others
-                kinds.add(entry.name)
-        names.sort(key=os.fsencode)
+                kinds.add(name)
+        names.sort()
         self.names = iter(names)

@@ -110,7 +110,7 @@ def test_a_file_that_vanishes_is_left_out_and_told(
 
     def vanish(self: Walk) -> Iterator[Any]:
         for entry in walked(self):
-            if entry.name == "one.txt":
+            if entry.name == b"one.txt":
                 (root / "a/one.txt").unlink()
             yield entry
 
@@ -128,7 +128,7 @@ def test_a_file_that_may_not_be_read_is_left_out_and_counted(
     real = os.open
 
     def refuse(path: Any, *given: Any, **named: Any) -> int:
-        if path == "one.txt":
+        if path == b"one.txt":
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(path, *given, **named)
 
@@ -174,7 +174,7 @@ def test_a_root_that_is_only_one_unreadable_file_is_a_failure(
     real = os.open
 
     def refuse(path: Any, *given: Any, **named: Any) -> int:
-        if path == "only":
+        if path == b"only":
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(path, *given, **named)
 
