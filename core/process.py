@@ -63,10 +63,15 @@ class Process:
         folder: str | None = None,
         user: str | None = None,
         inherit: bool = True,
+        descriptors: Collection[int] = (),
         success_codes: Collection[int] = (0,),
         tail_lines: int = TAIL_LINES,
     ) -> None:
-        """Start it; ``environment`` comes on top of ours, or stands alone without ``inherit``."""
+        """
+        Start it; ``environment`` comes on top of ours, or stands alone without ``inherit``.
+
+        ``descriptors`` are open files that it gets under their numbers.
+        """
         self.program = os.path.basename(arguments[0])
         self._success_codes = success_codes
         try:
@@ -78,6 +83,7 @@ class Process:
                 env=_environment(environment, inherit=inherit),
                 cwd=folder,
                 start_new_session=True,
+                pass_fds=tuple(descriptors),
                 user=user,
                 group=None if user is None else pwd.getpwnam(user).pw_gid,
                 extra_groups=None if user is None else [],
@@ -89,6 +95,7 @@ class Process:
             ) from error
         except PermissionError as error:
             raise ToolMissing(f"the program '{self.program}' may not be run") from error
+        _widen(self._child.stdin)
         _widen(self._child.stdout)
         self._tail: deque[str] = deque(maxlen=tail_lines)
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -108,6 +115,17 @@ class Process:
             if not chunk:
                 return
             yield chunk
+
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes of the output, none at its end; waits for the first."""
+        assert self._child.stdout is not None
+        return os.read(self._child.stdout.fileno(), size)
+
+    def write(self, data: Bytes) -> None:
+        """Write to the program's input (``stdin=subprocess.PIPE``); BrokenPipeError when it ended."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(data)
+        self._child.stdin.flush()
 
     def pour(self, chunks: Iterable[Bytes]) -> None:
         """

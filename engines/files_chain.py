@@ -24,7 +24,7 @@ _STREAMS = {b"f": ARCHIVE, b"p": PATCHES}
 
 class ChainArchive:
     """
-    Gives the members of the last set of ``path``; see :class:`.files_restore.Archive`.
+    Gives the members of the last set of ``path``; see :class:`.files_unpacking.Archive`.
 
     ``only`` names files and folders: then nothing else is given but the folders above them.
     """

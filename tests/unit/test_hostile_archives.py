@@ -13,6 +13,7 @@ import pytest
 from airflow_backup.core.codec import FrameCompressor, decompress
 from airflow_backup.core.errors import BackupError, VerifyError
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines import files_helpers
 from airflow_backup.engines.files_restore import restore_archive, restore_members
 from airflow_backup.engines.tar_reader import TarReader
 
@@ -172,6 +173,14 @@ def _pax(body: bytes) -> bytes:
     return head.tobuf(tarfile.USTAR_FORMAT) + body.ljust(512, b"\0")
 
 
+@pytest.fixture(params=[files_helpers._BEFORE, 0], ids=["alone", "helped"])
+def hands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpack in this process, and with helpers from the first file on."""
+    monkeypatch.setattr(files_helpers, "_BEFORE", request.param)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+
+
+@pytest.mark.usefixtures("hands")
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
 def test_nothing_is_written_outside_the_target(
     make: Callable[[Path], bytes], tmp_path: Path
