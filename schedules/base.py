@@ -12,9 +12,9 @@ from airflow_backup.core.durations import format_duration, parse_duration, parse
 
 
 class Model(BaseModel):
-    """A frozen model: unknown keys are errors, attribute docstrings are the documentation."""
+    """A frozen model: unknown keys are errors; the docstrings below them are their description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _duration(value: Any) -> timedelta:

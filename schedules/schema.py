@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from airflow_backup.core.durations import format_duration
 from airflow_backup.schedules.calendars import Calendar
+from airflow_backup.schedules.descriptions import Described
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.presets import PRESETS, Preset
 from airflow_backup.schedules.shared import NOT_INHERITED, TOP_LEVEL
@@ -33,7 +34,9 @@ _DESCRIPTIONS = {
 def json_schema() -> dict[str, Any]:
     """Return the schema of a whole file (JSON Schema 2020-12)."""
     models: list[type[BaseModel]] = [Schedule, Window, Calendar, Preset, *BUILT_IN.values()]
-    _, made = models_json_schema([(model, "validation") for model in models])
+    _, made = models_json_schema(
+        [(model, "validation") for model in models], schema_generator=Described
+    )
     definitions: dict[str, Any] = made["$defs"]
     definitions.pop("Model", None)
     _write_durations(definitions)
