@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from airflow_backup.core.errors import NameTaken, NotFound, StorageError
+from airflow_backup.core.errors import NotFound, StorageError
 from airflow_backup.storage.folder_errors import storage_error
 from airflow_backup.storage.folder_writer import FolderWriter
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
+from airflow_backup.storage.writing import taken
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -53,7 +54,7 @@ class FolderStorage:
             folder = self._enter(folders, create=True)
             try:
                 if _exists(last, folder):
-                    raise NameTaken(f"'{name}' exists already, and a name is written once")
+                    raise taken(name)
                 partial = f".{last}.{secrets.token_hex(6)}{_PARTIAL}"
                 return FolderWriter(self.url, name, folder=folder, partial=partial, final=last)
             except BaseException:

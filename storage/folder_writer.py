@@ -6,18 +6,17 @@ import contextlib
 import errno
 import os
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 from airflow_backup.core.checksums import Bytes
-from airflow_backup.core.errors import NameTaken, StorageError, VerifyError
+from airflow_backup.core.errors import VerifyError
 from airflow_backup.storage.folder_errors import storage_error
 from airflow_backup.storage.protocol import Stored
+from airflow_backup.storage.writing import OneObject, taken
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-class FolderWriter:
+class FolderWriter(OneObject):
     """
     Writes a hidden file and gives it its name at the end.
 
@@ -25,17 +24,16 @@ class FolderWriter:
     """
 
     def __init__(self, url: str, name: str, *, folder: int, partial: str, final: str) -> None:
-        self._url, self._name = url, name
+        super().__init__(name)
+        self._url = url
         self._folder, self._partial, self._final = folder, partial, final
         self._size = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(partial, flags, 0o600, dir_fd=folder)
-        self._open = True
 
     def write(self, data: Bytes, /) -> None:
         """Add bytes."""
-        if not self._open:
-            raise StorageError(f"'{self._name}' is already finished")
+        self._require_open()
         try:
             left = memoryview(data).cast("B")
             while left:
@@ -47,8 +45,7 @@ class FolderWriter:
 
     def commit(self) -> Stored:
         """Make the file durable and visible, and confirm its size."""
-        if not self._open:
-            raise StorageError(f"'{self._name}' is already finished")
+        self._require_open()
         try:
             os.fsync(self._file)
             self._publish()
@@ -75,17 +72,6 @@ class FolderWriter:
             os.unlink(self._partial, dir_fd=self._folder)
         os.close(self._folder)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abort()
-
     def _publish(self) -> None:
         try:
             os.link(
@@ -96,7 +82,7 @@ class FolderWriter:
                 follow_symlinks=False,
             )
         except FileExistsError as error:
-            raise self._taken() from error
+            raise taken(self._name) from error
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
@@ -107,11 +93,8 @@ class FolderWriter:
         # writers of one name race for; the name is unique to an attempt, so they do not.
         with contextlib.suppress(FileNotFoundError):
             os.stat(self._final, dir_fd=self._folder, follow_symlinks=False)
-            raise self._taken()
+            raise taken(self._name)
         os.rename(self._partial, self._final, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-
-    def _taken(self) -> NameTaken:
-        return NameTaken(f"'{self._name}' exists already, and a name is written once")
 
     def _error(self, error: OSError) -> Exception:
         return storage_error(error, doing="write", name=self._name, url=self._url)

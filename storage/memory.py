@@ -6,12 +6,12 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from airflow_backup.core.checksums import Bytes
-from airflow_backup.core.errors import NameTaken, NotFound, StorageError
+from airflow_backup.core.errors import NotFound
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
+from airflow_backup.storage.writing import OneObject, taken
 
 
 def _utc_now() -> datetime:
@@ -34,7 +34,7 @@ class MemoryStorage:
     def create(self, name: str) -> MemoryWriter:
         """Begin an object."""
         if check_name(name) in self._objects:
-            raise _taken(name)
+            raise taken(name)
         return MemoryWriter(self, name)
 
     def put(self, name: str, data: bytes) -> Stored:
@@ -99,7 +99,7 @@ class MemoryStorage:
         """Make an object visible."""
         with self._lock:
             if name in self._objects:
-                raise _taken(name)
+                raise taken(name)
             self._objects[name] = (data, self._clock())
         return self.stat(name)
 
@@ -110,14 +110,13 @@ class MemoryStorage:
             raise _missing(name) from None
 
 
-class MemoryWriter:
+class MemoryWriter(OneObject):
     """One object of a :class:`MemoryStorage` while it is written."""
 
     def __init__(self, storage: MemoryStorage, name: str) -> None:
+        super().__init__(name)
         self._storage = storage
-        self._name = name
         self._chunks: list[bytes] = []
-        self._open = True
         storage.begin(self, name)
 
     @property
@@ -127,14 +126,12 @@ class MemoryWriter:
 
     def write(self, data: Bytes, /) -> None:
         """Add bytes."""
-        if not self._open:
-            raise StorageError(f"'{self._name}' is already finished")
+        self._require_open()
         self._chunks.append(bytes(data))
 
     def commit(self) -> Stored:
         """Make the object visible."""
-        if not self._open:
-            raise StorageError(f"'{self._name}' is already finished")
+        self._require_open()
         self.abort()
         return self._storage.publish(self._name, b"".join(self._chunks))
 
@@ -142,21 +139,6 @@ class MemoryWriter:
         """Leave nothing."""
         self._open = False
         self._storage.forget(self, self._name)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abort()
-
-
-def _taken(name: str) -> NameTaken:
-    return NameTaken(f"'{name}' exists already, and a name is written once")
 
 
 def _missing(name: str) -> NotFound:

@@ -20,10 +20,11 @@ from typing import BinaryIO
 import obstore
 from obstore.store import ObjectStore
 
-from airflow_backup.core.errors import NameTaken, NotFound
+from airflow_backup.core.errors import NotFound
 from airflow_backup.storage.objects_errors import translated
 from airflow_backup.storage.objects_writer import ObjectWriter
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
+from airflow_backup.storage.writing import taken
 
 _READ_AHEAD = 8 * 1024 * 1024
 
@@ -131,7 +132,7 @@ class ObjectStorage:
             self.stat(name)
         except NotFound:
             return
-        raise NameTaken(f"'{name}' exists already, and a name is written once")
+        raise taken(name)
 
 
 class _Ranges(io.RawIOBase):

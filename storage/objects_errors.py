@@ -10,7 +10,6 @@ import obstore.exceptions as said
 
 from airflow_backup.core.errors import (
     BackupError,
-    NameTaken,
     NotFound,
     StorageDenied,
     StorageError,
@@ -18,6 +17,7 @@ from airflow_backup.core.errors import (
     StorageThrottled,
     StorageUnavailable,
 )
+from airflow_backup.storage.writing import taken
 
 _DENIED = (said.PermissionDeniedError, said.UnauthenticatedError, PermissionError)
 _TAKEN = (said.AlreadyExistsError, said.PreconditionError, FileExistsError)
@@ -51,7 +51,7 @@ def _error(error: Exception, doing: str, name: str, url: str) -> StorageError | 
     if isinstance(error, FileNotFoundError):
         return NotFound(f"no object '{name}' in {url}")
     if isinstance(error, _TAKEN):
-        return NameTaken(f"'{name}' exists already, and a name is written once")
+        return taken(name)
     if isinstance(error, _DENIED):
         if doing == "delete" and _LOCKED.search(text):
             return StorageDenied(

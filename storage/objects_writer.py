@@ -6,16 +6,15 @@ import contextlib
 import queue
 import threading
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 import obstore
 from obstore.store import ObjectStore
 
 from airflow_backup.core.checksums import Bytes
-from airflow_backup.core.errors import NameTaken, StorageError
+from airflow_backup.core.errors import StorageError
 from airflow_backup.storage.objects_errors import translated
 from airflow_backup.storage.protocol import Stored
+from airflow_backup.storage.writing import OneObject, taken
 
 PART_SIZE = 8 * 1024 * 1024
 """Bytes of a part; Amazon wants at least 5 MiB, and at most 10,000 parts."""
@@ -27,14 +26,14 @@ class _GivenUp(Exception):
     """The writer was aborted: it tells the upload to leave nothing."""
 
 
-class ObjectWriter:
+class ObjectWriter(OneObject):
     """Collects bytes; see :class:`airflow_backup.storage.protocol.Writer`."""
 
     def __init__(self, store: ObjectStore, name: str, url: str) -> None:
-        self._store, self._name, self._url = store, name, url
+        super().__init__(name)
+        self._store, self._url = store, url
         self._parts: list[bytes] = []
         self._held = self._size = 0
-        self._open = True
         self._upload: _Upload | None = None
 
     def write(self, data: Bytes, /) -> None:
@@ -73,17 +72,6 @@ class ObjectWriter:
             if self._upload is not None:
                 self._upload.give_up()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abort()
-
     def _complete(self, upload: _Upload) -> None:
         try:
             upload.send(self._take())
@@ -94,7 +82,7 @@ class ObjectWriter:
             raise
         if is_taken:
             upload.give_up()
-            raise NameTaken(f"'{self._name}' exists already, and a name is written once")
+            raise taken(self._name)
         upload.finish()
 
     def _exists(self) -> bool:
@@ -108,10 +96,6 @@ class ObjectWriter:
         whole = b"".join(self._parts)
         self._parts, self._held = [], 0
         return whole
-
-    def _require_open(self) -> None:
-        if not self._open:
-            raise StorageError(f"'{self._name}' is already finished")
 
 
 class _Upload:

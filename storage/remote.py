@@ -14,15 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
 
 from fsspec import AbstractFileSystem
 
 from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.errors import (
     BackupError,
-    NameTaken,
     NotFound,
     StorageDenied,
     StorageError,
@@ -30,6 +28,7 @@ from airflow_backup.core.errors import (
     StorageUnavailable,
 )
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
+from airflow_backup.storage.writing import OneObject, taken
 
 _PARTIAL = ".part"
 _FULL = ("no space left", "quota exceeded", "disk full")
@@ -69,7 +68,7 @@ class RemoteStorage:
         with self.errors("write", name):
             self._make(folder)
             if self._files.exists(path):
-                raise _taken(name)
+                raise taken(name)
             partial = f"{folder}/.{last}.{secrets.token_hex(6)}{_PARTIAL}"
             return RemoteWriter(self, self._remote, name, partial)
 
@@ -194,7 +193,7 @@ class RemoteStorage:
         except FileNotFoundError as error:
             raise NotFound(f"no object '{name}' in {self.url}") from error
         except FileExistsError as error:
-            raise _taken(name) from error
+            raise taken(name) from error
         except PermissionError as error:
             raise StorageDenied(f"{what}: permission denied") from error
         except self._remote.lost as error:
@@ -207,15 +206,15 @@ class RemoteStorage:
             raise StorageError(f"{what}: {error}") from error
 
 
-class RemoteWriter:
+class RemoteWriter(OneObject):
     """One object while it is written."""
 
     def __init__(self, storage: RemoteStorage, remote: Remote, name: str, partial: str) -> None:
-        self._storage, self._remote, self._name, self._partial = storage, remote, name, partial
+        super().__init__(name)
+        self._storage, self._remote, self._partial = storage, remote, partial
         self._file: Any = remote.files.open(partial, "wb")
         self._waiting: list[Bytes] = []
         self._held = self._size = 0
-        self._open = True
 
     def write(self, data: Bytes, /) -> None:
         """Add bytes; small ones travel together."""
@@ -255,27 +254,12 @@ class RemoteWriter:
                 with contextlib.suppress(Exception):
                     leave()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abort()
-
     def _send(self) -> None:
         if self._waiting:
             whole = b"".join(self._waiting)
             self._waiting, self._held = [], 0
             with self._storage.errors("write", self._name):
                 self._file.write(whole)
-
-    def _require_open(self) -> None:
-        if not self._open:
-            raise StorageError(f"'{self._name}' is already finished")
 
 
 class _Raw(io.RawIOBase):
@@ -319,7 +303,3 @@ def _shown(name: str) -> str:
     """Return the name under which a leftover is looked for: its object's."""
     folder, slash, last = name.rpartition("/")
     return f"{folder}{slash}{last.lstrip('.')}"
-
-
-def _taken(name: str) -> NameTaken:
-    return NameTaken(f"'{name}' exists already, and a name is written once")
