@@ -13,6 +13,7 @@ import fcntl
 import os
 import pwd
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -64,19 +65,21 @@ class Process:
         user: str | None = None,
         inherit: bool = True,
         descriptors: Collection[int] = (),
+        signal_at_our_death: signal.Signals | None = None,
         success_codes: Collection[int] = (0,),
         tail_lines: int = TAIL_LINES,
     ) -> None:
         """
         Start it; ``environment`` comes on top of ours, or stands alone without ``inherit``.
 
-        ``descriptors`` are open files that it gets under their numbers.
+        ``descriptors`` are open files that it gets under their numbers. ``signal_at_our_death`` is
+        sent to it by Linux when the thread that runs it ends, even by SIGKILL.
         """
         self.program = os.path.basename(arguments[0])
         self._success_codes = success_codes
         try:
             self._child = subprocess.Popen(
-                list(arguments),
+                [*_bound_to_us(signal_at_our_death), *arguments],
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -241,6 +244,11 @@ def _environment(given: Mapping[str, str] | None, *, inherit: bool) -> Mapping[s
     if not inherit:
         return given or {}
     return None if given is None else {**os.environ, **given}
+
+
+def _bound_to_us(number: signal.Signals | None) -> Sequence[str]:
+    setpriv = None if number is None else shutil.which("setpriv")  # util-linux
+    return () if number is None or setpriv is None else (setpriv, "--pdeathsig", number.name[3:])
 
 
 def _widen(pipe: IO[bytes] | None) -> None:

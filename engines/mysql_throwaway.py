@@ -59,7 +59,7 @@ def running(
         command.append("--skip-grant-tables")
     if user is None and os.geteuid() == 0:
         command.append("--user=root")
-    with Process(command, user=user) as child:
+    with Process(command, user=user, signal_at_our_death=signal.SIGTERM) as child:
         _wait(child, server, around)
         try:
             yield server

@@ -65,7 +65,7 @@ def running(
     where.give()
     server = Server({"host": str(where.socket), "user": superuser, "dbname": "postgres"}, None)
     command = [program, "-D", str(data), *_options(where, configuration)]
-    with Process(command, user=where.user) as child:
+    with Process(command, user=where.user, signal_at_our_death=signal.SIGINT) as child:
         _wait(child, server, around)
         try:
             yield server

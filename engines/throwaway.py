@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.scratch import scratch_folder
 
-_SOCKET_LIMIT = 80
+_SHORT, _SOCKET_LIMIT = Path("/tmp"), 80  # noqa: S108  # a folder of its own is made there
+"""The name of a socket is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,16 @@ class Place:
 def place(around: Surroundings) -> Iterator[Place]:
     """Make a folder for a server, and remove it again; ToolMissing where no user can use one."""
     user = unprivileged()
-    folder = Path(tempfile.mkdtemp(dir=around.scratch, prefix="backup-try-"))
-    short = len(str(folder)) <= _SOCKET_LIMIT
-    socket = (
-        folder if short else Path(tempfile.mkdtemp(dir="/tmp", prefix="backup-"))
-    )  # the name of a socket is short
-    try:
-        for each in {folder, socket}:
-            if user is not None:
+    with ExitStack() as folders:
+        folder = socket = Path(folders.enter_context(scratch_folder(around.scratch)))
+        if len(str(folder)) > _SOCKET_LIMIT:
+            socket = Path(folders.enter_context(scratch_folder(_SHORT)))
+        if user is not None:
+            for each in {folder, socket}:
+                each.parent.chmod(0o711)
                 shutil.chown(each, user)
         _check_reach(folder, user)
         yield Place(folder, socket, user)
-    finally:
-        for each in {folder, socket}:
-            shutil.rmtree(each, ignore_errors=True)
 
 
 def unprivileged() -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -34,6 +33,7 @@ from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.sources import MysqlSource
 from airflow_backup.storage.open import open_storage
+from support.argument_lists import ArgumentLists
 from support.mariadb import BANK, INVARIANT, PASSWORD, MariaDB, busy, mariadb, require
 
 pytestmark = pytest.mark.service
@@ -298,7 +298,7 @@ def test_sets_are_decoded_and_restored_into_throwaway_servers(
         assert proof.inconclusive is None
         with pytest.raises(VerifyError, match="the assertion 'SELECT 1 = 2' does not hold"):
             MysqlEngine().try_restore(path, around, assertions=["SELECT 1 = 2"])
-    assert not list(around.scratch.glob("backup-try-*"))
+    assert not list(around.scratch.glob("airflow-backup-*"))
 
 
 class Cut:
@@ -439,25 +439,9 @@ def test_a_dump_that_fails_is_no_set(server: MariaDB, tmp_path: Path) -> None:
 
 
 def test_the_password_is_in_no_argument_of_any_process(server: MariaDB, tmp_path: Path) -> None:
-    seen: set[bytes] = set()
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.is_set():
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    seen.add(path.read_bytes())
-                except OSError:
-                    continue
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    try:
+    with ArgumentLists() as seen:
         keeper = Keeper(tmp_path, server)
         keeper.take()
         keeper.take(LOG)
-    finally:
-        done.set()
-        watcher.join()
-    assert [line for line in seen if b"mariadb-dump" in line]
-    assert not [line for line in seen if PASSWORD.encode() in line]
+    assert [line for line in seen if "mariadb-dump" in line]
+    assert not [line for line in seen if PASSWORD in line]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +97,35 @@ def test_end_all_works_in_a_signal_handler_while_the_thread_waits() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
         timer.join()
+
+
+BOUND = """
+import signal, sys
+from airflow_backup.core.process import Process
+with Process(["sleep", "1000"], signal_at_our_death=signal.SIGTERM) as child:
+    print(child._child.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux")
+def test_a_server_of_ours_ends_when_we_are_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BOUND], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout is not None
+        server = Path(f"/proc/{int(owner.stdout.readline())}")
+        assert server.exists()
+        owner.kill()
+        owner.wait()
+        deadline = time.monotonic() + 10
+        while _lives(server) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not _lives(server)
+
+
+def _lives(folder: Path) -> bool:
+    try:
+        return (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
