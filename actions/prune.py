@@ -6,8 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, cast
 
 from airflow_backup.actions.stored_set import open_set
 from airflow_backup.catalog import Catalog
@@ -107,9 +106,10 @@ def prune(
         _check_idle(schedule.id, catalog)
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
         around = Surroundings(connections=connections, clock=clock)
-        with _Elsewhere(storage, around) as elsewhere:
-            refused = _remove_all(going, storage, catalog, elsewhere, clock=clock, actor=actor)
-            going = [row for row in going if row.set_id not in refused]
+        elsewhere = _Elsewhere(storage, around)
+        refused = _remove_all(going, storage, catalog, elsewhere, clock=clock, actor=actor)
+        elsewhere.compact()
+        going = [row for row in going if row.set_id not in refused]
     return PruneResult(
         verdicts,
         [row.set_id for row in going],
@@ -193,19 +193,11 @@ class _Elsewhere:
         engine.forget(manifest, self._around)
         self._forgotten[row.engine] = manifest
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            for name, manifest in self._forgotten.items():
-                if (engine := self._engine(name)) is not None:
-                    engine.compact(manifest, self._around)
+    def compact(self) -> None:
+        """Give back the room of what was forgotten."""
+        for name, manifest in self._forgotten.items():
+            if (engine := self._engine(name)) is not None:
+                engine.compact(manifest, self._around)
 
     def _engine(self, name: str) -> Outside | None:
         engine = registry().get(name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_backup.core.errors import ConfigError, NotFound
+from airflow_backup.core.errors import CatalogError, ConfigError, NotFound
 from airflow_backup.schedules.loader import Loaded, load
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.problems import did_you_mean
@@ -49,6 +50,15 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help=f"catalog database (default: ${CATALOG_VARIABLE}, or airflow_backup.db in $AIRFLOW_HOME); "
         "a URL with a password belongs into the variable",
+    )
+
+
+def add_repository(parser: argparse.ArgumentParser) -> None:
+    """Add ``--repository``, which does without schedules file and catalog."""
+    parser.add_argument(
+        "--repository",
+        metavar="URL",
+        help="where the sets lie, when there is no schedules file; uses no catalog but one named by --catalog",
     )
 
 
@@ -118,6 +128,23 @@ def open_catalog(given: str | None, *, create: bool = False) -> Catalog:
     if create and not (given or os.environ.get(CATALOG_VARIABLE)):
         home.mkdir(parents=True, exist_ok=True)
     return Catalog.open(given or os.environ.get(CATALOG_VARIABLE) or default)
+
+
+def catalog_beside(arguments: argparse.Namespace, *, may_lack: bool = False) -> Catalog | None:
+    """
+    Open the catalog, but beside a ``--repository`` only the one that is named.
+
+    ``may_lack`` goes on without, and says so: on the day that it is lost, the repository is enough.
+    """
+    if arguments.repository is not None and arguments.catalog is None:
+        return None
+    try:
+        return open_catalog(arguments.catalog)
+    except CatalogError as error:
+        if not may_lack or arguments.catalog is not None:
+            raise
+        print(f"airflow-backup: without the catalog: {error.message}", file=sys.stderr)
+        return None
 
 
 def moment(text: str) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +12,11 @@ from airflow_backup.core import process
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines import tar_unpack
 from airflow_backup.engines.mysql_binlog import LOG
 from airflow_backup.engines.mysql_logical import is_mysqls
 from airflow_backup.engines.mysql_server import Server, find
 from airflow_backup.engines.protocol import SetReader
-from airflow_backup.engines.tar_unpack import opened
 
 _FILE = re.compile(r"[A-Za-z0-9_.@-]+\.\d{6,}")
 
@@ -48,18 +47,9 @@ def _place(found: Mapping[str, Any] | None) -> tuple[str, int] | None:
 
 
 def unpack_logs(logs: Sequence[SetReader], folder: Path, reporter: Reporter) -> list[Path]:
-    """Write the log files; a later copy of one is longer than an earlier. Return them in order."""
+    """Write the log files and return them in order."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    for log in logs:
-        with opened(log, LOG, reporter) as tar:
-            for member in tar:
-                file = tar.extractfile(member) if _FILE.fullmatch(member.name) else None
-                if file is None:
-                    raise VerifyError(
-                        f"set '{log.manifest.set_id}' holds '{member.name}', which is no binary log"
-                    )
-                with (folder / member.name).open("wb") as out:
-                    shutil.copyfileobj(file, out, 1024 * 1024)
+    tar_unpack.unpack_logs(logs, LOG, folder, reporter, names=_FILE, what="binary log")
     return sorted(folder.iterdir())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
+from airflow_backup.engines import tar_unpack
 from airflow_backup.engines.jail import MARKER
 from airflow_backup.engines.postgres_cluster import position_of
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
@@ -22,7 +22,7 @@ from airflow_backup.engines.postgres_programs import find
 from airflow_backup.engines.postgres_wal import WAL
 from airflow_backup.engines.protocol import RestoreReport, SetReader
 from airflow_backup.engines.scratch import check_room
-from airflow_backup.engines.tar_unpack import opened, unpack
+from airflow_backup.engines.tar_unpack import unpack
 
 LOGS = "restored_wal"
 """Inside the data folder: the segments that the server rolls forward over."""
@@ -151,17 +151,8 @@ def _add_logs(logs: Sequence[SetReader], target: Path, reporter: Reporter) -> No
 
 
 def unpack_logs(logs: Sequence[SetReader], folder: Path, reporter: Reporter) -> None:
-    """Write the segments of all logs; a later copy of a segment holds more than an earlier one."""
-    for log in logs:
-        with opened(log, WAL, reporter) as tar:
-            for member in tar:
-                file = tar.extractfile(member) if _SEGMENT.fullmatch(member.name) else None
-                if file is None:
-                    raise VerifyError(
-                        f"set '{log.manifest.set_id}' holds '{member.name}', which is no WAL"
-                    )
-                with (folder / member.name).open("wb") as out:
-                    shutil.copyfileobj(file, out, 1024 * 1024)
+    """Write the segments of all logs."""
+    tar_unpack.unpack_logs(logs, WAL, folder, reporter, names=_SEGMENT, what="WAL")
 
 
 def _roll_forward(target: Path, until: datetime) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +40,32 @@ def unpack(reader: SetReader, stream: str, target: Path, reporter: Reporter) -> 
             files += member.isfile()
             size += member.size
     return files, size
+
+
+def unpack_logs(
+    logs: Sequence[SetReader],
+    stream: str,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    names: re.Pattern[str],
+    what: str,
+) -> None:
+    """
+    Write the log files of several sets; a later copy of one holds more than an earlier one.
+
+    VerifyError where a name does not match ``names``; ``what`` is what it should be.
+    """
+    for log in logs:
+        with opened(log, stream, reporter) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if names.fullmatch(member.name) else None
+                if file is None:
+                    raise VerifyError(
+                        f"set '{log.manifest.set_id}' holds '{member.name}', which is no {what}"
+                    )
+                with (folder / member.name).open("wb") as out:
+                    shutil.copyfileobj(file, out, _BUFFER)
 
 
 class _Blocks(io.RawIOBase):

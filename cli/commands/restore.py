@@ -14,17 +14,17 @@ from airflow_backup.cli.arguments import (
     add_catalog,
     add_format,
     add_keys,
+    add_repository,
     add_schedules,
+    catalog_beside,
     keys,
     moment,
-    open_catalog,
     schedule,
 )
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.durations import format_duration, format_size
-from airflow_backup.core.errors import CatalogError
 from airflow_backup.core.progress import Reporter
 
 if TYPE_CHECKING:
@@ -68,11 +68,7 @@ def add_to(commands: Any) -> None:
         help="restore beside a folder that is not empty, then swap the two; the old one is kept. "
         "Of a server: replace what the database holds",
     )
-    parser.add_argument(
-        "--repository",
-        metavar="URL",
-        help="where the sets lie, when there is no schedules file; uses no catalog but one named by --catalog",
-    )
+    add_repository(parser)
     add_keys(parser)
     add_schedules(parser)
     add_catalog(parser)
@@ -82,7 +78,7 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Restore; raise BackupError when anything is damaged, before it is written."""
-    catalog = _catalog(arguments)
+    catalog = catalog_beside(arguments, may_lack=True)
     try:
         return _restore(arguments, catalog)
     finally:
@@ -141,19 +137,6 @@ def _plan(arguments: argparse.Namespace, catalog: Catalog | None) -> RestorePlan
         catalog=catalog,
         replace=arguments.replace,
     )
-
-
-def _catalog(arguments: argparse.Namespace) -> Catalog | None:
-    """Open the catalog where there is one: on the day that it is lost, the repository is enough."""
-    if arguments.repository is not None and arguments.catalog is None:
-        return None
-    try:
-        return open_catalog(arguments.catalog)
-    except CatalogError as error:
-        if arguments.catalog is not None:
-            raise
-        print(f"airflow-backup: without the catalog: {error.message}", file=sys.stderr)
-        return None
 
 
 def _print_plan(what: RestorePlan, to: Any = None) -> None:

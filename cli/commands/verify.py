@@ -13,9 +13,10 @@ from airflow_backup.cli.arguments import (
     add_catalog,
     add_format,
     add_keys,
+    add_repository,
     add_schedules,
+    catalog_beside,
     keys,
-    open_catalog,
     schedule,
 )
 from airflow_backup.cli.output import print_json
@@ -57,11 +58,7 @@ def add_to(commands: Any) -> None:
         metavar="N/COUNT",
         help="read only this share of all bytes, for example 3/30; all shares together have every byte",
     )
-    parser.add_argument(
-        "--repository",
-        metavar="URL",
-        help="where the sets lie, when there is no schedules file; uses no catalog but one named by --catalog",
-    )
+    add_repository(parser)
     add_keys(parser)
     add_schedules(parser)
     add_catalog(parser)
@@ -78,11 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.repository is None
         else Bare(arguments.schedule, arguments.repository)
     )
-    catalog = (
-        None
-        if arguments.repository is not None and arguments.catalog is None
-        else open_catalog(arguments.catalog)
-    )
+    catalog = catalog_beside(arguments)
     quiet = arguments.format == "json" or not sys.stderr.isatty()
     try:
         with progress_bar(quiet=quiet) as listener:

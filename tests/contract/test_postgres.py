@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from airflow_backup.engines.postgres import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.sources import PostgresSource
+from support.argument_lists import ArgumentLists
 from support.postgres import PASSWORD, Postgres, postgres
 
 pytestmark = pytest.mark.service
@@ -174,26 +174,10 @@ def test_what_is_in_the_way_is_said_before_anything_is_read(bank: Postgres) -> N
 
 
 def test_the_password_is_in_no_argument_of_any_process(bank: Postgres, tmp_path: Path) -> None:
-    seen: set[bytes] = set()
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.is_set():
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    seen.add(path.read_bytes())
-                except OSError:
-                    continue
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    try:
+    with ArgumentLists() as seen:
         take(tmp_path, bank)
-    finally:
-        done.set()
-        watcher.join()
-    assert [line for line in seen if b"pg_dump" in line]
-    assert not [line for line in seen if PASSWORD.encode() in line]
+    assert [line for line in seen if "pg_dump" in line]
+    assert not [line for line in seen if PASSWORD in line]
 
 
 def _counts(folder: Path) -> dict[str, int]:
