@@ -24,11 +24,11 @@ from typing import BinaryIO
 
 from airflow_backup.core.errors import BackupError, EngineError, ParentUnusable
 from airflow_backup.engines.sqlite_open import connect, errors
-from airflow_backup.engines.sqlite_pages import ENTRY, LOCK_BYTE, Page, compare, groups
+from airflow_backup.engines.sqlite_pages import ENTRY, GROUP, LOCK_BYTE, Page, compare, groups
 from airflow_backup.engines.sqlite_wal import Snapshot, pin
 
 _HEAD = struct.Struct(">cI")
-_BATCH = 1024 * 1024
+_BATCH_GROUPS = 16
 
 
 def main(arguments: list[str]) -> int:
@@ -78,24 +78,25 @@ def _read(
 
 
 def _say_changes(pages: _Pages, snapshot: Snapshot, earlier: BinaryIO, out: BinaryIO) -> None:
-    table: list[bytes] = []
-    changed: list[bytes] = []
-    waiting = 0
     page_size = snapshot.page_size
-    for offset, length in groups(snapshot.pages, page_size):
-        known = earlier.read(ENTRY).ljust(ENTRY, b"\0")
-        group = pages.read(offset, length)
-        first = offset // page_size + 1
-        entry, found = compare(group, known, first=first, page_size=page_size)
-        table.append(entry)
-        changed.extend(_packed(page) for page in found)
-        waiting += length
-        if waiting >= _BATCH:
-            _say(out, b"P", b"".join(changed))
-            _say(out, b"T", b"".join(table))
-            table, changed, waiting = [], [], 0
-    _say(out, b"P", b"".join(changed))
-    _say(out, b"T", b"".join(table))
+    for begin, size in _batches(snapshot.pages * page_size, step=_BATCH_GROUPS * GROUP * page_size):
+        table: list[bytes] = []
+        changed: list[bytes] = []
+        batch = pages.read(begin, size)
+        for offset, length in groups(size // page_size, page_size):
+            known = earlier.read(ENTRY).ljust(ENTRY, b"\0")
+            first = (begin + offset) // page_size + 1
+            group = batch[offset : offset + length]
+            entry, found = compare(group, known, first=first, page_size=page_size)
+            table.append(entry)
+            changed.extend(_packed(page) for page in found)
+        _say(out, b"P", b"".join(changed))
+        _say(out, b"T", b"".join(table))
+
+
+def _batches(size: int, *, step: int) -> Iterator[tuple[int, int]]:
+    for begin in range(0, size, step):
+        yield begin, min(step, size - begin)
 
 
 def _packed(page: Page) -> bytes:
@@ -131,6 +132,8 @@ class _Pages:
         """Put pages of the log over those of the file; return a page that neither has."""
         page_size = self._snapshot.page_size
         missing = None
+        if not self._snapshot.frames and found * page_size == len(group):
+            return None
         for index in range(len(group) // page_size):
             frame = self._snapshot.frames.get(first + index)
             if frame is not None:
