@@ -10,6 +10,7 @@ from sqlalchemy import select
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Hold
 from airflow_backup.catalog.tables import holds
+from airflow_backup.schedules.holds import EVERY_SCHEDULE
 
 
 class Holds:
@@ -21,7 +22,7 @@ class Holds:
     def add(
         self,
         schedule_id: str,
-        kind: Literal["skip_next", "pause_until"],
+        kind: Literal["skip_next", "pause_until", "maintenance"],
         *,
         by: str,
         at: datetime,
@@ -46,10 +47,12 @@ class Holds:
             return Hold(**row)
 
     def active(self, schedule_id: str, *, now: datetime) -> list[Hold]:
-        """Return the holds that still count, the oldest first."""
+        """Return the holds on a schedule that still count, those on every schedule among them, the oldest first."""
         query = (
             select(holds)
-            .where(holds.c.schedule_id == schedule_id, holds.c.ended_at.is_(None))
+            .where(
+                holds.c.schedule_id.in_([schedule_id, EVERY_SCHEDULE]), holds.c.ended_at.is_(None)
+            )
             .order_by(holds.c.id)
         )
         with self._database.reading() as connection:
@@ -71,7 +74,7 @@ class Holds:
         """Return the newest holds of a schedule, those that are over too."""
         query = (
             select(holds)
-            .where(holds.c.schedule_id == schedule_id)
+            .where(holds.c.schedule_id.in_([schedule_id, EVERY_SCHEDULE]))
             .order_by(holds.c.id.desc())
             .limit(limit)
         )

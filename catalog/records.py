@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from airflow_backup.core.errors import FailureClass
 from airflow_backup.core.manifest import Manifest
@@ -63,9 +63,8 @@ class Attempt:
 SetState = Literal["good", "quarantined", "deleting"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetRow:
-    """One stored set, as its manifest describes it."""
+class SetRow(NamedTuple):
+    """One stored set, as its manifest describes it; a tuple, because the page asks for a thousand at a time."""
 
     set_id: str
     schedule_id: str
@@ -156,11 +155,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Why a schedule does not run: its next run is skipped, or it is paused until a moment."""
+    """Why a schedule does not run: its next run is skipped, it is paused until a moment, or there is maintenance."""
 
     id: int
     schedule_id: str
-    kind: Literal["skip_next", "pause_until"]
+    kind: Literal["skip_next", "pause_until", "maintenance"]
     until: datetime | None
     reason: str | None
     created_by: str

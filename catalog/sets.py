@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -247,8 +246,7 @@ def _again(row: dict[str, Any]) -> dict[str, Any]:
 def _set(row: RowMapping) -> SetRow:
     given = dict(row)
     level, outcome = given["verified_level"], given["verified_outcome"]
-    return replace(
-        SetRow(**given),
+    return SetRow(**given)._replace(
         kind=Kind(given["kind"]),
         verified_level=None if level is None else VerificationLevel(level),
         verified_outcome=None if outcome is None else VerificationOutcome(outcome),

@@ -16,7 +16,7 @@ from airflow_backup.operators.runs import due_at, is_manual
 from airflow_backup.operators.triggers import WindowTrigger
 from airflow_backup.schedules.calendars import Calendar
 from airflow_backup.schedules.gate import Decision, Gate, decide
-from airflow_backup.schedules.holds import hold_text, pause_at, skips
+from airflow_backup.schedules.holds import hold_text, maintenance_of, pause_at, skips
 from airflow_backup.schedules.windows import Window
 
 SHORTEST_DEFERRAL = timedelta(seconds=10)
@@ -27,7 +27,7 @@ class BackupWindowSensor(BaseSensorOperator):
     """
     Let a run pass when its window is open; wait for the opening, or skip with a reason.
 
-    Waits in the triggerer, without a worker slot. A run that a person started passes at once.
+    Waits in the triggerer, without a worker slot. A run that a person started passes at once, but for maintenance.
 
     :param window: weekly times in which a backup may start; always when empty
     :param outside_window: ``wait`` for the next opening, or ``skip`` the run
@@ -65,6 +65,7 @@ class BackupWindowSensor(BaseSensorOperator):
     def execute(self, context: Context) -> str:
         """Return why the run may start; raise AirflowSkipException, or defer."""
         if is_manual(context):
+            self._refuse_in_maintenance()
             self.log.info("started by hand: windows and calendars do not hold it")
             return "started by hand"
         due = due_at(context)
@@ -94,6 +95,15 @@ class BackupWindowSensor(BaseSensorOperator):
             raise AirflowSkipException(held)
         self.log.info("%s", decision.reason)
         return decision.reason
+
+    def _refuse_in_maintenance(self) -> None:
+        if self.schedule_id is None:
+            return
+        now = datetime.now(UTC)
+        with Catalog.open(catalog_url()) as catalog:
+            found = maintenance_of(catalog.holds.active(self.schedule_id, now=now))
+        if found is not None:
+            raise AirflowSkipException(hold_text(found, self.gate.timezone))
 
     def _held(self) -> str | None:
         """Say which hold forbids the run; a hold for one run ends with it."""

@@ -30,7 +30,7 @@ from airflow_backup.plugin.models import (
 )
 from airflow_backup.plugin.rhythms import next_run, rhythms, schedule_of
 from airflow_backup.plugin.rows import Row
-from airflow_backup.schedules.holds import hold_text
+from airflow_backup.schedules.holds import hold_text, holds_on
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.sources import describe
 
@@ -55,7 +55,7 @@ class Material:
     progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By run id."""
     holds: Mapping[str, Sequence[Hold]] = field(default_factory=dict)
-    """By schedule id: those that still count."""
+    """By schedule id, and of every schedule: those that still count."""
 
 
 def summary(row: Row, material: Material, *, permissions: Permissions) -> ScheduleSummary:
@@ -80,7 +80,7 @@ def _fields(row: Row, material: Material) -> dict[str, Any]:
     enabled = None if dag is None or dag.stale else not dag.paused
     runs = _runs(row.id, schedule, material)
     last_good = _good(row.id, material)
-    state, holds = row.state, material.holds.get(row.id, ())
+    state = row.state
     verdict = judge(
         state,
         enabled,
@@ -97,7 +97,7 @@ def _fields(row: Row, material: Material) -> dict[str, Any]:
         "origin": row.origin,
         "made": made_of(row),
         "clash": CLASH if row.clash else None,
-        "holds": [hold_info(hold, schedule) for hold in holds],
+        "holds": [hold_info(hold, schedule) for hold in material.holds.get(row.id, ())],
         "state": state,
         "condition": verdict.condition,
         "condition_reason": verdict.reason,
@@ -105,7 +105,9 @@ def _fields(row: Row, material: Material) -> dict[str, Any]:
         "enabled": enabled,
         "problems": [load_problem(item) for item in row.problems],
         "next_run": (
-            next_run(schedule, row.definition, now=material.now, holds=holds)
+            next_run(
+                schedule, row.definition, now=material.now, holds=holds_on(material.holds, row.id)
+            )
             if schedule is not None and enabled
             else None
         ),

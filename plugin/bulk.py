@@ -63,7 +63,15 @@ class Bulk:
     def _act(self, row: Row) -> None:
         body, by = self.body, self.access.user.get_name()
         if body.action == "run":
-            verbs.run(self.session, self.access, row, RunRequest(), from_page=self.from_page)
+            verbs.run(
+                self.catalog,
+                self.session,
+                self.access,
+                row,
+                RunRequest(),
+                now=self.now,
+                from_page=self.from_page,
+            )
         elif body.action == "skip_next":
             verbs.skip_next(self.catalog, row, by=by, reason=body.reason, now=self.now)
         elif body.until is not None:

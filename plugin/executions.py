@@ -19,7 +19,7 @@ from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from airflow_backup.plugin.facts import RunFacts, TaskFacts
 from airflow_backup.plugin.models import Progress, Run
 from airflow_backup.schedules.gate import decide, gate_of
-from airflow_backup.schedules.holds import hold_text
+from airflow_backup.schedules.holds import SKIP_NEXT, hold_text
 from airflow_backup.schedules.model import Schedule
 
 WINDOW, BACKUP = "window", "backup"
@@ -156,10 +156,11 @@ def _by_a_hold(facts: RunFacts, schedule: Schedule, holds: Sequence[Hold]) -> st
     for hold in holds:
         if at is None:
             break
-        if hold.until is None:
+        if hold.kind == SKIP_NEXT:
             seen = hold.ended_at is not None and abs(at - hold.ended_at) < _SOON
         else:
-            seen = hold.created_at <= at < min(hold.until, hold.ended_at or hold.until)
+            ends = [end for end in (hold.until, hold.ended_at) if end is not None]
+            seen = hold.created_at <= at and all(at < end for end in ends)
         if seen:
             return hold_text(hold, schedule.timezone)
     return None

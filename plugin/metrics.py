@@ -37,6 +37,7 @@ _HELP = {
     "chains": "How many chains can be restored.",
     "quarantined_sets": "How many sets failed a verification.",
     "stored_bytes": "What all sets of the schedule take.",
+    "maintenance": "Whether nothing starts because of maintenance.",
     "component_up": "Whether a process of Airflow is well.",
 }
 
@@ -47,12 +48,15 @@ def metrics(
     schedules: Sequence[ScheduleSummary],
     reports: Iterable[ScheduleReport],
     components: Iterable[Component],
+    *,
+    in_maintenance: bool = False,
 ) -> str:
     """Return the page; a fact that is not known has no sample."""
     samples: dict[str, list[str]] = defaultdict(list)
-    for name, labels, value in _all(schedules, reports, components):
+    for name, labels, value in _all(schedules, reports, components, in_maintenance):
         shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        samples[name].append(f"{_PREFIX}_{name}{{{shown}}} {value:.17g}")
+        braces = f"{{{shown}}}" if shown else ""
+        samples[name].append(f"{_PREFIX}_{name}{braces} {value:.17g}")
     lines: list[str] = []
     for name, text in _HELP.items():
         if name in samples:
@@ -65,7 +69,9 @@ def _all(
     schedules: Sequence[ScheduleSummary],
     reports: Iterable[ScheduleReport],
     components: Iterable[Component],
+    in_maintenance: bool,
 ) -> Iterator[Sample]:
+    yield "maintenance", {}, float(in_maintenance)
     for schedule in schedules:
         own = {"schedule": schedule.id, "group": schedule.group or ""}
         for name, value in _of_schedule(schedule).items():

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from airflow_backup import __version__
-from airflow_backup.catalog.records import LoadError
+from airflow_backup.catalog.records import Hold, LoadError
 from airflow_backup.plugin.facts import ComponentFacts
 from airflow_backup.plugin.models import Condition, FileProblem, ScheduleSummary, UpcomingRun
-from airflow_backup.plugin.status_models import Age, Component, Status
+from airflow_backup.plugin.status_models import Age, Component, Maintenance, Status
 
 _NEXT = 3
 
@@ -27,6 +27,8 @@ def overview(
     components: Iterable[ComponentFacts],
     *,
     now: datetime,
+    maintenance: Hold | None = None,
+    may_maintain: bool = False,
 ) -> Status:
     """Put the status together."""
     processes = [component_of(facts) for facts in components]
@@ -42,12 +44,23 @@ def overview(
         total=len(schedules),
         conditions={str(condition): counts[condition] for condition in Condition},
         running=sum(schedule.active_run is not None for schedule in schedules),
+        maintenance=maintenance_info(maintenance),
+        may_maintain=may_maintain,
         attention=sum(schedule.condition.needs_attention for schedule in schedules)
         + len(homeless)
         + dead,
         oldest_good=oldest_good(schedules, now=now),
         next_runs=next_runs(schedules),
         load_problems=problems,
+    )
+
+
+def maintenance_info(hold: Hold | None) -> Maintenance | None:
+    """Show a maintenance."""
+    if hold is None:
+        return None
+    return Maintenance(
+        since=hold.created_at, until=hold.until, author=hold.created_by, reason=hold.reason
     )
 
 

@@ -43,6 +43,22 @@ class PauseRequest(Model):
     """For those who wonder."""
 
 
+class MaintenanceRequest(Model):
+    """Stop and start everything."""
+
+    enabled: bool
+    until: AwareDatetime | None = None
+    """When it ends by itself; when it is ended, if missing."""
+    reason: Reason | None = None
+    """For those who wonder."""
+
+    @model_validator(mode="after")
+    def _only_to_begin(self) -> Self:
+        if not self.enabled and (self.until is not None or self.reason is not None):
+            raise ValueError("`until` and `reason` go with a maintenance that begins")
+        return self
+
+
 class CloneRequest(Model):
     """Make a copy of a schedule."""
 

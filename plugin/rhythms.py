@@ -15,7 +15,7 @@ from airflow_backup.core.durations import format_duration
 from airflow_backup.core.words import Kind
 from airflow_backup.plugin.models import NextRun, Rhythm
 from airflow_backup.schedules.fire_times import upcoming
-from airflow_backup.schedules.holds import Hold
+from airflow_backup.schedules.holds import Hold, hold_text, maintenance_of
 from airflow_backup.schedules.model import Schedule
 
 MOST = 200
@@ -84,6 +84,11 @@ def next_run(
 
     Reckoned once, then remembered until its moment has come.
     """
+    maintenance = maintenance_of(holds)
+    if maintenance is not None and maintenance.until is None:
+        found = next_run(schedule, definition, now=now)
+        why = hold_text(maintenance, schedule.timezone)
+        return None if found is None else NextRun(at=found.at, kind=found.kind, skipped=why)
     if holds:
         fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED, holds=holds)
         return _first(fires) if fires else None

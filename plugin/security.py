@@ -240,6 +240,11 @@ def _name_the_dag_of_the_set(request: Request, catalog: CatalogDep) -> None:
         parameters["dag_id"] = dag_id(row.schedule_id)
 
 
+def may_maintain() -> list[Any]:
+    """Ask for the right to edit schedules; write the audit log."""
+    return [*may_edit("PUT"), Depends(action_logging("backup_maintenance"))]
+
+
 def may_edit(method: Method) -> list[Any]:
     """Ask for the right to make or change schedules; the edit itself writes the audit log."""
 

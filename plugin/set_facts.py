@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -179,5 +178,5 @@ def _note(each: Verification) -> VerificationNote:
 
 
 def _summary(row: SetRow) -> Mapping[str, Any]:
-    plain = {each.name: getattr(row, each.name) for each in fields(row) if each.name in _SUMMARY}
+    plain = {name: value for name, value in row._asdict().items() if name in _SUMMARY}
     return plain | {"warnings": len(row.warnings)}

@@ -17,6 +17,22 @@ class Component(Model):
     hint: str | None = None
 
 
+class Maintenance(Model):
+    """Nothing starts, whatever is scheduled; what runs goes on to its end."""
+
+    since: datetime
+    until: datetime | None = None
+    """When it ends by itself."""
+    author: str
+    reason: str | None = None
+
+
+class MaintenanceState(Model):
+    """Whether there is maintenance."""
+
+    maintenance: Maintenance | None
+
+
 class Age(Model):
     """How old the last good set of a schedule is."""
 
@@ -38,6 +54,9 @@ class Status(Model):
     conditions: dict[str, int]
     """How many schedules there are in each condition."""
     running: int
+    maintenance: Maintenance | None = None
+    may_maintain: bool = False
+    """Whether you may begin and end it."""
     attention: int
     """How many things need a person: schedules, file problems and dead processes."""
     oldest_good: Age | None = None

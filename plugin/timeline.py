@@ -10,6 +10,7 @@ from airflow_backup.plugin.calendar_models import Lane, OpenSpan, Timeline
 from airflow_backup.plugin.models import NextRun
 from airflow_backup.plugin.rhythms import MOST, coming, next_run, schedule_of
 from airflow_backup.plugin.rows import Row
+from airflow_backup.schedules.holds import holds_on
 from airflow_backup.schedules.model import Schedule
 from airflow_backup.schedules.windows import openings
 
@@ -44,7 +45,7 @@ def timeline(
                 schedule,
                 now=now,
                 until=until,
-                holds=holds.get(row.id, ()),
+                holds=holds_on(holds, row.id),
                 expected=durations.get(row.id),
             )
             for _, row, schedule in due[:MOST_LANES]

@@ -15,7 +15,13 @@ from airflow_backup.plugin.models import State
 from airflow_backup.plugin.requests import RunRequest
 from airflow_backup.plugin.rows import Row
 from airflow_backup.plugin.security import Access
-from airflow_backup.schedules.holds import PAUSE_UNTIL, SKIP_NEXT
+from airflow_backup.schedules.holds import (
+    EVERY_SCHEDULE,
+    PAUSE_UNTIL,
+    SKIP_NEXT,
+    hold_text,
+    maintenance_of,
+)
 
 
 def switch(session: Session, row: Row, *, enabled: bool) -> None:
@@ -23,9 +29,21 @@ def switch(session: Session, row: Row, *, enabled: bool) -> None:
     airflow_changes.set_paused(session, dag_id(row.id), paused=not enabled)
 
 
-def run(session: Session, access: Access, row: Row, body: RunRequest, *, from_page: bool) -> str:
+def run(
+    catalog: Catalog,
+    session: Session,
+    access: Access,
+    row: Row,
+    body: RunRequest,
+    *,
+    now: datetime,
+    from_page: bool,
+) -> str:
     """Run a schedule now, and return the id of the run."""
     _check_runnable(session, row)
+    held = maintenance_of(catalog.holds.active(row.id, now=now))
+    if held is not None:
+        raise Refused(hold_text(held, "UTC"), hint="nothing starts until the maintenance is ended")
     return airflow_changes.start_run(
         session,
         dag_id(row.id),
@@ -56,6 +74,26 @@ def pause(
         if hold.kind == PAUSE_UNTIL:
             catalog.holds.end(hold.id, at=now)
     return catalog.holds.add(row.id, "pause_until", by=by, at=now, until=until, reason=reason)
+
+
+def begin_maintenance(
+    catalog: Catalog, *, until: datetime | None, by: str, reason: str | None, now: datetime
+) -> Hold:
+    """Let no schedule start anything, until a moment or until it is ended; what runs goes on to its end."""
+    if until is not None and until <= now:
+        raise Refused(
+            "the maintenance would be over already", hint="give a moment that is still to come"
+        )
+    end_maintenance(catalog, now=now)
+    return catalog.holds.add(
+        EVERY_SCHEDULE, "maintenance", by=by, at=now, until=until, reason=reason
+    )
+
+
+def end_maintenance(catalog: Catalog, *, now: datetime) -> None:
+    """Let everything start again, each as it is switched; nothing is made up for."""
+    for hold in catalog.holds.active(EVERY_SCHEDULE, now=now):
+        catalog.holds.end(hold.id, at=now)
 
 
 def _conf(body: RunRequest) -> dict[str, str]:

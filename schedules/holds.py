@@ -1,19 +1,28 @@
-"""Holds: a person skips the next run of a schedule, or pauses it until a moment. Pure; applied to runs that are due."""
+"""
+Holds: a person skips the next run of a schedule, or pauses it until a moment. Pure; applied to runs that are due.
+
+Maintenance is a hold on every schedule, until it is ended or until a moment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 from airflow_backup.schedules.gate import local_text
 
 SKIP_NEXT = "skip_next"
 PAUSE_UNTIL = "pause_until"
+MAINTENANCE = "maintenance"
+EVERY_SCHEDULE = "*"
+"""Stands in place of a schedule's id, and can be none."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Hold(Protocol):
-    """What is known of a hold that still counts; ``until`` is set for a pause."""
+    """What is known of a hold that still counts; ``until`` is set for a pause, and may be for maintenance."""
 
     @property
     def id(self) -> int: ...
@@ -27,11 +36,25 @@ class Hold(Protocol):
     def reason(self) -> str | None: ...
 
 
+Held = TypeVar("Held", bound=Hold)
+
+_SAID = {SKIP_NEXT: "skip next", PAUSE_UNTIL: "paused", MAINTENANCE: "maintenance"}
+
+
 def pause_at(holds: Sequence[Hold], at: datetime) -> Hold | None:
-    """Return the pause that forbids a run at ``at``; the longest, when there are several."""
-    pauses = [hold for hold in holds if hold.kind == PAUSE_UNTIL and hold.until is not None]
-    over = [hold for hold in pauses if hold.until is not None and at < hold.until]
-    return max(over, key=lambda hold: hold.until or at, default=None)
+    """Return the pause or maintenance that forbids a run at ``at``; the longest, when there are several."""
+    found = [hold for hold in holds if hold.kind != SKIP_NEXT and at < (hold.until or _NEVER)]
+    return max(found, key=lambda hold: hold.until or _NEVER, default=None)
+
+
+def maintenance_of(holds: Sequence[Held]) -> Held | None:
+    """Return the maintenance among holds that still count; what a person starts is held by it, too."""
+    return next((hold for hold in holds if hold.kind == MAINTENANCE), None)
+
+
+def holds_on(holds: Mapping[str, Sequence[Held]], schedule_id: str) -> list[Held]:
+    """Return the holds that count for one schedule, of those on all of them by id."""
+    return [*holds.get(EVERY_SCHEDULE, ()), *holds.get(schedule_id, ())]
 
 
 def skips(holds: Sequence[Hold]) -> list[Hold]:
@@ -41,6 +64,8 @@ def skips(holds: Sequence[Hold]) -> list[Hold]:
 
 def hold_text(hold: Hold, timezone: str) -> str:
     """Say why a run does not happen: what was asked for, by whom and why."""
-    what = "skip next" if hold.until is None else f"paused until {local_text(hold.until, timezone)}"
+    what = _SAID[hold.kind]
+    if hold.until is not None:
+        what = f"{what} until {local_text(hold.until, timezone)}"
     why = f": {hold.reason}" if hold.reason else ""
     return f"{what}, by {hold.created_by}{why}"

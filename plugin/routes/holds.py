@@ -57,7 +57,8 @@ def lift_hold(
     """End a hold before its time."""
     gather.one(catalog, access, schedule_id)
     now = gather.now()
-    if hold_id not in {hold.id for hold in catalog.holds.active(schedule_id, now=now)}:
+    holds = catalog.holds.active(schedule_id, now=now)
+    if hold_id not in {hold.id for hold in holds if hold.schedule_id == schedule_id}:
         raise NotFound(f"no hold {hold_id} on {schedule_id!r}", hint="is it over already?")
     catalog.holds.end(hold_id, at=now)
     return Lifted(schedule_id=schedule_id, hold_id=hold_id)

@@ -111,5 +111,6 @@ def run_schedule(
 ) -> Started:
     """Run a schedule now. Refused while one of its runs is queued or running, or it is disabled."""
     row = gather.one(catalog, access, schedule_id)
-    run_id = verbs.run(session, access, row, body, from_page="referer" in request.headers)
+    from_page = "referer" in request.headers
+    run_id = verbs.run(catalog, session, access, row, body, now=gather.now(), from_page=from_page)
     return Started(schedule_id=schedule_id, dag_id=dag_id(schedule_id), run_id=run_id)

@@ -7,13 +7,15 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
 from airflow_backup.actions.report import report
-from airflow_backup.plugin import airflow_db, board, gather
+from airflow_backup.plugin import airflow_db, board, gather, verbs
 from airflow_backup.plugin.catalog_access import CatalogDep
 from airflow_backup.plugin.metrics import MEDIA_TYPE, metrics
-from airflow_backup.plugin.overview import component_of, file_problems, overview
+from airflow_backup.plugin.overview import component_of, file_problems, maintenance_info, overview
+from airflow_backup.plugin.requests import MaintenanceRequest
 from airflow_backup.plugin.rhythms import schedule_of
-from airflow_backup.plugin.security import AccessDep
-from airflow_backup.plugin.status_models import Status
+from airflow_backup.plugin.security import AccessDep, may_maintain
+from airflow_backup.plugin.status_models import MaintenanceState, Status
+from airflow_backup.schedules.holds import EVERY_SCHEDULE, maintenance_of
 
 router = APIRouter(tags=["status"])
 
@@ -30,7 +32,28 @@ def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> 
         readable=access.readable,
         all_files=access.sees_load_errors(),
     )
-    return overview(schedules, problems, airflow_db.components(), now=found.now)
+    return overview(
+        schedules,
+        problems,
+        airflow_db.components(),
+        now=found.now,
+        maintenance=maintenance_of(found.holds.get(EVERY_SCHEDULE, ())),
+        may_maintain=access.may_edit(),
+    )
+
+
+@router.post("/maintenance", dependencies=may_maintain())
+def switch_maintenance(
+    body: MaintenanceRequest, catalog: CatalogDep, access: AccessDep
+) -> MaintenanceState:
+    """Let nothing start, whatever is scheduled or asked for, and let it start again. What runs goes on to its end."""
+    now = gather.now()
+    if not body.enabled:
+        verbs.end_maintenance(catalog, now=now)
+        return MaintenanceState(maintenance=None)
+    by = access.user.get_name()
+    hold = verbs.begin_maintenance(catalog, until=body.until, by=by, reason=body.reason, now=now)
+    return MaintenanceState(maintenance=maintenance_info(hold))
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
@@ -43,4 +66,6 @@ def show_metrics(catalog: CatalogDep, session: SessionDep, access: AccessDep) ->
     known = [given for row in rows if (given := schedule_of(row.definition)) is not None]
     reports = report(known, catalog, now=found.now)
     components = [component_of(facts) for facts in airflow_db.components()]
-    return PlainTextResponse(metrics(schedules, reports, components), media_type=MEDIA_TYPE)
+    in_maintenance = EVERY_SCHEDULE in found.holds
+    text = metrics(schedules, reports, components, in_maintenance=in_maintenance)
+    return PlainTextResponse(text, media_type=MEDIA_TYPE)

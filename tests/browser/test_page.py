@@ -140,6 +140,34 @@ def test_a_failed_backup_says_why_and_what_to_try(page: Page, airflow: AirflowHo
     expect(dialog).to_contain_text("The last backup failed")
 
 
+def test_nothing_starts_in_maintenance(
+    page: Page, airflow: AirflowHome, complaints: list[str]
+) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{airflow.api_url}plugin/backup")
+    page.get_by_role("button", name="More for all schedules").click()
+    page.get_by_role("menuitem", name="Begin maintenance…").click()
+    asked = page.get_by_role("dialog", name="Begin maintenance")
+    asked.get_by_label("Reason").fill("the vault moves")
+    asked.get_by_role("button", name="Begin maintenance").click()
+    expect(page.get_by_text("No backup starts until the maintenance is ended")).to_be_visible()
+    expect(page.get_by_text(re.compile("by admin: the vault moves"))).to_be_visible()
+    with airflow.client("admin") as api:
+        started = api.post("api/v2/dags/backup__wiki/dagRuns", json={"logical_date": None})
+        assert started.status_code == 200
+
+        def skipped() -> str | None:
+            (newest, *_) = api.get("backup/api/v1/schedules/wiki/runs").json()["runs"]
+            return newest["reason"] if newest["status"] == "skipped" else None
+
+        why = airflow.wait_for(skipped, what="the run that Airflow was asked for")
+        assert why == "maintenance, by admin: the vault moves"
+    page.get_by_role("button", name="End maintenance").click()
+    expect(page.get_by_text(re.compile("No backup starts"))).to_have_count(0)
+    assert complaints == []
+
+
 def test_a_viewer_looks_and_can_do_nothing_else(browser: Browser, airflow: AirflowHome) -> None:
     from playwright.sync_api import expect
 

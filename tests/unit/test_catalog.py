@@ -21,7 +21,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.deployed import DeployedSchedules
 from airflow_backup.catalog.executions import Failure, Outcome
 from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE, scripts
-from airflow_backup.catalog.records import Attempt, DeployedState
+from airflow_backup.catalog.records import Attempt, DeployedState, SetRow
 from airflow_backup.catalog.tables import executions, metadata, sets
 from airflow_backup.core.errors import CatalogError, FailureClass, Refused
 from airflow_backup.core.words import (
@@ -396,3 +396,7 @@ def test_a_moment_without_a_zone_is_refused(catalog: Catalog) -> None:
         catalog._database.writing() as connection,
     ):
         connection.execute(executions.select().where(executions.c.since == naive))
+
+
+def test_a_set_has_the_columns_of_its_table_in_their_order() -> None:
+    assert SetRow._fields == tuple(column.name for column in sets.columns)

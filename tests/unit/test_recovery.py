@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -112,7 +111,7 @@ def test_a_broken_chain_falls_back_to_an_earlier_moment_and_says_why() -> None:
 
 
 def test_a_quarantined_set_is_not_used_nor_what_needs_it() -> None:
-    spoiled = [replace(CHAIN[0], state="quarantined"), *CHAIN[1:]]
+    spoiled = [CHAIN[0]._replace(state="quarantined"), *CHAIN[1:]]
     found = recovery_path(spoiled, at(2))
     assert isinstance(found, Gap)
     assert found.reasons == (
@@ -182,7 +181,7 @@ BROKEN: dict[str, tuple[float, str, list[SetRow], str]] = {
         2.5,
         "0",
         [
-            replace(each, state="quarantined") if each.set_id == "0001" else each
+            each._replace(state="quarantined") if each.set_id == "0001" else each
             for each in WITH_LOGS
         ],
         "set '0001': it is quarantined",
@@ -190,7 +189,7 @@ BROKEN: dict[str, tuple[float, str, list[SetRow], str]] = {
     "the first log of all begins at the full set of its chain": (
         0.5,
         "0",
-        [row(0), row(1, previous=0), replace(row(2, 1, kind=LOG, previous=1), base="0001")],
+        [row(0), row(1, previous=0), row(2, 1, kind=LOG, previous=1)._replace(base="0001")],
         "set '0002': it begins only at '0001'",
     ),
 }
@@ -215,7 +214,7 @@ def test_the_first_log_reaches_back_to_the_full_set_of_its_chain() -> None:
 
 def test_a_bad_base_is_rolled_over_by_the_logs_of_an_earlier_one() -> None:
     rows = [
-        replace(each, state="quarantined") if each.set_id == "0003" else each for each in WITH_LOGS
+        each._replace(state="quarantined") if each.set_id == "0003" else each for each in WITH_LOGS
     ]
     found = recovery_path(rows, at(4))
     assert ids(found) == ["0000", "0001", "0002", "0004"]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Condition, Status } from "./api/types";
-import { SCHEDULE, STATUS, VIEWER } from "./test/samples";
+import { MAINTENANCE, SCHEDULE, STATUS, VIEWER } from "./test/samples";
 import { headline, needsAttention, whyNotRun, whyNotToggle, whyReadOnly } from "./words";
 
 const status = (conditions: Partial<Record<Condition, number>>, rest: Partial<Status> = {}): Status => {
@@ -24,6 +24,8 @@ describe("the one sentence", () => {
     ["Waiting for the first backup", "calm", status({ waiting: 2 })],
     ["All schedules are disabled", "calm", status({ disabled: 2 })],
     ["Backing up now", "busy", status({ protected: 3 }, { running: 1 })],
+    ["Maintenance: nothing starts", "calm", status({ protected: 3 }, { maintenance: MAINTENANCE })],
+    ["Backing up now", "busy", status({ protected: 3 }, { maintenance: MAINTENANCE, running: 1 })],
     ["1 schedule needs attention", "bad", status({ failed: 1, protected: 3 }, { running: 1 })],
     ["3 schedules need attention", "bad", status({ outdated: 1, rejected: 1, stale: 1 })],
     ["2 things need attention", "bad", status({ failed: 1 }, { attention: 2 })],

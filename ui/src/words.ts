@@ -75,6 +75,9 @@ export const headline = (status: Status): Headline => {
 
     return { detail, mood: "bad", text: `${what} ${attention === 1 ? "needs" : "need"} attention` };
   }
+  if (status.maintenance !== null && running === 0) {
+    return { detail, mood: "calm", text: "Maintenance: nothing starts" };
+  }
   if (total === 0) {
     return { detail: "Nothing is backed up so far.", mood: "calm", text: "No schedules yet" };
   }

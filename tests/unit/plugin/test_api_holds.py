@@ -23,6 +23,7 @@ ORDERS = f"{API}/schedules/orders"
 def _lift(admin: httpx.Client) -> Iterator[None]:
     """Leave no hold behind."""
     yield
+    admin.post(f"{API}/maintenance", json={"enabled": False})
     for name in ("orders", "wiki"):
         for hold in admin.get(f"{API}/schedules/{name}").json()["holds"]:
             admin.request("DELETE", f"{API}/schedules/{name}/holds/{hold['id']}", json={})
@@ -62,6 +63,55 @@ def test_a_pause_replaces_a_pause_and_is_lifted(user: httpx.Client) -> None:
     assert user.get(ORDERS).json()["holds"] == []
     again = user.request("DELETE", f"{ORDERS}/holds/{second['id']}", json={})
     assert again.status_code == 404
+
+
+def test_in_maintenance_nothing_starts_and_nothing_is_switched_off(
+    admin: httpx.Client, user: httpx.Client, viewer: httpx.Client
+) -> None:
+    user.post(f"{ORDERS}/toggle", json={"enabled": True})
+    before = user.get(ORDERS).json()
+    begun = admin.post(f"{API}/maintenance", json={"enabled": True, "reason": "the vault moves"})
+    assert begun.status_code == 200
+    told = begun.json()["maintenance"]
+    assert (told["author"], told["reason"], told["until"]) == ("admin", "the vault moves", None)
+    seen = viewer.get(f"{API}/status").json()
+    assert (seen["maintenance"], seen["may_maintain"], seen["next_runs"]) == (told, False, [])
+    assert "\nairflow_backup_maintenance 1\n" in admin.get(f"{API}/metrics").text
+    shown = user.get(ORDERS).json()
+    assert (shown["enabled"], shown["holds"]) == (True, [])
+    assert shown["next_run"]["skipped"] == "maintenance, by admin: the vault moves"
+    refused = user.post(f"{ORDERS}/run", json={})
+    assert refused.status_code == 409
+    assert refused.json()["detail"] == "maintenance, by admin: the vault moves"
+    many = user.post(f"{API}/schedules/bulk", json={"action": "run", "ids": ["orders", "crm"]})
+    assert many.json()["done"] == 0
+    (hold,) = _holds_on_all(admin)
+    gone = user.request("DELETE", f"{ORDERS}/holds/{hold}", json={})
+    assert gone.status_code == 404, "only who may begin it may end it"
+
+    assert admin.post(f"{API}/maintenance", json={"enabled": False}).json() == {"maintenance": None}
+    assert user.get(ORDERS).json()["next_run"] == before["next_run"]
+    assert "\nairflow_backup_maintenance 0\n" in admin.get(f"{API}/metrics").text
+
+
+def _holds_on_all(admin: httpx.Client) -> list[int]:
+    """Return the number of the maintenance: the one after that of a new hold."""
+    made = admin.post(f"{API}/schedules/crm/pause", json={"until": later(days=1)}).json()["id"]
+    admin.request("DELETE", f"{API}/schedules/crm/holds/{made}", json={})
+    return [made - 1]
+
+
+def test_a_maintenance_ends_by_itself(admin: httpx.Client, user: httpx.Client) -> None:
+    user.post(f"{ORDERS}/toggle", json={"enabled": True})
+    until = later(days=2)
+    admin.post(f"{API}/maintenance", json={"enabled": True, "until": until})
+    again = admin.post(f"{API}/maintenance", json={"enabled": True, "until": later(days=3)})
+    assert again.json()["maintenance"]["until"] > until, "the second one replaces the first"
+    assert user.get(ORDERS).json()["next_run"]["at"] > until
+    past = admin.post(f"{API}/maintenance", json={"enabled": True, "until": later(hours=-1)})
+    assert past.status_code == 409
+    wrong = admin.post(f"{API}/maintenance", json={"enabled": False, "reason": "x"})
+    assert wrong.status_code == 422
 
 
 @pytest.mark.parametrize(

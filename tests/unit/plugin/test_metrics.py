@@ -8,7 +8,7 @@ import httpx
 
 API = "backup/api/v1"
 LINE = re.compile(
-    r'(airflow_backup_[a-z_]+)\{([a-z]+="(?:[^"\\\n]|\\.)*"(?:,[a-z]+="(?:[^"\\\n]|\\.)*")*)\} (\S+)'
+    r'(airflow_backup_[a-z_]+)(?:\{([a-z]+="(?:[^"\\\n]|\\.)*"(?:,[a-z]+="(?:[^"\\\n]|\\.)*")*)\})? (\S+)'
 )
 
 

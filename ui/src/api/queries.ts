@@ -11,6 +11,7 @@ import type {
   Deleted,
   HoldInfo,
   Lifted,
+  MaintenanceState,
   NextRunList,
   RecoveryPlan,
   RetentionView,
@@ -205,6 +206,11 @@ export const usePauseUntil = (id: string) =>
   useChange(async (body: { reason: string | null; until: string }) =>
     post<HoldInfo>(`schedules/${encodeURIComponent(id)}/pause`, body),
   );
+
+export type MaintenanceChange = { enabled: boolean; reason?: string; until?: string };
+
+export const useMaintenance = () =>
+  useChange(async (body: MaintenanceChange) => post<MaintenanceState>("maintenance", body));
 
 export const useLift = (id: string) =>
   useChange(async (hold: number) => remove<Lifted>(`schedules/${encodeURIComponent(id)}/holds/${hold}`));

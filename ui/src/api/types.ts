@@ -169,6 +169,17 @@ export type Age = {
   limit: number | null;
 };
 
+export type Maintenance = {
+  since: string;
+  until: string | null;
+  author: string;
+  reason: string | null;
+};
+
+export type MaintenanceState = {
+  maintenance: Maintenance | null;
+};
+
 export type Status = {
   now: string;
   version: string;
@@ -177,6 +188,8 @@ export type Status = {
   total: number;
   conditions: Record<Condition, number>;
   running: number;
+  maintenance: Maintenance | null;
+  may_maintain: boolean;
   attention: number;
   oldest_good: Age | null;
   next_runs: UpcomingRun[];

@@ -1,9 +1,9 @@
-import { Badge, Button, Flex, Input, InputGroup, NativeSelect, Text } from "@chakra-ui/react";
+import { Badge, Button, Flex, IconButton, Input, InputGroup, Menu, NativeSelect, Portal, Text } from "@chakra-ui/react";
 import { useEffect, useState } from "react";
 
 import { formatCount, sentence } from "../format";
 import { Hint } from "./Hint";
-import { Plus, Search } from "./icons";
+import { Dots, Plus, Search } from "./icons";
 
 const STATES: readonly (readonly [string, string])[] = [
   ["", "All states"],
@@ -19,6 +19,8 @@ type ToolbarProps = {
   readonly onChange: (change: { q?: string; state?: string }) => void;
   /** Begins a new schedule; null for those who may not. */
   readonly onNew: (() => void) | null;
+  /** Begins a maintenance; null for those who may not, and while there is one. */
+  readonly onMaintain: (() => void) | null;
   readonly q: string;
   /** Why nothing here can be changed, for those who may only look. */
   readonly readOnly: string | null;
@@ -26,7 +28,7 @@ type ToolbarProps = {
   readonly total: number | undefined;
 };
 
-export const Toolbar = ({ onChange, onNew, q, readOnly, state, total }: ToolbarProps) => {
+export const Toolbar = ({ onChange, onMaintain, onNew, q, readOnly, state, total }: ToolbarProps) => {
   const [text, setText] = useState(q);
 
   useEffect(() => {
@@ -77,6 +79,22 @@ export const Toolbar = ({ onChange, onNew, q, readOnly, state, total }: ToolbarP
           <Button colorPalette="brand" onClick={onNew} size="sm">
             <Plus /> New schedule
           </Button>
+        )}
+        {onMaintain === null ? undefined : (
+          <Menu.Root lazyMount onSelect={onMaintain} positioning={{ placement: "bottom-end" }} unmountOnExit>
+            <Menu.Trigger asChild>
+              <IconButton aria-label="More for all schedules" size="sm" variant="outline">
+                <Dots />
+              </IconButton>
+            </Menu.Trigger>
+            <Portal>
+              <Menu.Positioner>
+                <Menu.Content>
+                  <Menu.Item value="maintenance">Begin maintenance…</Menu.Item>
+                </Menu.Content>
+              </Menu.Positioner>
+            </Portal>
+          </Menu.Root>
         )}
       </Flex>
     </Flex>

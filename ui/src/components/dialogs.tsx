@@ -18,15 +18,15 @@ const SPANS: readonly (readonly [string, number])[] = [
   ["1 week", 168 * HOUR],
 ];
 
-type UntilProps = { readonly onChange: (until: string) => void; readonly value: string };
+type UntilProps = { readonly label?: string; readonly onChange: (until: string) => void; readonly value: string };
 
 export const firstUntil = (): string => localInput(serverNow() + 24 * HOUR);
 
 /** A moment to come, on the clock of whoever looks; the usual spans are one click away. */
-export const Until = ({ onChange, value }: UntilProps) => (
+export const Until = ({ label: name = "Until", onChange, value }: UntilProps) => (
   <Box>
     <Field.Root>
-      <Field.Label fontSize="sm">Until</Field.Label>
+      <Field.Label fontSize="sm">{name}</Field.Label>
       <Input onChange={(event) => onChange(event.target.value)} size="sm" type="datetime-local" value={value} />
     </Field.Root>
     <Flex gap="1.5" mt="2" wrap="wrap">

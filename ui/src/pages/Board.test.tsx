@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { createClient } from "../api/queries";
 import type { Run, ScheduleSummary, Status } from "../api/types";
-import { BROKEN, RUN, SCHEDULE, STATUS, VIEWER } from "../test/samples";
+import { BROKEN, MAINTENANCE, RUN, SCHEDULE, STATUS, VIEWER } from "../test/samples";
 import { Board } from "./Board";
 
 type World = { posts: string[]; runs: Run[]; schedules: ScheduleSummary[]; status: Status | number };
@@ -114,6 +114,21 @@ describe("the page", () => {
     fireEvent.click(screen.getByRole("button", { name: "More for wiki" }));
     expect(await screen.findByRole("menuitem", { name: "Do not skip the next run" })).toBeDefined();
     expect(screen.queryByRole("menuitem", { name: "Skip next run" })).toBeNull();
+  });
+
+  it("offers maintenance only to those who may begin it", async () => {
+    show();
+    fireEvent.click(await screen.findByRole("button", { name: "More for all schedules" }));
+    expect(await screen.findByRole("menuitem", { name: "Begin maintenance…" })).toBeDefined();
+  });
+
+  it("says why nothing starts, and ends the maintenance", async () => {
+    world.status = { ...STATUS, maintenance: MAINTENANCE };
+    show();
+    await screen.findByText(/by ada: the vault moves/u);
+    fireEvent.click(screen.getByRole("button", { name: "End maintenance" }));
+    await waitFor(() => expect(world.posts).toEqual(['maintenance {"enabled":false}']));
+    expect(screen.queryByRole("button", { name: "More for all schedules" })).toBeNull();
   });
 
   it("does the same to all that are ticked", async () => {

@@ -10,6 +10,7 @@ import { BulkBar } from "../components/BulkBar";
 import { Failure } from "../components/Failure";
 import { Hero, HeroSkeleton } from "../components/Hero";
 import { FileText, Search } from "../components/icons";
+import { MaintenanceBanner, MaintenanceDialog } from "../components/Maintenance";
 import { Panel } from "../components/Panel";
 import { ScheduleDrawer } from "../components/ScheduleDrawer";
 import { ScheduleTable } from "../components/ScheduleTable";
@@ -43,6 +44,8 @@ export const Board = () => {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const choose = (ids: readonly string[], isChosen: boolean): void =>
     setChosen((old) => new Set(isChosen ? [...old, ...ids] : [...old].filter((id) => !ids.includes(id))));
+  const [maintaining, setMaintaining] = useState(false);
+  const mayMaintain = status.data?.may_maintain === true && status.data.maintenance === null;
   const mayCreate = list.data?.may_create === true;
   const filtered = q !== "" || state !== "";
 
@@ -57,6 +60,9 @@ export const Board = () => {
       ) : (
         <Hero status={status.data} />
       )}
+      {status.data?.maintenance ? (
+        <MaintenanceBanner maintenance={status.data.maintenance} mayEnd={status.data.may_maintain} />
+      ) : undefined}
       <ActiveRuns onOpen={drawer.open} runs={runs} schedules={known} />
       {status.data === undefined ? undefined : (
         <Attention
@@ -72,6 +78,7 @@ export const Board = () => {
         <Panel title="Schedules">
           <Toolbar
             onChange={set}
+            onMaintain={mayMaintain ? () => setMaintaining(true) : null}
             onNew={mayCreate ? () => setEditing(NEW) : null}
             q={q}
             readOnly={whyReadOnly(list.data?.schedules ?? [])}
@@ -115,6 +122,7 @@ export const Board = () => {
           setEditing(id);
         }}
       />
+      {maintaining ? <MaintenanceDialog onClose={() => setMaintaining(false)} /> : undefined}
       <EditorDrawer id={editing} onClose={() => setEditing(null)} />
       <BulkBar ids={[...chosen]} onClear={() => setChosen(new Set())} />
       <Toasts />

@@ -1,4 +1,4 @@
-import type { Run, ScheduleSummary, Status } from "../api/types";
+import type { Maintenance, Run, ScheduleSummary, Status } from "../api/types";
 
 export const RUN: Run = {
   attempts: 1,
@@ -75,12 +75,21 @@ export const STATUS: Status = {
   conditions: { disabled: 0, failed: 0, outdated: 0, protected: 1, rejected: 0, stale: 0, waiting: 0 },
   healthy: true,
   load_problems: [],
+  maintenance: null,
+  may_maintain: true,
   next_runs: [],
   now: "2026-11-21T12:00:00Z",
   oldest_good: { at: "2026-11-21T02:00:42Z", limit: null, schedule_id: "wiki", seconds: 36_000 },
   running: 0,
   total: 1,
   version: "0.1.0",
+};
+
+export const MAINTENANCE: Maintenance = {
+  author: "ada",
+  reason: "the vault moves",
+  since: "2026-11-21T11:00:00Z",
+  until: null,
 };
 
 export const VIEWER = { cancel: false, edit: false, reason: "your role may look", run: false, toggle: false };
