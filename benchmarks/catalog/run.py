@@ -13,7 +13,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -72,7 +71,7 @@ def row(schedule: int, number: int) -> dict[str, Any]:
         previous_hash=None,
         state="quarantined" if number % 97 == 0 else "good",
     )
-    return asdict(found)
+    return found._asdict()
 
 
 def fill(url: str) -> float:
