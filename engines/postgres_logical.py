@@ -34,27 +34,23 @@ def dump_logical(
     given: PostgresSource, server: Server, around: Surroundings, sink: Sink
 ) -> DumpReport:
     """Dump one database, and count its rows in the same snapshot."""
-    with server.snapshot() as snapshot, ThreadPoolExecutor(1) as aside:
+    with server.snapshot() as snapshot, ThreadPoolExecutor(2) as aside:
         consistent_at = around.clock()
         counting = aside.submit(snapshot.count_rows)
+        globals_ = aside.submit(_dump_globals, server, sink)
         with _blaming_the_count(snapshot, counting.exception):
             if given.format == "directory":
                 files, size = _dump_folder(given, server, snapshot, around, sink)
             else:
                 files, size = 1, _dump_stream(server, snapshot, around, sink)
         around.reporter.begin("counting")
-        counts = counting.result()
+        counts, size_of_globals = counting.result(), globals_.result()
         version, encoding = snapshot.version, snapshot.encoding
-    with sink.stream(GLOBALS) as stream:
-        options = ("--globals-only", "--no-role-passwords", "--no-password")
-        roles = _pump(server.tool("pg_dumpall", *options), server, stream, around.reporter)
-        if _COMPLETE not in roles.tail:
-            raise EngineError("pg_dumpall ended before its last line")
     around.reporter.finish()
     return DumpReport(
         consistent_at=consistent_at,
         files=files + 1,
-        bytes_read=size + roles.size,
+        bytes_read=size + size_of_globals,
         tools={"postgresql": version, "pg_dump": str(tool_version(given, "pg_dump"))},
         counts=counts,
         state={
@@ -64,6 +60,16 @@ def dump_logical(
             "tools": given.tools,
         },
     )
+
+
+def _dump_globals(server: Server, sink: Sink) -> int:
+    """Dump what belongs to no database: pg_dumpall knows no snapshot, so it need not wait for one."""
+    with sink.stream(GLOBALS) as stream:
+        options = ("--globals-only", "--no-role-passwords", "--no-password")
+        found = _pump(server.tool("pg_dumpall", *options), server, stream, Reporter())
+        if _COMPLETE not in found.tail:
+            raise EngineError("pg_dumpall ended before its last line")
+    return found.size
 
 
 def _options(snapshot: Snapshot, *more: str) -> tuple[str, ...]:

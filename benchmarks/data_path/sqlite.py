@@ -1,7 +1,7 @@
 """
 SQLite with one page in a hundred changed: what an incremental set stores and takes, beside a full one.
 
-``python benchmarks/data_path/sqlite.py [--rounds 5] [--mib 1024]``. The peer is what most people would
+``python benchmarks/data_path/sqlite.py [--rounds 5] [--mib 2048]``. The peer is what most people would
 write: SQLite's own online backup, and zstd after it; it knows no incrementals. Medians; rounds take turns.
 """
 
@@ -131,7 +131,7 @@ def main() -> None:
     """Run all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--mib", type=int, default=1024)
+    parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--results", type=Path, default=HERE / "sqlite.md")
     arguments = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode

@@ -107,7 +107,7 @@ def page(
         )
     lines += [
         "",
-        "Ours is a whole process: its start (0.6 s of Python), the checks before, the rows counted in the",
+        "Ours is a whole process: its start (0.4 s of Python), the checks before, the rows counted in the",
         "snapshot of the dump, checksums of every frame and piece, and the catalog are in its time.",
     ]
     return "\n".join(lines) + "\n"
