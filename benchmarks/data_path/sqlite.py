@@ -137,6 +137,7 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
     found: dict[str, list[tuple[float, int]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as work:  # memory, to leave disks out
+        os.environ["TMPDIR"] = work
         source = Path(work) / "bank.sqlite"
         rows = make(source, arguments.mib)
         size = source.stat().st_size
