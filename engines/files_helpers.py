@@ -21,7 +21,7 @@ from typing import NoReturn, Self
 
 from airflow_backup.core import errors
 from airflow_backup.core.checksums import Bytes
-from airflow_backup.core.errors import EngineError
+from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.core.process import Process
 from airflow_backup.engines.files_helper_messages import BATCH, FACTS, SETTLE
 from airflow_backup.engines.tar_reader import Member
@@ -57,14 +57,16 @@ class Helpers:
         if self._before:
             self._before -= 1
             return False
-        return member.size <= _SMALL and _is_plain(member)
+        if not self._all:
+            self._begin()
+        return bool(self._all) and member.size <= _SMALL and _is_plain(member)
 
     def file(self, member: Member, content: Iterable[memoryview]) -> None:
         """Have a file made."""
         folder = member.name.rpartition(b"/")[0]
         helper = self._of.get(folder)
         if helper is None:
-            helper = self._of[folder] = self._next()
+            helper = self._of[folder] = min(self._all, key=lambda helper: helper.sent)
         helper.send(member, content)
 
     def dress(self, member: Member) -> bool:
@@ -107,12 +109,13 @@ class Helpers:
     ) -> None:
         self._running.__exit__(kind, error, trace)
 
-    def _next(self) -> _Helper:
-        if not self._all:
+    def _begin(self) -> None:
+        try:
             for _ in range(self._number):
                 process = self._running.enter_context(_start(self._target))
                 self._all.append(_Helper(process))
-        return min(self._all, key=lambda helper: helper.sent)
+        except (OSError, ToolMissing):  # no further process here: it is slower alone, and not worse
+            self._before = sys.maxsize
 
 
 class _Helper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -89,6 +90,18 @@ def test_few_files_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(files_helpers, "_start", lambda target: pytest.fail("started"))
     unpack(archive([f"{number}" for number in range(200)]), tmp_path / "target")
     assert len(list((tmp_path / "target").iterdir())) == 200
+
+
+def test_where_no_process_may_be_started_it_goes_on_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(target: int) -> Process:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(files_helpers, "_start", refuse)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    unpack(archive([f"{number}" for number in range(600)]), tmp_path / "target")
+    assert len(list((tmp_path / "target").iterdir())) == 600
 
 
 def test_what_fails_in_a_helper_fails_the_restore(tmp_path: Path, started: Started) -> None:
