@@ -19,6 +19,7 @@ from airflow_backup.schedules.model import Retention
 from airflow_backup.schedules.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support import trees
+from support.azure import ACCOUNT, AzureServer
 from support.s3 import KEY, SECRET, S3Server
 from support.sets import START, Clock, KeptJob, run_number, take
 from support.sftp import PASSWORD, USER, SftpServer
@@ -38,6 +39,18 @@ def _bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return f"s3://{server.new_bucket()}/backups"
 
 
+def _container(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    server: AzureServer = request.getfixturevalue("azure")
+    given = {
+        "conn_type": "wasb",
+        "login": ACCOUNT,
+        "password": server.key,
+        "extra": {"endpoint_url": server.endpoint},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_PLACE", json.dumps(given))
+    return f"az://{server.new_container()}/backups"
+
+
 def _machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     server: SftpServer = request.getfixturevalue("sftp")
     given = {
@@ -50,7 +63,7 @@ def _machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return f"sftp://127.0.0.1:{server.port}/chains"
 
 
-PLACES = {"s3": _bucket, "sftp": _machine}
+PLACES = {"s3": _bucket, "azure": _container, "sftp": _machine}
 
 
 @pytest.fixture(params=PLACES)

@@ -17,6 +17,7 @@ from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.memory import MemoryStorage
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
+from support.azure import AzureServer
 from support.s3 import S3Server
 from support.sftp import SftpServer
 
@@ -35,6 +36,12 @@ def _in_a_bucket(request: pytest.FixtureRequest) -> Storage:
     return open_storage(url, server.connections, connection="aws_backup")
 
 
+def _in_a_container(request: pytest.FixtureRequest) -> Storage:
+    server: AzureServer = request.getfixturevalue("azure")
+    url = f"az://{server.new_container()}/some/prefix"
+    return open_storage(url, server.connections, connection="azure_backup")
+
+
 def _on_another_machine(request: pytest.FixtureRequest) -> Storage:
     server: SftpServer = request.getfixturevalue("sftp")
     url = f"sftp://127.0.0.1:{server.port}/{secrets.token_hex(4)}"
@@ -45,6 +52,7 @@ STORAGES: dict[str, Callable[[pytest.FixtureRequest], Storage]] = {
     "memory": _in_memory,
     "folder": _in_a_folder,
     "s3": _in_a_bucket,
+    "azure": _in_a_container,
     "sftp": _on_another_machine,
 }
 LISTS_LEFTOVERS = ("memory", "folder", "sftp")
