@@ -16,8 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
 from airflow_backup.core import errors
 from airflow_backup.core.checksums import Bytes
@@ -40,14 +39,13 @@ class Helpers:
     """
     Makes small files below the open folder ``target``, once there were enough to be worth a process.
 
-    The block's end ends them; `finish` before it waits for them, and raises what failed.
+    ``running`` ends them; `finish` before that waits for them, and raises what failed.
     """
 
-    def __init__(self, target: int) -> None:
-        self._target = target
+    def __init__(self, target: int, running: ExitStack) -> None:
+        self._target, self._running = target, running
         self._all: list[_Helper] = []
         self._of: dict[bytes, _Helper] = {}
-        self._running = ExitStack()
         self._number = min(_MOST, len(os.sched_getaffinity(0)))
         self._before = _BEFORE if self._number > 1 else sys.maxsize
         self._waits = 0
@@ -97,17 +95,6 @@ class Helpers:
             helper.end()
         for helper in self._all:
             helper.answer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._running.__exit__(kind, error, trace)
 
     def _begin(self) -> None:
         try:

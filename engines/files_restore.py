@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from airflow_backup.core.progress import Reporter
@@ -33,7 +34,8 @@ def restore_members(
     """
     folder = open_target(target, resume=resume)
     jail = Jail(folder)
-    with Helpers(folder) as helpers:
+    with ExitStack() as running:
+        helpers = Helpers(folder, running)
         hands = None if resume else helpers
         unpacking = Unpacking(archive, jail, reporter, resume=resume, hands=hands)
         try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from airflow_backup.core.checksums import Bytes
 from airflow_backup.storage.memory import MemoryStorage, MemoryWriter
@@ -52,14 +50,3 @@ class _Writer(MemoryWriter):
     def commit(self) -> Stored:
         self._failing.blow("commit", self._name)
         return super().commit()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abort()
