@@ -65,6 +65,17 @@ class Position:
     gtid: str | None = None
     """What MariaDB calls this place; where it calls it otherwise later, the log was begun anew."""
 
+    def is_same_moment(self, other: Position) -> bool:
+        """
+        Whether nothing was committed between the two.
+
+        Where transactions have names, those count: MariaDB adds checkpoints to its log whenever it
+        likes, and with them bytes that are no change of anything.
+        """
+        if self.gtid is not None and other.gtid is not None:
+            return self.gtid == other.gtid
+        return (self.file, self.offset) == (other.file, other.offset)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         return {"file": self.file, "offset": self.offset, "gtid": self.gtid}

@@ -168,12 +168,10 @@ class Watch:
         if self._counting is None:
             return {}
         counts = self._counting.result()
-        if place is not None and self._place is not None:
-            ours = (self._place.file, self._place.offset)
-            if ours != (place.file, place.offset):
-                self.warnings.append("rows were not counted, because the dump began late")
-                return {}
-        return counts
+        if place is None or self._place is None or place.is_same_moment(self._place):
+            return counts
+        self.warnings.append("rows were not counted, because the dump began late")
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

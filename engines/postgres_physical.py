@@ -21,6 +21,7 @@ from airflow_backup.engines.postgres_cluster import Cluster, make_slot, slot_nam
 from airflow_backup.engines.postgres_server import Server, tool_version
 from airflow_backup.engines.postgres_tar import TarTap
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.sources import PostgresSource
 
 BASE, MANIFEST = "base.tar", "backup_manifest"
@@ -167,11 +168,11 @@ def _since(parent: SetReader | None, around: Surroundings) -> Iterator[Path | No
         return
     if MANIFEST not in parent.manifest.streams:
         raise ParentUnusable(f"set '{parent.manifest.set_id}' keeps no backup manifest")
-    with tempfile.NamedTemporaryFile(dir=around.scratch, prefix="backup_manifest-") as file:
-        for block in parent.blocks(MANIFEST):
-            file.write(block)
-        file.flush()
-        yield Path(file.name)
+    with scratch_folder(around.scratch) as folder:
+        found = Path(folder) / MANIFEST
+        with found.open("wb") as file:
+            file.writelines(parent.blocks(MANIFEST))
+        yield found
 
 
 def _store_manifest(manifest: IO[bytes], sink: Sink) -> None:

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import struct
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -17,6 +16,7 @@ from airflow_backup.core.errors import BackupError, EngineError, ParentUnusable,
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.engines.sqlite_pages import ENTRY, GROUP, entry_of, groups
 from airflow_backup.engines.sqlite_reader import messages
 
@@ -31,11 +31,11 @@ def dump_changes(path: Path, around: Surroundings, parent: SetReader, sink: Sink
     before = parent.manifest.state
     if not {"page_size", "pages", "link"} <= before.keys():
         raise ParentUnusable(f"set '{parent.manifest.set_id}' has no table of its pages")
-    with tempfile.NamedTemporaryFile(prefix="backup-", dir=around.scratch) as earlier:
-        for block in parent.blocks(TABLE):
-            earlier.write(block)
-        earlier.flush()
-        return _read(path, around, before, earlier.name, sink)
+    with scratch_folder(around.scratch) as folder:
+        earlier = Path(folder) / TABLE
+        with earlier.open("wb") as file:
+            file.writelines(parent.blocks(TABLE))
+        return _read(path, around, before, str(earlier), sink)
 
 
 def _read(

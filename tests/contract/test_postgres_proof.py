@@ -81,7 +81,7 @@ def test_a_set_is_decoded_and_restored_into_a_throwaway_server(
     with pytest.raises(VerifyError, match="the assertion 'SELECT false' does not hold"):
         PostgresEngine().try_restore(path, around, assertions=["SELECT false"])
     left = set(around.scratch.iterdir()) - before
-    assert not [found for found in left if found.name.startswith(("backup-try", "backup-dec"))]
+    assert not [found for found in left if found.name.startswith("airflow-backup-")]
 
 
 def test_a_chain_with_logs_is_decoded_and_tried(
