@@ -15,17 +15,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.catalog.tables import sets
+from airflow_backup.catalog.tables import Moment, sets
+from airflow_backup.core.collecting import collection_paused
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 
-_COLUMNS = tuple(column.name for column in sets.columns)
 _GIVEN = "json_each(?) AS wanted"
 _EVERY = "wanted"
+# From the last schedule to the first: so a step ends on the page of the index that holds the newest sets.
 _LOOSE_SCAN = """
 WITH RECURSIVE wanted(value) AS (
-  SELECT min(schedule_id) FROM sets
+  SELECT max(schedule_id) FROM sets
   UNION ALL
-  SELECT (SELECT min(schedule_id) FROM sets WHERE schedule_id > wanted.value)
+  SELECT (SELECT max(schedule_id) FROM sets WHERE schedule_id < wanted.value)
   FROM wanted WHERE wanted.value IS NOT NULL)
 """
 _KINDS = {str(kind): kind for kind in Kind}
@@ -38,12 +39,18 @@ def newest_good_sets(connection: Connection, ids: Iterable[str] | None) -> list[
     else:
         given = json.dumps(list(dict.fromkeys(ids)))
         found = connection.exec_driver_sql(_query(_GIVEN), (given,))
-    return [_set(row) for row in found.cursor.fetchall()] if found.cursor else []
+    with collection_paused():
+        return [_set(row) for row in found.cursor.fetchall()] if found.cursor else []
 
 
 def _query(wanted: str) -> str:
     # One probe for each schedule into ix_sets_latest, and the row by its number.
-    columns = ", ".join(f"sets.{name}" for name in _COLUMNS)
+    columns = ", ".join(
+        f"sets.{column.name} || '+00:00'"
+        if isinstance(column.type, Moment)
+        else f"sets.{column.name}"
+        for column in sets.columns
+    )
     return f"""
 SELECT {columns} FROM {wanted} CROSS JOIN sets ON sets.rowid = (
   SELECT probe.rowid FROM sets AS probe
@@ -90,4 +97,4 @@ def _set(row: tuple[Any, ...]) -> SetRow:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text + "+00:00")
+    return datetime.fromisoformat(text)
