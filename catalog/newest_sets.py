@@ -75,10 +75,10 @@ def _set(row: tuple[Any, ...]) -> SetRow:
         _KINDS[kind],
         parent,
         base,
-        _moment(run_at),
-        _moment(started_at),
-        _moment(consistent_at),
-        _moment(finished_at),
+        datetime.fromisoformat(run_at),
+        datetime.fromisoformat(started_at),
+        datetime.fromisoformat(consistent_at),
+        datetime.fromisoformat(finished_at),
         files,
         bytes_read,
         bytes_stored,
@@ -89,12 +89,8 @@ def _set(row: tuple[Any, ...]) -> SetRow:
         previous_hash,
         state,
         bool(pinned),
-        None if verified_at is None else _moment(verified_at),
+        None if verified_at is None else datetime.fromisoformat(verified_at),
         None if verified_level is None else VerificationLevel(verified_level),
         None if verified_outcome is None else VerificationOutcome(verified_outcome),
-        None if locked_until is None else _moment(locked_until),
+        None if locked_until is None else datetime.fromisoformat(locked_until),
     )
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -9,7 +9,7 @@ each archive is read from front to end, and what is not wanted is skipped by who
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from airflow_backup.core.errors import NotFound, VerifyError
 from airflow_backup.engines import tar_writer as tar
@@ -117,10 +117,10 @@ class ChainArchive:
         return member
 
     def _prepare(self, record: Record, member: Member) -> None:
-        first = next(record.blocks, None)
-        if first is None:
-            return
-        self._record = record._replace(blocks=chain([first], record.blocks))
+        first = list(islice(record.blocks, 1))
+        if not first and record.where[:1] != b"p":
+            return  # all of it lies in one part; a patch without blocks is nothing but a hole
+        self._record = record._replace(blocks=chain(first, record.blocks))
         member.name = record.path
         member.records = {**member.records, b"GNU.sparse.realsize": b"%d" % record.size}
 

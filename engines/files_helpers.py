@@ -186,4 +186,9 @@ def _start(target: int) -> Process:
 
 
 def _is_plain(member: Member) -> bool:
-    return len(member.records) <= (b"mtime" in member.records)
+    """Whether it has no attributes, and its numbers fit into a message: years after 2262 do not."""
+    return (
+        len(member.records) <= (b"mtime" in member.records)
+        and abs(member.mtime_ns) < 1 << 63
+        and max(member.uid, member.gid) < 1 << 32
+    )

@@ -163,6 +163,20 @@ def test_of_a_large_file_only_the_changed_blocks_are_stored(
     assert trees.facts(back(job, again, tmp_path / "x")) == trees.facts(root)
 
 
+def test_a_file_that_became_nothing_but_a_hole_stays_a_file(
+    root: Path, catalog: Catalog, tmp_path: Path
+) -> None:
+    (root / "disk.img").write_bytes(os.urandom(3 * 1024 * 1024))
+    job = job_of(root)
+    take(job, catalog, run=run_number(0))
+    for number, size in ((1, 10 * 1024 * 1024), (2, 12 * 1024 * 1024)):
+        os.truncate(root / "disk.img", 0)
+        os.truncate(root / "disk.img", size)
+        result = take(job, catalog, run=run_number(number), kind=INCREMENTAL)
+        assert trees.facts(back(job, result, tmp_path / f"x{number}")) == trees.facts(root)
+        assert FilesEngine().decode(path_of(job, result), Surroundings()).checks
+
+
 def test_one_path_is_restored_from_its_own_frames(
     root: Path, catalog: Catalog, tmp_path: Path
 ) -> None:

@@ -92,6 +92,24 @@ def test_few_files_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(list((tmp_path / "target").iterdir())) == 200
 
 
+def test_a_time_far_ahead_is_kept(tmp_path: Path, started: Started) -> None:
+    far = 10_413_792_000  # 2300-01-01: more nanoseconds than 63 bits hold
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind in (("f", tarfile.DIRTYPE), ("f/now", b"0"), ("f/far", b"0")):
+            found = tarfile.TarInfo(name)
+            found.type, found.mode = kind, 0o755
+            found.mtime = 1 if name == "f/now" else far
+            tar.addfile(found)
+    unpack(out.getvalue(), tmp_path / "target")
+    assert len(started) == 2
+    (tmp_path / "other").touch()
+    os.utime(tmp_path / "other", (far, far))
+    kept = (tmp_path / "other").stat().st_mtime  # not every file system knows that year
+    for name in ("f", "f/far"):
+        assert (tmp_path / "target" / name).stat().st_mtime == kept
+
+
 def test_where_no_process_may_be_started_it_goes_on_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_backup.catalog import Catalog
 from support.airflow_fixture import AirflowHome
 
 pytestmark = pytest.mark.service
@@ -66,7 +67,7 @@ def test_a_pause_replaces_a_pause_and_is_lifted(user: httpx.Client) -> None:
 
 
 def test_in_maintenance_nothing_starts_and_nothing_is_switched_off(
-    admin: httpx.Client, user: httpx.Client, viewer: httpx.Client
+    admin: httpx.Client, user: httpx.Client, viewer: httpx.Client, airflow: AirflowHome
 ) -> None:
     user.post(f"{ORDERS}/toggle", json={"enabled": True})
     before = user.get(ORDERS).json()
@@ -85,20 +86,14 @@ def test_in_maintenance_nothing_starts_and_nothing_is_switched_off(
     assert refused.json()["detail"] == "maintenance, by admin: the vault moves"
     many = user.post(f"{API}/schedules/bulk", json={"action": "run", "ids": ["orders", "crm"]})
     assert many.json()["done"] == 0
-    (hold,) = _holds_on_all(admin)
-    gone = user.request("DELETE", f"{ORDERS}/holds/{hold}", json={})
+    with Catalog.open(airflow.catalog_url) as catalog:
+        (hold,) = catalog.holds.active("orders", now=datetime.now(UTC))
+    gone = user.request("DELETE", f"{ORDERS}/holds/{hold.id}", json={})
     assert gone.status_code == 404, "only who may begin it may end it"
 
     assert admin.post(f"{API}/maintenance", json={"enabled": False}).json() == {"maintenance": None}
     assert user.get(ORDERS).json()["next_run"] == before["next_run"]
     assert "\nairflow_backup_maintenance 0\n" in admin.get(f"{API}/metrics").text
-
-
-def _holds_on_all(admin: httpx.Client) -> list[int]:
-    """Return the number of the maintenance: the one after that of a new hold."""
-    made = admin.post(f"{API}/schedules/crm/pause", json={"until": later(days=1)}).json()["id"]
-    admin.request("DELETE", f"{API}/schedules/crm/holds/{made}", json={})
-    return [made - 1]
 
 
 def test_a_maintenance_ends_by_itself(admin: httpx.Client, user: httpx.Client) -> None:
