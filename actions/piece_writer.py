@@ -28,7 +28,6 @@ class PieceWriter:
         recipients: Sequence[Recipient] = (),
     ) -> None:
         self.done: list[Piece] = []
-        self.bytes_stored = 0
         self._storage, self._prefix = storage, prefix
         self._stream, self._token = stream, token
         self._algorithm, self._piece_size = algorithm, piece_size
@@ -43,7 +42,6 @@ class PieceWriter:
         if self._open is None:
             self._open = self._begin()
         self._open.add(frame, raw_size, checksum)
-        self.bytes_stored += len(frame)
 
     def finish(self) -> None:
         """Make the open piece durable."""

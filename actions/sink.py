@@ -85,11 +85,6 @@ class PieceSink:
         begun = self._streams[name] = PieceStream(pieces, self._workers, self._compressor)
         return begun
 
-    @property
-    def bytes_stored(self) -> int:
-        """Bytes handed to the storage so far."""
-        return sum(stream.pieces.bytes_stored for stream in self._streams.values())
-
     def finish(self) -> tuple[Piece, ...]:
         """Return the pieces of all streams, stored and durable."""
         self._workers.shutdown()
