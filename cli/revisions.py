@@ -9,6 +9,7 @@ from pathlib import Path
 
 from airflow_backup.core import process
 from airflow_backup.core.errors import BackupError, NotFound
+from airflow_backup.engines.tar_unpack import unpack_all
 from airflow_backup.schedules.loader import Loaded, load
 
 
@@ -37,5 +38,5 @@ def load_revision(revision: str, path: Path) -> Loaded:
         ) from error
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
+            unpack_all(tar, Path(folder))
         return load(Path(folder) / inside.name)
