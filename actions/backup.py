@@ -93,7 +93,7 @@ def backup(
         repository=schedule.repository,
         duration=time.monotonic() - begun,
         adopted=taken.adopted,
-        reason=taken.reason,
+        reason=_reason(taken),
     )
 
 
@@ -174,7 +174,7 @@ def _record(
     manifest = taken.stored.manifest
     outcome = Outcome(
         status=ExecutionStatus.COMPLETED,
-        reason=taken.reason,
+        reason=_reason(taken),
         kind=manifest.kind,
         set_id=manifest.set_id,
         files=manifest.totals.files,
@@ -190,6 +190,17 @@ def _record(
             f"set '{manifest.set_id}' is stored, and the catalog does not know it: {error.message}",
             hint="a retry of the run takes it over, and so does: airflow-backup sync",
         ) from error
+
+
+def _reason(taken: _Taken) -> str | None:
+    """Say what keeps the run from being plainly completed: another kind, or something left out."""
+    unread = taken.stored.manifest.counts.get("unread")
+    if not unread:
+        return taken.reason
+    left_out = f"{unread} entries could not be read, and are not in the set"
+    if unread == 1:
+        left_out = "1 entry could not be read, and is not in the set"
+    return left_out if taken.reason is None else f"{taken.reason}; {left_out}"
 
 
 def _note_failure(catalog: Catalog, row: AttemptRow, error: BaseException, *, at: datetime) -> None:

@@ -28,7 +28,7 @@ class PieceWriter:
         recipients: Sequence[Recipient] = (),
     ) -> None:
         self.done: list[Piece] = []
-        self._storage, self._prefix = storage, prefix
+        self._storage, self.prefix = storage, prefix
         self._stream, self._token = stream, token
         self._algorithm, self._piece_size = algorithm, piece_size
         self._suffix, self._recipients = suffix, recipients
@@ -60,7 +60,7 @@ class PieceWriter:
     def _begin(self) -> _OpenPiece:
         name = f"{self._stream}.{len(self.done):06d}.{self._token}{self._suffix}"
         sealer = Sealer(self._recipients) if self._recipients else None
-        writer = self._storage.create(self._prefix + name)
+        writer = self._storage.create(self.prefix + name)
         return _OpenPiece(name, writer, hasher(self._algorithm), sealer)
 
 

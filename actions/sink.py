@@ -20,7 +20,7 @@ from airflow_backup.actions.encryption import Seal
 from airflow_backup.actions.piece_writer import PieceWriter
 from airflow_backup.core.checksums import Bytes, frame_checksum
 from airflow_backup.core.codec import DEFAULT_LEVEL, FRAME_SIZE, FrameCompressor, FrameCopier
-from airflow_backup.core.errors import BackupError, EngineError
+from airflow_backup.core.errors import BackupError, EngineError, StorageError
 from airflow_backup.core.manifest import Piece
 from airflow_backup.storage.protocol import Storage
 
@@ -208,6 +208,10 @@ class PieceStream:
                 self.pieces.finish()
             else:
                 self.pieces.add(*waiting.result())
+        except OSError as error:  # an engine would take it for an error of what it reads
+            why = (error.strerror or str(error)).lower()
+            self._error = StorageError(f"cannot write '{self.pieces.prefix}': {why}")
+            self._error.__cause__ = error
         except BaseException as error:  # noqa: BLE001 -- carried to the engine's thread
             self._error = error
 

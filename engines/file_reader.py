@@ -6,6 +6,8 @@ import errno
 import os
 from collections.abc import Iterator
 
+from airflow_backup.engines.tar_writer import attribute_key
+
 CHUNK = 1024 * 1024
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES)
@@ -29,7 +31,7 @@ def attributes(descriptor: int) -> dict[bytes, bytes] | None:
         raise
     if not names:
         return None
-    return {b"SCHILY.xattr." + os.fsencode(name): os.getxattr(descriptor, name) for name in names}
+    return {attribute_key(os.fsencode(name)): os.getxattr(descriptor, name) for name in names}
 
 
 def data_segments(descriptor: int, size: int) -> Segments | None:
@@ -68,18 +70,27 @@ def sparse_map(segments: Segments) -> bytes:
     return b"".join(b"%d\n" % number for number in numbers)
 
 
+def whole(descriptor: int, size: int) -> bytes:
+    """
+    Read a small file: ``size`` bytes and, when it has grown, one more; fewer when it was cut.
+
+    One read may give less than there is (network file systems, FUSE), so only nothing is the end.
+    """
+    data = os.read(descriptor, size + 1)
+    while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
+        data += more
+    return data
+
+
 def chunks(descriptor: int, begin: int, size: int, *, first: int) -> Iterator[bytes]:
     """
-    Yield exactly ``size`` bytes from ``begin``, the first chunk of at most ``first`` bytes.
+    Yield ``size`` bytes from ``begin``, the first chunk of at most ``first`` bytes.
 
-    A file that was cut meanwhile is filled up with zeros: its length is already written.
+    It ends early where the file was cut meanwhile, and raises OSError where it cannot be read.
     """
     os.lseek(descriptor, begin, os.SEEK_SET)
     wanted = min(first, size)
-    while size:
-        data = os.read(descriptor, wanted)
-        if not data:
-            data = bytes(wanted)
+    while size and (data := os.read(descriptor, wanted)):
         yield data
         size -= len(data)
         wanted = min(CHUNK, size)

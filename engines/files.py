@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -48,6 +49,9 @@ from airflow_backup.engines.tar_writer import END
 from airflow_backup.engines.walk import Entry, Walk
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.sources import FilesSource
+
+_MOST_UNREAD = 20
+"""Entries that cannot be read before a run fails at once: enough to see what is wrong, and why wait."""
 
 _ROOT_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -89,7 +93,7 @@ class FilesEngine:
         around.reporter.begin("reading", bytes_total=around.expected_bytes)
         consistent_at = around.clock()
         with ExitStack() as streams:
-            output = _output(sink, parent, around.reporter, streams)
+            output = _output(options, sink, parent, around.reporter, streams)
             dump = FilesDump(
                 output,
                 earlier=None if parent is None else parent.blocks(INDEX),
@@ -131,11 +135,10 @@ class FilesEngine:
             )
         whole = None if only else manifest.state.get("bytes")
         around.reporter.begin("restoring", bytes_total=whole)
-        if len(path) == 1 and not only:
+        if len(path) == 1 and not only and not manifest.counts.get("unread"):
             report = restore_archive(path[0].blocks(ARCHIVE), target, around.reporter)
         else:
-            with closing(ChainArchive(path, only=[os.fsencode(each) for each in only])) as archive:
-                report = restore_members(archive, target, around.reporter)
+            report = _restore_chain(path, target, around, only=only)
         around.reporter.finish()
         return report
 
@@ -150,8 +153,7 @@ class FilesEngine:
     ) -> RestoreReport:
         """Go on where an earlier attempt ended; what is whole is neither read nor written again."""
         around.reporter.begin("restoring", bytes_total=path[-1].manifest.state.get("bytes"))
-        with closing(ChainArchive(path, only=[os.fsencode(each) for each in only])) as archive:
-            report = restore_members(archive, target, around.reporter, resume=True)
+        report = _restore_chain(path, target, around, only=only, resume=True)
         around.reporter.finish()
         return report
 
@@ -182,12 +184,29 @@ class FilesEngine:
         return concerned(stored, stream, begin, end)
 
 
+def _restore_chain(
+    path: Sequence[SetReader],
+    target: Path,
+    around: Surroundings,
+    *,
+    only: Sequence[str],
+    resume: bool = False,
+) -> RestoreReport:
+    with closing(ChainArchive(path, only=[os.fsencode(each) for each in only])) as archive:
+        report = restore_members(archive, target, around.reporter, resume=resume)
+        return replace(report, warnings=(*report.warnings, *archive.missing))
+
+
 def _link(parent: SetReader | None) -> int:
     return 0 if parent is None else int(parent.manifest.state["link"]) + 1
 
 
 def _output(
-    sink: Sink, parent: SetReader | None, reporter: Reporter, streams: ExitStack
+    options: FilesSource,
+    sink: Sink,
+    parent: SetReader | None,
+    reporter: Reporter,
+    streams: ExitStack,
 ) -> FilesOutput:
     return FilesOutput(
         streams.enter_context(sink.stream(ARCHIVE)),
@@ -195,11 +214,14 @@ def _output(
         reporter,
         link=_link(parent),
         patches=None if parent is None else streams.enter_context(sink.stream(PATCHES)),
+        most_unread=None if options.on_unreadable == "warn" else _MOST_UNREAD,
     )
 
 
 def _counts(output: FilesOutput, parent: SetReader | None) -> dict[str, int]:
     counts = {"unread": output.unread} if output.unread else {}
+    if output.changed:
+        counts["changed"] = output.changed
     if parent is not None:
         counts |= {"stored": output.stored, "removed": output.removed}
     return counts
@@ -237,21 +259,21 @@ def _add_root(root: str, prefix: bytes, patterns: Patterns, dump: FilesDump) -> 
     descriptor = _open_root(root)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         whole = prefix + b"/" if prefix else b""
-        walk = Walk(descriptor, prefix=whole, patterns=patterns, warn=dump.output.warn)
+        walk = Walk(descriptor, prefix=whole, patterns=patterns, warn=dump.cannot_read)
         _add_all(walk, patterns, dump)
         return
     os.close(descriptor)
     folder, name = os.path.split(os.path.realpath(os.fsencode(root)))
     parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    unread = dump.output.unread
+    before = dump.output.files
     try:
         dump.add(Entry(parent, name, prefix or os.fsencode(os.path.basename(root)), True, False))
     finally:
         os.close(parent)
-    if dump.output.unread > unread:
+    if dump.output.files == before:
         raise SourceError(
             f"cannot read '{root}': {dump.output.warnings[-1]}", hint=f"ls -ld {root}"
-        )
+        ) from (dump.output.failed and dump.output.failed.__cause__)
 
 
 def _add_all(walk: Walk, patterns: Patterns, dump: FilesDump) -> None:

@@ -87,6 +87,8 @@ class Compared(NamedTuple):
 
     block: Block
     content: bytes | None
+    is_cut: bool = False
+    """Whether the file was cut meanwhile, and the block ends in zeros."""
 
 
 def compared(
@@ -112,13 +114,13 @@ class _Reading:
         self._own = threading.local()
 
     def compare(self, begin: int, length: int, known: Block | None) -> Compared:
-        content = self._read(begin, length)
+        content, is_cut = self._read(begin, length)
         checksum = frame_checksum(content).encode()
         if known is not None and known.length == length and known.checksum == checksum:
-            return Compared(known, None)
-        return Compared(Block(begin, length, b"", 0, checksum), bytes(content))
+            return Compared(known, None, is_cut)
+        return Compared(Block(begin, length, b"", 0, checksum), bytes(content), is_cut)
 
-    def _read(self, begin: int, length: int) -> Bytes:
+    def _read(self, begin: int, length: int) -> tuple[Bytes, bool]:
         buffer: bytearray | None = getattr(self._own, "buffer", None)
         if buffer is None:
             buffer = self._own.buffer = bytearray(BLOCK)
@@ -128,9 +130,9 @@ class _Reading:
             count = os.preadv(self._descriptor, [view[done:]], begin + done)
             if not count:  # cut meanwhile: its length is already written
                 view[done:] = bytes(length - done)
-                break
+                return view, True
             done += count
-        return view
+        return view, False
 
 
 def _expected(

@@ -13,7 +13,7 @@ from itertools import chain, islice
 
 from airflow_backup.core.errors import NotFound, VerifyError
 from airflow_backup.engines import tar_writer as tar
-from airflow_backup.engines.files_index import IndexReader, Record
+from airflow_backup.engines.files_index import UNREAD, IndexReader, Record
 from airflow_backup.engines.protocol import SetReader
 from airflow_backup.engines.tar_reader import Member, TarReader
 
@@ -37,10 +37,15 @@ class ChainArchive:
         self._record: Record | None = None
         self._at: tuple[bytes, int, int] = (b"", 0, 0)
         self._moved: dict[bytes, bytes] = {}
+        self.missing: list[str] = []
+        """What the set says of itself that it has not: it could not be read."""
 
     def __iter__(self) -> Iterator[Member]:
-        for record in self._records():
+        for record in self._records(with_unread=True):
             if self._only and not self._is_wanted(record):
+                continue
+            if record.kind == UNREAD:
+                self._miss(record)
                 continue
             yield self._member(record)
         missing = [each for each in self._only if each not in self._found]
@@ -80,8 +85,17 @@ class ChainArchive:
             raise VerifyError("a block of a file has another size than its content")
         return self._reader(where).bytes_at(offset, size)
 
-    def _records(self) -> Iterator[Record]:
-        return iter(IndexReader(self._path[-1].blocks(INDEX)))
+    def _miss(self, record: Record) -> None:
+        name = record.path.decode("utf-8", "backslashreplace")
+        told = f"'{name}' is not in the set: it could not be read"
+        if record.path in self._only:
+            raise NotFound(
+                told, hint="an earlier set: airflow-backup restore ... --at ... --to ..."
+            )
+        self.missing.append(told)
+
+    def _records(self, *, with_unread: bool = False) -> Iterator[Record]:
+        return iter(IndexReader(self._path[-1].blocks(INDEX), with_unread=with_unread))
 
     def _is_wanted(self, record: Record) -> bool:
         path = record.path

@@ -11,11 +11,20 @@ from typing import NamedTuple
 
 from airflow_backup.core.checksums import frame_checksum
 from airflow_backup.engines import tar_writer as tar
-from airflow_backup.engines.file_reader import CHUNK, FILE_FLAGS, attributes, is_changed
+from airflow_backup.engines.file_reader import (
+    CHUNK,
+    FILE_FLAGS,
+    attributes,
+    is_changed,
+    whole,
+)
 from airflow_backup.engines.files_index import Block, Earlier, escaped, facts, is_tail
 from airflow_backup.engines.files_large import LargeFile, store_changes, store_whole
-from airflow_backup.engines.files_output import FilesOutput, shown
+from airflow_backup.engines.files_output import FilesOutput
 from airflow_backup.engines.walk import Entry
+
+_VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+"""What the system says of something that was removed, or replaced by something of another kind."""
 
 _KINDS = {
     stat.S_IFLNK: tar.SYMLINK,
@@ -52,7 +61,7 @@ class FilesDump:
         self._links: dict[tuple[int, int], bytes] = {}
 
     def add(self, entry: Entry) -> None:
-        """Add whatever the entry is; what cannot be read is a warning."""
+        """Add whatever the entry is; what cannot be read is told to the output, which judges it."""
         try:
             if entry.is_file:
                 self._add_file(entry)
@@ -61,7 +70,16 @@ class FilesDump:
             else:
                 self._add_other(entry)
         except OSError as error:
-            self.output.warn(entry.path, error)
+            self.cannot_read(entry.path, error)
+
+    def cannot_read(self, path: bytes, error: OSError) -> None:
+        """Note what could not be opened, entered or read, and with a folder all below it."""
+        if error.errno in _VANISHED:
+            self.output.vanished(path)
+            return
+        if self._earlier is not None:
+            self._earlier.drop_tree(path)  # it was not removed
+        self.output.unreadable(path, error)
 
     def add_folder(
         self, path: bytes, found: os.stat_result, extended: Mapping[bytes, bytes] | int | None
@@ -93,8 +111,10 @@ class FilesDump:
             extended = attributes(descriptor)
             if self._earlier is None and found.st_size < CHUNK:
                 self._store_small(entry.path, descriptor, found, extended, _UNKNOWN)
-            else:
-                self._store(entry.path, descriptor, found, extended)
+            elif not self._store(entry.path, descriptor, found, extended):
+                return
+            if found.st_nlink > 1:
+                self._links[found.st_dev, found.st_ino] = entry.path
             self.output.entry(found.st_size)
         finally:
             os.close(descriptor)
@@ -121,18 +141,17 @@ class FilesDump:
         descriptor: int,
         found: os.stat_result,
         extended: Mapping[bytes, bytes] | None,
-    ) -> None:
+    ) -> bool:
         line, blocks = self._find(path)
         first = next(blocks, None)
         try:
             if found.st_size < CHUNK:
                 self._store_small(path, descriptor, found, extended, _Known(line, first))
-                return
+                return True
             file = LargeFile(path, descriptor, found, extended)
             if first is None:
-                store_whole(file, self.output)
-            else:
-                store_changes(file, self.output, chain([first], blocks))
+                return store_whole(file, self.output)
+            return store_changes(file, self.output, chain([first], blocks))
         finally:
             for _ in blocks:
                 pass
@@ -145,11 +164,10 @@ class FilesDump:
         extended: Mapping[bytes, bytes] | None,
         known: _Known,
     ) -> None:
-        # One byte more than expected tells growth without a further call.
         size = found.st_size
-        data = os.read(descriptor, size + 1) if size else b""
+        data = whole(descriptor, size) if size else b""
         if len(data) != size or is_changed(found, os.fstat(descriptor)):
-            self.output.note(f"'{shown(path)}' changed while it was read")
+            self.output.torn(path)
             data = data[:size]
             size = len(data)
         output, archive = self.output, self.output.archive
@@ -191,8 +209,8 @@ class FilesDump:
         output.block(known)
 
     def _add_link(self, path: bytes, found: os.stat_result) -> bool:
-        first = self._links.setdefault((found.st_dev, found.st_ino), path)
-        if first is path:
+        first = self._links.get((found.st_dev, found.st_ino))
+        if first is None:  # or it could not be read: a link to it would lead nowhere
             return False
         self._drop(path)
         self.output.member(path, found, tar.HARD_LINK, link=first)

@@ -9,7 +9,8 @@ was so young that a later change might have left its times as they were.
 
 Below the line of a file that is compared by its content follow its blocks, one a line:
 ``+ BEGIN LENGTH WHERE OFFSET CHECKSUM``. What the set before had and this one has not is
-recorded where it would stand: ``- PATH``.
+recorded where it would stand: ``- PATH``. What was there and could not be read, or not to its end, is
+missing from the set and has a line of kind ``!``; WHERE is ``-``, or where its unfinished member lies.
 
 Every set has the whole index, so the next incremental and any restore read one index only, and a
 file is found in it without a look at the archives.
@@ -28,6 +29,7 @@ from airflow_backup.core.errors import VerifyError
 BLOCK = 1024 * 1024
 """A large file is compared in parts of this size, cut at its multiples."""
 
+_MAX_LINE = 16 * 1024 * 1024
 _SURE_AFTER = 50_000_000
 _SURE_AFTER_WHOLE_SECONDS = 2_100_000_000
 
@@ -124,30 +126,43 @@ def lines_of(blocks: Iterator[bytes]) -> Iterator[bytes]:
     for block in blocks:
         lines = (rest + block).split(b"\n")
         rest = lines.pop()
+        if len(rest) > _MAX_LINE:
+            raise VerifyError("the index of the set has a line of absurd length")
         yield from lines
     if rest:
         raise VerifyError("the index of the set ends in the middle of a line")
 
 
-class IndexReader:
-    """Reads an index from front to end, holding one line."""
+UNREAD = b"!"
+"""The kind of an entry that could not be read."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
+
+class IndexReader:
+    """
+    Reads an index from front to end, holding one line.
+
+    ``with_unread`` also gives what could not be read, as entries of the kind `UNREAD`.
+    """
+
+    def __init__(self, blocks: Iterator[bytes], *, with_unread: bool = False) -> None:
         self._lines = lines_of(blocks)
+        self._below = b"+-" if with_unread else b"+-" + UNREAD
         self.line: bytes | None = None
         self.advance()
 
     def advance(self) -> None:
         """Go to the next entry; what is left of the current one's blocks is skipped."""
         self.line = next(self._lines, None)
-        while self.line is not None and self.line[:1] in b"+-":
+        while self.line is not None and self.line[:1] in self._below:
             self.line = next(self._lines, None)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of the current entry, and go to the next one."""
         line = next(self._lines, None)
-        while line is not None and line[:1] in b"+-":
-            if line[:1] == b"+":
+        is_own = True
+        while line is not None and line[:1] in self._below:
+            is_own &= line[:1] != UNREAD
+            if line[:1] == b"+" and is_own:
                 yield _block(line)
             line = next(self._lines, None)
         self.line = line
@@ -194,6 +209,15 @@ class Earlier:
             self._removed(found)
             self._index.advance()
         return False
+
+    def drop_tree(self, path: bytes) -> None:
+        """Go behind ``path`` and all below it, without a word about them."""
+        self.seek(path)
+        while self._index.line is not None:
+            found = self._index.path()
+            if found != path and not found.startswith(path + b"/"):
+                return
+            self._index.advance()
 
     def keep(self, write: Callable[[bytes], None]) -> None:
         """Copy the lines of the entry at hand, and go on behind it."""

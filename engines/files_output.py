@@ -10,10 +10,15 @@ import time
 from collections.abc import Mapping
 from functools import cache
 
-from airflow_backup.core.errors import SourceError
+from airflow_backup.core.errors import (
+    EngineError,
+    SourceDenied,
+    SourceError,
+    SourceUnavailable,
+)
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines import tar_writer as tar
-from airflow_backup.engines.files_index import Block, facts
+from airflow_backup.engines.files_index import Block, escaped, facts
 from airflow_backup.engines.protocol import Stream
 
 TELL_EVERY = 4 * 1024 * 1024
@@ -42,11 +47,20 @@ class Lines:
         self._held.clear()
 
 
+class Held:
+    """Holds the lines of one entry until all of it was read: only then they are true."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.write = self.lines.append
+
+
 class FilesOutput:
     """
     The streams of one set of files. ``link`` counts the sets below it: 0 for a full set.
 
-    ``patches`` takes the changed blocks of large files; a full set has none.
+    ``patches`` takes the changed blocks of large files; a full set has none. ``most_unread`` is how
+    many entries may be unreadable before the dump fails at once; None when it never does.
     """
 
     def __init__(
@@ -57,13 +71,18 @@ class FilesOutput:
         *,
         link: int = 0,
         patches: Stream | None = None,
+        most_unread: int | None = None,
     ) -> None:
         self.archive, self.index, self.patches = archive, Lines(index), patches
         self.whole, self.patch = b"f%d" % link, b"p%d" % link
         self.headers = tar.TarHeaders(owner=_user_name, group=_group_name)
         self.files = self.bytes_read = self.bytes_whole = 0
-        self.stored = self.removed = self.unread = 0
+        self.stored = self.removed = self.unread = self.changed = 0
         self.warnings: list[str] = []
+        self.failed: SourceError | None = None
+        """The first entry that could not be read."""
+
+        self._most_unread = most_unread
         self._reporter = reporter
         self._untold_bytes = self._untold_files = 0
 
@@ -92,9 +111,21 @@ class FilesOutput:
         path: bytes,
         found: os.stat_result,
         size: int = 0,
+        *,
+        now: int | None = None,
     ) -> None:
-        """Add the line of an entry that is new or changed."""
-        tail = facts(found, path, size, now=time.time_ns())
+        """
+        Add the line of an entry that is new or changed; ``now`` is when it was looked at.
+
+        EngineError when it does not begin at a block: then what came before it is not what its
+        header announced, and nothing behind it could be read back.
+        """
+        if offset % tar.BLOCK:
+            raise EngineError(
+                f"the archive is out of step at '{shown(path)}', and would not unpack",
+                hint="please report this",
+            )
+        tail = facts(found, path, size, now=now or time.time_ns())
         self.index.write(b"%b %b %d%b\n" % (kind, where, offset, tail))
 
     def block(self, block: Block) -> None:
@@ -117,9 +148,16 @@ class FilesOutput:
             self.tell()
 
     def finish(self) -> None:
-        """Hand over what is left, and report it."""
+        """Hand over what is left, and report it; SourceError when something could not be read."""
         self.index.flush()
         self.tell()
+        if self.failed is not None and self._most_unread is not None:
+            raise self._too_many()
+
+    def fill(self, end: int) -> None:
+        """Fill the archive with zeros up to ``end``, which a header has announced."""
+        while (left := end - self.archive.position) > 0:
+            self.archive.write(bytes(min(left, TELL_EVERY)))
 
     def tell(self) -> None:
         """Report progress; may raise Cancelled."""
@@ -127,17 +165,50 @@ class FilesOutput:
         files, self._untold_files = self._untold_files, 0
         self._reporter.advance(bytes_done=done, files_done=files)
 
-    def warn(self, path: bytes, error: OSError) -> None:
-        """Record that something could not be read; it is missing from the set."""
+    def unreadable(
+        self, path: bytes, error: OSError, *, where: bytes = b"-", offset: int = 0, size: int = 0
+    ) -> None:
+        """
+        Record that something is there and could not be read; it is missing from the set.
+
+        ``where`` and ``offset`` tell where its unfinished member lies, ``size`` what it announced.
+        """
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise SourceError(
                 f"the tree is too deep at '{os.fsdecode(path)}': too many open folders",
                 hint="raise the limit of open files: ulimit -n 65536",
             ) from error
         self.unread += 1
-        vanished = error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO)
-        why = "vanished while it was read" if vanished else (error.strerror or str(error)).lower()
+        place = (where, offset, size, escaped(path))
+        self.index.write(b"! %b %d %d 0 0 0 0 0 0 %b\n" % place)
+        why = (error.strerror or str(error)).lower()
         self.note(f"left out '{shown(path)}': {why}")
+        if self.failed is None:
+            denied = error.errno in (errno.EACCES, errno.EPERM)
+            kind = SourceDenied if denied else SourceUnavailable
+            self.failed = kind(f"cannot read '{shown(path)}': {why}")
+            self.failed.__cause__ = error
+        if self._most_unread is not None and self.unread >= self._most_unread:
+            raise self._too_many()
+
+    def vanished(self, path: bytes) -> None:
+        """Record that something was removed or replaced between two looks: it is not there any more."""
+        self.note(f"'{shown(path)}' vanished while the tree was read")
+
+    def torn(self, path: bytes, what: str = "changed while it was read") -> None:
+        """Record that somebody wrote to a file while it was read; what is stored is a mixture."""
+        self.changed += 1
+        self.note(f"'{shown(path)}' {what}")
+
+    def _too_many(self) -> SourceError:
+        assert self.failed is not None
+        others = f", and {self.unread - 1} more" if self.unread > 1 else ""
+        error = type(self.failed)(
+            f"{self.failed.message}{others}",
+            hint="mend it, `exclude` it, or write `on_unreadable: warn` to leave such files out",
+        )
+        error.__cause__ = self.failed.__cause__
+        return error
 
     def note(self, warning: str) -> None:
         """Record a warning; there is an end to the list."""

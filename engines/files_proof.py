@@ -11,7 +11,7 @@ from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.manifest import Manifest
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES
-from airflow_backup.engines.files_index import IndexReader, Record, lines_of, unescaped
+from airflow_backup.engines.files_index import UNREAD, IndexReader, Record, lines_of, unescaped
 from airflow_backup.engines.protocol import SetReader
 from airflow_backup.engines.tar_reader import Member, TarReader
 
@@ -181,8 +181,10 @@ class _Side:
 def _compare(path: Sequence[SetReader], archives: dict[bytes, _Side]) -> int:
     sizes = _sizes(path)
     count = 0
-    for record in IndexReader(path[-1].blocks(INDEX)):
-        count += 1
+    for record in IndexReader(path[-1].blocks(INDEX), with_unread=True):
+        count += record.kind != UNREAD
+        if record.where == b"-" and record.kind == UNREAD:
+            continue
         _check_place(record.where, record.offset, sizes)
         side = archives.get(record.where)
         if side is not None:
@@ -202,9 +204,9 @@ def _expect_entry(side: _Side, record: Record) -> None:
     if record.where[:1] == b"p":
         name += b"/size=%d" % record.size
     member = side.expect(record.offset, name)
-    if member.kind != record.kind:
+    if member.kind != (tar.REGULAR if record.kind == UNREAD else record.kind):
         raise VerifyError(f"'{_shown(record.path)}' is of another kind than its index says")
-    if record.kind == tar.REGULAR and record.where[:1] == b"f":
+    if member.kind == tar.REGULAR and record.where[:1] == b"f":
         size = int(member.records[b"GNU.sparse.realsize"]) if member.is_sparse else member.size
         if size != record.size:
             raise VerifyError(f"'{_shown(record.path)}' has another size than its index says")
@@ -229,7 +231,7 @@ def _size(manifest: Manifest, stream: str) -> int:
 
 def _lines(last: SetReader) -> Iterator[list[bytes]]:
     for line in lines_of(last.blocks(INDEX)):
-        if line[:1] not in b"+-":
+        if line[:1] not in b"+-" + UNREAD:
             yield line.split(b" ", 10)
 
 

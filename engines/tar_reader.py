@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from zlib import adler32
 
 from airflow_backup.core.errors import VerifyError
@@ -13,6 +14,7 @@ _BLANK = bytes(tar.BLOCK)
 _MAX_RECORDS = 64 * 1024 * 1024
 _PLAIN_MTIME = b"30 mtime="
 _NEAR = 4 * 1024 * 1024
+_MAX_DIGITS = 20
 
 
 @dataclass(slots=True)
@@ -38,9 +40,10 @@ class Member:
     @property
     def attributes(self) -> dict[bytes, bytes]:
         """The extended attributes."""
-        head = b"SCHILY.xattr."
         return {
-            key[len(head) :]: value for key, value in self.records.items() if key.startswith(head)
+            tar.attribute_name(key): value
+            for key, value in self.records.items()
+            if key.startswith(tar.ATTRIBUTE)
         }
 
 
@@ -168,14 +171,20 @@ class TarReader:
 
     def sparse_segments(self) -> list[tuple[int, int]]:
         """Read the map at the beginning of a sparse member's content: offsets and lengths."""
-        text = self._take_block()
-        while text.count(b"\n") < 1:
-            text += self._take_block()
-        count = _decimal(text.split(b"\n", 1)[0])
-        while text.count(b"\n") < 2 * count + 1:
-            text += self._take_block()
-        numbers = [_decimal(line) for line in text.split(b"\n")[1 : 2 * count + 1]]
+        lines = self._map_lines()
+        count = next(lines)
+        numbers = list(islice(lines, 2 * count))
         return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+    def _map_lines(self) -> Iterator[int]:
+        # Block by block: a file may have a hundred thousand segments.
+        rest = b""
+        while True:
+            *lines, rest = (rest + self._take_block()).split(b"\n")
+            if len(rest.rstrip(b"\0")) > _MAX_DIGITS:  # the last block is filled up with zeros
+                raise self._wrong("a sparse file has no map")
+            for line in lines:
+                yield _decimal(line)
 
     def take(self, size: int) -> Iterator[memoryview]:
         """Yield the next ``size`` bytes of the current member's content."""
@@ -272,7 +281,7 @@ def _sum(block: bytes) -> int:
 
 
 def _decimal(text: bytes) -> int:
-    if not text.isdigit() or len(text) > 20:
+    if not text.isdigit() or len(text) > _MAX_DIGITS:
         raise VerifyError("the archive is not readable: a number is expected")
     return int(text)
 

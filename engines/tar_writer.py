@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from zlib import adler32
 
+from airflow_backup.core.errors import EngineError
+
 BLOCK = 512
 END = bytes(2 * BLOCK)
 _MAX_SIZE = 0o77777777777
@@ -23,6 +25,8 @@ _MAX_SECONDS = 0o77777777777
 
 REGULAR, HARD_LINK, SYMLINK, FOLDER, FIFO = b"0", b"1", b"2", b"5", b"6"
 CHARACTER_DEVICE, BLOCK_DEVICE = b"3", b"4"
+
+ATTRIBUTE = b"SCHILY.xattr."
 
 Names = Callable[[int], bytes]
 
@@ -46,10 +50,11 @@ class TarHeaders:
         extended: Mapping[bytes, bytes] | None = None,
     ) -> bytes:
         """
-        Return the header blocks of a member.
+        Return the header blocks of a member, a multiple of 512 bytes.
 
         ``name`` is relative and has no trailing slash, ``size`` the bytes of content that
-        follow, ``extended`` further pax records.
+        follow, ``extended`` further pax records. EngineError when a field does not fit its
+        place: a header of another length would make the rest of the archive unreadable.
         """
         seconds, nanoseconds = divmod(found.st_mtime_ns, 1_000_000_000)
         if kind == FOLDER:
@@ -59,7 +64,7 @@ class TarHeaders:
             and len(name) <= 100
             and len(link) <= 100
             and size <= _MAX_SIZE
-            and 1_000_000_000 <= seconds <= 9_999_999_999
+            and 1_000_000_000 <= seconds <= _MAX_SECONDS  # ten digits, as PAX_30 has room for
             and found.st_uid <= _MAX_ID
             and found.st_gid <= _MAX_ID
         )
@@ -73,12 +78,12 @@ class TarHeaders:
                 min(max(seconds, 0), _MAX_SECONDS),
                 link[:100],
             )
-            return b"".join((_pax({**records, **(extended or {})}), *ustar))
+            return _whole(b"".join((_pax({**records, **(extended or {})}), *ustar)), name)
         ustar = self._ustar(name, found, kind, size, seconds, link)
         if not nanoseconds:
-            return b"".join(ustar)
+            return _whole(b"".join(ustar), name)
         mtime = b"30 mtime=%d.%09d\n" % (seconds, nanoseconds)
-        return b"".join((PAX_30, mtime, _ZEROS_482, *ustar))
+        return _whole(b"".join((PAX_30, mtime, _ZEROS_482, *ustar)), name)
 
     def _ustar(
         self, name: bytes, found: os.stat_result, kind: bytes, size: int, seconds: int, link: bytes
@@ -112,6 +117,15 @@ class TarHeaders:
         return who, tail, sum(who) + sum(tail) + 8 * ord(" ")
 
 
+def _whole(header: bytes, name: bytes) -> bytes:
+    if len(header) % BLOCK:
+        raise EngineError(
+            f"'{name.decode('utf-8', 'backslashreplace')}' has a number that no tar header holds",
+            hint="what does stat say of it?",
+        )
+    return header
+
+
 def padding(size: int) -> bytes:
     """Return the zeros that fill the last block of ``size`` bytes of content."""
     return _ZEROS_512[: -size % BLOCK]
@@ -129,6 +143,26 @@ def record(key: bytes, value: bytes) -> bytes:
     if len(str(length)) > len(str(rest)):
         length += 1
     return b"%d %b=%b\n" % (length, key, value)
+
+
+def attribute_key(name: bytes) -> bytes:
+    r"""
+    Return the pax key of an extended attribute, as GNU tar writes it: a key cannot hold ``=``.
+
+    >>> attribute_key(b"user.a=b%")
+    b'SCHILY.xattr.user.a%3Db%25'
+    """
+    return ATTRIBUTE + name.replace(b"%", b"%25").replace(b"=", b"%3D")
+
+
+def attribute_name(key: bytes) -> bytes:
+    """
+    Return the name of the extended attribute that a pax key stands for.
+
+    >>> attribute_name(attribute_key(b"user.a=b%3D"))
+    b'user.a=b%3D'
+    """
+    return key[len(ATTRIBUTE) :].replace(b"%3D", b"=").replace(b"%25", b"%")
 
 
 def _records(name: bytes, found: os.stat_result, *, link: bytes, size: int) -> dict[bytes, bytes]:

@@ -8,11 +8,13 @@ may hold a million of them.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from airflow_backup.core.errors import SourceDenied, SourceError, SourceUnavailable
 from airflow_backup.engines.patterns import Patterns
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,7 +23,7 @@ FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 Warn = Callable[[bytes, OSError], None]
-"""Told of a path below the root that could not be read; may raise."""
+"""Told of a path below the root that could not be entered or listed; may raise."""
 
 
 class Entry(NamedTuple):
@@ -87,17 +89,25 @@ class Walk:
     def _enter(self, descriptor: int, path: bytes) -> Iterator[Entry]:
         folder = _Folder(descriptor, path)
         self._open.append(folder)
-        yield Entry(descriptor, b".", path.rstrip(b"/") or b".", False, True)
+        name = path.rstrip(b"/") or b"."
+        yield Entry(descriptor, b".", name, False, True)
         try:
             folder.read()
         except OSError as error:
-            self._warn(path, error)
+            if len(self._open) == 1:
+                raise _unlisted(error) from error
+            self._warn(name, error)
 
     def _wanted(self, path: bytes, *, is_folder: bool) -> bool:
         inside = path[len(self._prefix) :]
         if self._patterns.skips(inside, is_folder=is_folder):
             return False
         return is_folder or self._patterns.takes(inside)
+
+
+def _unlisted(error: OSError) -> SourceError:
+    kind = SourceDenied if error.errno in (errno.EACCES, errno.EPERM) else SourceUnavailable
+    return kind(f"cannot list the source: {(error.strerror or str(error)).lower()}")
 
 
 class _Folder:

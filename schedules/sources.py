@@ -34,6 +34,9 @@ class FilesSource(Model):
     compare: Literal["metadata", "content"] = "metadata"
     """How an incremental finds what changed: by size, times, inode and owner, or by reading all."""
 
+    on_unreadable: Literal["fail", "warn"] = "fail"
+    """Whether a file that cannot be read fails the run, or is left out, listed, and told of."""
+
     @model_validator(mode="after")
     def _one_of_path_and_paths(self) -> FilesSource:
         if (self.path is None) == (self.paths is None):

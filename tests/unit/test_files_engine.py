@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import pytest
 
 from airflow_backup.actions.backup import BackupResult
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import SourceError
+from airflow_backup.core.errors import SourceDenied, SourceError
+from airflow_backup.engines.file_reader import CHUNK
 from airflow_backup.engines.files import FilesEngine
 from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import Surroundings
@@ -44,6 +46,12 @@ def back(tmp_path: Path, catalog: Catalog, **source: Any) -> tuple[BackupResult,
     result = take(job, catalog)
     FilesEngine().restore([stored(job, result)], tmp_path / "restored", Surroundings())
     return result, tmp_path / "restored"
+
+
+def stored_counts(tmp_path: Path) -> dict[str, int]:
+    manifest = json.loads(next(tmp_path.rglob("manifest.json")).read_bytes())
+    counts: dict[str, int] = manifest["counts"]
+    return counts
 
 
 def files(folder: Path) -> list[str]:
@@ -116,27 +124,43 @@ def test_a_file_that_vanishes_is_left_out_and_told(
 
     monkeypatch.setattr(Walk, "__iter__", vanish)
     result, restored = back(tmp_path, catalog, path=str(root))
-    assert result.warnings == ("left out 'a/one.txt': vanished while it was read",)
+    assert result.warnings == ("'a/one.txt' vanished while the tree was read",)
     assert "a/one.txt" not in files(restored)
     execution = catalog.executions.last()["wiki"]
     assert execution.warnings == 1
 
 
-def test_a_file_that_may_not_be_read_is_left_out_and_counted(
-    root: Path, tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def refuse_to_open(name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
 
     def refuse(path: Any, *given: Any, **named: Any) -> int:
-        if path == b"one.txt":
+        if path == name:
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(path, *given, **named)
 
     monkeypatch.setattr(os, "open", refuse)
-    result, _ = back(tmp_path, catalog, path=str(root))
+
+
+def test_a_file_that_may_not_be_read_fails_the_run(
+    root: Path, tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_to_open(b"one.txt", monkeypatch)
+    with pytest.raises(SourceDenied, match=r"^cannot read 'a/one.txt': permission denied"):
+        back(tmp_path, catalog, path=str(root))
+    assert not list(tmp_path.rglob("manifest.json"))
+
+
+def test_a_file_that_may_not_be_read_is_left_out_and_listed_when_the_schedule_says_so(
+    root: Path, tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_to_open(b"one.txt", monkeypatch)
+    result, restored = back(tmp_path, catalog, path=str(root), on_unreadable="warn")
     assert result.warnings == ("left out 'a/one.txt': permission denied",)
     manifest = next(tmp_path.rglob("manifest.json")).read_text()
     assert '"counts":{"unread":1}' in manifest
+    assert "a/one.txt" not in files(restored)
+    execution = catalog.executions.last()["wiki"]
+    assert execution.reason == "1 entry could not be read, and is not in the set"
 
 
 @pytest.mark.parametrize("size", [5_000, 3_000_000])
@@ -162,7 +186,10 @@ def test_a_file_that_changes_while_it_is_read_is_told_and_the_rest_is_whole(
 
     monkeypatch.setattr(os, "read", read)
     result, restored = back(tmp_path, catalog, path=str(root))
-    assert result.warnings == ("'a/busy' changed while it was read",)
+    cut = change == "shrinks" and size > CHUNK
+    told = "was cut while it was read, and ends in zeros" if cut else "changed while it was read"
+    assert result.warnings == (f"'a/busy' {told}",)
+    assert stored_counts(tmp_path) == {"changed": 1}
     assert (restored / "a/busy").read_bytes()[: size // 2] == b"x" * (size // 2)
     assert (restored / "top.sql").read_bytes() == b"top.sql"
 
@@ -171,14 +198,7 @@ def test_a_root_that_is_only_one_unreadable_file_is_a_failure(
     tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "only").write_bytes(b"x")
-    real = os.open
-
-    def refuse(path: Any, *given: Any, **named: Any) -> int:
-        if path == b"only":
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return real(path, *given, **named)
-
-    monkeypatch.setattr(os, "open", refuse)
+    refuse_to_open(b"only", monkeypatch)
     with pytest.raises(SourceError, match=r"cannot read .*only"):
         back(tmp_path, catalog, path=str(tmp_path / "only"))
 
