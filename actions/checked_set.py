@@ -48,6 +48,11 @@ class CheckedSet(StoredSet):
         """Whether the frame was read, and its bytes were those that were written."""
         return bool(self._proven[piece.name][_index(piece, frame)])
 
+    def is_all_proven(self, piece: Piece) -> bool:
+        """Whether every frame of the piece was read, and there is nothing else in it."""
+        proven = self._proven.get(piece.name)
+        return proven is not None and piece.plain_size is None and 0 not in proven
+
     def prove(self, piece: Piece, frame: Frame) -> None:
         """Read and decode one frame; note it when it is damaged."""
         try:

@@ -37,6 +37,7 @@ from airflow_backup.engines.protocol import (
     FormatChecker,
     Proof,
     RestoreTester,
+    StructureChecker,
     Surroundings,
 )
 from airflow_backup.engines.registry import Registry, registry
@@ -191,11 +192,11 @@ class _Look:
         return is_there and not self.findings.of_manifests(*self._needed)
 
     def _standard(self, own: CheckedSet) -> None:
+        if own.has_keys:  # first: what it reads is proven then, and not read again
+            self._check_format(own)
         check_pieces([own], self._how.around.reporter)
         algorithm = own.manifest.checksum_algorithm
-        self.findings.checks.append(f"the {algorithm} of every piece")
-        if own.has_keys:
-            self._check_format(own)
+        self.findings.checks.append(f"the {algorithm} of every piece, or of its frames")
         self._reached(VerificationLevel.STANDARD)
 
     def _deep(self, own: CheckedSet) -> None:
@@ -255,10 +256,15 @@ class _Look:
 
     def _check_format(self, own: CheckedSet) -> None:
         engine = self._engine
-        if engine is None or not hasattr(engine, "check_format"):
+        if engine is None:
             return
         try:
-            checks = cast("FormatChecker", engine).check_format(own)
+            if hasattr(engine, "check_structure"):
+                checks = cast("StructureChecker", engine).check_structure(self._path)
+            elif hasattr(engine, "check_format"):
+                checks = cast("FormatChecker", engine).check_format(own)
+            else:
+                return
         except (VerifyError, NotFound) as error:
             if not self._damages():
                 self._note_whole(own, error.message)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +111,9 @@ class Reporter:
         elapsed = self._told - self._begun
         if elapsed > 0 and self.now.bytes_done:
             self.now = replace(self.now, rate=self.now.bytes_done / elapsed)
-        self.listener(self.now)
+        try:
+            self.listener(self.now)
+        except (
+            OSError
+        ) as error:  # whoever watches is gone; an engine would take it for its source's
+            logger.debug("progress was not told: %s", error)

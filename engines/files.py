@@ -33,7 +33,12 @@ from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES, ChainArc
 from airflow_backup.engines.files_dump import FilesDump
 from airflow_backup.engines.files_index import order_of
 from airflow_backup.engines.files_output import FilesOutput
-from airflow_backup.engines.files_proof import check_edges, check_tree, concerned, decode_files
+from airflow_backup.engines.files_proof import (
+    check_edges,
+    check_structure,
+    check_tree,
+    concerned,
+)
 from airflow_backup.engines.files_restore import restore_archive, restore_members
 from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import (
@@ -161,9 +166,13 @@ class FilesEngine:
         """Look at the headers and end markers of archives and index."""
         return check_edges(stored)
 
+    def check_structure(self, path: Sequence[SetReader]) -> Sequence[str]:
+        """Read the index and all headers side by side."""
+        return check_structure(path)
+
     def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
         """Read archive and index of the last set side by side."""
-        return Proof(checks=decode_files(path))
+        return Proof(checks=check_structure(path))
 
     def try_restore(
         self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()

@@ -255,6 +255,19 @@ class FormatChecker(Protocol):
         ...
 
 
+class StructureChecker(Protocol):
+    """An engine that can tell by the structure of a set whether it would restore, without its content."""
+
+    def check_structure(self, path: Sequence[SetReader]) -> Sequence[str]:
+        """
+        Look at everything in the last set of ``path`` but content; return what was looked at, in words.
+
+        VerifyError where the set could not be restored. It is asked at level `standard`, after each
+        backup: it must not cost much more than reading the set does.
+        """
+        ...
+
+
 class Locator(Protocol):
     """An engine that can tell which part of its source lies in a part of a stream."""
 

@@ -115,11 +115,14 @@ class TarReader:
     """
     Iterates over members. The content of each is read with ``content`` before the next one.
 
-    Iterating ends at the archive's end marker; an archive without one is an error.
+    Iterating ends at the archive's end marker; an archive without one is an error. With ``reopen``,
+    which gives the archive from an offset on, far content that nobody asks for is not read.
     """
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._bytes = _Cutter(blocks)
+    def __init__(
+        self, blocks: Iterator[bytes], reopen: Callable[[int], Iterator[bytes]] | None = None
+    ) -> None:
+        self._bytes, self._reopen = _Cutter(blocks), reopen
         self.member_begin = 0
         """Where the first header of the current member lies."""
 
@@ -221,8 +224,11 @@ class TarReader:
     def _skip_rest(self) -> None:
         rest = self._left + self._padding
         if rest and self._bytes.at_hand(rest) is None:
-            for _ in self._bytes.pieces(rest):
-                pass
+            if self._reopen is not None:
+                self._bytes.seek(self._bytes.position + rest, self._reopen)
+            else:
+                for _ in self._bytes.pieces(rest):
+                    pass
         self._left = self._padding = 0
 
     def _parse(self, block: bytes) -> Member:
