@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as Folder
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_backup.actions.restore_plan import (
-    RestorePlan,
+from airflow_backup.actions.restore_plan import RestorePlan
+from airflow_backup.actions.restore_swap import Swap
+from airflow_backup.actions.restore_target import (
     ServerTarget,
     Target,
     begin_marker,
+    drop_marker,
     end_marker,
     look_at,
 )
-from airflow_backup.core.errors import ConfigError, Refused
+from airflow_backup.core.errors import ConfigError, Refused, VerifyError
 from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.engines.protocol import (
     Engine,
@@ -46,6 +48,17 @@ class RestoreResult:
     kept: Folder | None = None
     """Where that is which was in the target before; None when nothing was."""
 
+    passed_over: tuple[str, ...] = ()
+    """Newer sets, or later logs, that were not good enough, and why."""
+
+    warnings: tuple[str, ...] = ()
+    """What the plan doubted, and what the engine could not bring back."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the newest state that was asked for came back, and all of it."""
+        return not self.passed_over and not self.warnings
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         return {
@@ -57,7 +70,8 @@ class RestoreResult:
             "bytes_written": self.report.bytes_written,
             "seconds": round(self.seconds, 3),
             "kept": None if self.kept is None else str(self.kept),
-            "warnings": list(self.report.warnings),
+            "passed_over": list(self.passed_over),
+            "warnings": list(self.warnings),
         }
 
 
@@ -71,7 +85,7 @@ def carry_out(
 ) -> RestoreResult:
     """Do what a plan says; Refused where it says that it cannot be done."""
     if what.refused is not None:
-        raise Refused(what.refused, hint="restore to a new or empty folder")
+        raise Refused(what.refused, hint=what.hint)
     keep_freed_memory()
     begun = time.monotonic()
     engine = (engines or registry()).get(what.engine)
@@ -105,6 +119,8 @@ def carry_out(
         report=report,
         seconds=seconds,
         kept=kept,
+        passed_over=tuple(what.gaps),
+        warnings=(*what.warnings, *report.warnings),
     )
 
 
@@ -125,37 +141,60 @@ def _load(
     )
 
 
-def _fill(engine: Engine, what: RestorePlan, target: Folder, around: Surroundings) -> RestoreReport:
+def _fill(
+    engine: Engine,
+    what: RestorePlan,
+    target: Folder,
+    around: Surroundings,
+    *,
+    when_whole: Callable[[], None] = lambda: None,
+) -> RestoreReport:
     """Restore into a folder that is empty, or holds a part of the same restore."""
     if what.resumes and not hasattr(engine, "resume"):
         raise Refused(
             f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it",
             hint="remove the folder, and restore again",
         )
-    begin_marker(target, what.marker())
-    if what.resumes:
-        resume = cast("Resumer", engine).resume
-        report = resume(what.path, target, around, only=what.only, until=what.until)
-    else:
-        report = engine.restore(what.path, target, around, only=what.only, until=what.until)
+    is_new = begin_marker(target, what.marker())
+    try:
+        if what.resumes:
+            resume = cast("Resumer", engine).resume
+            report = resume(what.path, target, around, only=what.only, until=what.until)
+        else:
+            report = engine.restore(what.path, target, around, only=what.only, until=what.until)
+        _check_count(what, report)
+    except BaseException:
+        # A try that came to nothing must not be in the way of the next one.
+        drop_marker(target, is_new=is_new, all_of_it=not hasattr(engine, "resume"))
+        raise
+    when_whole()
     end_marker(target)
     return report
 
 
+def _check_count(what: RestorePlan, report: RestoreReport) -> None:
+    last = what.path[-1].manifest
+    if last.totals.files and not report.files:
+        raise VerifyError(
+            f"nothing came back of set '{last.set_id}', which holds {last.totals.files}",
+            hint=f"which engine wrote it? its manifest says {last.engine}",
+        )
+
+
 def _swap(
     engine: Engine, what: RestorePlan, target: Folder, around: Surroundings
-) -> tuple[RestoreReport, Folder]:
+) -> tuple[RestoreReport, Folder | None]:
     """Restore beside the folder, then let the two change places."""
-    target = Folder(os.path.abspath(target))
-    beside = target.with_name(f"{target.name}.restoring")
-    found = look_at(beside, what.marker(), needed=0, replace=False)
+    swap = Swap(target, what.marker())
+    if swap.is_whole:
+        return RestoreReport(files=what.path[-1].manifest.totals.files, bytes_written=0), (
+            swap.carry_out()
+        )
+    swap.clear()
+    found = look_at(swap.beside, what.marker(), needed=0, replace=False)
     if found.refused is not None:
-        raise Refused(found.refused, hint="remove it, and restore again")
+        raise Refused(found.refused, hint=f"rename or remove '{swap.beside}', and restore again")
     inside = dataclasses.replace(what, resumes=found.resumes, replaces=False)
-    report = _fill(engine, inside, beside, around)
-    kept = target.with_name(f"{target.name}.before-{around.clock():%Y%m%dT%H%M%SZ}")
-    if os.path.lexists(kept):
-        raise Refused(f"'{kept}' is there already", hint="wait a second, and try again")
-    target.rename(kept)
-    beside.rename(target)
-    return report, kept
+    kept = f"{swap.target.name}.before-{around.clock():%Y%m%dT%H%M%SZ}"
+    report = _fill(engine, inside, swap.beside, around, when_whole=lambda: swap.is_ready(kept))
+    return report, swap.carry_out()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 
 from airflow_backup.catalog.records import SetRow, as_row
 from airflow_backup.catalog.recovery import Path, log_before, recovery_path
@@ -31,9 +31,10 @@ def path_at(storage: Storage, schedule_id: str, at: datetime) -> Path:
     )
     reasons = [*known.unreadable.values(), *found.reasons]
     why = f": {reasons[0]}" if len(reasons) > 1 else ""
-    raise NotFound(
-        f"'{schedule_id}' has no set at or before {at:%Y-%m-%d %H:%M %Z}{why}", hint=hint
-    )
+    when = f"set at or before {at:%Y-%m-%d %H:%M %Z}"
+    if at.year == MAXYEAR:
+        when = "set that can be restored"
+    raise NotFound(f"'{schedule_id}' has no {when}{why}", hint=hint)
 
 
 def set_at(storage: Storage, schedule_id: str, at: datetime) -> str:

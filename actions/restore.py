@@ -5,28 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airflow_backup.actions.carry_out import RestoreResult, carry_out
 from airflow_backup.actions.choose import path_at
 from airflow_backup.actions.restore_plan import (
     ASSUMED_RATE,
     RestorePlan,
-    Target,
     bytes_written,
-    look_at,
     rate_of,
 )
+from airflow_backup.actions.restore_swap import Swap
+from airflow_backup.actions.restore_target import ServerTarget, Target, TargetState, look_at
 from airflow_backup.actions.stored_set import StoredSet, open_set
 from airflow_backup.catalog.recovery import Gap, Path
 from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connections
-from airflow_backup.core.errors import FormatError, NotFound, VerifyError
+from airflow_backup.core.errors import ConfigError, FormatError, NotFound, VerifyError
 from airflow_backup.core.manifest import MANIFEST_NAME, Manifest, set_prefix
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import (
     Engine,
+    PartChecker,
     SetReader,
     Surroundings,
 )
@@ -106,7 +107,9 @@ def plan(
     for each in path:
         check_pieces(storage, each)
     last = path[-1].manifest
-    _check_layout(last, (engines or registry()).get(last.engine))
+    engine = (engines or registry()).get(last.engine)
+    _check_layout(last, engine)
+    _check_engine(engine, path, target, only)
     until = stop_at(path, at)
     needed = bytes_written(path)
     to_read = sum(each.manifest.totals.bytes_stored for each in path)
@@ -127,15 +130,46 @@ def plan(
         gaps=gaps,
         warnings=_doubts(path, catalog),
     )
-    found = look_at(target, what.marker(), needed=needed, replace=replace)
+    found = _look(what, needed=needed, replace=replace)
+    if found.resumes and not hasattr(engine, "resume"):
+        why = f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it"
+        found = TargetState(found.holds, refused=why, hint="remove it, or --replace")
     return dataclasses.replace(
         what,
         holds=found.holds,
         resumes=found.resumes,
         replaces=found.replaces,
         refused=found.refused,
+        hint=found.hint,
         warnings=(*what.warnings, *found.warnings),
     )
+
+
+def _look(what: RestorePlan, *, needed: int, replace: bool) -> TargetState:
+    if not isinstance(what.target, ServerTarget):
+        interrupted = Swap(what.target, what.marker()).look()
+        if interrupted is not None:
+            return interrupted
+    return look_at(what.target, what.marker(), needed=needed, replace=replace)
+
+
+def _check_engine(
+    engine: Engine, path: Sequence[StoredSet], target: Target, only: Sequence[str]
+) -> None:
+    """Raise what the engine would raise, before anything is written: a dry run tells the same."""
+    if isinstance(target, ServerTarget) and not hasattr(engine, "load"):
+        raise ConfigError(
+            f"the {engine.name} engine restores into folders only", hint="--to FOLDER"
+        )
+    for each in path:
+        each.check_keys()
+    if not only:
+        return
+    if not hasattr(engine, "check_parts"):
+        raise ConfigError(
+            f"the {engine.name} engine restores all of a set", hint="leave the paths out"
+        )
+    cast("PartChecker", engine).check_parts(path, only)
 
 
 def _choose(
@@ -155,8 +189,8 @@ def _choose(
             raise _nothing_for(schedule_id, found, at)
         return open_path(storage, found, keys), found.skipped
     if at is None:
-        return path_to(storage, schedule_id, newest_set(storage, schedule_id), keys), ()
-    found = path_at(storage, schedule_id, at)
+        newest_set(storage, schedule_id)  # where there is none at all, it says what there is
+    found = path_at(storage, schedule_id, at or datetime.max.replace(tzinfo=UTC))
     return open_path(storage, found, keys), found.skipped
 
 

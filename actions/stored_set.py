@@ -56,6 +56,13 @@ class StoredSet:
             high = min(end - frame.raw_offset, frame.raw_size)
             yield raw if (low, high) == (0, frame.raw_size) else raw[low:high]
 
+    def check_keys(self) -> None:
+        """Raise where the set is encrypted and the keys at hand do not open every stream."""
+        for stream in self.manifest.streams:
+            first = self.manifest.pieces_of(stream)[0]
+            if first.plain_size is not None:
+                self._opener(first)
+
     def _ahead(self, wanted: Iterator[tuple[Piece, Frame]]) -> Iterator[tuple[Frame, bytes]]:
         workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="decompress")
         waiting: deque[tuple[Frame, Future[bytes]]] = deque()

@@ -25,6 +25,7 @@ from airflow_backup.core.errors import (
     EngineError,
     SourceDenied,
     SourceError,
+    VerifyError,
 )
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
@@ -144,6 +145,11 @@ class FilesEngine:
             report = restore_archive(path[0].blocks(ARCHIVE), target, around.reporter)
         else:
             report = _restore_chain(path, target, around, only=only)
+        if not only and report.files != manifest.totals.files:
+            raise VerifyError(
+                f"{report.files} entries of set '{manifest.set_id}' came back, "
+                f"and it holds {manifest.totals.files}"
+            )
         around.reporter.finish()
         return report
 
@@ -187,6 +193,10 @@ class FilesEngine:
             self.restore(path, target, around)
             count = check_tree(path[-1], target)
         return Proof(checks=[f"{count} files, folders and links of a restored tree"])
+
+    def check_parts(self, path: Sequence[SetReader], only: Sequence[str]) -> None:
+        """Look for the parts in the index."""
+        ChainArchive(path, only=[os.fsencode(each) for each in only]).check_parts()
 
     def concerned(self, stored: SetReader, stream: str, begin: int, end: int) -> Sequence[str]:
         """Name the files that have content in a part of a stream."""

@@ -48,6 +48,16 @@ class ChainArchive:
                 self._miss(record)
                 continue
             yield self._member(record)
+        self._check_found()
+
+    def check_parts(self) -> None:
+        """Raise NotFound when one of ``only`` is not in the set; reads the index alone."""
+        for record in self._records(with_unread=True):
+            if self._is_wanted(record) and record.kind == UNREAD:
+                self._miss(record)
+        self._check_found()
+
+    def _check_found(self) -> None:
         missing = [each for each in self._only if each not in self._found]
         if missing:
             raise NotFound(

@@ -94,11 +94,11 @@ class Unpacking:
     def run(self) -> None:
         for member in self._archive:
             maker = self._makers.get(member.kind)
+            self.files += 1
             if maker is None:
                 self._warn(member, "devices are not restored; make it with mknod")
                 continue
             self._make(maker, member)
-            self.files += 1
             self._untold_files += 1
             if self._untold >= _TELL_EVERY or self._untold_files >= 1000:
                 self._tell()

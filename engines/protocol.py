@@ -268,6 +268,14 @@ class StructureChecker(Protocol):
         ...
 
 
+class PartChecker(Protocol):
+    """An engine that restores parts of its source, and can tell whether a set has them."""
+
+    def check_parts(self, path: Sequence[SetReader], only: Sequence[str]) -> None:
+        """Raise NotFound when the last set of ``path`` lacks one of the parts ``only`` names."""
+        ...
+
+
 class Locator(Protocol):
     """An engine that can tell which part of its source lies in a part of a stream."""
 

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator, Context
 
 from airflow_backup.actions.encryption import secret_keys
 from airflow_backup.actions.restore import restore
-from airflow_backup.actions.restore_plan import ServerTarget, Target, target_of
+from airflow_backup.actions.restore_target import ServerTarget, Target, target_of
 from airflow_backup.catalog import Catalog
 from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, ConfigError, NotFound, Refused

@@ -68,6 +68,11 @@ def add_to(commands: Any) -> None:
         help="restore beside a folder that is not empty, then swap the two; the old one is kept. "
         "Of a server: replace what the database holds",
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 1 when a newer set was passed over, or not all of a set came back",
+    )
     add_repository(parser)
     add_keys(parser)
     add_schedules(parser)
@@ -96,7 +101,8 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
             print_json(what.as_dict())
         else:
             _print_plan(what)
-        return exit_codes.BAD if what.refused else exit_codes.DONE
+        is_bad = what.refused or (arguments.strict and (what.gaps or what.warnings))
+        return exit_codes.BAD if is_bad else exit_codes.DONE
     quiet = arguments.format == "json" or not sys.stderr.isatty()
     if not quiet:
         _print_plan(what, to=sys.stderr)
@@ -111,13 +117,13 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
         print_json(result.as_dict())
     else:
         _print_result(result)
-    return exit_codes.DONE
+    return exit_codes.BAD if arguments.strict and not result.is_plain else exit_codes.DONE
 
 
 def _plan(arguments: argparse.Namespace, catalog: Catalog | None) -> RestorePlan:
     from airflow_backup.actions.encryption import secret_keys
     from airflow_backup.actions.restore import plan
-    from airflow_backup.actions.restore_plan import target_of
+    from airflow_backup.actions.restore_target import target_of
     from airflow_backup.storage.open import open_storage
 
     repository, connection, own_keys = arguments.repository, None, keys(arguments)
@@ -140,7 +146,7 @@ def _plan(arguments: argparse.Namespace, catalog: Catalog | None) -> RestorePlan
 
 
 def _print_plan(what: RestorePlan, to: Any = None) -> None:
-    from airflow_backup.actions.restore_plan import ServerTarget
+    from airflow_backup.actions.restore_target import ServerTarget
 
     to = to or sys.stdout
     took = format_duration(timedelta(seconds=max(1, round(what.seconds))))
@@ -166,10 +172,11 @@ def _print_plan(what: RestorePlan, to: Any = None) -> None:
             f"{format_size(manifest.totals.bytes_stored)}"
         )
     lines += [f"  only {path}" for path in what.only]
-    lines += [f"  GAP: {gap}" for gap in what.gaps]
+    lines += [f"  PASSED OVER: {gap}" for gap in what.gaps]
     lines += [f"  WARNING: {warning}" for warning in what.warnings]
     if what.refused is not None:
         lines.append(f"  REFUSED: {what.refused}")
+        lines.append(f"  HINT: {what.hint}")
     print("\n".join(lines), file=to)
 
 
@@ -180,5 +187,7 @@ def _print_result(result: RestoreResult) -> None:
     )
     if result.kept is not None:
         print(f"    what was there is kept in {os.fspath(result.kept)}")
-    for warning in result.report.warnings:
+    for gap in result.passed_over:
+        print(f"    PASSED OVER: {gap}")
+    for warning in result.warnings:
         print(f"    WARNING: {warning}")

@@ -196,7 +196,7 @@ def test_an_unfinished_restore_of_something_else_is_left_alone(
     take(job, catalog, run=run_number(2))
     target = tmp_path / "back"
     with pytest.raises(Stop):
-        back(job, target, set_id=first.set_id, reporter=stop_after(0))
+        back(job, target, set_id=first.set_id, reporter=stop_after(1))
     with pytest.raises(Refused, match="holds an unfinished restore of something else"):
         back(job, target)
 
