@@ -24,7 +24,9 @@ from airflow_backup.engines.postgres_load import load
 from airflow_backup.engines.postgres_logical import dump_logical
 from airflow_backup.engines.postgres_physical import dump_physical, problems_of
 from airflow_backup.engines.postgres_restore import restore_logical, restore_physical
+from airflow_backup.engines.postgres_rights import may_replicate, unreadable
 from airflow_backup.engines.postgres_server import Server, tool_version
+from airflow_backup.engines.postgres_slots import drop_slot, slot_name
 from airflow_backup.engines.postgres_wal import dump_log
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -51,18 +53,20 @@ class PostgresEngine:
         problems: list[BackupError] = []
         try:
             server = Server.of(given, around.connections)
-            found = {tool: tool_version(given, tool) for tool in _tools(given, around.kind)}
             with server.session() as session:
-                version = session.info.server_version // 10000
+                server = server.beside(session)
                 if given.method == "physical":
-                    if not _may_replicate(session):
+                    if not may_replicate(session):
                         return [_no_replication(given)]
                     problems += problems_of(Cluster.of(session), session, around)
+                else:
+                    problems += unreadable(session)
+            found = {tool: tool_version(server, tool) for tool in _tools(given, around.kind)}
         except BackupError as error:
             return [error]
         for tool, number in found.items():
-            if number < version:
-                problems.append(_too_old(tool, number, version))
+            if number < server.version:
+                problems.append(_too_old(tool, number, server.version))
         return problems
 
     def dump(
@@ -129,6 +133,20 @@ class PostgresEngine:
         """Load a logical set into a database of a running server, and compare its rows."""
         return load(path[-1], around, connection=connection, database=database, overwrite=overwrite)
 
+    def sweep(
+        self, source: Model, around: Surroundings, *, in_use: bool, dry_run: bool = False
+    ) -> list[str]:
+        """
+        Remove what a run that was killed left on the server, and say what it was.
+
+        ``in_use``: the schedule has sets, or a run at work, and its slot keeps the WAL for the next one.
+        """
+        given = _options(source)
+        if given.wal != "slot" or in_use:
+            return []
+        with Server.of(given, around.connections).session() as session:
+            return drop_slot(session, slot_name(given, around.schedule_id), dry_run=dry_run)
+
 
 def _options(source: Model) -> PostgresSource:
     if not isinstance(source, PostgresSource):
@@ -149,12 +167,6 @@ def _too_old(tool: str, found: int, version: int) -> BackupError:
         f"{tool} {found} is older than the server, which is PostgreSQL {version}",
         hint=f"name newer programs: source: {{tools: /usr/lib/postgresql/{version}/bin}}",
     )
-
-
-def _may_replicate(session: object) -> bool:
-    query = "SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user"
-    row = session.execute(query).fetchone()  # type: ignore[attr-defined]  # psycopg is imported late
-    return bool(row and row[0])
 
 
 def _no_replication(given: PostgresSource) -> BackupError:

@@ -1,32 +1,30 @@
-"""Where a PostgreSQL cluster stands: who it is, how far its WAL is, and which slot holds the WAL for us."""
+"""Where a PostgreSQL cluster stands: who it is, and how far its WAL is."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core.durations import format_size
-from airflow_backup.core.errors import ConfigError, EngineError, ParentUnusable
-from airflow_backup.schedules.sources import PostgresSource
+from airflow_backup.core.errors import EngineError, ParentUnusable
 
 if TYPE_CHECKING:
     import psycopg
 
-_HELD_TOO_LONG = 16 * 1024**3
 _IDENTITY = """
     SELECT s.system_identifier::text,
            (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_segment_size'),
            pg_is_in_recovery(),
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text,
            c.timeline_id,
-           (SELECT sum(pg_database_size(oid))::bigint FROM pg_database),
+           (SELECT sum(CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END)::bigint
+            FROM pg_database),
            (SELECT rolname::text FROM pg_roles WHERE oid = 10),
-           clock_timestamp()
+           clock_timestamp(),
+           current_setting('archive_mode') <> 'off',
+           (SELECT count(*) FROM pg_subscription WHERE subenabled)
     FROM pg_control_system() s, pg_control_checkpoint() c
 """
 
@@ -49,6 +47,10 @@ class Cluster:
     now: datetime
     """By its own clock, which is the one in the WAL."""
 
+    archives: bool
+    subscriptions: int
+    """How many are enabled, in all databases."""
+
     @classmethod
     def of(cls, session: psycopg.Connection[Any]) -> Cluster:
         """Ask the server."""
@@ -70,6 +72,8 @@ class Cluster:
             size=int(row[5]),
             superuser=row[6],
             now=row[7],
+            archives=row[8],
+            subscriptions=int(row[9]),
         )
 
     def state(self, *, begin: int, end: int, since: str | None = None) -> dict[str, Any]:
@@ -126,69 +130,6 @@ def segment_name(timeline: int, number: int, size: int) -> str:
     """
     high, low = divmod(number, 2**32 // size)
     return f"{timeline:08X}{high:08X}{low:08X}"
-
-
-def slot_name(given: PostgresSource, schedule_id: str | None) -> str:
-    """
-    Name the slot of a schedule.
-
-    >>> source = PostgresSource(engine="postgres", connection="pg", method="physical", wal="slot")
-    >>> slot_name(source, "orders-eu")
-    'airflow_backup_orders_eu_f7fd5d'
-    """
-    if given.slot is not None:
-        return given.slot
-    plain = schedule_id or given.connection
-    digest = hashlib.sha256(plain.encode()).hexdigest()[:6]
-    return f"airflow_backup_{re.sub('[^a-z0-9]', '_', plain.lower())[:40]}_{digest}"
-
-
-def make_slot(session: psycopg.Connection[Any], name: str) -> list[str]:
-    """Make sure that the slot is there and holds WAL from here on; return what is worth a warning."""
-    row = _slot(session, name)
-    if row is not None and row[0] is not None and row[1] != "lost":
-        held = int(row[2] or 0)
-        if held > _HELD_TOO_LONG:
-            kept = f"the slot '{name}' keeps {format_size(held)} of WAL on the server's disk"
-            return [f"{kept}: does the schedule have `archive_log` runs?"]
-        return []
-    if row is not None:
-        session.execute("SELECT pg_drop_replication_slot(%s)", [name])
-    session.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
-    lost = f"the slot '{name}' had lost WAL and was made anew: moments before this set and after"
-    return [] if row is None else [f"{lost} the last archived log cannot be restored"]
-
-
-def held_from(session: psycopg.Connection[Any], name: str) -> int:
-    """Return from where on the server keeps WAL for the slot; ParentUnusable without it."""
-    row = _slot(session, name)
-    if row is None:
-        raise ParentUnusable(f"there is no slot '{name}' on the server")
-    if row[0] is None or row[1] == "lost":
-        raise ParentUnusable(f"the slot '{name}' has lost WAL", hint="max_slot_wal_keep_size?")
-    return position_of(row[0])
-
-
-def hold_from(session: psycopg.Connection[Any], name: str, begin: int) -> None:
-    """Let the server remove WAL before ``begin``, because that is stored."""
-    if held_from(session, name) < begin:
-        session.execute("SELECT pg_replication_slot_advance(%s, %s)", [name, text_of(begin)])
-
-
-def _slot(session: psycopg.Connection[Any], name: str) -> tuple[Any, ...] | None:
-    here = (
-        "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"
-    )
-    row = session.execute(
-        f"SELECT restart_lsn::text, wal_status, ({here} - restart_lsn)::bigint, slot_type "  # noqa: S608  # ours
-        "FROM pg_replication_slots WHERE slot_name = %s",
-        [name],
-    ).fetchone()
-    if row is not None and row[3] != "physical":
-        raise ConfigError(
-            f"the slot '{name}' is a logical one", hint="name another: source: {slot: ...}"
-        )
-    return row
 
 
 def end_segment(session: psycopg.Connection[Any], segment_size: int) -> int:

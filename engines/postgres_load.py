@@ -2,27 +2,39 @@
 Loads a logical PostgreSQL set into a running server.
 
 A database that holds something is never written to: the set is loaded into a new database beside it,
-its rows are counted, and only then does the new one take the old one's name.
+its rows are counted, and only then does the new one take the old one's name. What comes back is the same
+database: its owner, the rights on it, its settings, locale and comment come from the set too.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core import process
 from airflow_backup.core.errors import (
     ConfigError,
     EngineError,
     Refused,
     SourceError,
     SourceUnavailable,
+    ToolMissing,
     VerifyError,
 )
+from airflow_backup.engines import postgres_libpq as libpq
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP
-from airflow_backup.engines.postgres_programs import find
+from airflow_backup.engines.postgres_programs import find, version_of
+from airflow_backup.engines.postgres_properties import (
+    Properties,
+    create_statement,
+    execute,
+    name,
+    properties_in,
+    read_properties,
+    roles_named,
+    statements,
+)
 from airflow_backup.engines.postgres_restore import unpack_dump, version_of_dump
 from airflow_backup.engines.postgres_server import Server, count_rows
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
@@ -36,6 +48,15 @@ _HOLDS = """
     SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 """
+_MAKE_ROLES = "make the roles first: psql -f globals.sql of the set"
+_UNKNOWN_LOCALE = (
+    "invalid locale name",
+    "invalid LC_",
+    "ICU is not supported",
+    "could not open collator",
+)
+_LOADED_BY_OLDER = 17
+"""From this version on pg_restore begins with a setting that older servers refuse."""
 
 
 def load(
@@ -54,90 +75,215 @@ def load(
         )
     found = around.connections(connection)
     server = Server.at(found, database or found.schema or reader.manifest.state.get("database"))
-    state = _state_of(server)
+    wanted = properties_in(reader)
+    state, has = _state_of(server, wanted)
     if state == "holds" and not overwrite:
         raise Refused(
             f"the database '{server.database}' is not empty",
             hint="name a new one, or say that it may be replaced",
         )
-    if state == "empty":
-        written = _load_and_count(reader, server, around)
+    warnings: list[str] = []
+    if wanted is None:
+        warnings.append(_OLD.format(set_id=reader.manifest.set_id))
+    # An empty one is used as it is where it is of the same kind: the role may be allowed no other.
+    fits = has is not None and (wanted is None or _fits(has, wanted))
+    if state == "empty" and fits and ARCHIVE not in reader.manifest.streams:
+        written = _load_into(reader, server, wanted, around, warnings)
     else:
-        written = _load_beside(reader, server, around, replace=state == "holds")
-    return RestoreReport(files=1, bytes_written=written)
+        written = _load_beside(reader, server, wanted, around, warnings, replace=state != "missing")
+    return RestoreReport(files=1, bytes_written=written, warnings=warnings)
 
 
-def _state_of(server: Server) -> str:
+_OLD = (
+    "set '{set_id}' is of a release that did not store the database's owner, rights and settings: "
+    "pg_restore --create of its dump shows them"
+)
+
+
+def _fits(has: Properties, wanted: Properties) -> bool:
+    return (has.fixed, has.tablespace) == (wanted.fixed, wanted.tablespace)
+
+
+def _state_of(server: Server, wanted: Properties | None) -> tuple[str, Properties | None]:
     try:
         with server.session() as session:
+            _check_server(session, wanted)
             row = session.execute(_HOLDS).fetchone()
+            has = read_properties(session)
     except SourceUnavailable:
         raise
     except SourceError:
-        return "missing"
-    return "holds" if row is not None and row[0] else "empty"
+        return "missing", None
+    return ("holds" if row is not None and row[0] else "empty"), has
 
 
-def _load_beside(reader: SetReader, server: Server, around: Surroundings, *, replace: bool) -> int:
-    name, token = server.database, secrets.token_hex(4)
+def _check_server(session: psycopg.Connection[Any], wanted: Properties | None) -> None:
+    """Raise EngineError, before anything is made, where the server lacks what the database needs."""
+    if wanted is None:
+        return
+    for what, query, needed, hint in (
+        ("roles", "SELECT rolname::text FROM pg_roles", roles_named(wanted), _MAKE_ROLES),
+        (
+            "tablespaces",
+            "SELECT spcname::text FROM pg_tablespace",
+            {wanted.tablespace, *wanted.tablespaces},
+            "CREATE TABLESPACE ... LOCATION ...; globals.sql of the set has theirs",
+        ),
+    ):
+        there = {
+            row[0].decode("utf-8", "surrogateescape") if isinstance(row[0], bytes) else row[0]
+            for row in session.execute(query.encode()).fetchall()
+        }
+        lacking = sorted(needed - there)
+        if lacking:
+            # `role "..." does not exist` is how the server itself says it.
+            one = what[:-1]
+            told = ", ".join(f'"{each}"' for each in lacking)
+            raise EngineError(
+                f"{one if len(lacking) == 1 else what} {told} "
+                f"{'does' if len(lacking) == 1 else 'do'} not exist on the server",
+                hint=hint,
+            )
+
+
+def _desk(server: Server) -> Server:
+    """Return a database of the server to work from, which is not the one that is made."""
+    return server.other("postgres" if server.database != "postgres" else "template1")
+
+
+def _load_beside(
+    reader: SetReader,
+    server: Server,
+    wanted: Properties | None,
+    around: Surroundings,
+    warnings: list[str],
+    *,
+    replace: bool,
+) -> int:
+    own, token = server.database, secrets.token_hex(4)
     new, old = f"restore_{token}", f"replaced_{token}"
-    desk = server.other("postgres" if name != "postgres" else "template1")
-    encoding = str(reader.manifest.state.get("encoding") or "UTF8")
+    desk = _desk(server)
     with desk.session() as session:
-        _run(session, "CREATE DATABASE {} TEMPLATE template0 ENCODING {}", new, text=encoding)
+        _check_server(session, wanted)
+        _create(session, new, wanted, str(reader.manifest.state.get("encoding") or "UTF8"))
     try:
-        written = _load_and_count(reader, server.other(new), around)
+        written = _load_into(reader, server.other(new), wanted, around, warnings)
         with desk.session() as session:
             if replace:
-                _run(session, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+                execute(session, f"ALTER DATABASE {name(own)} ALLOW_CONNECTIONS false")
                 session.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-                    [name],
+                    [own],
                 )
-                _run(session, "ALTER DATABASE {} RENAME TO {}", name, old)
-            _run(session, "ALTER DATABASE {} RENAME TO {}", new, name)
+                execute(session, f"ALTER DATABASE {name(own)} RENAME TO {name(old)}")
+            execute(session, f"ALTER DATABASE {name(new)} RENAME TO {name(own)}")
     except BaseException:
         with desk.session() as session:
-            _put_back(session, name=name, new=new, old=old)
+            _put_back(session, own=own, new=new, old=old)
         raise
     if replace:
-        with desk.session() as session:
-            _run(session, "DROP DATABASE {} WITH (FORCE)", old)
+        warnings += _drop_old(desk, old)
     return written
 
 
-def _put_back(session: psycopg.Connection[Any], *, name: str, new: str, old: str) -> None:
+def _create(
+    session: psycopg.Connection[Any], new: str, wanted: Properties | None, encoding: str
+) -> None:
+    version = session.info.server_version // 10000
+    if wanted is None:
+        execute(session, f"CREATE DATABASE {name(new)} TEMPLATE template0 ENCODING '{encoding}'")
+        return
+    import psycopg
+
+    try:
+        execute(session, create_statement(new, wanted, version=version))
+    except psycopg.Error as error:
+        if any(sign in str(error) for sign in _UNKNOWN_LOCALE):
+            told = wanted.locale or wanted.collate
+            raise EngineError(
+                f"the server does not know the locale '{told}' of the database",
+                hint="install it on the server's machine (locale-gen), or PostgreSQL with ICU",
+            ) from error
+        raise
+
+
+def _drop_old(desk: Server, old: str) -> list[str]:
+    """Remove what was replaced; a warning where the server keeps it, because the new one is in its place."""
+    import psycopg
+
+    with desk.connect(autocommit=True) as session:
+        try:
+            execute(session, f"ALTER DATABASE {name(old)} IS_TEMPLATE false")
+            execute(session, f"DROP DATABASE {name(old)} WITH (FORCE)")
+        except psycopg.Error as error:
+            why = str(error).strip().splitlines()[0]
+            return [f"what was replaced is still there as the database '{old}': {why}"]
+    return []
+
+
+def _put_back(session: psycopg.Connection[Any], *, own: str, new: str, old: str) -> None:
     rows = session.execute("SELECT datname FROM pg_database").fetchall()
     there = {row[0] for row in rows}
-    if old in there and name not in there:
-        _run(session, "ALTER DATABASE {} RENAME TO {}", old, name)
-        there.add(name)
-    if name in there:
-        _run(session, "ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+    if old in there and own not in there:
+        execute(session, f"ALTER DATABASE {name(old)} RENAME TO {name(own)}")
+        there.add(own)
+    if own in there:
+        execute(session, f"ALTER DATABASE {name(own)} ALLOW_CONNECTIONS true")
     if new in there:
-        _run(session, "DROP DATABASE {} WITH (FORCE)", new)
+        execute(session, f"ALTER DATABASE {name(new)} IS_TEMPLATE false")
+        execute(session, f"DROP DATABASE {name(new)} WITH (FORCE)")
 
 
-def _run(
-    session: psycopg.Connection[Any], template: LiteralString, *names: str, text: str | None = None
-) -> None:
-    from psycopg import sql
-
-    parts: list[sql.Composable] = [sql.Identifier(name) for name in names]
-    if text is not None:
-        parts.append(sql.Literal(text))
-    session.execute(sql.SQL(template).format(*parts))
-
-
-def _load_and_count(reader: SetReader, server: Server, around: Surroundings) -> int:
+def _load_into(
+    reader: SetReader,
+    server: Server,
+    wanted: Properties | None,
+    around: Surroundings,
+    warnings: list[str],
+) -> int:
+    """Fill an empty database, compare its rows with the manifest, and make it what it was."""
+    if wanted is not None:
+        _become(
+            server, wanted, rehearsal=True
+        )  # what is not allowed is said before hours of loading
+        _remove_what_it_lacked(server, wanted)
     around.reporter.begin("loading", bytes_total=reader.manifest.totals.bytes_read)
-    written = load_dump(reader, server, around)
+    written = load_dump(reader, server, around, warnings=warnings)
     around.reporter.begin("counting")
     with server.session() as session:
         found = count_rows(session)
     compare(reader.manifest.counts, found, reader.manifest.set_id)
+    if wanted is not None:
+        _become(server, wanted)
     around.reporter.finish()
     return written
+
+
+def _become(server: Server, wanted: Properties, *, rehearsal: bool = False) -> None:
+    import psycopg
+
+    with server.connect() as session:
+        try:
+            for statement in statements(server.database, read_properties(session), wanted):
+                execute(session, statement)
+        except psycopg.Error as error:
+            why = str(error).strip().splitlines()[0]
+            raise EngineError(
+                f"the database cannot get its owner, rights and settings back: {why}",
+                hint="load it as a superuser, or as a role that may do this",
+            ) from error
+        if rehearsal:
+            session.rollback()
+        else:
+            session.commit()
+
+
+def _remove_what_it_lacked(server: Server, wanted: Properties) -> None:
+    with server.session() as session:
+        if "plpgsql" in wanted.lacks:
+            session.execute("DROP EXTENSION IF EXISTS plpgsql")
+        if "public" in wanted.lacks:
+            session.execute("DROP SCHEMA IF EXISTS public")
 
 
 def compare(expected: Mapping[str, int], found: Mapping[str, int], set_id: str) -> None:
@@ -156,34 +302,104 @@ def compare(expected: Mapping[str, int], found: Mapping[str, int], set_id: str) 
 
 
 def load_dump(
-    reader: SetReader, server: Server, around: Surroundings, *, owners: bool = True
+    reader: SetReader,
+    server: Server,
+    around: Surroundings,
+    *,
+    options: tuple[str, ...] = (),
+    warnings: list[str] | None = None,
 ) -> int:
     """Run pg_restore on an empty database; everything goes in, or an EngineError comes out."""
-    options = ["--exit-on-error", "--no-password"]
-    if not owners:
-        options += ["--no-owner", "--no-privileges"]
+    with server.session() as session:
+        server = server.beside(session, tempered=True)
     program = find("pg_restore", **version_of_dump(reader))
-    command = [program, *server.tool("pg_restore", *options)[1:]]
-    with server.password_file() as environment:
-        try:
-            if ARCHIVE in reader.manifest.streams:
-                return _load_folder(reader, command, around, environment)
-            command.append("--single-transaction")
-            process.feed(command, reader.blocks(DUMP), environment=environment)
-        except EngineError as error:
-            if "role" in error.message and "does not exist" in error.message:
-                raise EngineError(
-                    error.message, hint="make the roles first: psql -f globals.sql of the set"
-                ) from error
-            raise
-    return sum(piece.raw_size for piece in reader.manifest.pieces_of(DUMP))
+    version = version_of(program)
+    told = warnings if warnings is not None else []
+    try:
+        if version >= _LOADED_BY_OLDER > server.version:
+            _load_as_text(reader, server, program, around, options, told)
+        elif ARCHIVE in reader.manifest.streams:
+            return _load_folder(reader, server, program, around, options, told)
+        else:
+            more = ("--exit-on-error", "--no-password", "--single-transaction", *options)
+            command = server.tool("pg_restore", *more, path=program)
+            libpq.feed(command, reader.blocks(DUMP), password=server.password, warnings=told)
+    except EngineError as error:
+        if "role" in error.message and "does not exist" in error.message:
+            raise EngineError(error.message, hint=_MAKE_ROLES) from error
+        raise
+    stream = ARCHIVE if ARCHIVE in reader.manifest.streams else DUMP
+    return sum(piece.raw_size for piece in reader.manifest.pieces_of(stream))
 
 
 def _load_folder(
-    reader: SetReader, command: list[str], around: Surroundings, environment: Mapping[str, str]
+    reader: SetReader,
+    server: Server,
+    program: str,
+    around: Surroundings,
+    options: tuple[str, ...],
+    warnings: list[str],
 ) -> int:
     check_room(around.scratch, reader.manifest.totals.bytes_read)
-    with scratch_folder(around.scratch) as name:
-        folder, _, size = unpack_dump(reader, Path(name), around.reporter)
-        process.run([*command, f"--jobs={_JOBS}", str(folder)], environment=environment)
+    more = ("--exit-on-error", "--no-password", f"--jobs={_JOBS}", *options)
+    command = server.tool("pg_restore", *more, path=program)
+    with scratch_folder(around.scratch) as scratch:
+        folder, _, size = unpack_dump(reader, Path(scratch), around.reporter)
+        libpq.run([*command, str(folder)], password=server.password, warnings=warnings)
     return size
+
+
+def _load_as_text(
+    reader: SetReader,
+    server: Server,
+    program: str,
+    around: Surroundings,
+    options: tuple[str, ...],
+    warnings: list[str],
+) -> None:
+    """Let psql read what pg_restore writes, without the settings that an older server does not know."""
+    psql = find("psql", at_least=13)
+    check_room(around.scratch, reader.manifest.totals.bytes_read)
+    quiet = (
+        "--no-psqlrc",
+        "--quiet",
+        "--no-password",
+        "--single-transaction",
+        "--output=/dev/null",
+    )
+    command = server.tool("psql", *quiet, "--set=ON_ERROR_STOP=1", path=psql)
+    with scratch_folder(around.scratch) as scratch:
+        dump, _, _ = unpack_dump(reader, Path(scratch), around.reporter)
+        with libpq.start([program, "--file=-", *options, str(dump)]) as writer:
+            text = _older(writer.chunks(), server.version)
+            libpq.feed(command, text, password=server.password, warnings=warnings)
+    warnings += libpq.warnings_in(writer)
+
+
+_UNKNOWN_BEFORE = {b"SET transaction_timeout = 0;": 17}
+
+
+def _older(chunks: Iterable[bytes], version: int) -> Iterator[bytes]:
+    """
+    Leave the settings out of a script's head that a server of ``version`` does not know.
+
+    ToolMissing where the script does not forbid psql's own commands: what a dump says is data, and
+    must not run a program here.
+    """
+    head = b""
+    rest = iter(chunks)
+    for chunk in rest:
+        head += chunk
+        if (head.count(b"\nSET ") > 5 and b"\n\n" in head.rpartition(b"\nSET ")[2]) or len(
+            head
+        ) > 65536:
+            break
+    lines = head.split(b"\n")
+    if not any(line.startswith(b"\\restrict ") for line in lines[:12]):
+        raise ToolMissing(
+            "this pg_restore writes a script that psql could take commands from",
+            hint="apt-get upgrade: a pg_restore of August 2025 or later",
+        )
+    kept = [line for line in lines if _UNKNOWN_BEFORE.get(line, 0) <= version]
+    yield b"\n".join(kept)
+    yield from rest

@@ -18,6 +18,8 @@ from pathlib import Path
 from airflow_backup.core.errors import EngineError
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.postgres_libpq import warnings_in
+from airflow_backup.engines.postgres_properties import LARGE_OBJECTS, PROPERTIES, read_properties
 from airflow_backup.engines.postgres_server import Server, Snapshot, tool_version
 from airflow_backup.engines.protocol import DumpReport, Sink, Stream, Surroundings
 from airflow_backup.engines.scratch import check_room, scratch_folder
@@ -28,45 +30,73 @@ DUMP, ARCHIVE, GLOBALS = "database.dump", "database.tar", "globals.sql"
 _COMPLETE = b"PostgreSQL database cluster dump complete"
 _CUSTOM_FORMAT = b"PGDMP"
 _KEPT = 4096
+_HINTS = {
+    "permission denied for large object": LARGE_OBJECTS,
+    "query would be affected by row-level security": "ALTER ROLE ... BYPASSRLS;",
+}
 
 
 def dump_logical(
     given: PostgresSource, server: Server, around: Surroundings, sink: Sink
 ) -> DumpReport:
-    """Dump one database, and count its rows in the same snapshot."""
+    """Dump one database, what the server says about it, and count its rows in the same snapshot."""
+    warnings: list[str] = []
     with server.snapshot() as snapshot, ThreadPoolExecutor(2) as aside:
         consistent_at = around.clock()
+        properties = read_properties(snapshot.connection)
+        server = server.beside(snapshot.connection, tempered=True)
         counting = aside.submit(snapshot.count_rows)
-        globals_ = aside.submit(_dump_globals, server, sink)
+        globals_ = aside.submit(_dump_globals, server, properties.encoding, sink, warnings)
         with _blaming_the_count(snapshot, counting.exception):
             if given.format == "directory":
-                files, size = _dump_folder(given, server, snapshot, around, sink)
+                files, size = _dump_folder(given, server, snapshot, around, sink, warnings)
             else:
-                files, size = 1, _dump_stream(server, snapshot, around, sink)
+                files, size = 1, _dump_stream(server, snapshot, around, sink, warnings)
         around.reporter.begin("counting")
         counts, size_of_globals = counting.result(), globals_.result()
-        version, encoding = snapshot.version, snapshot.encoding
+        version = snapshot.version
+    with sink.stream(PROPERTIES) as stream:
+        text = properties.to_bytes()
+        stream.write(text)
     around.reporter.finish()
     return DumpReport(
         consistent_at=consistent_at,
-        files=files + 1,
-        bytes_read=size + size_of_globals,
-        tools={"postgresql": version, "pg_dump": str(tool_version(given, "pg_dump"))},
+        files=files + 2,
+        bytes_read=size + size_of_globals + len(text),
+        tools={
+            "postgresql": version,
+            "pg_dump": str(tool_version(server, "pg_dump")),
+            "pg_dumpall": str(tool_version(server, "pg_dumpall")),
+        },
         counts=counts,
+        warnings=[*_newer(server), *warnings],
         state={
             "method": "logical",
             "database": server.database,
-            "encoding": encoding,
+            "encoding": properties.encoding,
             "tools": given.tools,
         },
     )
 
 
-def _dump_globals(server: Server, sink: Sink) -> int:
+def _newer(server: Server) -> list[str]:
+    """Warn where only newer programs are here: what they write is sure to go into newer servers alone."""
+    found = tool_version(server, "pg_dump")
+    if found == server.version:
+        return []
+    told = f"pg_dump {found} took a dump of PostgreSQL {server.version}, and only its programs or newer load it"
+    return [f"{told}: apt-get install postgresql-client-{server.version}"]
+
+
+def _dump_globals(server: Server, encoding: str, sink: Sink, warnings: list[str]) -> int:
     """Dump what belongs to no database: pg_dumpall knows no snapshot, so it need not wait for one."""
+    # Over our own database: the role may be shut out of `postgres`.
+    options = ["--globals-only", "--no-role-passwords", "--no-password"]
+    options.append(f"--database={server.database}")
+    # Names of roles are bytes that belong to no encoding, and are converted by none but by UTF8 itself.
+    options.append(f"--encoding={'UTF8' if encoding == 'UTF8' else 'SQL_ASCII'}")
     with sink.stream(GLOBALS) as stream:
-        options = ("--globals-only", "--no-role-passwords", "--no-password")
-        found = _pump(server.tool("pg_dumpall", *options), server, stream, Reporter())
+        found = _pump(server, "pg_dumpall", options, stream, Reporter(), warnings)
         if _COMPLETE not in found.tail:
             raise EngineError("pg_dumpall ended before its last line")
     return found.size
@@ -74,21 +104,30 @@ def _dump_globals(server: Server, sink: Sink) -> int:
 
 def _options(snapshot: Snapshot, *more: str) -> tuple[str, ...]:
     # Never --enable-row-security: a role that may not see every row must fail, not dump some of them.
-    return ("--compress=0", "--no-password", f"--snapshot={snapshot.id}", *more)
+    # The database's own encoding: what it or the role sets for sessions may not have every character.
+    own = f"--encoding={snapshot.encoding}"
+    return ("--compress=0", "--no-password", f"--snapshot={snapshot.id}", own, *more)
 
 
-def _dump_stream(server: Server, snapshot: Snapshot, around: Surroundings, sink: Sink) -> int:
+def _dump_stream(
+    server: Server, snapshot: Snapshot, around: Surroundings, sink: Sink, warnings: list[str]
+) -> int:
     around.reporter.begin("dumping", bytes_total=snapshot.size)
-    command = server.tool("pg_dump", *_options(snapshot, "--format=custom"))
+    options = _options(snapshot, "--format=custom")
     with sink.stream(DUMP) as stream:
-        read = _pump(command, server, stream, around.reporter)
+        read = _pump(server, "pg_dump", options, stream, around.reporter, warnings)
         if read.head != _CUSTOM_FORMAT:
             raise EngineError("pg_dump wrote nothing that is a dump")
     return read.size
 
 
 def _dump_folder(
-    given: PostgresSource, server: Server, snapshot: Snapshot, around: Surroundings, sink: Sink
+    given: PostgresSource,
+    server: Server,
+    snapshot: Snapshot,
+    around: Surroundings,
+    sink: Sink,
+    warnings: list[str],
 ) -> tuple[int, int]:
     """Let several sessions write a folder, then store it as one archive."""
     check_room(around.scratch, snapshot.size)
@@ -96,12 +135,7 @@ def _dump_folder(
         folder = Path(scratch) / "database"
         more = ("--format=directory", f"--jobs={given.jobs}", f"--file={folder}")
         around.reporter.begin("dumping")
-        with (
-            server.password_file() as environment,
-            Process(
-                server.tool("pg_dump", *_options(snapshot, *more)), environment=environment
-            ) as process,
-        ):
+        with _told(server.start("pg_dump", *_options(snapshot, *more)), warnings) as process:
             for _ in process.chunks():
                 pass
         files = sorted(folder.iterdir())
@@ -148,14 +182,37 @@ class _Pumped:
         self.size += len(chunk)
 
 
-def _pump(command: Sequence[str], server: Server, stream: Stream, reporter: Reporter) -> _Pumped:
+def _pump(
+    server: Server,
+    program: str,
+    options: Sequence[str],
+    stream: Stream,
+    reporter: Reporter,
+    warnings: list[str],
+) -> _Pumped:
     pumped = _Pumped()
-    with (
-        server.password_file() as environment,
-        Process(command, environment=environment) as process,
-    ):
+    with _told(server.start(program, *options), warnings) as process:
         for chunk in process.chunks():
             stream.write(chunk)
             pumped.note(chunk)
             reporter.advance(bytes_done=len(chunk))
     return pumped
+
+
+@contextmanager
+def _told(process: Process, warnings: list[str]) -> Iterator[Process]:
+    """Run a program in the block; explain what it says when it fails, and keep what it warns of."""
+    try:
+        with process:
+            yield process
+    except EngineError as error:
+        raise explained(error) from error
+    warnings += warnings_in(process)
+
+
+def explained(error: EngineError) -> EngineError:
+    """Add what can be done to what PostgreSQL's programs say."""
+    for sign, hint in _HINTS.items():
+        if sign in error.message and error.hint is None:
+            return EngineError(error.message, hint=hint)
+    return error

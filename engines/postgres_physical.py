@@ -15,10 +15,16 @@ from pathlib import Path
 from typing import IO
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, ParentUnusable
-from airflow_backup.core.process import Process
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.postgres_cluster import Cluster, make_slot, slot_name
+from airflow_backup.engines.postgres_cluster import Cluster
+from airflow_backup.engines.postgres_libpq import warnings_in
 from airflow_backup.engines.postgres_server import Server, tool_version
+from airflow_backup.engines.postgres_slots import (
+    forgotten_slots,
+    hold_wal,
+    keep_slot,
+    slot_name,
+)
 from airflow_backup.engines.postgres_tar import TarTap
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.scratch import scratch_folder
@@ -49,18 +55,23 @@ def dump_physical(
     """Copy the cluster as it is, or what changed since ``parent``."""
     warnings: list[str] = []
     with server.session() as session:
+        held = hold_wal(session)  # first: everything after it stays until the copy has ended
         before = Cluster.of(session)
-        if given.wal == "slot":
-            warnings += make_slot(session, slot_name(given, around.schedule_id))
-    total = around.expected_bytes if kind is not Kind.FULL else before.size
-    around.reporter.begin("copying", bytes_total=total)
-    with tempfile.TemporaryFile(dir=around.scratch) as manifest, _since(parent, around) as since:
-        tap = TarTap(MANIFEST, manifest)
-        read = _copy(server, around, sink, since, tap)
-        if before.version >= INCREMENTAL_SINCE:
-            _store_manifest(manifest, sink)
-    with server.session() as session:
+        server = server.beside(session)
+        warnings += _warnings(session, given, around, held)
+        total = around.expected_bytes if kind is not Kind.FULL else before.size
+        around.reporter.begin("copying", bytes_total=total)
+        with (
+            tempfile.TemporaryFile(dir=around.scratch) as manifest,
+            _since(parent, around) as since,
+        ):
+            tap = TarTap(MANIFEST, manifest)
+            read = _copy(server, around, sink, since, tap, warnings)
+            if before.version >= INCREMENTAL_SINCE:
+                _store_manifest(manifest, sink)
         after = Cluster.of(session)
+        if given.wal == "slot":
+            warnings += keep_slot(session, slot_name(given, around.schedule_id), held)
     before.check_same(after.state(begin=0, end=0), "that is being taken")
     around.reporter.finish()
     return DumpReport(
@@ -69,7 +80,7 @@ def dump_physical(
         bytes_read=read,
         tools={
             "postgresql": before.version_text,
-            "pg_basebackup": str(tool_version(given, "pg_basebackup")),
+            "pg_basebackup": str(tool_version(server, "pg_basebackup")),
         },
         warnings=warnings,
         state={
@@ -78,6 +89,8 @@ def dump_physical(
             "superuser": before.superuser,
             "database": server.database,
             "tools": given.tools,
+            "archives": before.archives,
+            "subscriptions": before.subscriptions,
             "wal": before.state(
                 begin=before.position,
                 end=after.position,
@@ -85,6 +98,18 @@ def dump_physical(
             ),
         },
     )
+
+
+def _warnings(
+    session: object, given: PostgresSource, around: Surroundings, held: str | None
+) -> list[str]:
+    name = slot_name(given, around.schedule_id) if given.wal == "slot" else None
+    found = forgotten_slots(session, own=name)  # type: ignore[arg-type]  # psycopg is imported late
+    if held is None:
+        found.append(
+            "no slot was free to hold the WAL while the cluster was copied: max_replication_slots?"
+        )
+    return found
 
 
 def problems_of(cluster: Cluster, session: object, around: Surroundings) -> list[BackupError]:
@@ -129,7 +154,14 @@ def _not_incremental(cluster: Cluster, session: object, kind: Kind) -> list[Back
     ]
 
 
-def _copy(server: Server, around: Surroundings, sink: Sink, since: Path | None, tap: TarTap) -> int:
+def _copy(
+    server: Server,
+    around: Surroundings,
+    sink: Sink,
+    since: Path | None,
+    tap: TarTap,
+    warnings: list[str],
+) -> int:
     options = [
         "--pgdata=-",
         "--format=tar",
@@ -143,8 +175,7 @@ def _copy(server: Server, around: Surroundings, sink: Sink, since: Path | None, 
     try:
         with (
             sink.stream(BASE) as stream,
-            server.password_file() as environment,
-            Process(server.tool("pg_basebackup", *options), environment=environment) as process,
+            server.start("pg_basebackup", *options) as process,
         ):
             for chunk in process.chunks():
                 stream.write(chunk)
@@ -155,6 +186,7 @@ def _copy(server: Server, around: Surroundings, sink: Sink, since: Path | None, 
         if since is not None and any(sign in error.message for sign in _WRONG_PARENT):
             raise ParentUnusable(error.message, hint=error.hint) from error
         raise
+    warnings += warnings_in(process)
     if not (tap.found and tap.is_whole):
         raise EngineError("pg_basebackup ended without the backup manifest that comes last")
     return read

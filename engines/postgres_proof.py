@@ -7,14 +7,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.core import process
-from airflow_backup.core.errors import EngineError, ScratchFull, ToolMissing, VerifyError
+from airflow_backup.core.errors import (
+    EngineError,
+    Inconclusive,
+    ScratchFull,
+    SourceError,
+    ToolMissing,
+    VerifyError,
+)
 from airflow_backup.core.words import Kind
+from airflow_backup.engines import postgres_libpq as libpq
 from airflow_backup.engines import postgres_throwaway as throwaway
 from airflow_backup.engines.postgres_load import load_dump
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
 from airflow_backup.engines.postgres_physical import BASE
 from airflow_backup.engines.postgres_programs import find
+from airflow_backup.engines.postgres_properties import (
+    Properties,
+    create_statement,
+    execute,
+    name,
+    properties_in,
+)
 from airflow_backup.engines.postgres_restore import (
     prove,
     restore_physical,
@@ -22,13 +36,12 @@ from airflow_backup.engines.postgres_restore import (
     unpack_logs,
     version_of_dump,
 )
-from airflow_backup.engines.postgres_server import Server, count_rows
+from airflow_backup.engines.postgres_server import Server, count_rows, text_of_name
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_unpack import unpack
 from airflow_backup.engines.throwaway import Place, place
 
-_NOT_HERE = ("is not available", "could not open extension control file", "could not access file")
 _DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
 
 
@@ -82,7 +95,7 @@ def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
 
 def _feed(command: Sequence[str], reader: SetReader, stream: str) -> None:
     try:
-        process.feed(command, reader.blocks(stream))
+        libpq.feed(command, reader.blocks(stream))
     except ToolMissing:
         raise
     except EngineError as error:
@@ -107,7 +120,7 @@ def try_restore(
             if path[0].manifest.state.get("method") == "physical":
                 return _try_physical(path, where, around, assertions)
             return _try_logical(path[0], where, around, assertions)
-    except (ToolMissing, ScratchFull) as error:
+    except (ToolMissing, ScratchFull, Inconclusive) as error:
         return Proof(inconclusive=error.message)
 
 
@@ -122,13 +135,22 @@ def _try_logical(
     data = throwaway.new_cluster(where, version=version, folder=folder)
     program = find("postgres", at_least=version, folder=folder)
     around.reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
-    with throwaway.running(where, data, program, around) as server:
-        target = _make_database(server, str(state.get("encoding") or "UTF8"))
+    wanted = properties_in(reader)
+    objects = len(reader.manifest.counts)
+    with throwaway.running(where, data, program, around, objects=objects) as server:
+        target = _make_database(server, reader, wanted)
+        # Where things lie on a disk is the original's own; who owns them is known where a set says so.
+        options = ["--no-tablespaces"]
+        options += ["--no-owner", "--no-privileges"] if wanted is None else []
         try:
-            load_dump(reader, target, around, owners=False)
+            load_dump(reader, target, around, options=tuple(options))
+        except ToolMissing:
+            raise
         except EngineError as error:
-            if any(sign in error.message for sign in _NOT_HERE):
-                raise ToolMissing(f"this machine lacks an extension: {error.message}") from error
+            if throwaway.is_not_here(error.message):
+                raise Inconclusive(
+                    f"a server of this machine lacks what the database needs: {error.message}"
+                ) from error
             raise VerifyError(
                 f"set '{reader.manifest.set_id}' cannot be restored: {error.message}"
             ) from error
@@ -139,12 +161,48 @@ def _try_logical(
     return Proof(counts=counts, checks=_told(counts, assertions))
 
 
-def _make_database(server: Server, encoding: str) -> Server:
+def _make_database(server: Server, reader: SetReader, wanted: Properties | None) -> Server:
+    """Make an empty database like the original, and the roles that own what is in it."""
+    import psycopg
+
+    encoding = str(reader.manifest.state.get("encoding") or "UTF8")
+    plain = Properties(name="", owner="", encoding=encoding, collate="C", ctype="C")
     with server.session() as session:
-        session.execute(
-            f"CREATE DATABASE restored TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'".encode()
-        )
-    return server.other("restored")
+        version = session.info.server_version // 10000
+        for statement in () if wanted is None else _roles(wanted):
+            execute(session, statement)
+    with server.connect(autocommit=True) as session:
+        try:
+            like = (wanted or plain).model_copy(update={"tablespace": "pg_default"})
+            execute(session, create_statement("restored", like, version=version))
+        except psycopg.Error:  # a locale that this machine has not
+            execute(session, create_statement("restored", plain, version=version))
+    target = server.other("restored")
+    with target.session() as session:
+        if wanted is not None:
+            execute(session, f"ALTER DATABASE restored OWNER TO {name(wanted.owner)}")
+            if "plpgsql" in wanted.lacks:
+                session.execute("DROP EXTENSION plpgsql")
+            if "public" in wanted.lacks:
+                session.execute("DROP SCHEMA public")
+    return target
+
+
+def _roles(wanted: Properties) -> list[str]:
+    """Return what makes the original's roles, which nobody can log in as."""
+    made = []
+    for role in wanted.roles:
+        if role.name == throwaway.SUPERUSER:
+            continue
+        words = [
+            "SUPERUSER" if role.superuser else "NOSUPERUSER",
+            "INHERIT" if role.inherits else "NOINHERIT",
+            "BYPASSRLS" if role.bypasses_rls else "NOBYPASSRLS",
+        ]
+        made.append(f"CREATE ROLE {name(role.name)} NOLOGIN {' '.join(words)}")
+    for role in wanted.roles:
+        made += [f"GRANT {name(each)} TO {name(role.name)}" for each in role.member_of]
+    return made
 
 
 def _try_physical(
@@ -163,13 +221,31 @@ def _try_physical(
     report = restore_physical(path, data, around.reporter)
     around.reporter.begin("starting")
     counts: dict[str, int] = {}
-    with throwaway.running(where, data, program, around, superuser=state["superuser"]) as server:
+    databases = dict.fromkeys((str(state.get("database") or "postgres"), "postgres", "template1"))
+    with throwaway.running(
+        where,
+        data,
+        program,
+        around,
+        superuser=state["superuser"],
+        databases=list(databases),
+        version=int(state["server"]),
+    ) as server:
         around.reporter.begin("counting")
         with server.session() as session:
             names = [row[0] for row in session.execute(_DATABASES).fetchall()]
-        for name in names:
-            with server.other(name).session() as session:
-                counts |= {f"{name}: {table}": n for table, n in count_rows(session).items()}
+        for each in map(text_of_name, names):
+            try:
+                with server.other(each).session() as session:
+                    found = count_rows(session)
+            except (SourceError, EngineError) as error:
+                if not throwaway.is_not_here(error.message):
+                    raise VerifyError(
+                        f"the database '{each}' of set '{path[-1].manifest.set_id}' cannot be read: "
+                        f"{error.message}"
+                    ) from error
+                raise Inconclusive(f"this machine cannot open '{each}': {error.message}") from error
+            counts |= {f"{each}: {table}": rows for table, rows in found.items()}
         _ask(server.other(str(state.get("database") or "postgres")), assertions)
     told = _told(counts, assertions)
     return Proof(counts=counts, checks=(*told, *report.warnings))
@@ -181,6 +257,7 @@ def _ask(server: Server, assertions: Sequence[str]) -> None:
     import psycopg
 
     with server.connect() as session:
+        session.execute("RESET search_path")  # they are written for the database as it is
         for text in assertions:
             try:
                 row = session.execute(text.encode()).fetchone()

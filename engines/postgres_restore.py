@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
+from airflow_backup.engines import postgres_libpq as libpq
 from airflow_backup.engines import tar_unpack
 from airflow_backup.engines.jail import MARKER
 from airflow_backup.engines.postgres_cluster import position_of
@@ -28,6 +28,13 @@ LOGS = "restored_wal"
 """Inside the data folder: the segments that the server rolls forward over."""
 
 _NOT_CHECKED = "{program} is not at hand: what was restored is as it was stored, and was not {what}"
+_NOT_ALONE = (
+    *("primary_conninfo", "primary_slot_name", "restore_command", "archive_cleanup_command"),
+    *("recovery_end_command", "recovery_target", "recovery_target_lsn", "recovery_target_name"),
+    *("recovery_target_time", "recovery_target_xid"),
+)
+_SIGNALS = ("standby.signal", "recovery.signal")
+_FOLLOWS = re.compile(rb"\s*(?:%s)\b" % "|".join(_NOT_ALONE).encode(), re.IGNORECASE)
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
 
 
@@ -90,13 +97,14 @@ def restore_physical(
         _combine(bases, target, reporter)
     target.chmod(0o700)  # the server refuses a folder that others may read
     reporter.begin("checking")
-    warnings = []
+    warnings: list[str] = []
     try:
         verify = find("pg_verifybackup", **version_of_dump(bases[-1]))
         options = ("--no-parse-wal", "--exit-on-error", f"--ignore={MARKER}")
         prove([verify, *options, str(target)], bases[-1])
     except ToolMissing:
         warnings.append(_NOT_CHECKED.format(program="pg_verifybackup", what="verified"))
+    warnings += _stand_alone(target, bases[-1].manifest.state)
     if logs:
         _add_logs(logs, target, reporter)
         _roll_forward(target, until or logs[-1].manifest.consistent_at)
@@ -107,6 +115,39 @@ def restore_physical(
         bytes_written=sum(found.stat().st_size for found in files),
         warnings=warnings,
     )
+
+
+def _stand_alone(target: Path, state: Mapping[str, Any]) -> list[str]:
+    """
+    Let nothing in a restored folder make its server follow another one, archive, or subscribe.
+
+    A set of a standby has the signal to be one, and the primary's address with a password; a set of a
+    primary archives to where the living one does, under the same names. A server that was restored
+    beside the living one must not touch any of that before somebody says so.
+    """
+    told, own = [], dict.fromkeys(_NOT_ALONE, "")
+    signals = [found for found in (target / each for each in _SIGNALS) if found.exists()]
+    for signal in signals:
+        signal.unlink()
+    automatic = target / "postgresql.auto.conf"
+    lines = automatic.read_bytes().splitlines(keepends=True) if automatic.exists() else []
+    kept = [line for line in lines if not _FOLLOWS.match(line)]
+    if signals or len(kept) != len(lines):
+        told.append("follows no other server (primary_conninfo, standby.signal)")
+    if state.get("archives"):
+        own |= {"archive_command": ""} | ({"archive_library": ""} if state["server"] >= 15 else {})
+        told.append("archives nothing (archive_command)")
+    if state.get("subscriptions"):
+        own["max_logical_replication_workers"] = "0"
+        told.append("runs no subscription (max_logical_replication_workers)")
+    # An empty value here is the last word: what is set in postgresql.conf does not count any more.
+    text = "".join(f"{key} = '{value}'\n" for key, value in own.items())
+    head = "\n# written by airflow-backup for this restore: touch nothing of the living server\n"
+    automatic.write_bytes(b"".join([*kept, head.encode(), text.encode()]))
+    automatic.chmod(0o600)
+    if not told:
+        return []
+    return [f"what was restored {', '.join(told)}: see the end of postgresql.auto.conf"]
 
 
 def check_continuous(base: SetReader, logs: Sequence[SetReader]) -> None:
@@ -173,7 +214,7 @@ def _roll_forward(target: Path, until: datetime) -> None:
 def prove(command: Sequence[str], reader: SetReader) -> None:
     """Run a program that reads what was restored; VerifyError where it finds fault."""
     try:
-        process.run(command)
+        libpq.run(command)
     except ToolMissing:
         raise
     except EngineError as error:

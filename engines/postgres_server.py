@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.connections import Connection, Connections
@@ -18,14 +15,14 @@ from airflow_backup.core.errors import (
     SourceUnavailable,
     ToolMissing,
 )
-from airflow_backup.engines.postgres_programs import program_path, version_of
-from airflow_backup.engines.scratch import scratch_folder
+from airflow_backup.core.process import Process
+from airflow_backup.engines import postgres_libpq as libpq
+from airflow_backup.engines.postgres_programs import fitting, version_of
 from airflow_backup.schedules.sources import PostgresSource
 
 if TYPE_CHECKING:
     import psycopg
 
-_PASSED_ON = ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options")
 _DENIED = (
     "authentication failed",
     "no pg_hba.conf entry",
@@ -33,6 +30,55 @@ _DENIED = (
     "no password supplied",
 )
 _REPLICATING = ("pg_basebackup", "pg_receivewal")
+_OURS = {
+    "search_path": "pg_catalog",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "row_security": "off",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "client_min_messages": "warning",
+}
+"""
+How our sessions work, whatever a server, a database or a role has set.
+
+`row_security`: a role that may not see every row must fail, not read some of them.
+"""
+
+_THEIRS = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "array_nulls": "on",
+    "standard_conforming_strings": "on",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+}
+"""The same for programs that do not see to it themselves; `array_nulls` changes what an array means."""
+
+_SET = """
+    SELECT set_config(there.name, wanted.value, false)
+    FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)
+    JOIN pg_settings there ON there.name = wanted.name
+"""
+_WITHOUT_CODE = ("SQL_ASCII", "MULE_INTERNAL")
+"""Encodings that convert to no other: what has one is read as bytes."""
+
 _QUERY_CANCELED = "57014"
 _TABLES = """
     SELECT format('%I.%I', n.nspname, c.relname) AS name
@@ -52,6 +98,8 @@ class Server:
     facts: Mapping[str, str]
     tools: str | None
     password: str | None = field(default=None, repr=False)
+    version: int = 0
+    """The major version, where a session has told it."""
 
     @classmethod
     def of(cls, source: PostgresSource, connections: Connections) -> Server:
@@ -61,15 +109,7 @@ class Server:
     @classmethod
     def at(cls, found: Connection, database: str | None, *, tools: str | None = None) -> Server:
         """Read a connection; ``database`` is the connection's own when it is None."""
-        facts = {
-            "host": found.host,
-            "port": str(found.port) if found.port else None,
-            "user": found.login,
-            "dbname": database or found.schema or "postgres",
-            **{key: str(found.extra[key]) for key in _PASSED_ON if key in found.extra},
-        }
-        known = {key: value for key, value in facts.items() if value}
-        return cls(known, tools, found.password)
+        return cls(libpq.facts_of(found, database), tools, found.password)
 
     def other(self, database: str) -> Server:
         """Return the same server, with another database."""
@@ -80,7 +120,7 @@ class Server:
         """The name of the database."""
         return self.facts["dbname"]
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         """Open a session; raise SourceError, SourceDenied or ToolMissing."""
         try:
             import psycopg  # an extra; only those who back up PostgreSQL have it
@@ -89,16 +129,25 @@ class Server:
             raise ToolMissing(
                 "the postgres engine needs psycopg", hint="pip install 'airflow-backup[postgres]'"
             ) from error
-        facts: dict[str, Any] = {"connect_timeout": "20", **self.facts, "password": self.password}
+        facts: dict[str, Any] = {**self.facts, "password": self.password}
+        connection = None
         try:
-            return psycopg.connect(make_conninfo("", **facts))
-        except psycopg.OperationalError as error:
+            with libpq.undisturbed():
+                connection = psycopg.connect(make_conninfo("", **facts), autocommit=True)
+            _settle(connection)
+            connection.autocommit = autocommit
+        except psycopg.Error as error:
+            if connection is not None:
+                connection.close()
             raise self._refusal(error) from error
+        return connection
 
-    def _refusal(self, error: psycopg.OperationalError) -> SourceError | SourceDenied:
+    def _refusal(self, error: psycopg.Error) -> SourceError | SourceDenied:
         what = f"database '{self.database}' on {self.facts.get('host', 'the local socket')}"
         text = str(error)
         if any(sign in text for sign in _DENIED):
+            return SourceDenied(f"{what} lets nobody in: {_first_line(error)}")
+        if "role " in text and "does not exist" in text:
             return SourceDenied(f"{what} lets nobody in: {_first_line(error)}")
         if "does not exist" in text:
             return SourceError(f"there is no {what}", hint="is `database` spelled right?")
@@ -111,12 +160,11 @@ class Server:
         """Hold a transaction open whose snapshot other sessions may share."""
         with self.connect() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            connection.execute("SET LOCAL row_security = off")
             row = connection.execute(
-                "SELECT pg_export_snapshot(), pg_database_size(current_database())"
+                "SELECT pg_export_snapshot()::bytea, pg_database_size(current_database())"
             ).fetchone()
             assert row is not None
-            yield Snapshot(connection, str(row[0]), int(row[1]))
+            yield Snapshot(connection, row[0].decode(), int(row[1]))
             connection.rollback()
 
     @contextmanager
@@ -124,8 +172,7 @@ class Server:
         """Open a session in which every statement is its own transaction; what fails is an EngineError."""
         import psycopg
 
-        with self.connect() as connection:
-            connection.autocommit = True
+        with self.connect(autocommit=True) as connection:
             try:
                 yield connection
             except psycopg.errors.InsufficientPrivilege as error:
@@ -136,29 +183,43 @@ class Server:
             except psycopg.Error as error:
                 raise EngineError(f"PostgreSQL refuses: {_first_line(error)}") from error
 
-    def tool(self, program: str, *options: str) -> list[str]:
+    def beside(self, session: psycopg.Connection[Any], *, tempered: bool = False) -> Server:
+        """
+        Return where a session of ours is, for programs that work beside it: the same server, by its name.
+
+        ``tempered``: a program that sees to no settings itself gets ours, where the server's differ.
+        """
+        facts = {**self.facts, "port": str(session.info.port)}
+        if "," in facts.get("host", "") or "," in facts.get("hostaddr", ""):
+            facts["host"] = session.info.host
+            facts.pop("hostaddr", None)
+            facts.pop("load_balance_hosts", None)
+        if tempered:
+            rows = session.execute(
+                "SELECT name::bytea, reset_val::bytea FROM pg_settings WHERE name = ANY(%s)",
+                [list(_THEIRS)],
+            ).fetchall()
+            found = {name.decode(): value.decode("utf-8", "replace") for name, value in rows}
+            differ = [name for name, value in found.items() if value != _THEIRS[name]]
+            more = ["-c " + f"{name}={_THEIRS[name]}".replace(" ", "\\ ") for name in differ]
+            options = " ".join([*([facts["options"]] if "options" in facts else []), *more])
+            if options:
+                facts["options"] = options
+        return replace(self, facts=facts, version=session.info.server_version // 10000)
+
+    def tool(self, program: str, *options: str, path: str | None = None) -> list[str]:
         """Return the command line of a client program, without the password."""
         facts = {
             key: value
             for key, value in self.facts.items()
             if program not in _REPLICATING or key != "dbname"
         }
-        conninfo = " ".join(f"{key}={_quoted(value)}" for key, value in facts.items())
-        return [program_path(self.tools, program), *options, f"--dbname={conninfo}"]
+        path = path or fitting(program, self.version, self.tools)
+        return [path, *options, f"--dbname={libpq.conninfo(facts)}"]
 
-    @contextmanager
-    def password_file(self) -> Iterator[dict[str, str]]:
-        """Write the password where libpq reads it and nobody else can; yield the environment for it."""
-        if self.password is None:
-            yield {}
-            return
-        with scratch_folder() as folder:
-            file = Path(folder) / "pgpass"
-            text = re.sub(r"([\\:])", r"\\\1", self.password)
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(f"*:*:*:*:{text}\n")
-            yield {"PGPASSFILE": str(file)}
+    def start(self, program: str, *options: str) -> Process:
+        """Start a client program, to be used in a ``with`` block."""
+        return libpq.start(self.tool(program, *options), password=self.password)
 
 
 @dataclass(frozen=True)
@@ -202,18 +263,37 @@ def count_rows(connection: psycopg.Connection[Any]) -> dict[str, int]:
     """Count the rows of every table that is not the server's or an extension's own."""
     counts = {}
     for (name,) in connection.execute(_TABLES).fetchall():
-        row = connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone()  # noqa: S608  # quoted by the server
-        counts[str(name)] = int(row[0]) if row else 0
+        # Where the database has an encoding that Python does not know, names come as bytes.
+        raw = name if isinstance(name, bytes) else name.encode(connection.info.encoding)
+        row = connection.execute(b"SELECT count(*) FROM " + raw).fetchone()  # quoted by the server
+        counts[text_of_name(name)] = int(row[0]) if row else 0
     return counts
 
 
-def tool_version(source: PostgresSource, program: str) -> int:
+def text_of_name(name: str | bytes) -> str:
+    """
+    Return a name as text; bytes that are none in UTF-8 are written out.
+
+    >>> text_of_name(b"caf\\xe9")
+    'caf\\\\xe9'
+    """
+    return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
+
+
+def _settle(connection: psycopg.Connection[Any]) -> None:
+    """Work as we do, before anything is asked; plain bytes, because the encoding is not known yet."""
+    # One by one and first: with a limit of a millisecond no other statement would come to its end.
+    connection.execute(b"SET statement_timeout TO 0")
+    connection.execute(b"SET search_path TO pg_catalog")
+    own = connection.info.parameter_status("server_encoding")
+    encoding = "SQL_ASCII" if own in _WITHOUT_CODE else "UTF8"
+    connection.execute(f"SET client_encoding TO '{encoding}'".encode())
+    connection.execute(_SET, [list(_OURS), list(_OURS.values())])
+
+
+def tool_version(server: Server, program: str) -> int:
     """Return the major version of a client program; raise ToolMissing."""
-    return version_of(program_path(source.tools, program))
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return version_of(fitting(program, server.version, server.tools))
 
 
 def _first_line(error: Exception) -> str:

@@ -19,19 +19,16 @@ from typing import Any
 
 from airflow_backup.core.errors import EngineError, ParentUnusable, SourceError
 from airflow_backup.core.manifest import Manifest
-from airflow_backup.core.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres_cluster import (
     Cluster,
     end_segment,
-    held_from,
-    hold_from,
     position_of,
     segment_name,
-    slot_name,
     text_of,
 )
 from airflow_backup.engines.postgres_server import Server, tool_version
+from airflow_backup.engines.postgres_slots import held_from, hold_from, slot_name
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_stream import open_tar
@@ -49,6 +46,7 @@ def dump_log(
     """Store the segments from the end of the log before up to now."""
     with server.session() as session:
         cluster = Cluster.of(session)
+        server = server.beside(session)
         begin, log = _begin(session, given, cluster, parent, around)
         if given.wal == "slot":
             hold_from(session, slot_name(given, around.schedule_id), begin)
@@ -70,7 +68,7 @@ def dump_log(
         bytes_read=span.bytes,
         tools={
             "postgresql": cluster.version_text,
-            "pg_receivewal": str(tool_version(given, "pg_receivewal")),
+            "pg_receivewal": str(tool_version(server, "pg_receivewal")),
         },
         state={
             "method": "physical",
@@ -159,14 +157,17 @@ def _receive(server: Server, span: _Span, around: Surroundings, tar: tarfile.Tar
         before = segment_name(span.cluster.timeline, span.first - 1, size)
         with (folder / before).open("wb") as empty:
             empty.truncate(size)
-        options = ("--no-loop", "--no-sync", "--no-password", f"--directory={folder}")
-        command = server.tool("pg_receivewal", *options, f"--endpos={text_of(span.end - 1)}")
+        end = text_of(span.end - 1)
+        options = (
+            "--no-loop",
+            "--no-sync",
+            "--no-password",
+            f"--directory={folder}",
+            f"--endpos={end}",
+        )
         waiting = list(span.names)
         try:
-            with (
-                server.password_file() as environment,
-                Process(command, environment=environment) as process,
-            ):
+            with server.start("pg_receivewal", *options) as process:
                 while process.is_running:
                     _take_over(folder, waiting, size, tar)
                     time.sleep(_POLL)

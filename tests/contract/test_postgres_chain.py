@@ -78,7 +78,8 @@ class Keeper:
             set_id=set_id,
             at=at,
         )
-        assert not result.report.warnings
+        told = [each for each in result.report.warnings if "archives nothing" not in each]
+        assert not told
         until = at if at is not None else result.consistent_at
         row = self.catalog.sets.get(result.set_ids[-1])
         assert row is not None

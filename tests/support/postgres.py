@@ -45,6 +45,11 @@ class Postgres:
 
     def run(self, program: str, *arguments: str, text: str | None = None) -> str:
         """Run a client program as the superuser."""
+        given = None if text is None else text.encode()
+        return self.run_bytes(program, *arguments, given=given).decode().strip()
+
+    def run_bytes(self, program: str, *arguments: str, given: bytes | None = None) -> bytes:
+        """Run a client program as the superuser, and return what it writes as it is."""
         environment = os.environ | {"PGPASSWORD": PASSWORD}
         command = [
             str(self.programs / program),
@@ -57,10 +62,10 @@ class Postgres:
             *arguments,
         ]
         done = subprocess.run(
-            command, env=environment, input=text, capture_output=True, text=True, check=False
+            command, env=environment, input=given, capture_output=True, check=False
         )
-        assert done.returncode == 0, f"{program}: {done.stderr}"
-        return done.stdout.strip()
+        assert done.returncode == 0, f"{program}: {done.stderr.decode(errors='replace')}"
+        return done.stdout
 
     def query(self, database: str, text: str) -> str:
         """Run SQL, return what psql prints."""
