@@ -224,6 +224,7 @@ def _run(given: CommandSource, around: Surroundings, folder: str) -> _Result:
             given.command_line(),
             environment=own,
             inherit=False,
+            contained=True,
             folder=given.folder or folder,
             success_codes=given.success_codes,
             tail_lines=500,

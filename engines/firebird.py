@@ -32,7 +32,7 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.firebird_program import Database, counts_of, feed, read
+from airflow_backup.engines.firebird_program import Database, counts_of, environment, feed, read
 from airflow_backup.engines.jail import open_target
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -274,7 +274,8 @@ def _guids(head: bytes) -> tuple[str, str]:
 
 def _unlock(database: Database) -> None:
     with contextlib.suppress(EngineError), database.credentials() as login:
-        process.run([database.program("nbackup"), *login, "-UNLOCK", database.path])
+        command = [database.program("nbackup"), *login, "-UNLOCK", database.path]
+        process.run(command, environment=environment(), inherit=False)
 
 
 def _create(reader: SetReader, file: Path, around: Surroundings) -> None:
@@ -309,7 +310,8 @@ def _assemble(path: Sequence[SetReader], file: Path, around: Surroundings) -> No
                     output.write(block)
                     around.reporter.advance(bytes_done=len(block))
             levels.append(str(level))
-        process.run(["nbackup", "-R", str(file), *levels])
+        command = ["nbackup", "-R", str(file), *levels]
+        process.run(command, environment=environment(), inherit=False)
 
 
 def _assert(file: Path, assertion: str) -> None:
@@ -321,7 +323,8 @@ def _assert(file: Path, assertion: str) -> None:
         asked.write(script)
         asked.flush()
         command = [program, "-q", "-b", "-user", "SYSDBA", "-i", asked.name, str(file)]
-        answer = process.run(command).output.decode("utf-8", "replace").split()
+        told = process.run(command, environment=environment(), inherit=False).output
+    answer = told.decode("utf-8", "replace").split()
     if not answer or answer[0].lower() in ("0", "<false>", "<null>"):
         raise VerifyError(f"the assertion does not hold: {assertion}")
 

@@ -22,7 +22,7 @@ from airflow_backup.core.errors import (
     SourceUnavailable,
     ToolMissing,
 )
-from airflow_backup.core.process import Process
+from airflow_backup.core.process import Process, without
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.program_sources import FirebirdSource
@@ -85,7 +85,12 @@ class Database:
 
     def version(self, name: str) -> str:
         """Return the release of a program; ToolMissing when it is not there."""
-        with Process([self.program(name), "-z"], success_codes=range(256)) as process:
+        with Process(
+            [self.program(name), "-z"],
+            environment=environment(),
+            inherit=False,
+            success_codes=range(256),
+        ) as process:
             text = b"".join(process.chunks()).decode("utf-8", "replace")
         found = re.search(r"V(\d+\.\d+\.\d+)", f"{text}\n{process.errors}")
         if found is None:
@@ -107,6 +112,11 @@ class Database:
             yield [*user, "-fetch_password", str(path)]
 
 
+def environment() -> dict[str, str]:
+    """Return what Firebird's programs get of ours: no user and no password of somebody else's."""
+    return without("ISC_", "AIRFLOW_")
+
+
 def read(
     database: Database,
     program: str,
@@ -120,7 +130,9 @@ def read(
     with database.credentials() as login:
         try:
             command = [database.program(program), *login, *options]
-            with Process(command, tail_lines=_MOST_LINES) as process:
+            with Process(
+                command, environment=environment(), inherit=False, tail_lines=_MOST_LINES
+            ) as process:
                 for chunk in process.chunks(tick=1.0):
                     take(chunk)
                     reporter.advance(bytes_done=len(chunk))
@@ -133,7 +145,13 @@ def feed(command: Sequence[str], chunks: Iterable[Bytes]) -> str:
     """Run a program that reads its input; return what it told."""
     process: Process | None = None
     try:
-        with Process(command, stdin=PIPE, tail_lines=_MOST_LINES) as process:
+        with Process(
+            command,
+            environment=environment(),
+            inherit=False,
+            stdin=PIPE,
+            tail_lines=_MOST_LINES,
+        ) as process:
             process.pour(chunks)
             told = b"".join(process.chunks())
     except EngineError as error:

@@ -29,7 +29,7 @@ from airflow_backup.core.errors import (
     StorageFull,
     ToolMissing,
 )
-from airflow_backup.core.process import Process
+from airflow_backup.core.process import Process, without
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.scratch import scratch_folder
 
@@ -38,6 +38,7 @@ _CODES_SINCE = (0, 17)
 _NO_REPOSITORY, _LOCKED, _WRONG_PASSWORD = 10, 11, 12
 _SOME_UNREADABLE = 3
 _VARIABLE = re.compile(r"(AWS|AZURE|GOOGLE|B2|OS|ST|RESTIC_REST)_[A-Z0-9_]+")
+_HARMLESS = ("RESTIC_CACHE_DIR",)
 _WORDS = (
     (_LOCKED, ("repository is already locked", "unable to create lock")),
     (_WRONG_PASSWORD, ("wrong password or no key found",)),
@@ -83,7 +84,9 @@ class Restic:
 
     def version(self) -> tuple[int, int]:
         """Return the release; ToolMissing when there is no program or it is too old."""
-        with Process([self.program, "version"]) as process:
+        with Process(
+            [self.program, "version"], environment=without("RESTIC_"), inherit=False
+        ) as process:
             text = b"".join(process.chunks()).decode("utf-8", "replace")
         found = re.match(r"restic (\d+)\.(\d+)", text)
         if found is None:
@@ -149,6 +152,8 @@ class Restic:
                 with Process(
                     [self.program, *arguments],
                     environment=environment,
+                    inherit=False,
+                    contained=True,
                     success_codes=codes,
                     tail_lines=200,
                 ) as process:
@@ -182,7 +187,18 @@ class Restic:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     file.write(f"{text}\n")
                 named[variable] = str(path)
-            yield {**self.variables, **named, "RESTIC_PROGRESS_FPS": "1"}
+            yield {**self._worker(), **self.variables, **named, "RESTIC_PROGRESS_FPS": "1"}
+
+    def _worker(self) -> dict[str, str]:
+        """
+        Return what restic gets of the worker's environment: nothing that names a repository or a password.
+
+        What belongs to a cloud (an instance's identity, a region) is left to it, unless the connection
+        says anything of that cloud: two halves of different credentials are no credentials.
+        """
+        said = {f"{name.partition('_')[0]}_" for name in self.variables}
+        cache = {name: os.environ[name] for name in _HARMLESS if name in os.environ}
+        return without("RESTIC_", "RCLONE_", "AIRFLOW_", *said) | cache
 
     def _failure(self, process: Process, verb: str) -> BackupError:
         code, text = process.exit_code or 0, "; ".join(_complaints(process.errors))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,121 @@ def test_a_program_that_takes_too_long_is_ended(
     with pytest.raises(EngineError, match="ran longer than 1s and was ended"):
         run(source(program, "--sleep=60", timeout="1s"), catalog, tmp_path)
     assert time.monotonic() - begun < 20
+
+
+DAEMON = """
+import os, signal, sys, time
+while sys.argv[1:] == ["-"]:
+    time.sleep(1)
+if os.fork():
+    {first}
+os.setsid()
+if os.fork():
+    os._exit(0)
+{second}
+while True:
+    time.sleep(1)
+"""
+DAEMONS = {
+    "holds its errors": "os.close(1)",
+    "holds its output": "os.close(2)",
+    "holds both": "pass",
+    "holds nothing": "os.closerange(0, 100)",
+    "does not listen to SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    "has forgotten its environment": "sys.argv[1:] == ['-'] or os.execve(sys.executable, [sys.executable, __file__, '-'], {})",
+}
+
+
+def marked(mark: str) -> list[str]:
+    """Return the processes that carry the mark in their environment or their arguments."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if mark.encode() in text:
+            found.append(text.decode("utf-8", "replace")[:200])
+    return found
+
+
+@pytest.fixture
+def mark() -> str:
+    return f"mark-{uuid.uuid4().hex}"
+
+
+def daemon(tmp_path: Path, mark: str, first: str, second: str) -> Path:
+    """Write a program that leaves a child in a session of its own."""
+    path = tmp_path / f"{mark}.py"
+    text = DAEMON.replace("{first}", first).replace("{second}", second)
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("second", DAEMONS.values(), ids=DAEMONS)
+def test_a_timeout_holds_whatever_a_child_does(
+    catalog: Catalog, tmp_path: Path, mark: str, second: str
+) -> None:
+    path = daemon(tmp_path, mark, "time.sleep(1000)", second)
+    begun = time.monotonic()
+    with pytest.raises(EngineError, match="ran longer than 2s and was ended"):
+        run(source(path, timeout="2s", environment={"MARK": mark}), catalog, tmp_path)
+    assert time.monotonic() - begun < 10
+    assert marked(mark) == []
+
+
+@pytest.mark.parametrize("second", DAEMONS.values(), ids=DAEMONS)
+def test_a_child_that_stays_ends_with_its_program(
+    catalog: Catalog, tmp_path: Path, mark: str, second: str
+) -> None:
+    path = daemon(tmp_path, mark, "time.sleep(0.2); os._exit(3)", second)
+    begun = time.monotonic()
+    given = source(path, timeout="60s", environment={"MARK": mark}, success_codes=[3])
+    job, result = run(given, catalog, tmp_path)
+    assert kept(job, result)["exit_code"] == 3
+    assert time.monotonic() - begun < 10
+    assert marked(mark) == []
+
+
+def test_a_program_that_does_not_listen_is_ended_in_time(
+    catalog: Catalog, tmp_path: Path, mark: str
+) -> None:
+    path = tmp_path / f"{mark}.sh"
+    path.write_text("#!/bin/sh\ntrap '' TERM\nexec >&- 2>&-\nsleep 1000\nsleep 1000\n")
+    path.chmod(0o755)
+    begun = time.monotonic()
+    with pytest.raises(EngineError, match=r"did not end in time|ran longer"):
+        run(source(path, timeout="2s", environment={"MARK": mark}), catalog, tmp_path)
+    assert time.monotonic() - begun < 10
+    assert marked(mark) == []
+
+
+ALONE = """
+import sys
+from airflow_backup.core.process import Process
+with Process([sys.argv[1]], contained=True) as child:
+    print("started", flush=True)
+    for chunk in child.chunks():
+        pass
+"""
+
+
+def test_all_ends_when_the_worker_is_killed(tmp_path: Path, mark: str) -> None:
+    path = daemon(tmp_path, mark, "time.sleep(1000)", "pass")
+    command = [sys.executable, "-c", ALONE, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"started\n"
+        deadline = time.monotonic() + 10
+        while len(marked(mark)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        worker.kill()
+        worker.wait()
+    deadline = time.monotonic() + 10
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert marked(mark) == []
 
 
 def test_only_the_end_of_a_long_output_is_kept(

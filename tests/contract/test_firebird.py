@@ -13,6 +13,7 @@ import pytest
 
 from airflow_backup.actions.backup import BackupResult, backup
 from airflow_backup.catalog import Catalog
+from airflow_backup.core import process
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
     BackupError,
@@ -23,6 +24,7 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.words import Kind
+from airflow_backup.engines import firebird_program
 from airflow_backup.engines.firebird import FirebirdEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.program_sources import FirebirdSource
@@ -226,3 +228,15 @@ def test_what_is_in_the_way_is_said(place: Place) -> None:
     )
     assert isinstance(problem, SourceError)
     assert "there is no database '/nowhere/x.fdb'" in problem.message
+
+
+def test_a_user_in_the_environment_of_the_worker_is_not_ours(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISC_USER", "nobody_here")
+    monkeypatch.setenv("ISC_PASSWORD", "wrong")
+    seen = process.run(
+        ["sh", "-c", "env"], environment=firebird_program.environment(), inherit=False
+    ).output
+    assert b"ISC_" not in seen
+    assert b"FIREBIRD=" in seen

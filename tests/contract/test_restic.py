@@ -324,3 +324,26 @@ def _wait_for(true: Any) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it never came true")
+
+
+def test_what_the_worker_has_of_restic_in_its_environment_steers_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    for name, value in {
+        "RESTIC_REPOSITORY": str(tmp_path / "elsewhere"),
+        "RESTIC_PASSWORD": "wrong",
+        "RESTIC_PASSWORD_COMMAND": f"touch {made}",
+        "RESTIC_KEY_HINT": "00",
+        "RESTIC_HOST": "elsewhere",
+        "RESTIC_COMPRESSION": "none of these",
+        "RESTIC_FROM_REPOSITORY": "x",
+        "RCLONE_CONFIG": "/nowhere",
+    }.items():
+        monkeypatch.setenv(name, value)
+    result = place.take(1)
+    place.restore(tmp_path / "restored", set_id=result.set_id)
+    source = place.folder / "source"
+    assert facts(tmp_path / "restored" / str(source)[1:]) == facts(source)
+    assert not made.exists()
+    assert not (tmp_path / "elsewhere").exists()

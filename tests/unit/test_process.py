@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -58,6 +59,37 @@ def wait_until_gone(number: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def test_who_holds_the_pipes_of_a_program_that_ended_is_not_waited_for() -> None:
+    begun = time.monotonic()
+    told = run(["sh", "-c", "setsid sleep 60 & echo $!; echo done; exit 0"]).output.split()
+    try:
+        assert told[1] == b"done"
+        assert time.monotonic() - begun < 20
+    finally:
+        os.kill(int(told[0]), signal.SIGKILL)
+
+
+def test_a_program_that_reads_nothing_and_ends_does_not_block() -> None:
+    begun = time.monotonic()
+    process.feed(
+        ["sh", "-c", "setsid sleep 60 <&0 >/dev/null 2>&1 & exit 0"], [b"x" * 100_000] * 99
+    )
+    assert time.monotonic() - begun < 20
+
+
+def test_descriptors_beyond_a_thousand_serve_too() -> None:
+    with open(os.devnull) as nothing:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if most < 1200:
+            pytest.skip("this machine allows few open files")
+        held = [os.dup(nothing.fileno()) for _ in range(1100)]
+    try:
+        assert run(["echo", "hello"]).output == b"hello\n"
+    finally:
+        for each in held:
+            os.close(each)
 
 
 def test_an_error_in_the_caller_ends_the_whole_group() -> None:
