@@ -16,7 +16,7 @@ from airflow_backup.core.manifest import Manifest
 from airflow_backup.core.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql_facts import Facts, Position, gtid_at, position
-from airflow_backup.engines.mysql_server import Server, ask
+from airflow_backup.engines.mysql_server import Server, ask, environment
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.tar_stream import open_tar
@@ -143,15 +143,15 @@ def _fetch(server: Server, name: str, size: int, around: Surroundings, tar: tarf
         scratch_folder(around.scratch) as scratch,
         server.options_file() as options,
     ):
-        command = [
-            server.tool("mariadb-binlog"),
-            f"--defaults-extra-file={options}",
+        command = server.client(
+            "mariadb-binlog",
+            options,
             "--read-from-remote-server",
             "--raw",
             f"--result-file={scratch}/",
             name,
-        ]
-        with Process(command) as child:
+        )
+        with Process(command, environment=environment(), inherit=False) as child:
             for _ in child.chunks():
                 pass
         path = Path(scratch) / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,13 @@ class Facts:
             datadir=str(datadir),
             now=now.replace(tzinfo=UTC),
         )
+
+
+def settings(session: pymysql.Connection[Any], names: Sequence[str]) -> dict[str, str]:
+    """Return the server's own settings of these names, those that it knows."""
+    marks = ", ".join(["%s"] * len(names))
+    rows = ask(session, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", *names)
+    return {str(name): str(value) for name, value in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core import process
-from airflow_backup.core.errors import BackupError, ConfigError, Refused, VerifyError
-from airflow_backup.engines.mysql_facts import Tables
-from airflow_backup.engines.mysql_logical import DUMP
+from airflow_backup.core.errors import ConfigError, EngineError, ToolMissing, VerifyError
+from airflow_backup.core.process import Process
+from airflow_backup.engines import mysql_relay, mysql_swap
+from airflow_backup.engines.mysql_client import apply
+from airflow_backup.engines.mysql_dump_parts import unlocked
+from airflow_backup.engines.mysql_facts import Facts, Tables, databases
+from airflow_backup.engines.mysql_logical import COMPLETE, DUMP, dump_command
 from airflow_backup.engines.mysql_proof_dump import look_through
-from airflow_backup.engines.mysql_replay import reading, replay, stop_of, unpack_logs
+from airflow_backup.engines.mysql_relay import trust
+from airflow_backup.engines.mysql_replay import stop_of, unpack_logs
 from airflow_backup.engines.mysql_restore import LOGS, split
-from airflow_backup.engines.mysql_server import Server, ask, quoted
+from airflow_backup.engines.mysql_server import Server, ask, environment, quoted
+from airflow_backup.engines.mysql_throwaway import new_server, running
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
-from airflow_backup.engines.scratch import scratch_folder
+from airflow_backup.engines.scratch import check_room
+from airflow_backup.engines.throwaway import place
+
+if TYPE_CHECKING:
+    import pymysql
+
+_DEFINER = re.compile(rb"DEFINER=`((?:[^`]|``)+)`@`((?:[^`]|``)*)`")
 
 
 def load(
@@ -28,29 +40,133 @@ def load(
     until: datetime | None,
     overwrite: bool,
 ) -> RestoreReport:
-    """Load a set into a database of a running server, which is made when it is missing."""
+    """
+    Load a set into databases of a running server, which are made where they are missing.
+
+    With logs it is loaded into a throwaway server first and rolled forward there: on the running one nothing
+    is executed but what makes and fills these databases.
+    """
     if path[0].manifest.state.get("method") != "logical":
         raise ConfigError(
             "a physical set is a whole data folder and goes into no running server",
             hint="restore it to a folder, and start a server on that",
         )
     (base,), logs = split(path)
-    server = Server.at(around.connections(connection), None).other(None)
+    live = Server.at(around.connections(connection), None).other(None)
     names = _names(base, database)
-    _refuse_what_holds(server, names, overwrite=overwrite)
+    with live.session() as session:
+        for name in names.values():
+            mysql_swap.check(session, name, overwrite=overwrite)
     around.reporter.begin("checking", bytes_total=base.manifest.totals.bytes_read)
-    look_through(base, around.reporter)  # before anything that is there is dropped
-    try:
-        written = fill(base, server, names, around)
-        if logs:
-            _roll_forward(base, logs, server, names, around, until)
-    except BaseException:
-        with server.session() as session, suppress(BackupError):
-            for name in names.values():
-                ask(session, f"DROP DATABASE IF EXISTS {quoted(name)}")
-        raise
+    look_through(base, around.reporter)  # before anything that is there is touched
+    warnings: list[str] = []
+    if logs:
+        with rolled_forward(base, logs, around, until) as (server, found):
+            if base.manifest.state["database"] is None:
+                names = {name: name for name in found}
+                with live.session() as session:
+                    for name in found:
+                        mysql_swap.check(session, name, overwrite=overwrite)
+            expected = count(server, {name: name for name in found})
+            written, kept = _install(
+                base, live, names, _dumped(server, base, found), around, expected
+            )
+    else:
+        written, kept = _install(base, live, names, base.blocks(DUMP), around, base.manifest.counts)
     around.reporter.finish()
-    return RestoreReport(files=1, bytes_written=written)
+    warnings += [
+        f"the database '{name}' as it was before is kept as '{old}': drop that when it is not needed any more"
+        for name, old in kept.items()
+    ]
+    return RestoreReport(files=1, bytes_written=written, warnings=warnings)
+
+
+def _install(
+    base: SetReader,
+    live: Server,
+    names: Mapping[str, str],
+    blocks: Iterable[bytes],
+    around: Surroundings,
+    expected: Mapping[str, int],
+) -> tuple[int, dict[str, str]]:
+    written = 0
+
+    def told() -> Iterator[bytes]:
+        nonlocal written
+        for block in blocks:
+            written += len(block)
+            around.reporter.advance(bytes_done=len(block))
+            yield block
+
+    def look(stages: Mapping[str, str]) -> None:
+        around.reporter.begin("counting")
+        compare(base, count(live, stages), expected)
+
+    around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
+    kept = mysql_swap.install(
+        live,
+        told(),
+        names,
+        only=base.manifest.state["database"],
+        compare=look,
+        charset=base.manifest.state.get("charset"),
+    )
+    return written, kept
+
+
+def _dumped(server: Server, base: SetReader, names: Sequence[str]) -> Iterator[bytes]:
+    """Dump what was rolled forward, in the manner of the set."""
+    one = server.other(base.manifest.state["database"])
+    tail = b""
+    with server.session() as session:
+        command = dump_command(one, [*names], Facts.of(session), has_place=False)
+    with one.options_file() as options:
+        whole = [command[0], f"--defaults-file={options}", *command[1:]]
+        with Process(whole, environment=environment(), inherit=False) as child:
+            for chunk in child.chunks():
+                tail = (tail + chunk)[-4096:]
+                yield chunk
+    if COMPLETE not in tail:
+        raise EngineError("the dump of what was rolled forward ended before its last line")
+
+
+@contextmanager
+def rolled_forward(
+    base: SetReader, logs: Sequence[SetReader], around: Surroundings, until: datetime | None
+) -> Iterator[tuple[Server, list[str]]]:
+    """Load a set into a throwaway server, roll it forward, and give the server and its databases."""
+    state = base.manifest.state
+    if "mariadb" not in str(base.manifest.tools.get("server", "mariadb")).lower():
+        raise ToolMissing(
+            "the binary log of MySQL is rolled forward by no throwaway server of MariaDB",
+            hint="restore to a folder; roll-forward.txt there says how it is applied to a server of its own",
+        )
+    size = sum(each.manifest.totals.bytes_read for each in (base, *logs))
+    check_room(around.scratch, 4 * size)
+    settings = state.get("settings") or {}
+    with place(around) as where:
+        data = new_server(where, state["tools"], settings)
+        folder = where.folder / LOGS
+        files = unpack_logs(logs, folder, around.reporter)
+        files = mysql_relay.prepare(base, files, folder, stop=stop_of(logs, until))
+        where.give()
+        only = state["database"]
+        options = mysql_relay.options_of(folder, files, None if only is None else [only])
+        with running(
+            data,
+            where.socket,
+            around,
+            user=where.user,
+            tools=state["tools"],
+            settings=settings,
+            more=options,
+        ) as server:
+            fill(base, server, around)
+            around.reporter.begin("rolling forward")
+            mysql_relay.play(server, base, files, around, only=only)
+            with server.session() as session:
+                found = databases(session, server)
+            yield server, [only] if only is not None else found
 
 
 def _names(base: SetReader, database: str | None) -> dict[str, str]:
@@ -66,49 +182,35 @@ def _names(base: SetReader, database: str | None) -> dict[str, str]:
     return {name: name for name in base.manifest.state["databases"]}
 
 
-def _refuse_what_holds(server: Server, names: Mapping[str, str], *, overwrite: bool) -> None:
-    with server.session() as session:
-        for name in names.values():
-            rows = ask(
-                session,
-                "SELECT (SELECT count(*) FROM information_schema.tables WHERE table_schema = %s)"
-                " + (SELECT count(*) FROM information_schema.routines WHERE routine_schema = %s)",
-                name,
-                name,
-            )
-            if rows[0][0] and not overwrite:
-                raise Refused(
-                    f"the database '{name}' is not empty",
-                    hint="name a new one, or say that it may be replaced",
-                )
-
-
-def fill(base: SetReader, server: Server, names: Mapping[str, str], around: Surroundings) -> int:
-    """Make the databases anew, run the dump, and compare the rows."""
+def fill(base: SetReader, server: Server, around: Surroundings) -> int:
+    """Load a dump into an empty throwaway server under the names that it has, and compare the rows."""
     around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
-    with server.session() as session:
-        for name in names.values():
-            ask(session, f"DROP DATABASE IF EXISTS {quoted(name)}")
-            if base.manifest.state["database"] is not None:
-                charset = base.manifest.state["charset"]
-                words = "CHARACTER SET {} COLLATE {}".format(*charset) if charset else ""
-                ask(session, f"CREATE DATABASE {quoted(name)} {words}")
+    state = base.manifest.state
+    if state["database"] is not None:
+        words = "CHARACTER SET {} COLLATE {}".format(*state["charset"]) if state["charset"] else ""
+        with server.session() as session:
+            ask(session, f"CREATE DATABASE {quoted(state['database'])} {words}")
     written = 0
 
-    def blocks() -> Iterator[bytes]:
+    def blocks(session: pymysql.Connection[Any]) -> Iterator[bytes]:
         nonlocal written
+        known: set[tuple[bytes, bytes]] = set()
+        carried = b""
         for block in base.blocks(DUMP):
             written += len(block)
             around.reporter.advance(bytes_done=len(block))
+            for found in _DEFINER.findall(carried + block):
+                if found not in known:
+                    # Without them views of views cannot be made, and others read as text that they are not.
+                    trust(session, *(name.replace(b"``", b"`").decode() for name in found))
+                    known.add(found)
+            carried = block[-512:]
             yield block
 
-    with server.options_file() as options:
-        command = [server.tool("mariadb"), f"--defaults-extra-file={options}", "--binary-mode"]
-        if base.manifest.state["database"] is not None:
-            command.append(next(iter(names.values())))
-        process.feed(command, blocks())
+    with server.session() as session:
+        apply(server.other(state["database"]), unlocked(blocks(session)))
     around.reporter.begin("counting")
-    compare(base, count(server, names))
+    compare(base, count(server, {name: name for name in state["databases"]}))
     return written
 
 
@@ -122,34 +224,14 @@ def count(server: Server, names: Mapping[str, str]) -> dict[str, int]:
     return counts
 
 
-def compare(base: SetReader, found: Mapping[str, int]) -> None:
+def compare(
+    base: SetReader, found: Mapping[str, int], expected: Mapping[str, int] | None = None
+) -> None:
     """Raise VerifyError where a table has not the rows that it had."""
-    for table, rows in base.manifest.counts.items():
+    wanted = base.manifest.counts if expected is None else expected
+    for table, rows in wanted.items():
         if found.get(table) != rows:
             raise VerifyError(
                 f"'{table}' has {found.get(table, 'no')} rows, "
                 f"and in set '{base.manifest.set_id}' it had {rows}"
             )
-
-
-def _roll_forward(
-    base: SetReader,
-    logs: Sequence[SetReader],
-    server: Server,
-    names: Mapping[str, str],
-    around: Surroundings,
-    until: datetime | None,
-) -> None:
-    around.reporter.begin("rolling forward")
-    name = base.manifest.state["database"]
-    with scratch_folder(around.scratch) as scratch:
-        files = unpack_logs(logs, Path(scratch) / LOGS, around.reporter)
-        command = reading(
-            base,
-            files,
-            stop=stop_of(logs, until),
-            database=name,
-            renamed=None if name is None else names[name],
-            program=server.tool("mariadb-binlog"),
-        )
-        replay(command, server)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, SourceDenied
 from airflow_backup.core.process import Process
 from airflow_backup.engines.mysql_facts import (
@@ -28,8 +27,10 @@ from airflow_backup.engines.mysql_facts import (
     databases,
     gtid_at,
     position,
+    settings,
 )
-from airflow_backup.engines.mysql_server import Server, ask
+from airflow_backup.engines.mysql_server import Server, ask, environment, told_by
+from airflow_backup.engines.mysql_throwaway import SETTINGS
 from airflow_backup.engines.protocol import DumpReport, Sink, Surroundings
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
         marks = ", ".join(["%s"] * len(names))
         ((size,),) = ask(session, _SIZE.format(marks), *names)
         charset = _charset_of(session, server.database)
+        own = settings(session, SETTINGS)
         has_place = facts.has_binlog and _may_ask_for_position(session)
     around.reporter.begin("dumping", bytes_total=int(size) or None)
     with Watch.beside(server, tables, has_place=has_place) as watch:
-        command = _command(server, names, facts, has_place=has_place)
+        command = dump_command(server, names, facts, has_place=has_place)
         read = _dump(command, server, around, sink, watch)
         around.reporter.begin("counting")
         counts = watch.counts(read.place)
@@ -80,6 +82,7 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
             "database": server.database,
             "databases": names,
             "charset": charset,
+            "settings": own,
             "tools": server.tools,
             "identity": facts.identity,
             "binlog": None if read.place is None else read.place.as_dict(),
@@ -185,8 +188,8 @@ def _dump(
 ) -> _Read:
     size, head, tail = 0, b"", b""
     with sink.stream(DUMP) as stream, server.options_file() as options:
-        whole = [command[0], f"--defaults-extra-file={options}", *command[1:]]
-        with Process(whole) as child:
+        whole = [command[0], f"--defaults-file={options}", *command[1:]]
+        with Process(whole, environment=environment(), inherit=False) as child:
             for chunk in child.chunks():
                 stream.write(chunk)
                 size += len(chunk)
@@ -212,7 +215,8 @@ def _place(head: bytes, server: Server) -> Position | None:
         return Position(file, offset, gtid_at(session, file, offset))
 
 
-def _command(server: Server, names: list[str], facts: Facts, *, has_place: bool) -> list[str]:
+def dump_command(server: Server, names: list[str], facts: Facts, *, has_place: bool) -> list[str]:
+    """Return the command of a dump, without the file that says how to log in."""
     program = server.tool("mariadb-dump")
     of_mysql = is_mysqls(program)
     options = [
@@ -222,6 +226,7 @@ def _command(server: Server, names: list[str], facts: Facts, *, has_place: bool)
         "--triggers",
         "--events",
         "--hex-blob",
+        "--skip-add-locks",
         "--default-character-set=utf8mb4",
     ]
     if has_place:
@@ -243,7 +248,7 @@ def _version(program: str) -> str:
 
 
 def _told(program: str) -> str:
-    return process.run([program, "--version"]).output.decode("utf-8", "replace")
+    return told_by([program, "--no-defaults", "--version"]).output.decode("utf-8", "replace")
 
 
 def _may_ask_for_position(session: pymysql.Connection[Any]) -> bool:

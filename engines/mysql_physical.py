@@ -22,7 +22,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql_facts import Facts, Position, gtid_at
-from airflow_backup.engines.mysql_server import Server, ask, version_of
+from airflow_backup.engines.mysql_server import Server, ask, environment, version_of
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.scratch import scratch_folder
 
@@ -143,7 +143,7 @@ def _copy(
         ]
         if since is not None:
             command.append(f"--incremental-lsn={since}")
-        with Process(command) as child:
+        with Process(command, environment=environment(), inherit=False) as child:
             for chunk in child.chunks():
                 stream.write(chunk)
                 read += len(chunk)

@@ -8,18 +8,20 @@ from pathlib import Path
 from airflow_backup.core.errors import EngineError, ScratchFull, ToolMissing, VerifyError
 from airflow_backup.core.process import Process
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.mysql_client import StatementFailed
 from airflow_backup.engines.mysql_facts import Tables, databases
-from airflow_backup.engines.mysql_load import count, fill
+from airflow_backup.engines.mysql_load import count, fill, rolled_forward
 from airflow_backup.engines.mysql_proof_dump import look_through
-from airflow_backup.engines.mysql_replay import reading, replay, stop_of, unpack_logs
+from airflow_backup.engines.mysql_replay import unpack_logs
 from airflow_backup.engines.mysql_restore import LOGS, restore_physical, split, unpack
-from airflow_backup.engines.mysql_server import Server, ask, find
+from airflow_backup.engines.mysql_server import Server, ask, environment, find, said
 from airflow_backup.engines.mysql_throwaway import new_server, running
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.throwaway import Place, place
 
-_NOT_HERE = ("Unknown storage engine", "Unknown collation", "Plugin '", "Unknown system variable")
+_NOT_HERE = (1115, 1193, 1231, 1273, 1286, 1298, 1524, 4161)
+"""A character set, collation, engine, setting, time zone, plugin or type that is not on this machine."""
 
 
 def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
@@ -49,7 +51,8 @@ def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
     with scratch_folder(around.scratch) as scratch:
         files = unpack_logs([reader], Path(scratch) / LOGS, around.reporter)
         try:
-            with Process([program, "--verify-binlog-checksum", *map(str, files)]) as child:
+            command = [program, "--no-defaults", "--verify-binlog-checksum", *map(str, files)]
+            with Process(command, environment=environment(), inherit=False) as child:
                 for _ in child.chunks():
                     around.reporter.advance()
         except EngineError as error:
@@ -64,42 +67,48 @@ def try_restore(
 ) -> Proof:
     """Restore into a throwaway server, count every table and ask the assertions."""
     try:
-        with place(around) as where:
-            if path[0].manifest.state.get("method") == "physical":
+        if path[0].manifest.state.get("method") == "physical":
+            with place(around) as where:
                 return _try_physical(path, where, around, assertions)
-            return _try_logical(path, where, around, assertions)
+        return _try_logical(path, around, assertions)
     except (ToolMissing, ScratchFull) as error:
         return Proof(inconclusive=error.message)
 
 
 def _try_logical(
-    path: Sequence[SetReader], where: Place, around: Surroundings, assertions: Sequence[str]
+    path: Sequence[SetReader], around: Surroundings, assertions: Sequence[str]
 ) -> Proof:
     (base,), logs = split(path)
-    check_room(around.scratch, 4 * base.manifest.totals.bytes_read)
     state = base.manifest.state
-    data = new_server(where, state["tools"])
-    with running(data, where.socket, around, user=where.user, tools=state["tools"]) as server:
-        names = {name: name for name in state["databases"]}
-        try:
-            fill(base, server, names, around)
-        except VerifyError:
-            raise
-        except EngineError as error:
-            if any(sign in error.message for sign in _NOT_HERE):
-                raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
-            raise VerifyError(
-                f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
-            ) from error
+    try:
         if logs:
-            files = unpack_logs(logs, where.folder / LOGS, around.reporter)
-            replay(
-                reading(base, files, stop=stop_of(logs, None), database=state["database"]), server
-            )
-        counts = count(server, names)
-        _ask(server.other(state["database"]), assertions)
-    # After the logs there are other rows than in the dump: they prove nothing against it.
-    return Proof(counts={} if logs else counts, checks=_told(counts, assertions))
+            with rolled_forward(base, logs, around, None) as (server, names):
+                counts = count(server, {name: name for name in names})
+                _ask(server.other(state["database"]), assertions)
+            # After the logs there are other rows than in the dump: they prove nothing against it.
+            return Proof(counts={}, checks=_told(counts, assertions))
+        check_room(around.scratch, 4 * base.manifest.totals.bytes_read)
+        with place(around) as where:
+            settings = state.get("settings") or {}
+            data = new_server(where, state["tools"], settings)
+            with running(
+                data,
+                where.socket,
+                around,
+                user=where.user,
+                tools=state["tools"],
+                settings=settings,
+            ) as server:
+                fill(base, server, around)
+                counts = count(server, {name: name for name in state["databases"]})
+                _ask(server.other(state["database"]), assertions)
+        return Proof(counts=counts, checks=_told(counts, assertions))
+    except StatementFailed as error:
+        if error.number in _NOT_HERE:
+            raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
+        raise VerifyError(
+            f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
+        ) from error
 
 
 def _try_physical(
@@ -112,7 +121,7 @@ def _try_physical(
     restore_physical(path, data, around)
     where.give()
     with running(
-        data, where.socket, around, user=where.user, tools=state["tools"], opens_to_all=True
+        data, where.socket, around, user=where.user, tools=state["tools"], is_restored=True
     ) as server:
         with server.session() as session:
             counts = Tables.of(session, databases(session, server)).count(session)
@@ -123,15 +132,22 @@ def _try_physical(
 def _ask(server: Server, assertions: Sequence[str]) -> None:
     if not assertions:
         return
+    import pymysql
+
     with server.session() as session:
         for text in assertions:
             try:
-                rows = ask(session, text.replace("%", "%%") if "%" in text else text)
-            except Exception as error:
-                raise VerifyError(f"the assertion {text!r} fails: {error}") from error
-            if not rows or rows[0][0] != 1:
-                answer = rows[0][0] if rows else None
-                raise VerifyError(f"the assertion {text!r} does not hold: it gives {answer!r}")
+                rows = ask(session, text)
+            except pymysql.Error as error:
+                number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+                what = f"error {number}{said(number, str(error.args[-1]))}" if number else "?"
+                raise VerifyError(f"the assertion {text!r} fails: {what}") from None
+            answer = rows[0][0] if rows else None
+            if answer != 1:
+                shown = (
+                    answer if isinstance(answer, int | None) else "something else"
+                )  # no row's value
+                raise VerifyError(f"the assertion {text!r} does not hold: it gives {shown!r}")
 
 
 def _told(counts: dict[str, int], assertions: Sequence[str]) -> tuple[str, ...]:

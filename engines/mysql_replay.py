@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.core import process
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines import tar_unpack
 from airflow_backup.engines.mysql_binlog import LOG
-from airflow_backup.engines.mysql_logical import is_mysqls
-from airflow_backup.engines.mysql_server import Server, find
+from airflow_backup.engines.mysql_client import apply
+from airflow_backup.engines.mysql_server import Server, environment, find
 from airflow_backup.engines.protocol import SetReader
 
 _FILE = re.compile(r"[A-Za-z0-9_.@-]+\.\d{6,}")
@@ -66,13 +65,12 @@ def reading(
     *,
     stop: datetime | None,
     database: str | None = None,
-    renamed: str | None = None,
     program: str = "mariadb-binlog",
 ) -> list[str]:
     """
     Return the command that writes what happened since ``base`` as statements.
 
-    ``database`` leaves the other ones out; ``renamed`` is its name where it is applied.
+    ``database`` leaves out what was done while another one was the current one.
     """
     begin = base.manifest.state["binlog"]
     wanted = [file for file in files if file.name >= begin["file"]]
@@ -82,23 +80,17 @@ def reading(
     if stop is not None:
         command.append(f"--stop-datetime={stop:%Y-%m-%d %H:%M:%S}")
     if database is not None:
-        if renamed not in (None, database):
-            command.append(f"--rewrite-db={database}->{renamed}")
-            # MySQL looks at the new name, MariaDB at the old one: with the wrong one nothing is applied.
-            database = renamed if is_mysqls(find(program)) else database
         command.append(f"--database={database}")
     return [*command, *map(str, wanted)]
 
 
 def replay(command: Sequence[str], server: Server) -> None:
-    """Run what ``command`` writes on a server; the first error of either ends both."""
+    """
+    Run what ``command`` writes on a server; the first error of either ends both.
+
+    Only for a server that is restored whole, before anybody uses it: a log is of a whole server.
+    """
     program = find(command[0], server.tools)
-    with server.options_file() as options:
-        client = [
-            server.tool("mariadb"),
-            f"--defaults-extra-file={options}",
-            "--binary-mode",
-            "--max-allowed-packet=1G",
-        ]
-        with Process([program, *command[1:]], environment={"TZ": "UTC"}) as source:
-            process.feed(client, source.chunks())
+    whole = [program, "--no-defaults", *command[1:]]
+    with Process(whole, environment=environment() | {"TZ": "UTC"}, inherit=False) as source:
+        apply(server, source.chunks())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from airflow_backup.engines.mysql_replay import (
     stop_of,
     unpack_logs,
 )
-from airflow_backup.engines.mysql_server import find, version_of
+from airflow_backup.engines.mysql_server import environment, find, told_by, version_of
 from airflow_backup.engines.mysql_throwaway import running
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
 from airflow_backup.engines.scratch import check_room
@@ -61,6 +61,7 @@ def restore_logical(
             base, inside, stop=stop_of(logs, until), database=base.manifest.state["database"]
         )
         (target / ROLL_FORWARD).write_text(
+            "# Only on a server that holds nothing else: a log runs statements of other databases too.\n"
             f"TZ=UTC {shlex.join(command)} | mariadb --binary-mode\n"
         )
         files += len(found) + 1
@@ -87,9 +88,7 @@ def restore_physical(
             command = reading(bases[-1], files, stop=stop_of(logs, until))
             socket = Path(work) / "socket"
             socket.mkdir(mode=0o700)
-            with running(
-                whole, socket, around, user=None, tools=tools, opens_to_all=True
-            ) as server:
+            with running(whole, socket, around, user=None, tools=tools, is_restored=True) as server:
                 replay(command, server)
         for found in whole.iterdir():
             found.rename(target / found.name)
@@ -115,7 +114,7 @@ def prepared(
     for more in ([], *([f"--incremental-dir={folder}"] for folder in increments)):
         command = [program, "--no-defaults", "--prepare", f"--target-dir={whole}", *more]
         try:
-            finished = process.run(command)
+            finished = told_by(command)
         except EngineError as error:
             raise VerifyError(
                 f"set '{bases[-1].manifest.set_id}' cannot be made consistent: {error.message}"
@@ -141,7 +140,7 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
     """Unpack a physical set; VerifyError where it is not the one that was written."""
     folder.mkdir(mode=0o700)
 
-    def blocks() -> object:
+    def blocks() -> Iterator[bytes]:
         for block in reader.blocks(BASE):
             reporter.advance(bytes_done=len(block))
             yield block
@@ -149,7 +148,8 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
     program = find("mbstream", tools if tools and os.path.isdir(tools) else None)
     set_id = reader.manifest.set_id
     try:
-        process.feed([program, "-x", "-C", str(folder)], blocks())  # type: ignore[arg-type]
+        command = [program, "-x", "-C", str(folder)]
+        process.feed(command, blocks(), environment=environment(), inherit=False)
         points = read_points(folder)
     except ToolMissing:
         raise

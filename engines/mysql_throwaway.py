@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import shutil
 import signal
 import socket as sockets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.core.process import Process
-from airflow_backup.engines.mysql_server import Server, find
+from airflow_backup.engines.mysql_server import Server, ask, environment, find
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.throwaway import Place
 
+SETTINGS = (
+    "lower_case_table_names",
+    "innodb_page_size",
+    "innodb_strict_mode",
+    "innodb_default_row_format",
+    "default_storage_engine",
+    "explicit_defaults_for_timestamp",
+    "character_set_server",
+    "collation_server",
+    "sql_mode",
+)
+"""What of a server's settings a statement may depend on; a dump, and a log, do not say all of them."""
+
+_AT_BIRTH = ("lower_case_table_names", "innodb_page_size")
+_NOTHING: Mapping[str, str] = {}
 _GRACE = 120.0
 _LAYOUT = re.compile(r"^(innodb_page_size|innodb_data_file_path)=(.+)$", re.MULTILINE)
 
 
-def new_server(where: Place, tools: str | None) -> Path:
-    """Make an empty data folder."""
+def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _NOTHING) -> Path:
+    """Make an empty data folder; some settings are those of a folder for ever."""
     data = where.folder / "data"
     command = [
         find("mariadb-install-db", tools),
@@ -31,8 +48,9 @@ def new_server(where: Place, tools: str | None) -> Path:
         f"--datadir={data}",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
+        *_said({name: value for name, value in settings.items() if name in _AT_BIRTH}),
     ]
-    process.run(command, user=where.user)
+    process.run(command, environment=environment(), inherit=False, user=where.user)
     return data
 
 
@@ -44,27 +62,56 @@ def running(
     *,
     user: str | None,
     tools: str | None = None,
-    opens_to_all: bool = False,
+    is_restored: bool = False,
+    settings: Mapping[str, str] = _NOTHING,
+    more: Sequence[str] = (),
 ) -> Iterator[Server]:
     """
     Start a server on a data folder; VerifyError when it does not come up.
 
-    It writes no binary log, runs no event and listens on no network. ``opens_to_all`` asks for no
-    password: of a restored folder nobody here knows one.
+    It writes no binary log, runs no event and listens on no network. Of a folder that ``is_restored`` nobody
+    here knows a password: it gets a user of ours, who is removed again. ``settings`` are those of the server
+    that the data came from.
     """
     address = socket / "s.sock"
-    server = Server(str(address), None, "root", None, tools)
+    user_name, password = f"restore_{secrets.token_hex(4)}", secrets.token_hex(16)
+    init = socket / "init.sql"
+    init.write_text(
+        f"CREATE USER {user_name}@localhost IDENTIFIED BY '{password}';\n"
+        f"GRANT ALL ON *.* TO {user_name}@localhost WITH GRANT OPTION;\n"
+    )
+    init.chmod(0o600)
+    if user is not None:
+        shutil.chown(init, user)
+    server = Server(str(address), None, user_name, None, tools, password=password)
     command = [find("mariadbd", tools), "--no-defaults", *_options(data, address)]
-    if opens_to_all:
-        command.append("--skip-grant-tables")
+    command += [f"--init-file={init}", *_said(settings), *more]
     if user is None and os.geteuid() == 0:
         command.append("--user=root")
-    with Process(command, user=user, signal_at_our_death=signal.SIGTERM) as child:
+    with Process(
+        command,
+        environment=environment(),
+        inherit=False,
+        user=user,
+        signal_at_our_death=signal.SIGTERM,
+    ) as child:
         _wait(child, server, around)
         try:
             yield server
+            if is_restored:
+                with server.session() as session:
+                    ask(session, f"DROP USER {user_name}@localhost")
         finally:
             child.stop(signal.SIGTERM, grace=_GRACE)
+
+
+def _said(settings: Mapping[str, str]) -> list[str]:
+    """Return the settings as options; what a manifest says chooses among known ones, and no program or path."""
+    return [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in settings.items()
+        if name in SETTINGS and re.fullmatch(r"[A-Za-z0-9_,]{1,400}", value)
+    ]
 
 
 def _options(data: Path, address: Path) -> Sequence[str]:
