@@ -20,6 +20,7 @@ from datetime import datetime
 from airflow_backup import __version__
 from airflow_backup.actions.encryption import encryption_of
 from airflow_backup.actions.parent import Plan
+from airflow_backup.actions.repository import check_same
 from airflow_backup.actions.result import Job, Run
 from airflow_backup.actions.sink import PieceSink
 from airflow_backup.core.errors import (
@@ -58,10 +59,13 @@ class StoredManifest:
 class Attempt:
     """One attempt at the set of ``run``."""
 
-    def __init__(self, job: Job, run: Run, storage: Storage, *, number: int) -> None:
+    def __init__(
+        self, job: Job, run: Run, storage: Storage, *, number: int, repository: str
+    ) -> None:
         self.set_id = set_id(job.id, run.id, run.at)
         self._job, self._run, self._number = job, run, number
         self.storage = storage
+        self._repository = repository
         self._prefix = set_prefix(job.id, self.set_id)
         self._name = manifest_name(job.id, self.set_id)
 
@@ -160,6 +164,7 @@ class Attempt:
                 hint="does another attempt of the same run still work? does the storage lose writes?",
             )
         data = manifest.to_bytes()
+        check_same(self.storage, self._repository)
         try:
             self.storage.put(self._name, data)
         except NameTaken as error:

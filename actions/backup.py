@@ -10,6 +10,7 @@ from datetime import datetime
 
 from airflow_backup.actions.attempt import Attempt, StoredManifest
 from airflow_backup.actions.parent import Plan, newest_log, plan, promoted
+from airflow_backup.actions.repository import ensure
 from airflow_backup.actions.result import BackupResult, Job, Run, result_of
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.executions import Failure, Outcome
@@ -82,7 +83,8 @@ def backup(
     )
     try:
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
-        attempt = Attempt(schedule, run, storage, number=row.number)
+        repository = ensure(storage, schedule.repository, catalog)
+        attempt = Attempt(schedule, run, storage, number=row.number, repository=repository)
         taken = _store(attempt, schedule, wanted, catalog, around, engines or registry())
         _record(catalog, schedule, taken, row, clock=clock)
     except BaseException as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, cast
 
+from airflow_backup.actions.repository import check
 from airflow_backup.actions.stored_set import open_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
@@ -105,6 +106,7 @@ def prune(
     if going and not dry_run:
         _check_idle(schedule.id, catalog)
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
+        check(storage, schedule.repository, catalog)
         around = Surroundings(connections=connections, clock=clock)
         elsewhere = _Elsewhere(storage, around)
         refused = _remove_all(going, storage, catalog, elsewhere, clock=clock, actor=actor)

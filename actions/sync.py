@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from airflow_backup.actions.leftovers import remove_leftovers
+from airflow_backup.actions.repository import check, read_marker
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import FormatError, NotFound, StorageUnavailable, VerifyError
+from airflow_backup.core.errors import FormatError, NotFound, VerifyError
 from airflow_backup.core.manifest import Manifest, hash_of, manifest_name, read_manifest
 from airflow_backup.storage.protocol import Storage
 
@@ -69,11 +70,16 @@ def sync(
     """
     Record every set of the repository, and forget those that it no longer holds.
 
+    RepositoryMissing, and nothing is forgotten, when what is there is not the repository that is known.
+
     A manifest that cannot be read is a problem in the result, and its set is not forgotten.
     Leftovers whose last byte was written before ``leftovers_before`` are removed, never those of
     a run that is still active. A dry run changes nothing and returns what it would do.
     """
-    _check_is_there(storage, repository, catalog)
+    check(storage, repository, catalog)
+    marker = read_marker(storage)
+    if marker is not None and not dry_run:
+        catalog.repositories.record(repository, marker)
     recorded = forgotten = 0
     unfinished: list[str] = []
     problems: list[str] = []
@@ -109,16 +115,6 @@ def sync(
         removed=removed,
         problems=tuple(problems),
     )
-
-
-def _check_is_there(storage: Storage, repository: str, catalog: Catalog) -> None:
-    # A disk that is not mounted looks like an empty folder. Forgetting its sets would lose what
-    # no manifest says: which ones are pinned, and what they were proven to be.
-    if catalog.sets.schedules_in(repository) and not any(storage.folders()):
-        raise StorageUnavailable(
-            f"{storage.url} is empty, and the catalog knows sets there",
-            hint="is the disk mounted, and is it the right one?",
-        )
 
 
 def _hashes(catalog: Catalog, schedule_id: str, repository: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from airflow_backup.catalog.executions import Executions
 from airflow_backup.catalog.holds import Holds
 from airflow_backup.catalog.load_errors import LoadErrors
 from airflow_backup.catalog.migrate import upgrade
+from airflow_backup.catalog.repositories import Repositories
 from airflow_backup.catalog.schedules import Schedules
 from airflow_backup.catalog.sets import Sets
 from airflow_backup.catalog.verifications import Verifications
@@ -34,6 +35,7 @@ class Catalog:
         self.deployed = DeployedSchedules(database)
         self.load_errors = LoadErrors(database)
         self.events = Events(database)
+        self.repositories = Repositories(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -226,6 +226,14 @@ events = Table(
     Index("ix_events_subject", "subject", "id"),
 )
 
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("id", String(32), nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
 deployed = Table(
     "deployed",
     metadata,

@@ -19,6 +19,7 @@ Everything this package raises on purpose, and what each failure is worth.
     - StorageFull         ... because there is no room left
     - StorageDenied       ... because we may not
     - NameTaken           ... because a name is written once, and this one was
+    - RepositoryMissing   ... because it is not there: a disk that is not mounted, or another one
   + FormatError           a newer release stored it; this one would misread it
   + CatalogError          the database that indexes everything failed
   + VerifyError           what was stored is not what was written
@@ -204,6 +205,12 @@ class NameTaken(StorageError):
     """A name is written once, and this one was."""
 
     failure_class = FailureClass.CONFIG
+
+
+class RepositoryMissing(StorageError):
+    """The repository is known, and is not at its address: a disk is not mounted, or is another one."""
+
+    failure_class = FailureClass.NOT_FOUND
 
 
 class FormatError(BackupError):

@@ -6,6 +6,7 @@ from airflow_backup.cli.commands import (
     diff,
     export,
     import_,
+    init,
     list_,
     next_,
     prune,
@@ -36,4 +37,5 @@ COMMANDS = (
     sync,
     export,
     import_,
+    init,
 )

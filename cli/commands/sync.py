@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     from airflow_backup.actions.sync import sync
     from airflow_backup.storage.open import open_storage
 
-    found = _repositories(arguments)
+    found = repositories_of(arguments)
     age = arguments.leftovers_older_than
     before = None if age is None else datetime.now(UTC) - age
     results = {}
@@ -70,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
-def _repositories(arguments: argparse.Namespace) -> dict[str, str | None]:
+def repositories_of(arguments: argparse.Namespace) -> dict[str, str | None]:
+    """Return the repositories that a command is about, and the connection of each."""
     if arguments.repository is not None:
         return {arguments.repository: None}
     schedules = loaded(arguments.schedules).by_id().values()

@@ -225,9 +225,11 @@ def test_an_error_of_the_repository_is_not_taken_for_an_unreadable_file(
     def write(self: FolderWriter, data: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
+    job = job_of(root, tmp_path)
+    take(job, catalog, run=run_number(1))
     monkeypatch.setattr(FolderWriter, "write", write)
     with pytest.raises(StorageError, match="cannot write"):
-        take(job_of(root, tmp_path), catalog)
+        take(job, catalog, run=run_number(2))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from airflow_backup.actions.restore import restore
 from airflow_backup.actions.sync import sync
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import FormatError, NotFound, StorageUnavailable, VerifyError
+from airflow_backup.core.errors import FormatError, NotFound, RepositoryMissing, VerifyError
 from airflow_backup.core.ids import set_id
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.sources import FilesSource
@@ -203,7 +203,7 @@ def test_a_repository_that_vanished_is_not_forgotten(
     result = take(job, catalog)
     catalog.sets.mark(result.set_id, "quarantined")
     (tmp_path / "mount-point").mkdir()
-    with pytest.raises(StorageUnavailable, match="is empty, and the catalog knows sets there"):
+    with pytest.raises(RepositoryMissing, match="its marker is not there, and the catalog knows"):
         sync(FolderStorage(tmp_path / "mount-point"), job.repository, catalog)
     assert len(catalog.sets.of("wiki")) == 1
 
