@@ -250,9 +250,14 @@ class _Look:
             self.findings.unchecked.append(proof.inconclusive)
             return
         self.findings.checks += proof.checks
-        expected = own.manifest.counts
-        if proof.counts and expected and dict(proof.counts) != expected:
-            self._note_whole(own, _difference(expected, proof.counts))
+        expected = {
+            name: count
+            for name, count in own.manifest.counts.items()
+            if name not in proof.uncounted
+        }
+        found = {name: n for name, n in proof.counts.items() if name not in proof.uncounted}
+        if found and expected and found != expected:
+            self._note_whole(own, _difference(expected, found))
 
     def _check_format(self, own: CheckedSet) -> None:
         engine = self._engine

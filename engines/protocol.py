@@ -151,6 +151,9 @@ class Proof:
     counts: Mapping[str, int] = field(default_factory=dict)
     """What was found, under the names of `DumpReport.counts`."""
 
+    uncounted: Sequence[str] = ()
+    """Names of `DumpReport.counts` of which nothing could be told here."""
+
     checks: Sequence[str] = ()
     """What was looked at, in words for the report."""
 

@@ -49,9 +49,9 @@ from airflow_backup.engines.sqlite_changes import (
     state_of,
     write_database,
 )
-from airflow_backup.engines.sqlite_open import prove, reading
+from airflow_backup.engines.sqlite_open import look_through, reading
 from airflow_backup.engines.sqlite_pages import GROUP, entry_of
-from airflow_backup.engines.sqlite_proof import check_layout, examined, rebuilt
+from airflow_backup.engines.sqlite_proof import check_chain, check_layout, examined, rebuilt
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.sources import SqliteSource
 
@@ -98,7 +98,7 @@ class SqliteEngine:
                 around.reporter.begin("copying", bytes_total=size)
                 _copy(live, copy, around.reporter)
             around.reporter.begin("checking")
-            counts = prove(copy, f"the copy of '{path}'")
+            looked = look_through(copy, f"the copy of '{path}'")
             around.reporter.begin("storing", bytes_total=size)
             with sink.stream(STREAM) as stream, sink.stream(TABLE, is_index=True) as table:
                 stored = _store(copy, stream, table, page_size, around.reporter)
@@ -108,7 +108,8 @@ class SqliteEngine:
             files=1,
             bytes_read=stored,
             tools={"sqlite": sqlite3.sqlite_version},
-            counts=counts,
+            counts=looked.counts,
+            warnings=looked.notes,
             state=state_of(path, page_size=page_size, pages=stored // page_size, link=0),
         )
 
@@ -129,8 +130,9 @@ class SqliteEngine:
         around.reporter.begin("restoring", bytes_total=size_of(path))
         partial, final = target / _PARTIAL, target / _file_name(manifest.state)
         write_database(path, partial, around.reporter)
-        counts = prove(partial, f"set '{manifest.set_id}'")
-        if manifest.counts and counts != manifest.counts:
+        looked = look_through(partial, f"set '{manifest.set_id}'")
+        expected = {name: n for name, n in manifest.counts.items() if name not in looked.uncounted}
+        if manifest.counts and looked.counts != expected:
             raise VerifyError(f"set '{manifest.set_id}' has not the rows its manifest states")
         size = partial.stat().st_size
         partial.rename(final)
@@ -153,6 +155,10 @@ class SqliteEngine:
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """Look at the database's header, and whether all pages are there."""
         return check_layout(stored)
+
+    def check_structure(self, path: Sequence[SetReader]) -> Sequence[str]:
+        """Look at the layout, and at what changed since the set below."""
+        return check_chain(path)
 
     def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
         """Rebuild the database in a throwaway folder, and let SQLite check all of it."""

@@ -112,7 +112,7 @@ def write_database(path: Sequence[SetReader], file: Path, reporter: Reporter) ->
 def _apply(each: SetReader, out: IO[bytes], reporter: Reporter) -> None:
     page_size = int(each.manifest.state["page_size"])
     out.flush()
-    for number, content in _pages(each.blocks(CHANGES), page_size):
+    for number, content in pages_of(each.blocks(CHANGES), page_size):
         if not 0 < number <= int(each.manifest.state["pages"]):
             raise VerifyError(f"set '{each.manifest.set_id}' has a page {number} after its last")
         os.pwrite(out.fileno(), content, (number - 1) * page_size)
@@ -120,7 +120,8 @@ def _apply(each: SetReader, out: IO[bytes], reporter: Reporter) -> None:
     out.truncate(int(each.manifest.state["pages"]) * page_size)
 
 
-def _pages(blocks: Iterator[bytes], page_size: int) -> Iterator[tuple[int, memoryview]]:
+def pages_of(blocks: Iterator[bytes], page_size: int) -> Iterator[tuple[int, memoryview]]:
+    """Yield the changed pages of a set: number, counted from 1, and content."""
     size = 4 + page_size
     rest = b""
     for block in blocks:
@@ -137,7 +138,7 @@ def _pages(blocks: Iterator[bytes], page_size: int) -> Iterator[tuple[int, memor
 def _compare(last: SetReader, file: Path) -> None:
     state = last.manifest.state
     page_size = int(state["page_size"])
-    entries = _entries(last.blocks(TABLE))
+    entries = entries_of(last.blocks(TABLE))
     with file.open("rb", buffering=0) as restored:
         for _, length in groups(int(state["pages"]), page_size):
             group = memoryview(restored.read(length))
@@ -148,7 +149,8 @@ def _compare(last: SetReader, file: Path) -> None:
                 )
 
 
-def _entries(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def entries_of(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut a table of pages into its entries, one for each group."""
     rest = b""
     for block in blocks:
         data = rest + block

@@ -50,12 +50,20 @@ def compare(
     changed = [
         Page(first + index, group[index * page_size : (index + 1) * page_size])
         for index in range(count)
-        if _checksum(entry, index) != _checksum(earlier, index)
+        if checksum_at(entry, index) != checksum_at(earlier, index)
     ]
     return entry, changed
 
 
-def _checksum(entry: bytes, index: int) -> bytes:
+def page_checksum(content: memoryview) -> bytes:
+    """Return the checksum of one page."""
+    from blake3 import blake3
+
+    return blake3(content).digest(CHECKSUM)
+
+
+def checksum_at(entry: bytes, index: int) -> bytes:
+    """Return the checksum of the page ``index`` of a group, counted from 0."""
     return entry[(index + 1) * CHECKSUM : (index + 2) * CHECKSUM]
 
 

@@ -8,13 +8,27 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.manifest import Manifest
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.scratch import check_room, scratch_folder
-from airflow_backup.engines.sqlite_changes import CHANGES, STREAM, TABLE, size_of, write_database
-from airflow_backup.engines.sqlite_open import prove
-from airflow_backup.engines.sqlite_pages import ENTRY, GROUP
+from airflow_backup.engines.sqlite_changes import (
+    CHANGES,
+    STREAM,
+    TABLE,
+    entries_of,
+    pages_of,
+    size_of,
+    write_database,
+)
+from airflow_backup.engines.sqlite_open import look_through, telling_damage
+from airflow_backup.engines.sqlite_pages import (
+    CHECKSUM,
+    ENTRY,
+    GROUP,
+    checksum_at,
+    page_checksum,
+)
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -48,26 +62,84 @@ def rebuilt(path: Sequence[SetReader], around: Surroundings) -> Proof:
 def examined(database: Path, set_id: str, assertions: Sequence[str] = ()) -> Proof:
     """Let SQLite look through a copy, and ask it what must be true."""
     what = f"the database of set '{set_id}'"
-    counts = prove(database, what)
+    looked = look_through(database, what, check="integrity_check")
     address = f"file:{quote(str(database))}?mode=ro&immutable=1"
-    try:
-        with closing(sqlite3.connect(address, uri=True)) as connection:
-            found = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
-            if found != ["ok"]:
-                raise VerifyError(f"{what} is damaged: {'; '.join(found)}")
-            for query in assertions:
-                _assert(connection, query, what)
-    except sqlite3.DatabaseError as error:
-        raise VerifyError(f"{what}: {error}", hint="is the assertion right?") from error
-    checks = ["integrity_check of a copy", f"the rows of {len(counts)} tables"]
-    return Proof(counts=counts, checks=[*checks, *(f"assertion: {each}" for each in assertions)])
+    with telling_damage(what), closing(sqlite3.connect(address, uri=True)) as connection:
+        for query in assertions:
+            _assert(connection, query, what)
+    checks = [
+        "integrity_check of a copy",
+        f"the rows of {len(looked.counts)} tables",
+        *looked.notes,
+    ]
+    return Proof(
+        counts=looked.counts,
+        uncounted=looked.uncounted,
+        checks=[*checks, *(f"assertion: {each}" for each in assertions)],
+    )
 
 
 def _assert(connection: sqlite3.Connection, query: str, what: str) -> None:
-    row = connection.execute(query).fetchone()
+    try:
+        row = connection.execute(query).fetchone()
+    except sqlite3.OperationalError as error:
+        raise ConfigError(
+            f"the assertion {query!r} cannot be asked: {error}", hint="is it right?"
+        ) from error
     if row is None or not row[0]:
         told = "no row" if row is None else repr(row[0])
         raise VerifyError(f"{what} does not hold the assertion {query!r}: {told}")
+
+
+def check_chain(path: Sequence[SetReader]) -> list[str]:
+    """
+    See that the changed pages of the last set, on the one below it, make the pages that its table lists.
+
+    Read are what changed and both tables, not the database: the pages that the tables tell apart must be
+    there, with the content that the table says, in order and within the database.
+    """
+    last = path[-1]
+    checks = check_layout(last)
+    if len(path) == 1:
+        return checks
+    page_size, pages = int(last.manifest.state["page_size"]), int(last.manifest.state["pages"])
+    own, before = _PageTable(last), _PageTable(path[-2])
+    at = 0
+    for number, content in pages_of(last.blocks(CHANGES), page_size):
+        own.check_unchanged(at, number - 1, before, last)
+        if not at < number <= pages:
+            raise VerifyError(f"set '{last.manifest.set_id}' has page {number} out of order")
+        if own.checksum(number) != page_checksum(content):
+            raise VerifyError(f"page {number} of set '{last.manifest.set_id}' is not what was read")
+        at = number
+    own.check_unchanged(at, pages, before, last)
+    return [*checks, "the changed pages against both tables of pages"]
+
+
+class _PageTable:
+    """The checksums of all pages of a set, in order."""
+
+    def __init__(self, stored: SetReader) -> None:
+        self._entries = entries_of(stored.blocks(TABLE))
+        self._pages = int(stored.manifest.state["pages"])
+        self._group, self._entry = -1, b""
+
+    def checksum(self, number: int) -> bytes:
+        """Return the checksum of a page, counted from 1; pages are asked for in order."""
+        group, index = divmod(number - 1, GROUP)
+        while self._group < group:
+            self._entry = next(self._entries, b"").ljust(ENTRY, b"\0")
+            self._group += 1
+        return checksum_at(self._entry, index) if number <= self._pages else bytes(CHECKSUM)
+
+    def check_unchanged(self, after: int, last: int, before: _PageTable, stored: SetReader) -> None:
+        """Raise where a page from ``after`` + 1 to ``last`` is another one than before."""
+        for number in range(after + 1, last + 1):
+            if self.checksum(number) != before.checksum(number):
+                raise VerifyError(
+                    f"page {number} changed since the set below '{stored.manifest.set_id}', "
+                    "and is not in it"
+                )
 
 
 def _expect(manifest: Manifest, stream: str, size: int) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import struct
 import sys
 from collections.abc import Iterator
@@ -22,8 +21,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
-from airflow_backup.core.errors import BackupError, EngineError, ParentUnusable
-from airflow_backup.engines.sqlite_open import connect, errors
+from airflow_backup.core.errors import BackupError, EngineError, ParentUnusable, SourceChanged
+from airflow_backup.engines.sqlite_open import check_file, connect, errors
 from airflow_backup.engines.sqlite_pages import ENTRY, GROUP, LOCK_BYTE, Page, compare, groups
 from airflow_backup.engines.sqlite_wal import Snapshot, pin
 
@@ -36,8 +35,12 @@ def main(arguments: list[str]) -> int:
     path, table, page_size = arguments
     out = sys.stdout.buffer
     try:
-        with errors(Path(path)), closing(connect(Path(path))) as live, open(table, "rb") as earlier:
-            _read(live, Path(path), earlier, int(page_size), out)
+        with errors(Path(path)), open(table, "rb") as earlier:
+            _read(Path(path), earlier, int(page_size), out)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        told = {"message": f"cannot read the database '{path}': {why}", "hint": f"ls -l {path}"}
+        _say(out, b"X", json.dumps({"kind": "SourceUnavailable", **told}).encode())
     except BackupError as error:
         failure = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
         _say(out, b"X", json.dumps(failure).encode())
@@ -63,17 +66,32 @@ def messages(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
     raise EngineError("the reader of the database ended in the middle")
 
 
-def _read(
-    live: sqlite3.Connection, path: Path, earlier: BinaryIO, page_size: int, out: BinaryIO
+def _read(path: Path, earlier: BinaryIO, page_size: int, out: BinaryIO) -> None:
+    file = check_file(path)
+    with closing(connect(path)) as live:
+        snapshot = pin(live, path)
+        pages = _Pages(path, snapshot)
+        # SQLite opened the path, and so did we: what was put in its place meanwhile is another database.
+        if not os.path.samestat(file, pages.status()):
+            raise SourceChanged(f"'{path}' was replaced by another file while it was opened")
+        _say_all(path, pages, snapshot, earlier, page_size, out)
+
+
+def _say_all(
+    path: Path,
+    pages: _Pages,
+    snapshot: Snapshot,
+    earlier: BinaryIO,
+    page_size: int,
+    out: BinaryIO,
 ) -> None:
-    snapshot = pin(live, path)
     if snapshot.page_size != page_size:
         raise ParentUnusable(
             f"the page size of '{path}' changed from {page_size} to {snapshot.page_size}"
         )
     about = {"page_size": page_size, "pages": snapshot.pages}
     _say(out, b"H", json.dumps(about).encode())
-    _say_changes(_Pages(path, snapshot), snapshot, earlier, out)
+    _say_changes(pages, snapshot, earlier, out)
     _say(out, b"E", b"")
 
 
@@ -113,12 +131,18 @@ class _Pages:
         self._log = os.open(f"{real}-wal", os.O_RDONLY | os.O_CLOEXEC) if snapshot.frames else -1
         self._buffer = bytearray()
 
+    def status(self) -> os.stat_result:
+        """Return which file is read."""
+        return os.fstat(self._file)
+
     def read(self, offset: int, length: int) -> memoryview:
         """Return ``length`` bytes, valid until the next call."""
         if len(self._buffer) < length:
             self._buffer = bytearray(length)
         group = memoryview(self._buffer)[:length]
-        found = os.preadv(self._file, [group], offset)
+        found = 0
+        while found < length and (count := os.preadv(self._file, [group[found:]], offset + found)):
+            found += count  # one read may give less than there is
         page_size = self._snapshot.page_size
         missing = self._overlay(group, offset // page_size + 1, found // page_size)
         if missing:

@@ -29,7 +29,7 @@ from airflow_backup.core.words import (
     VerificationLevel,
     VerificationOutcome,
 )
-from airflow_backup.engines.sqlite_open import prove
+from airflow_backup.engines.sqlite_open import Looked, look_through
 from airflow_backup.schedules.model import Schedule, Verify
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import Clock, run_number
@@ -269,8 +269,10 @@ def test_without_the_key_every_byte_is_proven_and_the_rest_stays_open(
 def test_other_rows_than_the_source_had_fail(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     set_id = place.take(1).set_id
     monkeypatch.setattr(
-        "airflow_backup.engines.sqlite_proof.prove",
-        lambda path, what: {"orders": prove(path, what)["orders"] - 1},
+        "airflow_backup.engines.sqlite_proof.look_through",
+        lambda path, what, check: Looked(
+            {"orders": look_through(path, what, check=check).counts["orders"] - 1}, (), {}
+        ),
     )
     (result,) = place.verifier().verify(set_id, RESTORE_TEST)
     assert result.outcome is FAILED
