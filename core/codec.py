@@ -66,18 +66,22 @@ class FrameCompressor:
         return found
 
 
+_BOUNDED: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 24}
+"""A window of 16 MiB, which is as much as a frame may hold (`core.manifest.MAX_FRAME_SIZE`)."""
+
+
 def decompress(frame: Bytes, *, raw_size: int) -> bytes:
     """
     Decompress one frame that must hold exactly ``raw_size`` bytes; raise VerifyError otherwise.
 
-    The output is bounded before anything is decoded, so a hostile frame cannot fill memory.
+    Output and window are bounded before anything is decoded, so a hostile frame cannot fill memory.
 
     >>> decompress(b"not zstd", raw_size=3)
     Traceback (most recent call last):
     airflow_backup.core.errors.VerifyError: a frame is not zstd data
     """
     try:
-        decoder = zstd.ZstdDecompressor()
+        decoder = zstd.ZstdDecompressor(options=_BOUNDED)
         raw = decoder.decompress(frame, max_length=raw_size + 1)
     except zstd.ZstdError as error:
         raise VerifyError("a frame is not zstd data") from error

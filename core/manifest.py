@@ -37,6 +37,9 @@ from airflow_backup.core.ids import SCHEDULE_ID, SET_ID
 from airflow_backup.core.words import Kind
 
 FORMAT_VERSION: Final = 1
+MAX_FRAME_SIZE: Final = 16 * 1024 * 1024
+"""The most raw bytes that one frame may hold: readers take memory for as much as a manifest says."""
+
 MANIFEST_NAME = "manifest.json"
 _LATER = ("source", "locked_until")
 """Fields that came after the first release; they are written only when they say something."""
@@ -68,10 +71,10 @@ class Frames(_Model):
     algorithm: Literal["blake3-128"] = FRAME_ALGORITHM
     """What `checksums` are: the first 128 bits of the BLAKE3 of the frame, keyed when encrypted."""
 
-    raw_size: Annotated[int, Field(gt=0)]
+    raw_size: Annotated[int, Field(gt=0, le=MAX_FRAME_SIZE)]
     """Raw bytes in every frame but the last one of the stream."""
 
-    sizes: tuple[Annotated[int, Field(gt=0)], ...]
+    sizes: tuple[Annotated[int, Field(gt=0, le=2 * MAX_FRAME_SIZE)], ...]
     """Stored bytes of each frame, in order; offsets are their running sum."""
 
     checksums: Annotated[str, Field(pattern=r"^[0-9a-f]*$")]
