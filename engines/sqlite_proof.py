@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -30,6 +31,7 @@ from airflow_backup.engines.sqlite_pages import (
     page_checksum,
 )
 
+_OF_THE_APPLICATION = re.compile("(no such|unknown) (function|collation sequence|module)")
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -83,9 +85,12 @@ def _assert(connection: sqlite3.Connection, query: str, what: str) -> None:
     try:
         row = connection.execute(query).fetchone()
     except sqlite3.OperationalError as error:
-        raise ConfigError(
-            f"the assertion {query!r} cannot be asked: {error}", hint="is it right?"
-        ) from error
+        if _OF_THE_APPLICATION.match(str(error)):
+            raise ConfigError(
+                f"the assertion {query!r} cannot be asked here: {error}",
+                hint="ask something that SQLite alone can answer",
+            ) from error
+        raise VerifyError(f"{what}: {error}", hint="is the assertion right?") from error
     if row is None or not row[0]:
         told = "no row" if row is None else repr(row[0])
         raise VerifyError(f"{what} does not hold the assertion {query!r}: {told}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import EngineError, SourceChanged, VerifyError
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.engines import sqlite_changes, sqlite_reader
+from airflow_backup.engines import sqlite_reader
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.sqlite import SqliteEngine
 from airflow_backup.engines.sqlite_open import look_through
+from airflow_backup.engines.sqlite_wal import pin
 from airflow_backup.schedules.sources import SqliteSource
 from support.sets import Clock, PlainJob, path_of, run_number, take
 
@@ -123,7 +124,9 @@ def test_a_disk_that_cannot_be_read_is_not_a_damaged_database(
         look_through(path, "the copy")
 
 
-def test_a_wrong_assertion_says_nothing_of_the_set(tmp_path: Path, catalog: Catalog) -> None:
+def test_an_assertion_that_only_the_application_can_answer_says_nothing_of_the_set(
+    tmp_path: Path, catalog: Catalog
+) -> None:
     path = tmp_path / "app.sqlite"
     with closing(sqlite3.connect(path)) as live:
         live.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
@@ -133,10 +136,10 @@ def test_a_wrong_assertion_says_nothing_of_the_set(tmp_path: Path, catalog: Cata
         Bare(job.id, job.repository), catalog=None, connections=from_environment, clock=Clock()
     )
     (found,) = verifier.verify(
-        result.set_id, VerificationLevel.RESTORE_TEST, assertions=["SELECT nope FROM t"]
+        result.set_id, VerificationLevel.RESTORE_TEST, assertions=["SELECT slug(a) FROM t"]
     )
     assert found.outcome is VerificationOutcome.INCONCLUSIVE
-    assert "cannot be asked: no such column: nope" in str(found.reason)
+    assert "cannot be asked here: no such function: slug" in str(found.reason)
 
 
 def changed_twice(tmp_path: Path, catalog: Catalog) -> tuple[PlainJob, BackupResult, Path]:
@@ -159,7 +162,7 @@ def test_the_default_verification_finds_a_set_that_would_not_restore(
 ) -> None:
     job, good, path = changed_twice(tmp_path, catalog)
     assert verified(job, good, VerificationLevel.STANDARD) is VerificationOutcome.PASSED
-    said = sqlite_changes.messages
+    said = sqlite_reader.messages
     size = 4 + 4096
 
     def spoilt(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -175,7 +178,7 @@ def test_the_default_verification_finds_a_set_that_would_not_restore(
     with closing(sqlite3.connect(path)) as live:
         live.execute("UPDATE t SET a = 'z' || a WHERE rowid % 300 = 0")
         live.commit()
-    monkeypatch.setattr(sqlite_changes, "messages", spoilt)
+    monkeypatch.setattr("airflow_backup.engines.sqlite_changes.messages", spoilt)
     bad = take(job, catalog, run=run_number(3), kind=Kind.INCREMENTAL)
     monkeypatch.undo()
     assert verified(job, bad, VerificationLevel.STANDARD) is VerificationOutcome.FAILED
@@ -191,14 +194,13 @@ def test_a_database_that_is_replaced_while_it_is_opened_is_not_mixed_with_the_ot
             live.execute("INSERT INTO t VALUES (?)", (each.name,))
             live.commit()
     (tmp_path / "table").write_bytes(b"")
-    pin: Callable[..., object] = sqlite_reader.pin
 
     def replacing(live: sqlite3.Connection, given: Path) -> object:
         found = pin(live, given)
         other.rename(path)
         return found
 
-    monkeypatch.setattr(sqlite_reader, "pin", replacing)
+    monkeypatch.setattr("airflow_backup.engines.sqlite_reader.pin", replacing)
     with (
         (tmp_path / "table").open("rb") as earlier,
         (tmp_path / "out").open("wb") as out,
