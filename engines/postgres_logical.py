@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_backup.core.errors import EngineError
+from airflow_backup.core.errors import BackupError, EngineError, SourceLocked
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.postgres_libpq import warnings_in
@@ -30,6 +30,7 @@ DUMP, ARCHIVE, GLOBALS = "database.dump", "database.tar", "globals.sql"
 _COMPLETE = b"PostgreSQL database cluster dump complete"
 _CUSTOM_FORMAT = b"PGDMP"
 _KEPT = 4096
+LOCK_WAIT = "30s"
 _HINTS = {
     "permission denied for large object": LARGE_OBJECTS,
     "query would be affected by row-level security": "ALTER ROLE ... BYPASSRLS;",
@@ -106,7 +107,9 @@ def _options(snapshot: Snapshot, *more: str) -> tuple[str, ...]:
     # Never --enable-row-security: a role that may not see every row must fail, not dump some of them.
     # The database's own encoding: what it or the role sets for sessions may not have every character.
     own = f"--encoding={snapshot.encoding}"
-    return ("--compress=0", "--no-password", f"--snapshot={snapshot.id}", own, *more)
+    # Our snapshot holds every table. Whoever wants to change one waits for us, and pg_dump behind him.
+    wait = f"--lock-wait-timeout={LOCK_WAIT}"
+    return ("--compress=0", "--no-password", f"--snapshot={snapshot.id}", own, wait, *more)
 
 
 def _dump_stream(
@@ -210,8 +213,13 @@ def _told(process: Process, warnings: list[str]) -> Iterator[Process]:
     warnings += warnings_in(process)
 
 
-def explained(error: EngineError) -> EngineError:
+def explained(error: EngineError) -> BackupError:
     """Add what can be done to what PostgreSQL's programs say."""
+    if "due to lock timeout" in error.message:
+        return SourceLocked(
+            "a table was to be changed or dropped just as the dump began",
+            hint="a retry takes it; what runs DDL at this hour?",
+        )
     for sign, hint in _HINTS.items():
         if sign in error.message and error.hint is None:
             return EngineError(error.message, hint=hint)

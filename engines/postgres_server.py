@@ -80,6 +80,7 @@ _WITHOUT_CODE = ("SQL_ASCII", "MULE_INTERNAL")
 """Encodings that convert to no other: what has one is read as bytes."""
 
 _QUERY_CANCELED = "57014"
+_TRIES, _LOCKED_AT_ONCE = 10, 200
 _TABLES = """
     SELECT format('%I.%I', n.nspname, c.relname) AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -157,15 +158,30 @@ class Server:
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """Hold a transaction open whose snapshot other sessions may share."""
-        with self.connect() as connection:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            row = connection.execute(
-                "SELECT pg_export_snapshot()::bytea, pg_database_size(current_database())"
-            ).fetchone()
+        """
+        Hold a transaction open whose snapshot other sessions may share.
+
+        Every table is locked first, against what a snapshot does not protect from: a table that is
+        truncated or rewritten after the snapshot and before it is read looks empty.
+        """
+        import psycopg
+
+        with self.connect(autocommit=True) as connection:
+            try:
+                _begin_with_locks(connection)
+                row = connection.execute(
+                    "SELECT pg_export_snapshot()::bytea, pg_database_size(current_database())"
+                ).fetchone()
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise SourceDenied(
+                    f"the role '{connection.info.user}' may not: {_first_line(error)}",
+                    hint="which privileges are needed is in docs/how-to/databases.md",
+                ) from error
+            except psycopg.Error as error:
+                raise EngineError(f"PostgreSQL refuses: {_first_line(error)}") from error
             assert row is not None
             yield Snapshot(connection, row[0].decode(), int(row[1]))
-            connection.rollback()
+            connection.execute("ROLLBACK")
 
     @contextmanager
     def session(self) -> Iterator[psycopg.Connection[Any]]:
@@ -289,6 +305,29 @@ def _settle(connection: psycopg.Connection[Any]) -> None:
     encoding = "SQL_ASCII" if own in _WITHOUT_CODE else "UTF8"
     connection.execute(f"SET client_encoding TO '{encoding}'".encode())
     connection.execute(_SET, [list(_OURS), list(_OURS.values())])
+
+
+def _begin_with_locks(connection: psycopg.Connection[Any]) -> None:
+    """Begin a transaction that has locked every table before it takes its snapshot."""
+    import psycopg
+
+    for attempt in range(_TRIES):
+        names = [row[0] for row in connection.execute(_TABLES).fetchall()]
+        raw = [
+            name if isinstance(name, bytes) else name.encode(connection.info.encoding)
+            for name in names
+        ]
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        try:
+            for at in range(0, len(raw), _LOCKED_AT_ONCE):
+                some = b", ONLY ".join(raw[at : at + _LOCKED_AT_ONCE])
+                connection.execute(b"LOCK TABLE ONLY " + some + b" IN ACCESS SHARE MODE")
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            connection.execute("ROLLBACK")  # one was dropped meanwhile
+            if attempt == _TRIES - 1:
+                raise
+        else:
+            return
 
 
 def tool_version(server: Server, program: str) -> int:
