@@ -112,6 +112,13 @@ def test_tables_that_come_and_go_fail_no_dump_or_leave_no_set(
     assert completed
 
 
+def _take_again_and_again(folder: Path, server: Postgres, method: str) -> None:
+    for number in range(20):
+        take(folder, server, f"r{number}", method=method)
+        for found in folder.rglob("manifest.json"):
+            found.unlink()
+
+
 @pytest.mark.parametrize("method", ["logical", "physical"])
 def test_a_server_that_dies_in_the_middle_leaves_no_set_and_the_next_run_takes_one(
     server: Postgres, tmp_path: Path, method: str
@@ -124,10 +131,7 @@ def test_a_server_that_dies_in_the_middle_leaves_no_set_and_the_next_run_takes_o
     killer = threading.Timer(0.9, os.kill, args=(pid, signal.SIGQUIT))  # an immediate shutdown
     killer.start()
     with pytest.raises(BackupError):
-        for number in range(20):
-            take(tmp_path, server, f"r{number}", method=method)
-            for found in tmp_path.rglob("manifest.json"):
-                found.unlink()
+        _take_again_and_again(tmp_path, server, method)
     assert not list(tmp_path.rglob("manifest.json"))
     killer.join()
 
