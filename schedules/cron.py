@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import BeforeValidator
 
+from airflow_backup.schedules.cron_ranges import written_out
+
 _EXAMPLE = 'write for example "0 2 * * *"'
 _LONGEST_GAP_YEARS = 9
 """A 29 February may be eight years away (1896 to 1904, 2096 to 2104); nothing is rarer."""
@@ -50,6 +52,7 @@ def _check(cron: str) -> str:
             f"cron {cron!r} is random; write the time itself, and `jitter:` to spread the load"
         )
     try:
+        croniter.expand(cron, second_at_beginning=True)
         iterator(cron, _ANY_DAY).get_next(datetime)
     except CroniterBadDateError:
         raise ValueError(f"cron {cron!r} never fires: no month has that day") from None
@@ -78,7 +81,7 @@ CronExpression = Annotated[str, BeforeValidator(check_cron)]
 def iterator(cron: str, wall: datetime) -> croniter:
     """Walk the expression from a naive wall-clock time, which itself is not included."""
     return croniter(
-        cron,
+        written_out(cron),
         wall,
         second_at_beginning=True,
         max_years_between_matches=_LONGEST_GAP_YEARS,
@@ -93,6 +96,20 @@ def fires_every_hour(cron: str) -> bool:
     >>> fires_every_hour("*/15 * * * *"), fires_every_hour("0 0-23 * * *"), fires_every_hour("0 */2 * * *")
     (True, True, False)
     """
-    fields, _ = croniter.expand(cron, second_at_beginning=True)[:2]
+    fields, _ = croniter.expand(written_out(cron), second_at_beginning=True)[:2]
     hours = fields[_HOUR]
     return hours == ["*"] or set(hours) >= set(range(24))
+
+
+def has_star_step_and_weekday(cron: str) -> bool:
+    """
+    Whether a day field steps from a star while the other one is restricted: programs named cron differ there.
+
+    >>> has_star_step_and_weekday("0 2 */3 * mon"), has_star_step_and_weekday("0 2 */3 * *")
+    (True, False)
+    """
+    day, _, weekday = cron.split(" ")[-3:]
+    fields = (day, weekday)
+    return any(field.startswith("*/") for field in fields) and not any(
+        field in ("*", "?", "*/1") for field in fields
+    )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_backup.core.durations import format_duration
+from airflow_backup.schedules.cron import has_star_step_and_weekday
 from airflow_backup.schedules.fire_times import Fire, upcoming
 from airflow_backup.schedules.gate import OUTSIDE, local_text
 from airflow_backup.schedules.model import Schedule
@@ -75,6 +76,7 @@ def load_warnings(
         if fire.opens_at is not None and fire.at <= now + HORIZON
     ]
     return [
+        *_star_steps(schedules),
         *_shared(runs, "source"),
         *_shared(runs, "repository"),
         *_too_many(runs, slots),
@@ -83,6 +85,20 @@ def load_warnings(
             for item in schedules
             for found in _window(item, coming[item.id], known.get(item.id))
         ),
+    ]
+
+
+def _star_steps(schedules: Sequence[Schedule]) -> list[LoadWarning]:
+    """Point out expressions that cron itself reads otherwise: with it, such a field must match, too."""
+    return [
+        LoadWarning(
+            (item.id,),
+            f"{item.id} fires on the days of either field of '{cron}', which the cron of Linux takes for days of both",
+            "write the days out, for example 1,4,7 in place of */3; or restrict one of the two fields alone",
+        )
+        for item in schedules
+        for cron in item.crons().values()
+        if has_star_step_and_weekday(cron)
     ]
 
 
