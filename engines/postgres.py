@@ -142,8 +142,8 @@ class PostgresEngine:
         ``in_use``: the schedule has sets, or a run at work, and its slot keeps the WAL for the next one.
         """
         given = _options(source)
-        if given.wal != "slot" or in_use:
-            return []
+        if given.wal != "slot" or given.slot is not None or in_use:
+            return []  # one with a name of its own was perhaps made by hand
         with Server.of(given, around.connections).session() as session:
             return drop_slot(session, slot_name(given, around.schedule_id), dry_run=dry_run)
 

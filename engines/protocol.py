@@ -324,6 +324,20 @@ class Loader(Protocol):
         ...
 
 
+class Sweeper(Protocol):
+    """An engine that leaves something on a server between two runs: a replication slot, for example."""
+
+    def sweep(
+        self, source: Model, around: Surroundings, *, in_use: bool, dry_run: bool = False
+    ) -> list[str]:
+        """
+        Remove what a killed run of the schedule left there, and say what it was.
+
+        ``in_use``: the schedule has sets, or a run at work, and needs what it has there.
+        """
+        ...
+
+
 class Outside(Protocol):
     """An engine whose bytes lie in a place of its own (restic); a set of it is a small receipt."""
 

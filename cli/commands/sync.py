@@ -41,12 +41,14 @@ def add_to(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sync each repository; return 1 when a manifest cannot be read."""
+    """Sync each repository; return 1 when a manifest cannot be read, or a source not be asked."""
+    from airflow_backup.actions.source_leftovers import remove_source_leftovers
     from airflow_backup.actions.sync import sync
     from airflow_backup.storage.open import open_storage
 
     found = repositories_of(arguments)
     age = arguments.leftovers_older_than
+    sources = None
     before = None if age is None else datetime.now(UTC) - age
     results = {}
     with open_catalog(arguments.catalog, create=not arguments.dry_run) as catalog:
@@ -55,8 +57,17 @@ def run(arguments: argparse.Namespace) -> int:
             results[repository] = sync(
                 storage, repository, catalog, leftovers_before=before, dry_run=arguments.dry_run
             )
+        if before is not None and arguments.repository is None:
+            sources = remove_source_leftovers(
+                loaded(arguments.schedules).by_id().values(),
+                catalog,
+                connections=from_environment,
+                before=before,
+                dry_run=arguments.dry_run,
+            )
     if arguments.format == "json":
-        print_json({repository: result.as_dict() for repository, result in results.items()})
+        printed = {repository: result.as_dict() for repository, result in results.items()}
+        print_json(printed if sources is None else {**printed, "sources": sources.as_dict()})
     else:
         for repository, result in results.items():
             print(
@@ -65,9 +76,13 @@ def run(arguments: argparse.Namespace) -> int:
             )
             for problem in result.problems:
                 print(f"    {problem}")
-    return (
-        exit_codes.BAD if any(result.problems for result in results.values()) else exit_codes.DONE
-    )
+        if sources is not None:
+            print(f"sources: {len(sources.removed)} leftovers removed")
+            for line in (*sources.removed, *sources.problems):
+                print(f"    {line}")
+    bad = any(result.problems for result in results.values())
+    bad = bad or (sources is not None and bool(sources.problems))
+    return exit_codes.BAD if bad else exit_codes.DONE
 
 
 def repositories_of(arguments: argparse.Namespace) -> dict[str, str | None]:
