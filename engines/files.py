@@ -29,9 +29,8 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.file_reader import attributes
 from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES, ChainArchive
-from airflow_backup.engines.files_dump import FilesDump
+from airflow_backup.engines.files_dump import FilesDump, FolderAttributes, attributes_or_error
 from airflow_backup.engines.files_index import order_of
 from airflow_backup.engines.files_output import FilesOutput
 from airflow_backup.engines.files_proof import (
@@ -306,11 +305,11 @@ def _add_all(walk: Walk, patterns: Patterns, dump: FilesDump) -> None:
 
 def _only_needed_folders(walk: Walk, dump: FilesDump) -> Iterator[Entry]:
     """Hold back folders until something below them is taken."""
-    waiting: list[tuple[bytes, os.stat_result, dict[bytes, bytes] | None]] = []
+    waiting: list[tuple[bytes, os.stat_result, FolderAttributes]] = []
     for entry in walk:
         waiting = [each for each in waiting if _is_above(each[0], entry.path)]
         if entry.is_folder:
-            waiting.append((entry.path, os.fstat(entry.parent), attributes(entry.parent)))
+            waiting.append((entry.path, os.fstat(entry.parent), attributes_or_error(entry.parent)))
             continue
         for path, found, extended in waiting:
             dump.add_folder(path, found, extended)

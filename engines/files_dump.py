@@ -34,6 +34,9 @@ _KINDS = {
 }
 
 
+FolderAttributes = Mapping[bytes, bytes] | OSError | None
+
+
 class _Known(NamedTuple):
     """What the parent's index says of a small file: its line, and its block when it has one."""
 
@@ -82,14 +85,18 @@ class FilesDump:
         self.output.unreadable(path, error)
 
     def add_folder(
-        self, path: bytes, found: os.stat_result, extended: Mapping[bytes, bytes] | int | None
+        self, path: bytes, found: os.stat_result, extended: FolderAttributes | int
     ) -> None:
-        """Add a folder; ``extended`` are its attributes, or the descriptor that has them."""
+        """Add a folder; ``extended`` are its attributes, the descriptor that has them, or why there are none."""
         if not self._keeps(tar.FOLDER, path, found):
+            looked_at: int | None = None
             if isinstance(extended, int):
-                extended = attributes(extended)
+                extended = attributes_or_error(extended)
+            if isinstance(extended, OSError):  # what lies in it may be readable all the same
+                self.output.without_attributes(path, extended)
+                extended, looked_at = None, found.st_ctime_ns  # so that the next set looks again
             self._drop(path)
-            self.output.member(path, found, tar.FOLDER, extended=extended)
+            self.output.member(path, found, tar.FOLDER, extended=extended, now=looked_at)
         self.output.entry(0)
 
     def finish(self) -> None:
@@ -258,3 +265,11 @@ class FilesDump:
     def _removed(self, path: bytes) -> None:
         self.output.index.write(b"- %b\n" % escaped(path))
         self.output.removed += 1
+
+
+def attributes_or_error(folder: int) -> FolderAttributes:
+    """Return the extended attributes of a folder, or why they cannot be read: that may not matter."""
+    try:
+        return attributes(folder)
+    except OSError as error:
+        return error

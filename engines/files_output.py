@@ -94,13 +94,14 @@ class FilesOutput:
         *,
         link: bytes = b"",
         extended: Attributes | None = None,
+        now: int | None = None,
     ) -> None:
         """Add a member without content, and its line."""
         offset = self.archive.position
         self.archive.write(
             self.headers.member(path, found, kind=kind, link=link, extended=extended)
         )
-        self.line(kind, self.whole, offset, path, found)
+        self.line(kind, self.whole, offset, path, found, now=now)
         self.stored += 1
 
     def line(
@@ -173,20 +174,27 @@ class FilesOutput:
 
         ``where`` and ``offset`` tell where its unfinished member lies, ``size`` what it announced.
         """
+        place = (where, offset, size, escaped(path))
+        self.index.write(b"! %b %d %d 0 0 0 0 0 0 %b\n" % place)
+        self._left_out(path, f"'{shown(path)}'", error)
+
+    def without_attributes(self, path: bytes, error: OSError) -> None:
+        """Record that the extended attributes of a folder could not be read; it is stored without them."""
+        self._left_out(path, f"the attributes of '{shown(path)}'", error)
+
+    def _left_out(self, path: bytes, what: str, error: OSError) -> None:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise SourceError(
                 f"the tree is too deep at '{os.fsdecode(path)}': too many open folders",
                 hint="raise the limit of open files: ulimit -n 65536",
             ) from error
         self.unread += 1
-        place = (where, offset, size, escaped(path))
-        self.index.write(b"! %b %d %d 0 0 0 0 0 0 %b\n" % place)
         why = (error.strerror or str(error)).lower()
-        self.note(f"left out '{shown(path)}': {why}")
+        self.note(f"left out {what}: {why}")
         if self.failed is None:
             denied = error.errno in (errno.EACCES, errno.EPERM)
             kind = SourceDenied if denied else SourceUnavailable
-            self.failed = kind(f"cannot read '{shown(path)}': {why}")
+            self.failed = kind(f"cannot read {what}: {why}")
             self.failed.__cause__ = error
         if self._most_unread is not None and self.unread >= self._most_unread:
             raise self._too_many()

@@ -111,7 +111,7 @@ def check_tree(last: SetReader, target: Path) -> int:
             found = _stat(base, name)
             _check_entry(name, kind, size, found)
             if kind != tar.SYMLINK:
-                keeps = 0o777 if kind == tar.FIFO else 0o7777 if own else 0o1777
+                keeps = 0o7777 if own else 0o1777
                 if stat.S_IMODE(found.st_mode) != mode & keeps or found.st_mtime_ns != mtime:
                     raise VerifyError(f"'{_shown(name)}' came back with other attributes")
     finally:

@@ -222,8 +222,11 @@ class Unpacking:
     def _fifo(self, member: Member) -> None:
         parent, name = self._jail.parent_of(member.name)
         os.mkfifo(name, mode=0o600, dir_fd=parent)
-        os.chmod(name, member.mode & 0o777, dir_fd=parent)
-        self._dress_path(member, parent, name)
+        if self._may_chown:  # before the mode, of which a new owner would take bits away
+            os.chown(name, member.uid, member.gid, dir_fd=parent, follow_symlinks=False)
+        os.chmod(name, member.mode & (0o7777 if self._may_chown else 0o1777), dir_fd=parent)
+        times = (member.mtime_ns, member.mtime_ns)
+        os.utime(name, ns=times, dir_fd=parent, follow_symlinks=False)
 
     def _dress(self, member: Member, descriptor: int) -> None:
         mode = member.mode & 0o7777
