@@ -43,11 +43,39 @@ from airflow_backup.engines.scratch import check_room, scratch_folder
 if TYPE_CHECKING:
     import psycopg
 
-_JOBS = 2
-_HOLDS = """
-    SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-"""
+_JOBS, _TRIES = 2, 10
+_FIRST_OID = 16384
+"""What PostgreSQL itself brings has a smaller number."""
+
+_IN_SCHEMAS = {
+    "pg_class": "relnamespace",
+    "pg_proc": "pronamespace",
+    "pg_type": "typnamespace",
+    "pg_namespace": "oid",
+}
+_ALONE = (
+    *(
+        "pg_cast",
+        "pg_collation",
+        "pg_conversion",
+        "pg_default_acl",
+        "pg_event_trigger",
+        "pg_extension",
+    ),
+    *("pg_foreign_data_wrapper", "pg_language", "pg_operator", "pg_publication", "pg_ts_config"),
+)
+_HOLDS = " UNION ALL ".join(
+    [
+        # Temporary tables of others do not count.
+        *(
+            f"SELECT 1 FROM {catalog} c WHERE c.oid >= {_FIRST_OID} AND NOT EXISTS "  # noqa: S608  # ours
+            f"(SELECT 1 FROM pg_namespace n WHERE n.oid = c.{schema} AND n.nspname ~ '^pg_')"
+            for catalog, schema in _IN_SCHEMAS.items()
+        ),
+        *(f"SELECT 1 FROM {catalog} WHERE oid >= {_FIRST_OID}" for catalog in _ALONE),  # noqa: S608  # ours
+        "SELECT 1 FROM pg_largeobject_metadata",
+    ]
+)
 _MAKE_ROLES = "make the roles first: psql -f globals.sql of the set"
 _UNKNOWN_LOCALE = (
     "invalid locale name",
@@ -108,13 +136,13 @@ def _state_of(server: Server, wanted: Properties | None) -> tuple[str, Propertie
     try:
         with server.session() as session:
             _check_server(session, wanted)
-            row = session.execute(_HOLDS).fetchone()
+            holds = session.execute(_HOLDS.encode()).fetchone() is not None
             has = read_properties(session)
     except SourceUnavailable:
         raise
     except SourceError:
         return "missing", None
-    return ("holds" if row is not None and row[0] else "empty"), has
+    return ("holds" if holds else "empty"), has
 
 
 def _check_server(session: psycopg.Connection[Any], wanted: Properties | None) -> None:
@@ -168,18 +196,10 @@ def _load_beside(
         _create(session, new, wanted, str(reader.manifest.state.get("encoding") or "UTF8"))
     try:
         written = _load_into(reader, server.other(new), wanted, around, warnings)
-        with desk.session() as session:
-            if replace:
-                execute(session, f"ALTER DATABASE {name(own)} ALLOW_CONNECTIONS false")
-                session.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-                    [own],
-                )
-                execute(session, f"ALTER DATABASE {name(own)} RENAME TO {name(old)}")
-            execute(session, f"ALTER DATABASE {name(new)} RENAME TO {name(own)}")
+        _take_the_name(desk, own, new, old if replace else None)
     except BaseException:
         with desk.session() as session:
-            _put_back(session, own=own, new=new, old=old)
+            _remove(session, new)
         raise
     if replace:
         warnings += _drop_old(desk, old)
@@ -221,17 +241,42 @@ def _drop_old(desk: Server, old: str) -> list[str]:
     return []
 
 
-def _put_back(session: psycopg.Connection[Any], *, own: str, new: str, old: str) -> None:
-    rows = session.execute("SELECT datname FROM pg_database").fetchall()
-    there = {row[0] for row in rows}
-    if old in there and own not in there:
-        execute(session, f"ALTER DATABASE {name(old)} RENAME TO {name(own)}")
-        there.add(own)
-    if own in there:
-        execute(session, f"ALTER DATABASE {name(own)} ALLOW_CONNECTIONS true")
-    if new in there:
+def _take_the_name(desk: Server, own: str, new: str, old: str | None) -> None:
+    """Let the new database have the name, and the old one another, at once: a kill leaves one or the other."""
+    import psycopg
+
+    with desk.connect(autocommit=True) as session:
+        for attempt in range(_TRIES):
+            session.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s)",
+                [[own, new]],
+            )
+            try:
+                with session.transaction():
+                    if old is not None:
+                        execute(session, f"ALTER DATABASE {name(own)} RENAME TO {name(old)}")
+                    execute(session, f"ALTER DATABASE {name(new)} RENAME TO {name(own)}")
+            except psycopg.errors.ObjectInUse as error:  # somebody came back in that moment
+                if attempt == _TRIES - 1:
+                    raise EngineError(
+                        f"the database '{own}' cannot be replaced, because it is never left alone",
+                        hint="stop what uses it, and load again",
+                    ) from error
+            except psycopg.Error as error:
+                why = str(error).strip().splitlines()[0]
+                raise EngineError(f"the database '{own}' cannot be replaced: {why}") from error
+            else:
+                return
+
+
+def _remove(session: psycopg.Connection[Any], new: str) -> None:
+    found = session.execute("SELECT datistemplate FROM pg_database WHERE datname = %s", [new])
+    row = found.fetchone()
+    if row is None:
+        return
+    if row[0]:
         execute(session, f"ALTER DATABASE {name(new)} IS_TEMPLATE false")
-        execute(session, f"DROP DATABASE {name(new)} WITH (FORCE)")
+    execute(session, f"DROP DATABASE {name(new)} WITH (FORCE)")
 
 
 def _load_into(

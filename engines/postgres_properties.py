@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_backup.core.errors import EngineError, VerifyError
+from airflow_backup.core.errors import EngineError, FormatError, VerifyError
 from airflow_backup.engines.protocol import SetReader
 
 if TYPE_CHECKING:
@@ -199,7 +199,13 @@ def properties_in(reader: SetReader) -> Properties | None:
         return None
     try:
         # Not by pydantic's own parser: bytes that are no text are written as halves of pairs.
-        return Properties.model_validate(json.loads(b"".join(reader.blocks(PROPERTIES))))
+        found = json.loads(b"".join(reader.blocks(PROPERTIES)))
+        if isinstance(found, dict) and found.get("format") != 1:
+            raise FormatError(
+                f"'{PROPERTIES}' of set '{reader.manifest.set_id}' has a format that this release does not know",
+                hint="install the release that wrote it, or a newer one",
+            )
+        return Properties.model_validate(found)
     except ValueError as error:
         raise VerifyError(
             f"'{PROPERTIES}' of set '{reader.manifest.set_id}' does not describe a database"

@@ -19,6 +19,7 @@ from airflow_backup.engines.postgres_cluster import position_of
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
 from airflow_backup.engines.postgres_physical import BASE
 from airflow_backup.engines.postgres_programs import find
+from airflow_backup.engines.postgres_properties import PROPERTIES
 from airflow_backup.engines.postgres_wal import WAL
 from airflow_backup.engines.protocol import RestoreReport, SetReader
 from airflow_backup.engines.scratch import check_room
@@ -42,9 +43,12 @@ def restore_logical(reader: SetReader, target: Path, reporter: Reporter) -> Rest
     """Write the dump and the roles as files, and decode the dump as a whole."""
     reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
     dump, files, written = unpack_dump(reader, target, reporter)
-    with (target / GLOBALS).open("xb") as file:
-        for block in reader.blocks(GLOBALS):
-            written += file.write(block)
+    for name in (GLOBALS, PROPERTIES):
+        if name in reader.manifest.streams:
+            files += 1
+            with (target / name).open("xb") as file:
+                for block in reader.blocks(name):
+                    written += file.write(block)
     reporter.begin("checking")
     warnings = []
     try:
@@ -54,7 +58,7 @@ def restore_logical(reader: SetReader, target: Path, reporter: Reporter) -> Rest
     except ToolMissing:
         warnings.append(_NOT_CHECKED.format(program="pg_restore", what="decoded"))
     reporter.finish()
-    return RestoreReport(files=files + 1, bytes_written=written, warnings=warnings)
+    return RestoreReport(files=files, bytes_written=written, warnings=warnings)
 
 
 def unpack_dump(reader: SetReader, target: Path, reporter: Reporter) -> tuple[Path, int, int]:

@@ -54,6 +54,7 @@ def take(folder: Path, bank: Postgres, *kinds: Kind, **source: Any) -> list[Stor
 def around(bank: Postgres) -> Iterator[Surroundings]:
     # Not below pytest's own folder, which the user who runs a throwaway server cannot enter.
     with tempfile.TemporaryDirectory(prefix="backup-scratch-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
         yield Surroundings(connections=lambda name: bank.connection(name), scratch=Path(folder))
 
 

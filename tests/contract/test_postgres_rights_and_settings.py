@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +17,13 @@ from airflow_backup.actions.restore import path_to
 from airflow_backup.actions.stored_set import StoredSet
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
-from airflow_backup.core.errors import ConfigError, EngineError, SourceDenied
+from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied
 from airflow_backup.engines.postgres import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.sources import PostgresSource
 from airflow_backup.storage.open import open_storage
 from contract.test_postgres import schedule
+from support.argument_lists import ArgumentLists
 from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres, programs
 
 pytestmark = pytest.mark.service
@@ -352,3 +354,77 @@ def test_settings_are_in_no_manifest_because_they_may_be_secrets(
     server.query("postgres", "ALTER DATABASE shop SET app.key = 'sesame-1234'")
     reader = take(tmp_path, server, server.connection(shop))
     assert "sesame-1234" not in json.dumps(reader.manifest.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TYPE mood AS ENUM ('fine')",
+        "CREATE SCHEMA own",
+        "SELECT lo_from_bytea(1, 'x')",
+        "CREATE PUBLICATION p",
+    ],
+)
+def test_a_database_that_holds_anything_at_all_is_not_empty(
+    server: Postgres, shop: str, tmp_path: Path, what: str
+) -> None:
+    reader = take(tmp_path, server, server.connection(shop))
+    around = Surroundings(connections=lambda name: server.connection("other"))
+    server.query("postgres", "CREATE DATABASE other")
+    try:
+        server.query("other", what)
+        with pytest.raises(Refused, match="the database 'other' is not empty"):
+            PostgresEngine().load([reader], around, connection="pg")
+        PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        assert server.query("other", "SELECT count(*) FROM kept") == "9"
+    finally:
+        server.query("postgres", "DROP DATABASE other WITH (FORCE)")
+
+
+def test_a_database_that_is_in_use_is_replaced_and_its_users_come_back_to_the_new_one(
+    server: Postgres, shop: str, tmp_path: Path
+) -> None:
+    reader = take(tmp_path, server, server.connection(shop))
+    ended = threading.Event()
+    failures: list[str] = []
+
+    def use() -> None:
+        while not ended.is_set():
+            try:
+                server.query(shop, "SELECT count(*) FROM kept")
+            except AssertionError as error:
+                failures.append(str(error))
+
+    users = [threading.Thread(target=use) for _ in range(3)]
+    for each in users:
+        each.start()
+    try:
+        around = Surroundings(connections=lambda name: server.connection(shop))
+        PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+    finally:
+        ended.set()
+        for each in users:
+            each.join()
+    assert server.query(shop, "SELECT count(*) FROM kept") == "9"
+    assert server.query("postgres", "SELECT count(*) FROM pg_database WHERE datname ~ '^re'") == "0"
+
+
+def test_of_several_hosts_every_program_asks_the_one_that_the_session_found(
+    server: Postgres, shop: str, tmp_path: Path
+) -> None:
+    plain = server.connection(shop)
+    found = Connection(
+        "pg",
+        host="127.0.0.2,127.0.0.1",
+        port=plain.port,
+        login=plain.login,
+        password=plain.password,
+        schema=shop,
+        extra={"target_session_attrs": "read-write", "connect_timeout": 5},
+    )
+    with ArgumentLists() as seen:
+        assert take(tmp_path, server, found).manifest.counts == {"public.kept": 9}
+    lines = [line for line in seen if "pg_dump" in line and "host=" in line]
+    assert lines
+    assert all("host='127.0.0.1'" in line for line in lines)
