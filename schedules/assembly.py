@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from airflow_backup.core.errors import ConfigError
 from airflow_backup.schedules.layers import Layer, merge, place
 from airflow_backup.schedules.loaded import Loaded, Located, Rejected
 from airflow_backup.schedules.model import Schedule
@@ -194,7 +195,12 @@ class _Entry:
                 merged["source"] = _ANY_SOURCE
             return
         engine = source.get("engine")
-        model = source_model(engine) if isinstance(engine, str) else None
+        try:
+            model = source_model(engine) if isinstance(engine, str) else None
+        except ConfigError as error:
+            self._report(Finding(("source", "engine"), error.message, error.hint))
+            merged["source"] = _ANY_SOURCE
+            return
         if model is None:
             names = engine_names()
             wrong = "`engine` is missing" if engine is None else f"no engine `{engine}`"
@@ -208,6 +214,11 @@ class _Entry:
                 for found in findings(error, model):
                     path = ("source", *found.path)
                     self._report(Finding(path, found.message, found.hint, found.at_key))
+            except Exception as error:  # noqa: BLE001  # another package's model; it costs this schedule alone
+                wrong = (
+                    f"engine `{engine}` cannot read its options: {type(error).__name__}: {error}"
+                )
+                self._report(Finding(("source",), wrong, "does its package fit this release?"))
         merged["source"] = _ANY_SOURCE
 
 

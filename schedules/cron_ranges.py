@@ -74,7 +74,7 @@ def _item(name: str, item: str) -> str:
         high = 7 if high == 0 and low > 0 and found[2] == "7" else high
         low = low % 7 if low != high else low
     if low <= high:
-        values = range(low, high + 1, step)
+        values = [*range(low, high + 1, step)]
     else:
         values = [*range(low, end + 1), *range(begin, high + 1)][::step]
     numbers = [value % 7 if name == "weekday" else value for value in values]

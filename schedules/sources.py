@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.patterns import Patterns
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.base import AbsolutePath, Model
 from airflow_backup.schedules.program_sources import CommandSource, FirebirdSource, ResticSource
@@ -29,13 +30,23 @@ class FilesSource(Model):
     """Take only what matches one of these patterns; everything when empty."""
 
     exclude: list[str] = []
-    """Leave out what matches one of these patterns, for example `*.tmp` or `cache/`."""
+    """Leave out what matches one of these patterns, in the manner of gitignore: `*.tmp`, `cache/`, `!keep.tmp`."""
 
     compare: Literal["metadata", "content"] = "metadata"
     """How an incremental finds what changed: by size, times, inode and owner, or by reading all."""
 
     on_unreadable: Literal["fail", "warn"] = "fail"
     """Whether a file that cannot be read fails the run, or is left out, listed, and told of."""
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _patterns_mean_something(cls, patterns: list[str]) -> list[str]:
+        try:
+            Patterns(exclude=patterns)
+        except ConfigError as error:
+            advice = f"; {error.hint}" if error.hint else ""
+            raise ValueError(f"{error.message}{advice}") from error
+        return patterns
 
     @model_validator(mode="after")
     def _one_of_path_and_paths(self) -> FilesSource:
@@ -186,7 +197,16 @@ def source_model(engine: str) -> type[Model] | None:
     if engine in BUILT_IN:
         return BUILT_IN[engine]
     for found in entry_points(group=ENTRY_POINTS, name=engine):
-        model = found.load().source
+        try:
+            model = found.load().source
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # somebody else's code; it must cost only who uses it
+            raise ConfigError(
+                f"engine {engine!r} of {found.value} cannot be loaded: {type(error).__name__}: {error}",
+                hint="is the package that brings it whole, and does it fit this release?",
+            ) from error
         if not (isinstance(model, type) and issubclass(model, Model)):
             raise ConfigError(f"engine {engine!r} of {found.value} has no model of options")
         return model
@@ -198,7 +218,10 @@ def _read(value: Any) -> Any:
     if isinstance(value, Model):
         return value
     engine = value.get("engine") if isinstance(value, dict) else None
-    model = source_model(engine) if isinstance(engine, str) else None
+    try:
+        model = source_model(engine) if isinstance(engine, str) else None
+    except ConfigError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from error
     if model is None:
         raise ValueError(f"no engine {engine!r}; there are {', '.join(engine_names())}")
     return model.model_validate(value)

@@ -11,6 +11,7 @@ from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_format, loaded, schedules_path
 from airflow_backup.cli.built_dags import missing_dags
 from airflow_backup.cli.output import print_json
+from airflow_backup.schedules.drivers import missing_drivers
 from airflow_backup.schedules.load_warnings import load_warnings
 from airflow_backup.schedules.loaded import Loaded
 from airflow_backup.schedules.problems import Problem
@@ -42,6 +43,7 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print problems, and warnings when asked to; return 1 when there are problems."""
     found = loaded(arguments.path)
+    found.problems += missing_drivers(found.schedules)
     if arguments.dags:
         found.problems += missing_dags(found, schedules_path(arguments.path))
     warnings = _warnings(found, arguments.slots) if arguments.warnings else []

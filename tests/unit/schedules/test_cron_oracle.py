@@ -66,11 +66,12 @@ def fires(cron: str, at: datetime) -> bool:
 
 
 def item(chance: random.Random, field: str) -> str:
+    """Return one part of a field by chance."""
     low, high = LIMITS[field]
 
     def one() -> str:
         if field == "weekday":
-            return chance.choice([*DAYS, *"01234567"])
+            return str(chance.choice([*DAYS, *"01234567"]))
         if field == "month" and chance.random() < 0.4:
             return chance.choice(MONTHS)
         return str(chance.randint(low, high))
