@@ -18,7 +18,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.words import Kind
 from airflow_backup.engines import postgres_libpq as libpq
 from airflow_backup.engines import postgres_throwaway as throwaway
-from airflow_backup.engines.postgres_load import load_dump
+from airflow_backup.engines.postgres_load import load_dump, named_as
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
 from airflow_backup.engines.postgres_physical import BASE
 from airflow_backup.engines.postgres_programs import find
@@ -138,7 +138,7 @@ def _try_logical(
     wanted = properties_in(reader)
     objects = len(reader.manifest.counts)
     with throwaway.running(where, data, program, around, objects=objects) as server:
-        target = _make_database(server, reader, wanted)
+        target, is_alike = _make_database(server, reader, wanted)
         # Where things lie on a disk is the original's own; who owns them is known where a set says so.
         options = ["--no-tablespaces"]
         options += ["--no-owner", "--no-privileges"] if wanted is None else []
@@ -151,18 +151,24 @@ def _try_logical(
                 raise Inconclusive(
                     f"a server of this machine lacks what the database needs: {error.message}"
                 ) from error
+            if not is_alike:  # what is sorted another way may break a constraint or a partition
+                raise Inconclusive(
+                    f"this machine lacks the database's locale, and with another one: {error.message}"
+                ) from error
             raise VerifyError(
                 f"set '{reader.manifest.set_id}' cannot be restored: {error.message}"
             ) from error
         around.reporter.begin("counting")
         with target.session() as session:
-            counts = count_rows(session)
+            counts = named_as(reader.manifest.counts, count_rows(session))
         _ask(target, assertions)
     return Proof(counts=counts, checks=_told(counts, assertions))
 
 
-def _make_database(server: Server, reader: SetReader, wanted: Properties | None) -> Server:
-    """Make an empty database like the original, and the roles that own what is in it."""
+def _make_database(
+    server: Server, reader: SetReader, wanted: Properties | None
+) -> tuple[Server, bool]:
+    """Make an empty database and the roles that own what is in it; tell whether it is like the original."""
     import psycopg
 
     encoding = str(reader.manifest.state.get("encoding") or "UTF8")
@@ -171,11 +177,13 @@ def _make_database(server: Server, reader: SetReader, wanted: Properties | None)
         version = session.info.server_version // 10000
         for statement in () if wanted is None else _roles(wanted):
             execute(session, statement)
+    is_alike = wanted is not None
     with server.connect(autocommit=True) as session:
         try:
             like = (wanted or plain).model_copy(update={"tablespace": "pg_default"})
             execute(session, create_statement("restored", like, version=version))
         except psycopg.Error:  # a locale that this machine has not
+            is_alike = False
             execute(session, create_statement("restored", plain, version=version))
     target = server.other("restored")
     with target.session() as session:
@@ -185,7 +193,7 @@ def _make_database(server: Server, reader: SetReader, wanted: Properties | None)
                 session.execute("DROP EXTENSION plpgsql")
             if "public" in wanted.lacks:
                 session.execute("DROP SCHEMA public")
-    return target
+    return target, is_alike
 
 
 def _roles(wanted: Properties) -> list[str]:

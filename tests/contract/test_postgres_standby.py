@@ -89,6 +89,20 @@ def test_the_restore_test_of_a_set_of_a_standby_ends(
     assert proof.counts["bank: public.pgbench_accounts"] == 100_000
 
 
+def test_a_standby_holds_the_wal_of_its_copy_and_keeps_a_slot(
+    pair: tuple[Postgres, Postgres], tmp_path: Path
+) -> None:
+    primary, standby = pair
+    take(tmp_path, standby, wal="slot", slot="kept")
+    try:
+        assert standby.query("bank", "SELECT slot_name FROM pg_replication_slots") == "kept"
+        assert primary.query("bank", "SELECT count(*) FROM pg_replication_slots") == "0"
+    finally:
+        standby.query(
+            "bank", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+        )
+
+
 def test_a_throwaway_server_that_waits_for_something_that_never_comes_is_given_up_with_a_reason(
     pair: tuple[Postgres, Postgres], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

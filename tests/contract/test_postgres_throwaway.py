@@ -293,3 +293,23 @@ def test_inconclusive_is_what_a_restore_test_gives_and_not_what_it_raises(
 
     monkeypatch.setattr(postgres_proof, "load_dump", refuse)
     assert tried(path).inconclusive == "no answer"
+
+
+def test_a_locale_that_this_machine_lacks_makes_a_failure_inconclusive(
+    server: Postgres, shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = take(tmp_path, server)
+
+    def elsewhere(new: str, wanted: object, *, version: int, plain: bool = False) -> str:
+        if wanted.name:  # type: ignore[attr-defined]  # the original's
+            return f"CREATE DATABASE {new} TEMPLATE template0 LC_COLLATE 'xx_YY'"
+        return f"CREATE DATABASE {new} TEMPLATE template0"
+
+    monkeypatch.setattr(postgres_proof, "create_statement", elsewhere)
+    assert tried(path).inconclusive is None
+
+    def refuse(*given: object, **more: object) -> int:
+        raise EngineError("no partition of relation found for row")
+
+    monkeypatch.setattr(postgres_proof, "load_dump", refuse)
+    assert "lacks the database's locale" in str(tried(path).inconclusive)
