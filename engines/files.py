@@ -33,13 +33,9 @@ from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES, ChainArc
 from airflow_backup.engines.files_dump import FilesDump, FolderAttributes, attributes_or_error
 from airflow_backup.engines.files_index import order_of
 from airflow_backup.engines.files_output import FilesOutput
-from airflow_backup.engines.files_proof import (
-    check_edges,
-    check_structure,
-    check_tree,
-    concerned,
-)
+from airflow_backup.engines.files_proof import check_edges, check_tree, concerned
 from airflow_backup.engines.files_restore import restore_archive, restore_members
+from airflow_backup.engines.files_structure import check_structure
 from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import (
     DumpReport,

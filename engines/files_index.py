@@ -163,7 +163,7 @@ class IndexReader:
         while line is not None and line[:1] in self._below:
             is_own &= line[:1] != UNREAD
             if line[:1] == b"+" and is_own:
-                yield _block(line)
+                yield block_of(line)
             line = next(self._lines, None)
         self.line = line
 
@@ -174,9 +174,8 @@ class IndexReader:
 
     def __iter__(self) -> Iterator[Record]:
         while self.line is not None:
-            fields = _fields(self.line)
-            blocks = self.blocks()
-            yield _record(fields, blocks)
+            line, blocks = self.line, self.blocks()
+            yield record_of(line, blocks)
             for _ in blocks:
                 pass
 
@@ -245,7 +244,12 @@ def _fields(line: bytes) -> list[bytes]:
     return fields
 
 
-def _record(fields: list[bytes], blocks: Iterator[Block]) -> Record:
+_NONE: Iterator[Block] = iter(())
+
+
+def record_of(line: bytes, blocks: Iterator[Block] = _NONE) -> Record:
+    """Read the line of an entry; VerifyError when it is none."""
+    fields = _fields(line)
     try:
         offset, size = int(fields[2]), int(fields[3])
     except ValueError as error:
@@ -253,7 +257,8 @@ def _record(fields: list[bytes], blocks: Iterator[Block]) -> Record:
     return Record(fields[0], fields[1], offset, size, unescaped(fields[10]), blocks)
 
 
-def _block(line: bytes) -> Block:
+def block_of(line: bytes) -> Block:
+    """Read the line of a block; VerifyError when it is none."""
     fields = line.split(b" ")
     try:
         _, begin, length, where, offset, checksum = fields

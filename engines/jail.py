@@ -20,6 +20,8 @@ MARKER = ".airflow-backup-restore.json"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_NOWHERE = frozenset({b"", b".", b".."})
+
 Leave = Callable[[int], None]
 """Called with a folder's descriptor when nothing more will be written into it."""
 
@@ -124,7 +126,7 @@ def split(name: bytes) -> list[bytes]:
     HINT: it could lead out of the target; who made this archive?
     """
     segments = name.removesuffix(b"/").split(b"/")
-    if b"\0" in name or any(segment in (b"", b".", b"..") for segment in segments):
+    if b"\0" in name or not _NOWHERE.isdisjoint(segments):
         shown = name.decode("utf-8", "backslashreplace")
         raise VerifyError(
             f"refused the name '{shown}'",
