@@ -16,6 +16,7 @@ from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import BackupError, NotFound
+from airflow_backup.core.manifest import manifest_name
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import Surroundings
@@ -90,8 +91,17 @@ class Verifier:
     def sets(self) -> list[str]:
         """Return the ids of all sets, the oldest first; from the repository where there is no catalog."""
         if self._catalog is None:
-            return list(self._storage.folders(f"{self._schedule.id}/sets/"))
+            ids = self._storage.folders(f"{self._schedule.id}/sets/")
+            return [each for each in ids if self._has_manifest(each)]
         return sorted(row.set_id for row in self._rows() if row.state != "deleting")
+
+    def _has_manifest(self, set_id: str) -> bool:
+        """Whether it is a set: an attempt that was killed leaves a folder without a manifest."""
+        try:
+            self._storage.stat(manifest_name(self._schedule.id, set_id))
+        except NotFound:
+            return False
+        return True
 
     def newest(self) -> str:
         """Return the id of the newest set."""

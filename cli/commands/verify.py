@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,15 @@ from airflow_backup.cli.arguments import (
     add_schedules,
     catalog_beside,
     keys,
+    loaded,
     schedule,
 )
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.durations import format_size
+from airflow_backup.core.errors import ConfigError, NotFound
+from airflow_backup.core.ids import SCHEDULE_ID
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 
@@ -40,10 +44,12 @@ def add_to(commands: Any) -> None:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "verify",
-        help="prove the newest set of a schedule, another one, or all of them",
+        help="prove the newest set of a schedule, another one, or every set of a whole repository",
         epilog="exit codes: 0 passed, 1 failed, 5 inconclusive",
     )
-    parser.add_argument("schedule", metavar="SCHEDULE")
+    parser.add_argument(
+        "schedule", metavar="SCHEDULE", nargs="?", help="(default with --all: every schedule)"
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--set", metavar="ID", help="this set (default: the newest)")
     which.add_argument("--all", action="store_true", help="every set")
@@ -68,26 +74,23 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; the exit code tells the worst outcome."""
-    from airflow_backup.actions.verify import Bare, Verifier
+    from airflow_backup.actions.verify import Verifier
 
-    item: Any = (
-        schedule(arguments.schedules, arguments.schedule)
-        if arguments.repository is None
-        else Bare(arguments.schedule, arguments.repository)
-    )
     catalog = catalog_beside(arguments)
     quiet = arguments.format == "json" or not sys.stderr.isatty()
+    results: list[VerifyResult] = []
     try:
         with progress_bar(quiet=quiet) as listener:
-            verifier = Verifier(
-                item,
-                catalog=catalog,
-                connections=from_environment,
-                clock=lambda: datetime.now(UTC),
-                reporter=Reporter(listener, interval=0.2),
-                keys=keys(arguments),
-            )
-            results = _verify(verifier, _level(arguments, item), arguments)
+            for item in _schedules(arguments):
+                verifier = Verifier(
+                    item,
+                    catalog=catalog,
+                    connections=from_environment,
+                    clock=lambda: datetime.now(UTC),
+                    reporter=Reporter(listener, interval=0.2),
+                    keys=keys(arguments),
+                )
+                results += _verify(verifier, _level(arguments, item), arguments)
     finally:
         if catalog is not None:
             catalog.close()
@@ -96,6 +99,26 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(results)
     return _code(results)
+
+
+def _schedules(arguments: argparse.Namespace) -> Sequence[Any]:
+    """Return what to verify: one schedule, or with ``--all`` alone everything there is."""
+    from airflow_backup.actions.verify import Bare
+    from airflow_backup.storage.open import open_storage
+
+    if arguments.schedule is not None:
+        if arguments.repository is None:
+            return [schedule(arguments.schedules, arguments.schedule)]
+        return [Bare(arguments.schedule, arguments.repository)]
+    if not arguments.all:
+        raise ConfigError("which schedule?", hint="airflow-backup verify SCHEDULE, or --all")
+    if arguments.repository is None:
+        return list(loaded(arguments.schedules).by_id().values())
+    storage = open_storage(arguments.repository, from_environment)
+    found = [each for each in storage.folders() if SCHEDULE_ID.fullmatch(each)]
+    if not found:
+        raise NotFound(f"no schedule has sets in {storage.url}", hint="is the disk mounted?")
+    return [Bare(each, arguments.repository) for each in found]
 
 
 def _verify(
@@ -134,7 +157,9 @@ def _print(results: Sequence[VerifyResult]) -> None:
             if result.restore_seconds is not None
             else ""
         )
-        print(f"{result.set_id}: {result.level} {result.outcome}, {took}{restored}")
+        print(
+            f"{result.schedule_id}: {result.set_id}: {result.level} {result.outcome}, {took}{restored}"
+        )
         if result.reason is not None and not result.damages:
             print(f"    {result.reason}")
         for damage in result.damages:
@@ -143,6 +168,11 @@ def _print(results: Sequence[VerifyResult]) -> None:
             print(f"    NOTE: {note}")
     if not results:
         print("there is no set")
+    if len(results) > 1:
+        outcomes = Counter(str(result.outcome) for result in results)
+        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+        schedules = len({result.schedule_id for result in results})
+        print(f"{len(results)} sets of {schedules} schedule{'s' if schedules > 1 else ''}: {told}")
 
 
 def _code(results: Sequence[VerifyResult]) -> int:

@@ -31,8 +31,9 @@ from airflow_backup.core.words import (
 )
 from airflow_backup.engines.sqlite_open import Looked, look_through
 from airflow_backup.schedules.model import Schedule, Verify
+from airflow_backup.schedules.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
-from support.sets import Clock, run_number
+from support.sets import Clock, PlainJob, run_number, take
 
 QUICK, STANDARD, FULL, RESTORE_TEST = VerificationLevel
 PASSED, FAILED, INCONCLUSIVE = VerificationOutcome
@@ -423,3 +424,29 @@ def test_a_backup_that_fails_is_never_a_set(place: Place, monkeypatch: pytest.Mo
             clock=Clock(),
         )
     assert place.verifier().sets() == []
+
+
+def test_one_command_proves_a_whole_repository(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/a").write_bytes(b"x")
+    repository = f"file://{tmp_path}/repository"
+    source = FilesSource(engine="files", path=str(tmp_path / "source"))
+    with Catalog.open("sqlite://") as catalog:
+        for name in ("wiki", "shop"):
+            for number in (1, 2):
+                take(PlainJob(source, repository, id=name), catalog, run=run_number(number))
+    left = tmp_path / "repository/wiki/sets/20200101T000000Z-0000000000"
+    left.mkdir()
+    (left / "files.tar.000000.abc.zst").write_bytes(b"what a killed attempt left")
+    assert main(["verify", "--all", "--repository", repository]) == 0
+    assert capsys.readouterr().out.endswith("4 sets of 2 schedules: 4 passed\n")
+    piece = next((tmp_path / "repository/shop").rglob("index.*"))
+    piece.chmod(0o600)
+    piece.write_bytes(piece.read_bytes()[:-1] + b"?")
+    assert main(["verify", "--all", "--repository", repository]) == 1
+    assert "4 sets of 2 schedules: 1 failed, 3 passed" in capsys.readouterr().out
+    assert main(["verify", "--repository", repository]) == 1
+    assert "which schedule?" in capsys.readouterr().err
