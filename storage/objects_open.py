@@ -30,7 +30,17 @@ from airflow_backup.storage.protocol import check_name
 if TYPE_CHECKING:  # these have no being at run time
     from obstore.store import AzureConfig, ClientConfig, GCSConfig, RetryConfig, S3Config
 
-_RETRY: RetryConfig = {"max_retries": 6, "retry_timeout": timedelta(minutes=2)}
+_RETRY: RetryConfig = {
+    "max_retries": 60,
+    "retry_timeout": timedelta(minutes=2),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=250),
+        "max_backoff": timedelta(seconds=10),
+        "base": 2,
+    },
+}
+"""The time ends the trying, not the number: a service that restarts refuses many requests in a second."""
+
 _S3_EXTRA = {
     "aws_session_token": "session_token",
     "region_name": "region",

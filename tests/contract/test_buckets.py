@@ -6,6 +6,7 @@ import base64
 import hashlib
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -150,6 +151,22 @@ def test_a_server_that_is_down_is_a_network_failure(monkeypatch: pytest.MonkeyPa
     assert caught.value.failure_class is FailureClass.NETWORK
     assert "Debug source" not in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_a_server_that_is_away_for_seconds_costs_no_run(s3: S3Server) -> None:
+    with Stuttering(s3.endpoint, failures=9) as endpoint:  # more than six, and within a few seconds
+        bucket = s3.new_bucket()
+        through = open_storage(f"s3://{bucket}", _connections(endpoint), connection="aws")
+        through.put("a", b"here at last")
+    direct = open_storage(f"s3://{bucket}", s3.connections, connection="aws_backup")
+    assert direct.read("a") == b"here at last"
+
+
+def test_every_object_store_is_asked_for_two_minutes() -> None:
+    retry = objects_open._RETRY
+    assert retry["retry_timeout"] == timedelta(minutes=2)
+    # Even if each pause were the longest one, the number of tries is not what ends it.
+    assert retry["max_retries"] * retry["backoff"]["max_backoff"] >= timedelta(minutes=2)
 
 
 def test_a_server_that_stutters_is_asked_again(s3: S3Server) -> None:
