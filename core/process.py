@@ -431,8 +431,13 @@ def feed(
     ) as process:
         reader = threading.Thread(target=lambda: kept.extend(process.chunks()), daemon=True)
         reader.start()
-        process.pour(chunks)
-        reader.join()
+        try:
+            process.pour(chunks)
+        except BaseException:
+            process.end()  # so that the reader has an end, before its pipe is closed
+            raise
+        finally:
+            reader.join()
     return Finished(b"".join(kept), process.errors)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from airflow_backup.core import process
 from airflow_backup.core.checksums import Bytes
@@ -31,13 +31,19 @@ class StatementFailed(EngineError):
 def apply(server: Server, statements: Iterable[Bytes]) -> None:
     """Run statements in the client, in ``server.database``; the first error ends it."""
     with server.options_file() as options:
-        arguments = ["--binary-mode", "--max-allowed-packet=1G"]
+        # Without --comments the client takes them out, also those in the text of a routine.
+        arguments = ["--binary-mode", "--comments", "--max-allowed-packet=1G"]
         if server.database is not None:
             arguments += ["--", server.database]
         command = server.client("mariadb", options, *arguments)
+        failures: list[BaseException] = []
         try:
-            process.feed(command, statements, environment=environment(), inherit=False)
+            process.feed(
+                command, _watched(statements, failures), environment=environment(), inherit=False
+            )
         except EngineError as error:
+            if failures:
+                raise  # what wrote the statements failed, and says why itself
             found = _ERROR.search(error.message)
             if found is None:
                 if type(error) is not EngineError:
@@ -51,3 +57,11 @@ def apply(server: Server, statements: Iterable[Bytes]) -> None:
                 hint=_HINTS.get(int(number)),
                 number=int(number),
             ) from None
+
+
+def _watched(statements: Iterable[Bytes], failures: list[BaseException]) -> Iterator[Bytes]:
+    try:
+        yield from statements
+    except BaseException as error:
+        failures.append(error)
+        raise

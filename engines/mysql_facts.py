@@ -18,7 +18,7 @@ _POSITION = ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS")
 _TABLES = """
     SELECT t.table_schema, t.table_name, t.engine, e.transactions
     FROM information_schema.tables t LEFT JOIN information_schema.engines e ON e.engine = t.engine
-    WHERE t.table_type = 'BASE TABLE' AND t.table_schema IN ({})
+    WHERE t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.table_schema IN ({})
     ORDER BY 1, 2
 """
 

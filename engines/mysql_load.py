@@ -14,9 +14,10 @@ from airflow_backup.engines import mysql_relay, mysql_swap
 from airflow_backup.engines.mysql_client import apply
 from airflow_backup.engines.mysql_dump_parts import unlocked
 from airflow_backup.engines.mysql_facts import Facts, Tables, databases
+from airflow_backup.engines.mysql_left_out import versioned
 from airflow_backup.engines.mysql_logical import COMPLETE, DUMP, dump_command
 from airflow_backup.engines.mysql_proof_dump import look_through
-from airflow_backup.engines.mysql_relay import trust
+from airflow_backup.engines.mysql_relay import trust, trust_definers
 from airflow_backup.engines.mysql_replay import stop_of, unpack_logs
 from airflow_backup.engines.mysql_restore import LOGS, split
 from airflow_backup.engines.mysql_server import Server, ask, environment, quoted
@@ -28,6 +29,10 @@ from airflow_backup.engines.throwaway import place
 if TYPE_CHECKING:
     import pymysql
 
+_BROKEN = """
+    SELECT table_schema, table_name FROM information_schema.tables
+    WHERE table_type = 'VIEW' AND table_comment LIKE '%%references invalid%%' AND table_schema IN ({})
+"""
 _DEFINER = re.compile(rb"DEFINER=`((?:[^`]|``)+)`@`((?:[^`]|``)*)`")
 
 
@@ -67,9 +72,14 @@ def load(
                 with live.session() as session:
                     for name in found:
                         mysql_swap.check(session, name, overwrite=overwrite)
+            broken = _broken_views(server, found)
+            warnings += [
+                f"the view '{schema}.{view}' was broken at that moment, and is left out"
+                for schema, view in broken
+            ]
             expected = count(server, {name: name for name in found})
             written, kept = _install(
-                base, live, names, _dumped(server, base, found), around, expected
+                base, live, names, _dumped(server, base, found, broken), around, expected
             )
     else:
         written, kept = _install(base, live, names, base.blocks(DUMP), around, base.manifest.counts)
@@ -114,14 +124,26 @@ def _install(
     return written, kept
 
 
-def _dumped(server: Server, base: SetReader, names: Sequence[str]) -> Iterator[bytes]:
+def _broken_views(server: Server, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the views that refer to what is not there: no server makes such a view anew."""
+    marks = ", ".join(["%s"] * len(names))
+    with server.session() as session:
+        rows = ask(session, _BROKEN.format(marks), *names)
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _dumped(
+    server: Server, base: SetReader, names: Sequence[str], left_out: Sequence[tuple[str, str]]
+) -> Iterator[bytes]:
     """Dump what was rolled forward, in the manner of the set."""
     one = server.other(base.manifest.state["database"])
     tail = b""
     with server.session() as session:
-        command = dump_command(one, [*names], Facts.of(session), has_place=False)
+        history = versioned(session, names)
+        command = dump_command(one, [*names], Facts.of(session), has_place=False, history=history)
     with one.options_file() as options:
-        whole = [command[0], f"--defaults-file={options}", *command[1:]]
+        ignored = [f"--ignore-table={schema}.{view}" for schema, view in left_out]
+        whole = [command[0], f"--defaults-file={options}", *ignored, *command[1:]]
         with Process(whole, environment=environment(), inherit=False) as child:
             for chunk in child.chunks():
                 tail = (tail + chunk)[-4096:]
@@ -166,6 +188,7 @@ def rolled_forward(
             mysql_relay.play(server, base, files, around, only=only)
             with server.session() as session:
                 found = databases(session, server)
+                trust_definers(session)
             yield server, [only] if only is not None else found
 
 

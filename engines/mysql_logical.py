@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +29,13 @@ from airflow_backup.engines.mysql_facts import (
     position,
     settings,
 )
+from airflow_backup.engines.mysql_left_out import (
+    ALWAYS,
+    can_dump_history,
+    floats,
+    shown,
+    versioned,
+)
 from airflow_backup.engines.mysql_server import Server, ask, environment, told_by
 from airflow_backup.engines.mysql_throwaway import SETTINGS
 from airflow_backup.engines.protocol import DumpReport, Sink, Surroundings
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
 DUMP = "database.sql"
 COMPLETE = b"-- Dump completed"
 HEADS = (b"-- MariaDB dump", b"-- MySQL dump")
+_HISTORY = "--dump-history"
 _KEPT = 65536
 _LOCK_TIMEOUT = 30
 _BEGUN = 4096
@@ -62,10 +70,11 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
         ((size,),) = ask(session, _SIZE.format(marks), *names)
         charset = _charset_of(session, server.database)
         own = settings(session, SETTINGS)
+        kept_history, digits = versioned(session, names), floats(session, names)
         has_place = facts.has_binlog and _may_ask_for_position(session)
     around.reporter.begin("dumping", bytes_total=int(size) or None)
     with Watch.beside(server, tables, has_place=has_place) as watch:
-        command = dump_command(server, names, facts, has_place=has_place)
+        command = dump_command(server, names, facts, has_place=has_place, history=kept_history)
         read = _dump(command, server, around, sink, watch)
         around.reporter.begin("counting")
         counts = watch.counts(read.place)
@@ -76,13 +85,14 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
         bytes_read=read.size,
         tools={"server": facts.version, "dump": _version(command[0])},
         counts=counts,
-        warnings=[*watch.warnings, *_unsafe(tables)],
+        warnings=[*watch.warnings, *_unsafe(tables), *digits, *_lost(kept_history, command)],
         state={
             "method": "logical",
             "database": server.database,
             "databases": names,
             "charset": charset,
             "settings": own,
+            "leaves_out": [*ALWAYS, *_lost(kept_history, command)],
             "tools": server.tools,
             "identity": facts.identity,
             "binlog": None if read.place is None else read.place.as_dict(),
@@ -215,7 +225,14 @@ def _place(head: bytes, server: Server) -> Position | None:
         return Position(file, offset, gtid_at(session, file, offset))
 
 
-def dump_command(server: Server, names: list[str], facts: Facts, *, has_place: bool) -> list[str]:
+def dump_command(
+    server: Server,
+    names: list[str],
+    facts: Facts,
+    *,
+    has_place: bool,
+    history: Sequence[str] = (),
+) -> list[str]:
     """Return the command of a dump, without the file that says how to log in."""
     program = server.tool("mariadb-dump")
     of_mysql = is_mysqls(program)
@@ -229,12 +246,20 @@ def dump_command(server: Server, names: list[str], facts: Facts, *, has_place: b
         "--skip-add-locks",
         "--default-character-set=utf8mb4",
     ]
+    if history and facts.is_mariadb and can_dump_history(program):
+        options.append(_HISTORY)
     if has_place:
         options.append("--source-data=2" if of_mysql else "--master-data=2")
     if of_mysql and not facts.is_mariadb:
         options.append("--set-gtid-purged=COMMENTED")
     which = ["--databases", *names] if server.database is None else ["--", server.database]
     return [program, *options, *which]
+
+
+def _lost(history: Sequence[str], command: Sequence[str]) -> list[str]:
+    if not history or _HISTORY in command:
+        return []
+    return [f"the history of versioned tables is not in the set: {shown(history)}"]
 
 
 def is_mysqls(program: str) -> bool:

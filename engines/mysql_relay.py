@@ -10,7 +10,6 @@ What it is asked to do and cannot, because the set does not hold what the statem
 from __future__ import annotations
 
 import re
-import struct
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
+from airflow_backup.engines.mysql_log_events import first_since, switched_off
 from airflow_backup.engines.mysql_server import Server, ask, quoted
 from airflow_backup.engines.protocol import SetReader, Surroundings
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import pymysql
 
 INDEX = "relay.index"
-_MAGIC = b"\xfebin"
-_HEADER = struct.Struct("<IBIIIH")
 _SERVER_ID = 4_294_967_290
 """Not that of any server whose log this is: a replica leaves out what it wrote itself."""
 
@@ -74,30 +72,12 @@ def prepare(
 def _cut(files: Sequence[Path], begin: int, stop: int) -> list[Path]:
     """Cut the files off before the first event that began at ``stop`` or later."""
     for number, file in enumerate(files):
-        end = _first_since(file, begin if number == 0 else 0, stop)
+        end = first_since(file, begin if number == 0 else 0, stop)
         if end is not None:
             with file.open("r+b") as log:
                 log.truncate(end)
             return list(files[: number + 1])
     return list(files)
-
-
-def _first_since(file: Path, begin: int, stop: int) -> int | None:
-    with file.open("rb") as log:
-        if log.read(4) != _MAGIC:
-            raise VerifyError(f"'{file.name}' is no binary log")
-        place, is_first = 4, True
-        while True:
-            head = log.read(_HEADER.size)
-            if len(head) < _HEADER.size:
-                return None
-            moment, _, _, size, _, _ = _HEADER.unpack(head)
-            if size < _HEADER.size:
-                raise VerifyError(f"'{file.name}' is damaged at {place}")
-            if not is_first and place >= begin and moment >= stop:
-                return place
-            place, is_first = place + size, False
-            log.seek(place)
 
 
 def play(
@@ -110,6 +90,8 @@ def play(
 ) -> None:
     """Play the logs on the throwaway server that was started for them."""
     begin = base.manifest.state["binlog"]
+    # A replica does not run the events of its primary, and forgets which ones that one does not run either.
+    told = switched_off(files, int(begin["offset"]))
     with server.session() as session:
         off = _events(session)
         ask(
@@ -122,13 +104,12 @@ def play(
         _follow(session, server, files[-1], around, only=only)
         ask(session, "STOP SLAVE")
         ask(session, "RESET SLAVE ALL")
-        # A replica does not run the events of its primary; what is restored is none.
-        for schema, name in sorted(_events(session) - off):
+        for place in sorted(_events(session) - off):
             ask(
                 session,
-                "UPDATE mysql.event SET status = 'ENABLED' WHERE db = %s AND name = %s",
-                schema,
-                name,
+                "UPDATE mysql.event SET status = %s WHERE db = %s AND name = %s",
+                "DISABLED" if told.get(place) else "ENABLED",
+                *place,
             )
 
 
@@ -199,6 +180,19 @@ def trust(session: pymysql.Connection[Any], user: str, host: str) -> None:
             raise
         ask(session, f"CREATE ROLE IF NOT EXISTS {quoted(user)}")
         ask(session, f"GRANT ALL ON *.* TO {quoted(user)}")
+
+
+def trust_definers(session: pymysql.Connection[Any]) -> None:
+    """Make all in whose names there are views, triggers, routines and events: the log may have removed them."""
+    rows = ask(
+        session,
+        "SELECT definer FROM information_schema.views UNION SELECT definer FROM information_schema.triggers"
+        " UNION SELECT definer FROM information_schema.routines UNION SELECT definer FROM information_schema.events",
+    )
+    for (definer,) in rows:
+        user, _, host = str(definer).rpartition("@")
+        if user and not user.startswith("mariadb.sys"):
+            trust(session, user, host)
 
 
 def load_zones(server: Server) -> bool:

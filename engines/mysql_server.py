@@ -177,9 +177,13 @@ class Server:
         if any(ssl.values()):
             facts["ssl"] = {key: value for key, value in ssl.items() if value is not None}
         try:
-            with closing(pymysql.connect(**facts)) as session:
-                yield session
+            session = pymysql.connect(**facts)
         except (pymysql.Error, OSError) as error:
+            raise self._refusal(error) from error
+        try:
+            with closing(session):
+                yield session
+        except pymysql.Error as error:
             raise self._refusal(error) from error
 
     def _refusal(self, error: Exception) -> BackupError:

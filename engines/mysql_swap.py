@@ -141,9 +141,10 @@ def _mark(session: pymysql.Connection[Any], database: str, of: str) -> None:
         " (number INT AUTO_INCREMENT PRIMARY KEY, of_database VARCHAR(64) CHARACTER SET utf8mb4, statements LONGBLOB)"
         f" ENGINE=InnoDB COMMENT='made by a restore of airflow-backup'",
     )
+    table = quoted(database, MARK).replace("%", "%%")  # beside a value, % is a placeholder
     ask(
         session,
-        f"INSERT INTO {quoted(database, MARK)} (of_database, statements) VALUES (%s, '')",  # noqa: S608  # quoted
+        f"INSERT INTO {table} (of_database, statements) VALUES (%s, '')",  # noqa: S608  # quoted
         of,
     )
 
@@ -213,7 +214,8 @@ def _keep(server: Server, session: pymysql.Connection[Any], name: str) -> str:
         words = "" if charset is None else "CHARACTER SET {} COLLATE {}".format(*charset)
         ask(session, f"CREATE DATABASE {quoted(kept)} {words}")
         _mark(session, kept, name)
-    query = f"UPDATE {quoted(kept, MARK)} SET statements = CONCAT(statements, %s)"  # noqa: S608  # quoted
+    table = quoted(kept, MARK).replace("%", "%%")
+    query = f"UPDATE {table} SET statements = CONCAT(statements, %s)"  # noqa: S608  # quoted
     for begin in range(0, len(statements), 500_000):
         ask(session, query, statements[begin : begin + 500_000])
     return kept
