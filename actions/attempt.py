@@ -101,6 +101,7 @@ class Attempt:
         *,
         plan: Plan,
         previous: Previous | None,
+        doubt: str | None = None,
     ) -> StoredManifest:
         """Dump, store, and write the manifest; on any error leave nothing."""
         started_at = around.clock()
@@ -146,7 +147,7 @@ class Attempt:
                 pieces=pieces,
                 totals=_totals(report, pieces),
                 counts=dict(report.counts),
-                warnings=tuple(report.warnings),
+                warnings=(*report.warnings, *(() if doubt is None else (doubt,))),
                 state=dict(report.state),
                 previous=previous,
                 locked_until=_locked_until(self._job, around.clock()),

@@ -147,8 +147,19 @@ def _take(
     is_log = what.kind is Kind.ARCHIVE_LOG
     log = newest_log(schedule, attempt.storage, catalog) if is_log else None
     around = replace(around, expected_bytes=expected, newest_log=log)
-    stored = attempt.take(engine, around, plan=what, previous=previous)
+    doubt = None if latest is None else _doubt_of_clock(latest.consistent_at, around.clock())
+    stored = attempt.take(engine, around, plan=what, previous=previous, doubt=doubt)
     return _Taken(stored, reason=what.reason)
+
+
+def _doubt_of_clock(newest: datetime, now: datetime) -> str | None:
+    """Say that the clock went backwards: who asks for the newest state would get an older one."""
+    if now >= newest:
+        return None
+    return (
+        f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the newest set is of {newest:%Y-%m-%d %H:%M:%S}: "
+        "until it has passed that, a restore by time gives that set; this one is restored by --set"
+    )
 
 
 def _check(engine: Engine, schedule: Job, kind: Kind, around: Surroundings) -> None:

@@ -138,6 +138,7 @@ def _remove_all(
             refused[row.set_id] = f"needed by {needed[row.set_id]}"
         else:
             catalog.sets.mark(row.set_id, "deleting")
+            _check_still_idle(row, catalog)
             try:
                 elsewhere.forget(row)
                 _remove(row, storage, catalog, at=clock(), actor=actor)
@@ -163,6 +164,21 @@ def _check_idle(schedule_id: str, catalog: Catalog) -> None:
                 f"a backup of '{schedule_id}' is running: {execution.run_id}",
                 hint="it may build on a set that would go; prune when it is over",
             )
+
+
+def _check_still_idle(row: SetRow, catalog: Catalog) -> None:
+    """
+    Take the mark back, and stop, when a backup began meanwhile.
+
+    A backup writes down that it runs, then looks for a set to build upon; we mark a set, then look for what
+    runs. So one of the two always sees the other, and nothing is ever built upon a set that goes.
+    """
+    try:
+        _check_idle(row.schedule_id, catalog)
+    except Refused:
+        if row.state != "deleting":
+            catalog.sets.mark(row.set_id, row.state)
+        raise
 
 
 def _remove(row: SetRow, storage: Storage, catalog: Catalog, *, at: datetime, actor: str) -> None:

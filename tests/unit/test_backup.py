@@ -328,3 +328,11 @@ def test_the_rows_of_each_table_are_in_the_manifest(tmp_path: Path, catalog: Cat
     manifest = stored(job, run(job, catalog)).manifest
     assert manifest.counts == {"empty": 0, 'odd "name': 3}
     assert manifest.state == {"file": "orders.sqlite", "page_size": 4096, "pages": 3, "link": 0}
+
+
+def test_a_clock_that_went_backwards_is_told(job: PlainJob, catalog: Catalog) -> None:
+    take(job, catalog, run=run_number(3))
+    result = take(job, catalog, run=run_number(1))
+    assert result.warnings[0].startswith("the clock says 2026-05-05 02:00:")
+    assert "restored by --set" in result.warnings[0]
+    assert not take(job, catalog, run=run_number(4)).warnings

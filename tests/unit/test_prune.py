@@ -19,7 +19,7 @@ from airflow_backup.catalog.tables import sets
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import Refused, StorageDenied, StorageError
-from airflow_backup.core.words import Trigger
+from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.schedules.model import Retention, Schedule
 from airflow_backup.storage.folder import FolderStorage
 
@@ -101,6 +101,34 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(place: Place) -> None:
         ["last 2 of 2"],
     ]
     assert place.stored() == before
+
+
+def test_a_backup_that_begins_while_sets_are_removed_stops_that_before_its_parent_is_gone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = place.stored()
+    mark = place.catalog.sets.mark
+    begun: list[str] = []
+
+    def marking(set_id: str, state: Any) -> None:
+        mark(set_id, state)
+        if not begun:  # a worker elsewhere, between the decision and the first deletion
+            begun.append(set_id)
+            place.catalog.executions.begin(
+                "notes",
+                "r9",
+                run_at=NOW,
+                trigger=Trigger.MANUAL,
+                at=NOW,
+                attempt=1,
+                kind=Kind.INCREMENTAL,
+            )
+
+    monkeypatch.setattr(place.catalog.sets, "mark", marking)
+    with pytest.raises(Refused, match="a backup of 'notes' is running: r9"):
+        place.prune()
+    assert place.stored() == before
+    assert {row.state for row in place.catalog.sets.of("notes")} == {"good"}
 
 
 def test_a_changed_policy_can_be_tried(place: Place) -> None:
