@@ -44,7 +44,7 @@ from airflow_backup.engines.scratch import check_room, scratch_folder
 if TYPE_CHECKING:
     import psycopg
 
-_JOBS, _TRIES = 2, 10
+_JOBS, _TRIES, _TABLES_AT_ONCE = 2, 10, 200
 _FIRST_OID = 16384
 """What PostgreSQL itself brings has a smaller number."""
 
@@ -116,7 +116,7 @@ def load(
         warnings.append(_OLD.format(set_id=reader.manifest.set_id))
     # An empty one is used as it is where it is of the same kind: the role may be allowed no other.
     fits = has is not None and (wanted is None or _fits(has, wanted))
-    if state == "empty" and fits and ARCHIVE not in reader.manifest.streams:
+    if state == "empty" and fits and _fits_a_transaction(reader):
         written = _load_into(reader, server, wanted, around, warnings)
     else:
         written = _load_beside(reader, server, wanted, around, warnings, replace=state != "missing")
@@ -127,6 +127,11 @@ _OLD = (
     "set '{set_id}' is of a release that did not store the database's owner, rights and settings: "
     "pg_restore --create of its dump shows them"
 )
+
+
+def _fits_a_transaction(reader: SetReader) -> bool:
+    """Whether a server as it comes has locks enough for all that one transaction would make."""
+    return ARCHIVE not in reader.manifest.streams and len(reader.manifest.counts) <= _TABLES_AT_ONCE
 
 
 def _fits(has: Properties, wanted: Properties) -> bool:
@@ -294,7 +299,9 @@ def _load_into(
         )  # what is not allowed is said before hours of loading
         _remove_what_it_lacked(server, wanted)
     around.reporter.begin("loading", bytes_total=reader.manifest.totals.bytes_read)
-    written = load_dump(reader, server, around, warnings=warnings)
+    # More than that go into a database of their own, which is removed again when something fails.
+    at_once = _fits_a_transaction(reader)
+    written = load_dump(reader, server, around, warnings=warnings, at_once=at_once)
     around.reporter.begin("counting")
     with server.session() as session:
         found = count_rows(session)
@@ -370,8 +377,13 @@ def load_dump(
     *,
     options: tuple[str, ...] = (),
     warnings: list[str] | None = None,
+    at_once: bool = True,
 ) -> int:
-    """Run pg_restore on an empty database; everything goes in, or an EngineError comes out."""
+    """
+    Run pg_restore on an empty database; everything goes in, or an EngineError comes out.
+
+    ``at_once``: in one transaction, which leaves the database empty when it fails.
+    """
     with server.session() as session:
         server = server.beside(session, tempered=True)
     program = find("pg_restore", **version_of_dump(reader))
@@ -379,11 +391,12 @@ def load_dump(
     told = warnings if warnings is not None else []
     try:
         if version >= _LOADED_BY_OLDER > server.version:
-            _load_as_text(reader, server, program, around, options, told)
+            _load_as_text(reader, server, program, around, options, told, at_once=at_once)
         elif ARCHIVE in reader.manifest.streams:
             return _load_folder(reader, server, program, around, options, told)
         else:
-            more = ("--exit-on-error", "--no-password", "--single-transaction", *options)
+            more = ["--exit-on-error", "--no-password", *options]
+            more += ["--single-transaction"] if at_once else []
             command = server.tool("pg_restore", *more, path=program)
             libpq.feed(command, reader.blocks(DUMP), password=server.password, warnings=told)
     except EngineError as error:
@@ -418,17 +431,14 @@ def _load_as_text(
     around: Surroundings,
     options: tuple[str, ...],
     warnings: list[str],
+    *,
+    at_once: bool,
 ) -> None:
     """Let psql read what pg_restore writes, without the settings that an older server does not know."""
     psql = find("psql", at_least=13)
     check_room(around.scratch, reader.manifest.totals.bytes_read)
-    quiet = (
-        "--no-psqlrc",
-        "--quiet",
-        "--no-password",
-        "--single-transaction",
-        "--output=/dev/null",
-    )
+    quiet = ["--no-psqlrc", "--quiet", "--no-password", "--output=/dev/null"]
+    quiet += ["--single-transaction"] if at_once else []
     command = server.tool("psql", *quiet, "--set=ON_ERROR_STOP=1", path=psql)
     with scratch_folder(around.scratch) as scratch:
         dump, _, _ = unpack_dump(reader, Path(scratch), around.reporter)

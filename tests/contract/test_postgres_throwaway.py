@@ -72,12 +72,22 @@ def tried(path: list[StoredSet]) -> Proof:
 
 def test_a_database_of_many_tables_is_restored(server: Postgres, shop: str, tmp_path: Path) -> None:
     statements = "".join(
-        f"CREATE TABLE t{n} (id serial PRIMARY KEY, a text UNIQUE);" for n in range(1200)
+        f"CREATE TABLE t{n} (id serial PRIMARY KEY, a text UNIQUE, b text UNIQUE);"
+        for n in range(1200)
     )
     server.run("psql", "-X", "-q", "-d", shop, text=statements)
-    proof = tried(take(tmp_path, server))
+    path = take(tmp_path, server)
+    proof = tried(path)
     assert proof.inconclusive is None
     assert len(proof.counts) == 1200
+    with postgres() as plain:  # with the limits of every server
+        around = Surroundings(connections=lambda name: plain.connection("shop"))
+        plain.query("postgres", "CREATE DATABASE shop")
+        PostgresEngine().load(path, around, connection="pg")
+        assert (
+            plain.query("shop", "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            == "1200"
+        )
 
 
 def test_policies_mappings_rights_and_tablespaces_are_restored(
