@@ -40,14 +40,18 @@ def hold_wal(session: psycopg.Connection[Any]) -> str | None:
     """
     Keep the server from removing WAL as long as the session lasts; None where it has no slot to spare.
 
-    The slot ends with the session, even when we are killed: it can fill no disk.
+    The slot ends with the session, even when we are killed: it can fill no disk. It ends with any error
+    of the session too, so nothing that may fail is asked there while it is needed.
     """
     import psycopg
 
     name = f"airflow_backup_{secrets.token_hex(8)}"
     try:
         session.execute("SELECT pg_create_physical_replication_slot(%s, true, true)", [name])
-    except psycopg.errors.ConfigurationLimitExceeded:
+    except (
+        psycopg.errors.ConfigurationLimitExceeded,
+        psycopg.errors.ObjectNotInPrerequisiteState,  # it has none at all
+    ):
         return None
     return name
 
@@ -72,9 +76,24 @@ def keep_slot(session: psycopg.Connection[Any], name: str, held: str | None) -> 
             f"the server has no slot left for '{name}'",
             hint="ALTER SYSTEM SET max_replication_slots",
         )
-    session.execute("SELECT pg_copy_physical_replication_slot(%s, %s, false)", [held, name])
     lost = f"the slot '{name}' had lost WAL and was made anew: moments before this set and after"
-    return [] if row is None else [f"{lost} the last archived log cannot be restored"]
+    told = [] if row is None else [f"{lost} the last archived log cannot be restored"]
+    return told + _make_permanent(session, held, name)
+
+
+def _make_permanent(session: psycopg.Connection[Any], held: str, name: str) -> list[str]:
+    import psycopg
+
+    try:
+        session.execute("SELECT pg_copy_physical_replication_slot(%s, %s, false)", [held, name])
+    except psycopg.errors.ConfigurationLimitExceeded:  # there is room for one alone
+        # The error has released the temporary one.
+        session.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
+        why = "the server has no second one to spare: max_replication_slots"
+        return [
+            f"the slot '{name}' begins after this set, and the next log may become a full set: {why}"
+        ]
+    return []
 
 
 def forgotten_slots(

@@ -323,3 +323,16 @@ def test_a_locale_that_this_machine_lacks_makes_a_failure_inconclusive(
 
     monkeypatch.setattr(postgres_proof, "load_dump", refuse)
     assert "lacks the database's locale" in str(tried(path).inconclusive)
+
+
+@pytest.mark.parametrize("slots", [0, 1])
+def test_a_server_without_slots_to_spare_is_copied_and_the_set_says_so(
+    tmp_path: Path, slots: int
+) -> None:
+    with postgres(settings={"max_replication_slots": str(slots)}) as tight:
+        tight.query("postgres", "CREATE DATABASE shop")
+        more = {"wal": "slot"} if slots else {}
+        (reader,) = take(tmp_path, tight, method="physical", **more)
+        told = "no second one to spare" if slots else "no slot was free"
+        assert any(told in each for each in reader.manifest.warnings)
+        assert tight.query("postgres", "SELECT count(*) FROM pg_replication_slots") == str(slots)
