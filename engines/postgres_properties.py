@@ -9,7 +9,7 @@ The names of all roles are there too: a restore test makes them before it restor
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -75,7 +75,7 @@ class Properties(_Model):
 
     icu_rules: str | None = None
     tablespace: str = "pg_default"
-    connection_limit: int = Field(-1, ge=-2)
+    connection_limit: Annotated[int, Field(ge=-2)] = -1
     is_template: bool = False
     grants: list[Grant] | None = None
     """None: as they are by default."""

@@ -71,29 +71,32 @@ def keep_slot(session: psycopg.Connection[Any], name: str, held: str | None) -> 
         return []
     if row is not None:
         session.execute("SELECT pg_drop_replication_slot(%s)", [name])
-    if held is None:
+    lost = f"the slot '{name}' had lost WAL and was made anew: moments before this set and after"
+    warnings = [] if row is None else [f"{lost} the last archived log cannot be restored"]
+    return warnings + _make_permanent(session, held, name)
+
+
+def _make_permanent(session: psycopg.Connection[Any], held: str | None, name: str) -> list[str]:
+    import psycopg
+
+    if held is not None:
+        try:
+            session.execute("SELECT pg_copy_physical_replication_slot(%s, %s, false)", [held, name])
+        except psycopg.errors.ConfigurationLimitExceeded:
+            pass  # there is room for one alone, and the error has released the temporary one
+        else:
+            return []
+    try:
+        session.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
+    except psycopg.errors.ConfigurationLimitExceeded as error:
         raise EngineError(
             f"the server has no slot left for '{name}'",
             hint="ALTER SYSTEM SET max_replication_slots",
-        )
-    lost = f"the slot '{name}' had lost WAL and was made anew: moments before this set and after"
-    told = [] if row is None else [f"{lost} the last archived log cannot be restored"]
-    return told + _make_permanent(session, held, name)
-
-
-def _make_permanent(session: psycopg.Connection[Any], held: str, name: str) -> list[str]:
-    import psycopg
-
-    try:
-        session.execute("SELECT pg_copy_physical_replication_slot(%s, %s, false)", [held, name])
-    except psycopg.errors.ConfigurationLimitExceeded:  # there is room for one alone
-        # The error has released the temporary one.
-        session.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
-        why = "the server has no second one to spare: max_replication_slots"
-        return [
-            f"the slot '{name}' begins after this set, and the next log may become a full set: {why}"
-        ]
-    return []
+        ) from error
+    why = "the server has no second one to spare: max_replication_slots"
+    return [
+        f"the slot '{name}' begins after this set, and the next log may become a full set: {why}"
+    ]
 
 
 def forgotten_slots(

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -169,10 +170,7 @@ EXTRAS: dict[str, tuple[dict[str, Any], str]] = {
 def test_an_extra_of_a_connection_is_passed_on(
     server: Postgres, shop: str, extra: dict[str, Any], sign: str
 ) -> None:
-    plain = server.connection(shop)
-    found = Connection(
-        **{key: getattr(plain, key) for key in plain.__dataclass_fields__} | {"extra": extra}
-    )
+    found = replace(server.connection(shop), extra=extra)
     options = PostgresSource(engine="postgres", connection="pg", tools=str(server.programs))
     (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
     assert sign in str(problem)
