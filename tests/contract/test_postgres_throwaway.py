@@ -336,3 +336,37 @@ def test_a_server_without_slots_to_spare_is_copied_and_the_set_says_so(
         told = "no second one to spare" if slots else "no slot was free"
         assert any(told in each for each in reader.manifest.warnings)
         assert tight.query("postgres", "SELECT count(*) FROM pg_replication_slots") == str(slots)
+
+
+def test_a_restored_folder_archives_nothing_and_runs_no_subscription(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="backup-archive-", dir="/tmp") as archive:
+        Path(archive).chmod(0o777)
+        on = {"archive_mode": "on"}
+        with postgres(settings=on) as living:
+            living.query("postgres", "CREATE DATABASE shop")
+            living.query("postgres", f"ALTER SYSTEM SET archive_command = 'cp %p {archive}/%f'")
+            living.query("postgres", "SELECT pg_reload_conf()")
+            living.query(
+                "shop",
+                "SET client_min_messages = error; CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1 dbname=x'"
+                " PUBLICATION p WITH (connect = false, slot_name = 's')",
+            )
+            living.query("shop", "ALTER SUBSCRIPTION s ENABLE")
+            path = take(tmp_path, living, method="physical")
+        before = sorted(os.listdir(archive))
+        report = PostgresEngine().restore(path, tmp_path / "back", Surroundings())
+        (told,) = report.warnings
+        assert "archives nothing (archive_command)" in told
+        assert "runs no subscription (max_logical_replication_workers)" in told
+        assert before
+        with postgres(data=tmp_path / "back", settings=on) as restored:
+            restored.query("shop", "CREATE TABLE t (n int); SELECT pg_switch_wal()")
+            restored.query("shop", "INSERT INTO t VALUES (1); SELECT pg_switch_wal()")
+            time.sleep(1)
+            assert (
+                restored.query(
+                    "shop", "SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ 'logical'"
+                )
+                == "0"
+            )
+        assert sorted(os.listdir(archive)) == before
