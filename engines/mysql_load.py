@@ -29,10 +29,8 @@ from airflow_backup.engines.throwaway import place
 if TYPE_CHECKING:
     import pymysql
 
-_BROKEN = """
-    SELECT table_schema, table_name FROM information_schema.tables
-    WHERE table_type = 'VIEW' AND table_comment LIKE '%%references invalid%%' AND table_schema IN ({})
-"""
+_VIEWS = "SELECT table_schema, table_name FROM information_schema.views WHERE table_schema IN ({})"
+_INVALID_VIEW = 1356
 _DEFINER = re.compile(rb"DEFINER=`((?:[^`]|``)+)`@`((?:[^`]|``)*)`")
 
 
@@ -126,10 +124,19 @@ def _install(
 
 def _broken_views(server: Server, names: Sequence[str]) -> list[tuple[str, str]]:
     """Return the views that refer to what is not there: no server makes such a view anew."""
+    import pymysql
+
+    broken = []
     marks = ", ".join(["%s"] * len(names))
     with server.session() as session:
-        rows = ask(session, _BROKEN.format(marks), *names)
-    return [(str(row[0]), str(row[1])) for row in rows]
+        for schema, view in ask(session, _VIEWS.format(marks), *names):
+            try:
+                ask(session, f"SHOW FIELDS FROM {quoted(str(schema), str(view))}")
+            except pymysql.Error as error:
+                if error.args[0] != _INVALID_VIEW:
+                    raise
+                broken.append((str(schema), str(view)))
+    return broken
 
 
 def _dumped(

@@ -20,6 +20,9 @@ from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.scratch import check_room, scratch_folder
 from airflow_backup.engines.throwaway import Place, place
 
+_NO_KEYS = "errno: 140"
+"""An option of a table that this server does not know: encrypted, and no plugin for keys."""
+
 _NOT_HERE = (1115, 1193, 1231, 1273, 1286, 1298, 1524, 4161)
 """A character set, collation, engine, setting, time zone, plugin or type that is not on this machine."""
 
@@ -104,7 +107,7 @@ def _try_logical(
                 _ask(server.other(state["database"]), assertions)
         return Proof(counts=counts, checks=_told(counts, assertions))
     except StatementFailed as error:
-        if error.number in _NOT_HERE:
+        if error.number in _NOT_HERE or _NO_KEYS in error.message:
             raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
         raise VerifyError(
             f"set '{base.manifest.set_id}' cannot be restored: {error.message}"

@@ -13,6 +13,7 @@ from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
+from airflow_backup.engines import mysql_keys
 from airflow_backup.engines.jail import MARKER
 from airflow_backup.engines.mysql_logical import COMPLETE, DUMP
 from airflow_backup.engines.mysql_physical import BASE, read_points
@@ -111,8 +112,9 @@ def prepared(
         for number, each in enumerate(bases[1:], 1)
     ]
     reporter.begin("preparing")
+    keys = mysql_keys.options_of(whole, work)
     for more in ([], *([f"--incremental-dir={folder}"] for folder in increments)):
-        command = [program, "--no-defaults", "--prepare", f"--target-dir={whole}", *more]
+        command = [program, keys, "--prepare", f"--target-dir={whole}", *more]
         try:
             finished = told_by(command)
         except EngineError as error:

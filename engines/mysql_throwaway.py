@@ -16,6 +16,7 @@ from pathlib import Path
 from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.core.process import Process
+from airflow_backup.engines import mysql_keys
 from airflow_backup.engines.mysql_server import Server, ask, environment, find
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.throwaway import Place
@@ -84,7 +85,10 @@ def running(
     if user is not None:
         shutil.chown(init, user)
     server = Server(str(address), None, user_name, None, tools, password=password)
-    command = [find("mariadbd", tools), "--no-defaults", *_options(data, address)]
+    keys = mysql_keys.options_of(data, socket, user=user)
+    if not is_restored:
+        keys = mysql_keys.options_of_new(socket, user=user)
+    command = [find("mariadbd", tools), keys, *_options(data, address)]
     command += [f"--init-file={init}", *_said(settings), *more]
     if user is None and os.geteuid() == 0:
         command.append("--user=root")

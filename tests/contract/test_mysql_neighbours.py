@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from airflow_backup.core.errors import EngineError, Refused
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import mysql_swap
+from airflow_backup.engines import mysql_keys, mysql_swap
 from airflow_backup.engines.mysql import MysqlEngine
 from airflow_backup.engines.protocol import RestoreReport, Surroundings
 from contract.test_mysql import Keeper
@@ -282,7 +283,7 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 from airflow_backup.actions.restore import path_to
 from airflow_backup.core import connections
-from airflow_backup.engines import mysql_swap
+from airflow_backup.engines import mysql_keys, mysql_swap
 from airflow_backup.engines.mysql import MysqlEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
@@ -456,3 +457,98 @@ def test_a_set_says_what_it_leaves_out(server: MariaDB, tmp_path: Path) -> None:
     assert warning.startswith("a dump has six digits of a FLOAT")
     assert "bank.f.size" in warning
     assert "weight" not in warning
+
+
+KEY = "a7addd9adea9978fda19f21e6be987880e68ac92632ca052e5bb42b1a506939a"
+
+
+def test_what_is_encrypted_at_rest_comes_back(tmp_path: Path) -> None:
+    require()
+    with tempfile.TemporaryDirectory(prefix="keys-", dir="/tmp") as folder:
+        keys = Path(folder) / "keys"
+        keys.write_text(f"1;{KEY}\n")
+        for path in (keys.parent, keys):
+            path.chmod(0o755)
+        options = (
+            "--log-bin=binlog",
+            "--server-id=7",
+            "--plugin-load-add=file_key_management",
+            f"--file-key-management-filename={keys}",
+            "--innodb-encrypt-tables=ON",
+            "--innodb-encrypt-log=ON",
+            "--encrypt-binlog=ON",
+        )
+        with mariadb(options=options) as encrypted:
+            bank(encrypted)
+            run(encrypted, "bank", "ALTER TABLE t ENCRYPTED=YES")
+            for method in ("logical", "physical"):
+                (tmp_path / method).mkdir()
+                keeper = Keeper(tmp_path / method, encrypted, method=method)
+                full = keeper.take()
+                run(encrypted, "bank", "INSERT INTO t SELECT MAX(n) + 1, 'more' FROM t")
+                for result in (full, keeper.take(Kind.ARCHIVE_LOG)):
+                    proof = MysqlEngine().try_restore(keeper.path(result), Surroundings())
+                    assert proof.inconclusive is None
+        keys.unlink()
+        proof = MysqlEngine().try_restore(keeper.path(full), Surroundings())
+        assert proof.inconclusive is not None
+        assert "its keys cannot be read here" in proof.inconclusive
+
+
+def test_a_physical_chain_with_ddl_and_accounts_between_comes_back(
+    server: MariaDB, tmp_path: Path
+) -> None:
+    bank(server)
+    keeper = Keeper(tmp_path, server, method="physical")
+    keeper.take()
+    run(
+        server,
+        "bank",
+        "ALTER TABLE t ADD COLUMN x INT",
+        "CREATE TABLE u (a INT)",
+        "DROP TABLE shop.sessions",
+        "RENAME TABLE u TO w",
+    )
+    keeper.take(Kind.INCREMENTAL)
+    run(
+        server,
+        "bank",
+        "TRUNCATE w",
+        "OPTIMIZE TABLE t",
+        "ALTER TABLE t DROP COLUMN x, ALGORITHM=COPY",
+        "CREATE DATABASE extra",
+    )
+    keeper.take(Kind.INCREMENTAL)
+    run(
+        server,
+        "bank",
+        "CREATE USER app@'%' IDENTIFIED BY 'x'",
+        "GRANT SELECT ON bank.* TO app@'%'",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SET @x = 1",
+        "INSERT INTO t (n) VALUES (3)",
+        "DROP DATABASE extra",
+    )
+    result = keeper.take(Kind.ARCHIVE_LOG)
+    target = keeper.restore("chain", set_id=result.set_id)
+    with mariadb(data=target) as found:
+        assert told(found, "bank", "shop") == told(server, "bank", "shop")
+        assert [each for each in accounts(found) if "'app'" in str(each)] == [
+            each for each in accounts(server) if "'app'" in str(each)
+        ]
+
+
+def test_a_planted_option_chooses_no_program(tmp_path: Path) -> None:
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    (data / "backup-my.cnf").write_text(
+        "[mysqld]\nplugin_dir=/tmp/evil\nplugin_load=evil.so;x=/tmp/evil.so\ninit_file=/tmp/evil.sql\n"
+    )
+    assert mysql_keys.options_of(data, work) == "--no-defaults"
+    (tmp_path / "keys").write_text(f"1;{KEY}\n")
+    (data / "backup-my.cnf").write_text(
+        "[mysqld]\nplugin_dir=/tmp/evil\nplugin_load=evil=evil;file_key_management=file_key_management\n"
+        f"file_key_management_filename={tmp_path / 'keys'}\ninit_file=/tmp/evil.sql\n"
+    )
+    option = mysql_keys.options_of(data, work)
+    assert "evil" not in Path(option.partition("=")[2]).read_text()
