@@ -199,6 +199,7 @@ def _load_beside(
     desk = _desk(server)
     with desk.session() as session:
         _check_server(session, wanted)
+        warnings += _left_behind(session)
         _create(session, new, wanted, str(reader.manifest.state.get("encoding") or "UTF8"))
     try:
         written = _load_into(reader, server.other(new), wanted, around, warnings)
@@ -210,6 +211,18 @@ def _load_beside(
     if replace:
         warnings += _drop_old(desk, old)
     return written
+
+
+def _left_behind(session: psycopg.Connection[Any]) -> list[str]:
+    """Name what a load that was killed has left on the server: nobody can tell whether it is still wanted."""
+    rows = session.execute(
+        "SELECT datname FROM pg_database d WHERE datname ~ '^(restore|replaced)_[0-9a-f]{8}$' "
+        "AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datid = d.oid) ORDER BY 1"
+    ).fetchall()
+    return [
+        f"a load that was killed has left the database '{row[0]}': DROP DATABASE {row[0]}"
+        for row in rows
+    ]
 
 
 def _create(

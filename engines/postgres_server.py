@@ -206,6 +206,10 @@ class Server:
         ``tempered``: a program that sees to no settings itself gets ours, where the server's differ.
         """
         facts = {**self.facts, "port": str(session.info.port)}
+        if "host" not in facts and "hostaddr" not in facts:
+            facts["host"] = (
+                session.info.host
+            )  # a socket: each program may look in a folder of its own
         if "," in facts.get("host", "") or "," in facts.get("hostaddr", ""):
             facts["host"] = session.info.host
             facts.pop("hostaddr", None)

@@ -426,3 +426,17 @@ def test_of_several_hosts_every_program_asks_the_one_that_the_session_found(
     lines = [line for line in seen if "pg_dump" in line and "host=" in line]
     assert lines
     assert all("host='127.0.0.1'" in line for line in lines)
+
+
+def test_what_a_load_that_was_killed_has_left_is_told_of(
+    server: Postgres, shop: str, tmp_path: Path
+) -> None:
+    reader = take(tmp_path, server, server.connection(shop))
+    around = Surroundings(connections=lambda name: server.connection(shop))
+    server.query("postgres", "CREATE DATABASE restore_0123abcd")
+    try:
+        report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+    finally:
+        server.query("postgres", "DROP DATABASE restore_0123abcd")
+    (told,) = report.warnings
+    assert told.startswith("a load that was killed has left the database 'restore_0123abcd'")
