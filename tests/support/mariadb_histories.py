@@ -6,6 +6,7 @@ import random
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pymysql
 
@@ -311,8 +312,8 @@ class History:
         finally:
             session.close()
 
-    things: tuple[Callable[[History, str], None], ...] = (view, trigger, routine, event, insert)
-    changes: tuple[Callable[[History, str], None], ...] = (
+    things: tuple[Callable[[Any, str], None], ...] = (view, trigger, routine, event, insert)
+    changes: tuple[Callable[[Any, str], None], ...] = (
         insert, insert, insert, update, update, delete, empty, alter, rename, drop, new_table, view, trigger,
         routine, event, account, whole_database, temporary, sequence,
     )  # fmt: skip
