@@ -68,6 +68,8 @@ def _parent(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Cat
     _check_state(newest)
     wanted = newest if kind is not Kind.DIFFERENTIAL else _last_full(job, catalog)
     chain = catalog.sets.chain(wanted.set_id)
+    if not chain:
+        raise ParentUnusable(f"set '{wanted.set_id}' was removed meanwhile")
     if chain[0].kind is not Kind.FULL:
         raise ParentUnusable(f"set '{chain[0].set_id}' has lost its parent '{chain[0].parent}'")
     for row in chain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,16 +83,17 @@ def sync(
     recorded = forgotten = 0
     unfinished: list[str] = []
     problems: list[str] = []
-    for schedule_id in storage.folders():
+    for schedule_id in sorted({*catalog.sets.schedules_in(repository), *storage.folders()}):
         present: set[str] = set()
+        # Read before the repository is: a set that a run stores meanwhile is not gone.
         known = _hashes(catalog, schedule_id, repository)
         for batch in _batches(_read_all(storage, schedule_id)):
             found = [each for _, each in batch if isinstance(each, _Found)]
             changed = [each for each in found if known.get(each.id, each.hash) != each.hash]
-            good = [(each.manifest, each.hash) for each in found if each not in changed]
-            if good and not dry_run:
-                catalog.sets.record_many(good, repository)
-            recorded += len(good)
+            good = [each for each in found if each not in changed]
+            if not dry_run:
+                _record(good, known, storage, repository, catalog)
+            recorded += sum(each.id not in known for each in good)
             present.update(set_id for set_id, each in batch if each is not None)
             unfinished += [f"{schedule_id}/sets/{name}" for name, each in batch if each is None]
             problems += [each for _, each in batch if isinstance(each, str)]
@@ -101,8 +102,11 @@ def sync(
                 f"the manifest of set '{each.id}' is not the one that the catalog knows"
                 for each in changed
             ]
-        forgotten += _forget(catalog, schedule_id, repository, present, dry_run=dry_run)
-    forgotten += _forget_schedules(catalog, storage, repository, dry_run=dry_run)
+        gone = [set_id for set_id in known if set_id not in present]
+        forgotten += len(gone)
+        if not dry_run:
+            for ids in _batches(iter(gone)):
+                catalog.sets.forget(*ids)
     for problem in problems:
         logger.error("%s", problem)
     removed: tuple[str, ...] = ()
@@ -122,28 +126,23 @@ def _hashes(catalog: Catalog, schedule_id: str, repository: str) -> dict[str, st
     return {row.set_id: row.manifest_hash for row in rows if row.repository == repository}
 
 
-def _forget(
-    catalog: Catalog, schedule_id: str, repository: str, present: set[str], *, dry_run: bool
-) -> int:
-    gone = [
-        row.set_id
-        for row in catalog.sets.of(schedule_id)
-        if row.repository == repository and row.set_id not in present
-    ]
-    if not dry_run:
-        for batch in _batches(iter(gone)):
-            catalog.sets.forget(*batch)
-    return len(gone)
-
-
-def _forget_schedules(catalog: Catalog, storage: Storage, repository: str, *, dry_run: bool) -> int:
-    here = set(storage.folders())
-    known = catalog.sets.schedules_in(repository)
-    return sum(
-        _forget(catalog, schedule_id, repository, set(), dry_run=dry_run)
-        for schedule_id in known
-        if schedule_id not in here
-    )
+def _record(
+    good: Sequence[_Found],
+    known: Mapping[str, str],
+    storage: Storage,
+    repository: str,
+    catalog: Catalog,
+) -> None:
+    """Record sets; those that a prune removed between our reading and our writing are forgotten again."""
+    if not good:
+        return
+    catalog.sets.record_many([(each.manifest, each.hash) for each in good], repository)
+    for each in good:
+        if each.id not in known:
+            try:
+                storage.stat(manifest_name(each.manifest.schedule_id, each.id))
+            except NotFound:
+                catalog.sets.forget(each.id)
 
 
 def _read_all(storage: Storage, schedule_id: str) -> Iterator[tuple[str, _Found | str | None]]:

@@ -371,7 +371,9 @@ def described(server: Postgres, database: str, version: int) -> str:
 
 
 def _conninfo(database: str) -> str:
-    return "dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # A limit of a few milliseconds would stop the oracle itself before it can lift it.
+    name = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{name}' options='-c statement_timeout=0 -c lock_timeout=0'"
 
 
 def normal(dump: str) -> str:

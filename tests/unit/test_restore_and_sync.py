@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,7 @@ def test_a_lost_catalog_is_rebuilt_from_the_manifests(
         assert fresh.sets.of("wiki") == catalog.sets.of("wiki")
         for row in fresh.sets.of("wiki"):
             assert fresh.sets.pieces(row.set_id) == catalog.sets.pieces(row.set_id)
-        assert sync(storage, job.repository, fresh).recorded == 3
+        assert sync(storage, job.repository, fresh).recorded == 0, "nothing is new the second time"
 
 
 def test_a_set_that_is_gone_is_forgotten_and_one_that_cannot_be_read_is_not(
@@ -216,8 +217,42 @@ def test_a_schedule_whose_folder_is_gone_is_forgotten(
     take(other, catalog)
     shutil.rmtree(tmp_path / "repository/wiki")
     result = sync(FolderStorage(tmp_path / "repository"), job.repository, catalog)
-    assert (result.recorded, result.forgotten) == (1, 1)
+    assert (result.recorded, result.forgotten) == (0, 1)
     assert catalog.sets.of("wiki") == []
+
+
+def test_a_set_that_a_run_stores_while_sync_reads_is_not_forgotten(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(job, catalog, run=run_number(1))
+    folders = FolderStorage.folders
+    late: list[str] = []
+
+    def listing(self: FolderStorage, prefix: str = "") -> Iterator[str]:
+        found = list(folders(self, prefix))
+        if prefix.endswith("/sets/") and not late:  # a run ends right after the listing
+            late.append(take(job, catalog, run=run_number(2)).set_id)
+        yield from found
+
+    monkeypatch.setattr(FolderStorage, "folders", listing)
+    assert sync(FolderStorage(tmp_path / "repository"), job.repository, catalog).forgotten == 0
+    assert catalog.sets.get(late[0]) is not None
+
+
+def test_a_set_that_a_prune_removes_while_sync_reads_does_not_come_back(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = take(job, catalog, run=run_number(1))
+    catalog.sets.forget(result.set_id)
+    record = catalog.sets.record_many
+
+    def recording(*given: Any) -> None:
+        shutil.rmtree(tmp_path / "repository/wiki/sets" / result.set_id)
+        record(*given)
+
+    monkeypatch.setattr(catalog.sets, "record_many", recording)
+    sync(FolderStorage(tmp_path / "repository"), job.repository, catalog)
+    assert catalog.sets.get(result.set_id) is None
 
 
 def test_chains_are_rebuilt_from_manifests_alone(
