@@ -15,6 +15,7 @@ from airflow_backup.engines.mysql_client import apply
 from airflow_backup.engines.mysql_dump_parts import unlocked
 from airflow_backup.engines.mysql_facts import Facts, Tables, databases
 from airflow_backup.engines.mysql_left_out import versioned
+from airflow_backup.engines.mysql_log_events import about_others
 from airflow_backup.engines.mysql_logical import COMPLETE, DUMP, dump_command
 from airflow_backup.engines.mysql_proof_dump import look_through
 from airflow_backup.engines.mysql_relay import trust, trust_definers
@@ -64,7 +65,7 @@ def load(
     look_through(base, around.reporter)  # before anything that is there is touched
     warnings: list[str] = []
     if logs:
-        with rolled_forward(base, logs, around, until) as (server, found):
+        with rolled_forward(base, logs, around, until, warnings) as (server, found):
             if base.manifest.state["database"] is None:
                 names = {name: name for name in found}
                 with live.session() as session:
@@ -161,7 +162,11 @@ def _dumped(
 
 @contextmanager
 def rolled_forward(
-    base: SetReader, logs: Sequence[SetReader], around: Surroundings, until: datetime | None
+    base: SetReader,
+    logs: Sequence[SetReader],
+    around: Surroundings,
+    until: datetime | None,
+    warnings: list[str],
 ) -> Iterator[tuple[Server, list[str]]]:
     """Load a set into a throwaway server, roll it forward, and give the server and its databases."""
     state = base.manifest.state
@@ -180,6 +185,12 @@ def rolled_forward(
         files = mysql_relay.prepare(base, files, folder, stop=stop_of(logs, until))
         where.give()
         only = state["database"]
+        begin = int(state["binlog"]["offset"])
+        if only is not None and (others := about_others(files, begin, only)):
+            warnings.append(
+                f"the log has {others} changes of other databases as statements: what one of them changed in '{only}' "
+                "by a trigger or a view there is not in what was restored (with binlog_format = ROW it is)"
+            )
         options = mysql_relay.options_of(folder, files, None if only is None else [only])
         with running(
             data,

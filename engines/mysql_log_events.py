@@ -20,6 +20,9 @@ _CHECKSUM = 4
 _SCHEDULED = re.compile(
     rb"\s*(?:/\*.*?\*/\s*)*(?:CREATE|ALTER|DROP)\b[^(]{0,400}?\bEVENT\b", re.IGNORECASE | re.DOTALL
 )
+_CHANGES = re.compile(
+    rb"\s*(?:/\*.*?\*/\s*)*(?:INSERT|UPDATE|DELETE|REPLACE|LOAD)\b", re.IGNORECASE | re.DOTALL
+)
 _TOKEN = re.compile(
     r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|/\*.*?\*/|[\w$]+|\S", re.DOTALL
 )
@@ -60,6 +63,21 @@ def first_since(file: Path, begin: int, moment: int) -> int | None:
             if number and event.place >= begin and event.moment >= moment:
                 return event.place
     return None
+
+
+def about_others(files: Sequence[Path], begin: int, database: str) -> int:
+    """Count the changes that the log has in their own words, and that name another database than ``database``."""
+    found = 0
+    for number, file in enumerate(files):
+        with file.open("rb") as log:
+            for event in events(log, file.name):
+                if event.place < (0 if number else begin):
+                    continue
+                if event.type in (_QUERY, _COMPRESSED_QUERY):
+                    current, text = _query(log, event)
+                    is_ours = current == database or database.encode() in text
+                    found += not is_ours and _CHANGES.match(text) is not None
+    return found
 
 
 def switched_off(files: Sequence[Path], begin: int) -> dict[tuple[str, str], bool]:

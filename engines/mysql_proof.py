@@ -85,7 +85,7 @@ def _try_logical(
     state = base.manifest.state
     try:
         if logs:
-            with rolled_forward(base, logs, around, None) as (server, names):
+            with rolled_forward(base, logs, around, None, []) as (server, names):
                 counts = count(server, {name: name for name in names})
                 _ask(server.other(state["database"]), assertions)
             # After the logs there are other rows than in the dump: they prove nothing against it.
