@@ -151,6 +151,8 @@ def same(
         there = server.query(
             f"SELECT * FROM ledger WHERE at < '{before:%Y-%m-%d %H:%M:%S}' ORDER BY n", "bank"
         )
+    if before is not None and there[-1][-1] > before.replace(tzinfo=None) - timedelta(seconds=0.1):
+        there = there[: max(len(here), len(there) - 1)]  # it may have been committed a second later
     assert here == there
     if reaches is not None:
         least = server.query(f"SELECT count(*) FROM ledger WHERE at < '{reaches:%F %T.%f}'", "bank")
