@@ -20,7 +20,7 @@ from airflow_backup.actions.restore_target import ServerTarget, Target, TargetSt
 from airflow_backup.actions.stored_set import StoredSet, open_set
 from airflow_backup.catalog.recovery import Gap, Path
 from airflow_backup.core.age import Identity
-from airflow_backup.core.connections import Connections
+from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import ConfigError, FormatError, NotFound, VerifyError
 from airflow_backup.core.manifest import MANIFEST_NAME, Manifest, set_prefix
 from airflow_backup.core.progress import Reporter
@@ -79,6 +79,7 @@ def restore(
         keys=keys,
         catalog=catalog,
         engines=engines,
+        connections=connections,
         replace=replace,
     )
     around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
@@ -96,6 +97,7 @@ def plan(
     keys: Sequence[Identity] = (),
     catalog: Catalog | None = None,
     engines: Registry | None = None,
+    connections: Connections = from_environment,
     replace: bool = False,
 ) -> RestorePlan:
     """
@@ -109,7 +111,7 @@ def plan(
     last = path[-1].manifest
     engine = (engines or registry()).get(last.engine)
     _check_layout(last, engine)
-    _check_engine(engine, path, target, only)
+    _check_engine(engine, path, target, only, connections)
     until = stop_at(path, at)
     needed = bytes_written(path)
     to_read = sum(each.manifest.totals.bytes_stored for each in path)
@@ -154,7 +156,11 @@ def _look(what: RestorePlan, *, needed: int, replace: bool) -> TargetState:
 
 
 def _check_engine(
-    engine: Engine, path: Sequence[StoredSet], target: Target, only: Sequence[str]
+    engine: Engine,
+    path: Sequence[StoredSet],
+    target: Target,
+    only: Sequence[str],
+    connections: Connections,
 ) -> None:
     """Raise what the engine would raise, before anything is written: a dry run tells the same."""
     if isinstance(target, ServerTarget) and not hasattr(engine, "load"):
@@ -169,7 +175,7 @@ def _check_engine(
         raise ConfigError(
             f"the {engine.name} engine restores all of a set", hint="leave the paths out"
         )
-    cast("PartChecker", engine).check_parts(path, only)
+    cast("PartChecker", engine).check_parts(path, only, Surroundings(connections=connections))
 
 
 def _choose(

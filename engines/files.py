@@ -189,7 +189,9 @@ class FilesEngine:
             count = check_tree(path[-1], target)
         return Proof(checks=[f"{count} files, folders and links of a restored tree"])
 
-    def check_parts(self, path: Sequence[SetReader], only: Sequence[str]) -> None:
+    def check_parts(
+        self, path: Sequence[SetReader], only: Sequence[str], around: Surroundings
+    ) -> None:
         """Look for the parts in the index."""
         ChainArchive(path, only=[os.fsencode(each) for each in only]).check_parts()
 

@@ -274,7 +274,9 @@ class StructureChecker(Protocol):
 class PartChecker(Protocol):
     """An engine that restores parts of its source, and can tell whether a set has them."""
 
-    def check_parts(self, path: Sequence[SetReader], only: Sequence[str]) -> None:
+    def check_parts(
+        self, path: Sequence[SetReader], only: Sequence[str], around: Surroundings
+    ) -> None:
         """Raise NotFound when the last set of ``path`` lacks one of the parts ``only`` names."""
         ...
 

@@ -23,6 +23,7 @@ from airflow_backup.core.errors import (
     NotFound,
     SourceDenied,
     SourceError,
+    SourceUnavailable,
     VerifyError,
 )
 from airflow_backup.core.manifest import Manifest
@@ -82,24 +83,26 @@ class ResticEngine:
         parent: SetReader | None,
         sink: Sink,
     ) -> DumpReport:
-        """Take a snapshot, or the one that an earlier attempt at the same set took."""
+        """Take a snapshot; one that an earlier attempt at the same set took is forgotten."""
         given = _options(source)
         restic = _restic(given, around)
         version = restic.version()
         consistent_at = around.clock()
-        earlier = _earlier(restic, given, around)
+        # Whether all could be read died with that attempt; to read again stores nothing twice.
+        _forget_all(restic, _earlier(restic, given, around))
         summary: Message = {}
-        unread: list[str] = []
-        if not earlier:
-            around.reporter.begin("reading", bytes_total=around.expected_bytes)
-            unread = _backup(restic, given, around, summary)
-        found = (earlier or restic.snapshots(_TAG, around.set_id))[-1:]
+        around.reporter.begin("reading", bytes_total=around.expected_bytes)
+        unread = _backup(restic, given, around, summary)
+        found = restic.snapshots(_TAG, around.set_id)[-1:]
+        if unread and given.on_unreadable == "fail":
+            _forget_all(restic, found)
+            raise _unreadable(unread)
         if not found:
             raise EngineError(
                 "restic ended well, and its repository has no snapshot of it",
                 hint="does somebody else forget snapshots there right now?",
             )
-        snapshot, facts = found[0], summary or _facts_of(restic, found[0])
+        snapshot, facts = found[0], summary
         with sink.stream(RECEIPT) as stream:
             stream.write(json.dumps({"snapshot": snapshot, "summary": facts}, indent=2).encode())
         around.reporter.finish()
@@ -109,7 +112,8 @@ class ResticEngine:
             bytes_read=int(facts["total_bytes_processed"]),
             bytes_elsewhere=int(facts.get("data_added", 0)),
             tools={"restic": ".".join(map(str, version))},
-            counts={"files": int(facts["total_files_processed"])},
+            counts={"files": int(facts["total_files_processed"])}
+            | ({"unread": len(unread)} if unread else {}),
             warnings=unread[:_MOST_WARNINGS],
             state={
                 "snapshot": snapshot["id"],
@@ -142,6 +146,19 @@ class ResticEngine:
         around.reporter.finish()
         return RestoreReport(files=files, bytes_written=size)
 
+    def check_parts(
+        self, path: Sequence[SetReader], only: Sequence[str], around: Surroundings
+    ) -> None:
+        """Ask restic for each of the paths."""
+        restic, snapshot = _of(path[-1].manifest, around)
+        for each in only:
+            lines = restic.ask("ls", "--json", snapshot, each).splitlines()
+            if not any(json.loads(line).get("struct_type") == "node" for line in lines):
+                raise NotFound(
+                    f"nothing in the snapshot is called {each}",
+                    hint="restic stores whole paths: write it as it was, from the root",
+                )
+
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """See that the receipt is whole."""
         receipt = json.loads(b"".join(stored.blocks(RECEIPT)))
@@ -173,7 +190,11 @@ class ResticEngine:
                 report = self.restore(path, Path(folder) / "tree", around)
             except EngineError as error:
                 raise VerifyError(f"the snapshot cannot be restored: {error.message}") from error
-        return Proof(counts={"files": report.files}, checks=["restic restore --verify"])
+        return Proof(
+            counts={"files": report.files},
+            uncounted=("unread",),
+            checks=["restic restore --verify"],
+        )
 
     def forget(self, manifest: Manifest, around: Surroundings) -> None:
         """Forget the snapshot; its data go with `compact`."""
@@ -195,6 +216,20 @@ def _earlier(restic: Restic, given: ResticSource, around: Surroundings) -> list[
             raise
         restic.init()
         return []
+
+
+def _forget_all(restic: Restic, snapshots: Sequence[Message]) -> None:
+    for each in snapshots:
+        restic.ask("forget", str(each["id"]))
+
+
+def _unreadable(unread: Sequence[str]) -> SourceError:
+    others = f", and {len(unread) - 1} more" if len(unread) > 1 else ""
+    kind = SourceDenied if "permission denied" in unread[0] else SourceUnavailable
+    return kind(
+        f"not all could be read: {unread[0]}{others}",
+        hint="mend it, `exclude` it, or write `on_unreadable: warn` to leave such files out",
+    )
 
 
 def _backup(
@@ -229,13 +264,6 @@ def _backup(
             f"nothing was read from {', '.join(given.roots)}", hint="is everything excluded?"
         )
     return unread
-
-
-def _facts_of(restic: Restic, snapshot: Message) -> Message:
-    """Return the totals of a snapshot whose own summary died with the attempt that took it."""
-    lines = restic.ask("ls", "--json", snapshot["id"]).splitlines()
-    sizes = [each.get("size", 0) for each in map(json.loads, lines) if each.get("type") == "file"]
-    return {"total_files_processed": len(sizes), "total_bytes_processed": sum(sizes)}
 
 
 def _problem_of(root: str) -> BackupError | None:

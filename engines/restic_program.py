@@ -170,7 +170,7 @@ class Restic:
                     raise
                 raise self._failure(process, arguments[0]) from error
         if process.exit_code == _SOME_UNREADABLE and unread is not None:
-            unread += _complaints(process.errors)
+            unread += _complaints(process.errors) or ["restic does not say what"]
         return b"".join(output)
 
     @contextmanager

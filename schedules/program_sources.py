@@ -198,6 +198,9 @@ class ResticSource(Model):
     init: bool = False
     """Make the repository when there is none. Off, so that a disk that is not mounted is not mistaken for a new one."""
 
+    on_unreadable: Literal["fail", "warn"] = "fail"
+    """Whether a file that restic cannot read fails the run, or is left out, listed, and told of."""
+
     program: AbsolutePath | None = None
     """The restic program; the one in `PATH` when missing."""
 
