@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.tables import metadata
 from airflow_backup.core.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def upgrade(database: Database) -> None:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         version = _version(connection)
-        if version != HEAD:
+        if version is None and not inspect(connection).has_table("executions"):
+            _make(connection)
+        elif version != HEAD:
             _run(connection, version, database.name)
 
 
@@ -56,6 +59,21 @@ def _version(connection: Connection) -> str | None:
         text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 -- a constant
     )
     return found
+
+
+def _make(connection: Connection) -> None:
+    """Make the tables of a new catalog at once: what migrations would come to, as a test holds."""
+    metadata.create_all(connection)
+    connection.execute(
+        text(
+            f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+            f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(
+        text(f"INSERT INTO {VERSION_TABLE} VALUES (:version)"),  # noqa: S608 -- a constant
+        {"version": HEAD},
+    )
 
 
 def _run(connection: Connection, version: str | None, name: str) -> None:

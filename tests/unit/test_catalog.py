@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
-from airflow_backup.catalog import Catalog
+from airflow_backup.catalog import Catalog, migrate
+from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.deployed import DeployedSchedules
 from airflow_backup.catalog.executions import Failure, Outcome
 from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE, scripts
@@ -306,11 +307,36 @@ def test_the_newest_sets_of_many_schedules_are_probed_and_not_grouped(catalog: C
     assert catalog.sets.latest_of() == found
 
 
-def test_the_tables_are_what_the_migrations_make(catalog: Catalog) -> None:
-    with catalog._database.reading() as connection:
+def test_the_tables_are_what_the_migrations_make(catalog: Catalog, tmp_path: Path) -> None:
+    migrated = Database(f"sqlite:///{tmp_path}/migrated.db")
+    with migrated.writing() as connection:
+        migrate._run(connection, None, migrated.name)
+    assert _shape(migrated) == _shape(catalog._database)
+    with migrated.reading() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
+    migrated.close()
     assert scripts().get_current_head() == HEAD
+
+
+def _shape(database: Database) -> dict[str, Any]:
+    """Return the columns, keys and indexes of every table, and the version."""
+    with database.reading() as connection:
+        found = inspect(connection)
+        shape: dict[str, Any] = {
+            table: (
+                [
+                    (each["name"], str(each["type"]), each["nullable"])
+                    for each in found.get_columns(table)
+                ],
+                found.get_pk_constraint(table)["constrained_columns"],
+                sorted(str(each["name"]) for each in found.get_indexes(table)),
+                sorted(str(each["constrained_columns"]) for each in found.get_foreign_keys(table)),
+            )
+            for table in found.get_table_names()
+        }
+        shape["version"] = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return shape
 
 
 def test_a_catalog_of_a_newer_release_is_refused(tmp_path: Path) -> None:
@@ -355,7 +381,8 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 _USE = """
 import sys
 from datetime import UTC, datetime
-from airflow_backup.catalog import Catalog
+from airflow_backup.catalog import Catalog, migrate
+from airflow_backup.catalog.database import Database
 from airflow_backup.core.words import Trigger
 with Catalog.open(sys.argv[1]) as catalog:
     now = datetime.now(UTC)
@@ -365,7 +392,8 @@ with Catalog.open(sys.argv[1]) as catalog:
 """
 _OPEN = """
 import sys
-from airflow_backup.catalog import Catalog
+from airflow_backup.catalog import Catalog, migrate
+from airflow_backup.catalog.database import Database
 Catalog.open(sys.argv[1]).close()
 assert "alembic" not in sys.modules
 """
