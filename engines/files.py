@@ -302,17 +302,19 @@ def _add_all(walk: Walk, patterns: Patterns, dump: FilesDump) -> None:
 
 
 def _only_needed_folders(walk: Walk, dump: FilesDump) -> Iterator[Entry]:
-    """Hold back folders until something below them is taken."""
+    """Hold back folders until they are taken themselves, or something below them is."""
     waiting: list[tuple[bytes, os.stat_result, FolderAttributes]] = []
     for entry in walk:
         waiting = [each for each in waiting if _is_above(each[0], entry.path)]
         if entry.is_folder:
             waiting.append((entry.path, os.fstat(entry.parent), attributes_or_error(entry.parent)))
-            continue
+            if not walk.takes_folder(entry.path):
+                continue
         for path, found, extended in waiting:
             dump.add_folder(path, found, extended)
         waiting = []
-        yield entry
+        if not entry.is_folder:
+            yield entry
 
 
 def _is_above(folder: bytes, path: bytes) -> bool:

@@ -98,6 +98,11 @@ class Walk:
                 raise _unlisted(error) from error
             self._warn(name, error)
 
+    def takes_folder(self, path: bytes) -> bool:
+        """Whether a folder is taken for itself, and not only for what lies in it."""
+        inside = path[len(self._prefix) :]
+        return bool(inside) and path != b"." and self._patterns.takes(inside, is_folder=True)
+
     def _wanted(self, path: bytes, *, is_folder: bool) -> bool:
         inside = path[len(self._prefix) :]
         if self._patterns.skips(inside, is_folder=is_folder):

@@ -81,6 +81,21 @@ def test_only_what_is_included_is_there_with_the_folders_above_it(
     assert trees.facts(restored)[b"docs"] == trees.facts(root)[b"docs"]
 
 
+def test_what_lies_below_an_included_folder_is_included_empty_folders_too(
+    root: Path, tmp_path: Path, catalog: Catalog
+) -> None:
+    (root / "docs/hollow/within").mkdir(parents=True)
+    _, restored = back(tmp_path, catalog, path=str(root), include=["/docs/", "/empty/"])
+    assert files(restored) == [
+        "docs",
+        "docs/deep",
+        "docs/deep/three.sql",
+        "docs/hollow",
+        "docs/hollow/within",
+        "empty",
+    ]
+
+
 def test_several_paths_keep_their_whole_names(root: Path, tmp_path: Path, catalog: Catalog) -> None:
     paths = [str(root / "a"), str(root / "top.sql")]
     _, restored = back(tmp_path, catalog, paths=paths)
