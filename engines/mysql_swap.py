@@ -14,6 +14,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
@@ -42,6 +43,15 @@ _FOLLOWERS = """
     FROM information_schema.referential_constraints
     WHERE unique_constraint_schema = %s AND constraint_schema <> %s
 """
+_NO_TABLES = {
+    "VIEW": "SELECT table_name FROM information_schema.views WHERE table_schema = %s",
+    "FUNCTION": "SELECT routine_name FROM information_schema.routines"
+    " WHERE routine_schema = %s AND routine_type = 'FUNCTION'",
+    "PROCEDURE": "SELECT routine_name FROM information_schema.routines"
+    " WHERE routine_schema = %s AND routine_type = 'PROCEDURE'",
+    "EVENT": "SELECT event_name FROM information_schema.events WHERE event_schema = %s",
+    "TRIGGER": "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = %s",
+}
 _ROUTINE_GRANTS = """
     SELECT Host, User, Routine_name, Routine_type, Proc_priv FROM mysql.procs_priv WHERE Db = %s
 """
@@ -162,7 +172,7 @@ def exchange(
 
     Where the new views, triggers, routines and events cannot be made, the old databases are put back.
     """
-    kept: dict[str, str] = {}
+    steps = {name: _Step() for name in names}
     with server.session() as session:
         ask(session, f"SET SESSION lock_wait_timeout = {_PATIENCE}")
         for name in names:
@@ -170,10 +180,10 @@ def exchange(
         before = {name: _charset(session, name) for name in names}
         grants = {name: _routine_grants(session, name) for name in names}
         try:
-            for name in names:
+            for name, step in steps.items():
                 if holds(session, name):
-                    kept[name] = _keep(server, session, name)
-                _turn(session, name, beside(name), kept.get(name))
+                    _keep(server, session, name, step)
+                _turn(session, name, step)
                 _clear(session, name)
             if only is not None:
                 _set_charset(session, only, charset)
@@ -181,44 +191,102 @@ def exchange(
             for name in names:
                 _grant_again(session, name, grants[name])
         except BaseException as error:
-            _undo(server, kept, before, error)
+            _undo(server, steps, before, error)
             raise
-    return kept
+    return {name: step.kept for name, step in steps.items() if step.kept is not None}
+
+
+@dataclass(slots=True)
+class _Step:
+    """How far the exchange of one database came: only what was done is undone."""
+
+    kept: str | None = None
+    """The database in which the old one is kept; None as long as there is none, or nothing to keep."""
+
+    triggers: bytes = b""
+    """The statements that make the old triggers, which are dropped before tables can move."""
+
+    has_dropped: bool = False
+    """Whether a trigger of the old database was dropped, or is about to be."""
+
+    has_moved: bool = False
+    """Whether the tables have changed places, or are about to."""
 
 
 def _undo(
     server: Server,
-    kept: Mapping[str, str],
+    steps: Mapping[str, _Step],
     before: Mapping[str, Sequence[str] | None],
     error: BaseException,
 ) -> None:
     try:
         with server.session() as session:
-            for name, charset in before.items():
-                _put_back(server, session, name, kept.get(name), charset)
+            for name, step in steps.items():
+                if step.has_moved and _is_moved(session, name, step):
+                    _put_back(server, session, name, step.kept, before[name])
+                elif step.has_dropped:
+                    apply(server.other(name), [step.triggers])
+                    _drop_empty(session, step.kept)
+                else:
+                    _drop_empty(session, step.kept)
     except BackupError as second:
-        places = ", ".join(f"'{name}' in '{old}'" for name, old in kept.items()) or "untouched"
+        places = (
+            ", ".join(f"'{name}' in '{each.kept}'" for name, each in steps.items() if each.kept)
+            or "untouched"
+        )
         raise EngineError(
             f"{error}; and what was there could not be put back: {second.message}",
             hint=f"the old databases are there: {places}",
         ) from error
 
 
-def _keep(server: Server, session: pymysql.Connection[Any], name: str) -> str:
+def _is_moved(session: pymysql.Connection[Any], name: str, step: _Step) -> bool:
+    """Whether the tables changed places; who asked may have lost the answer."""
+    if step.kept is not None:
+        return bool(_moves(session, step.kept, name))
+    return not _moves(session, beside(name), name)
+
+
+def _drop_empty(session: pymysql.Connection[Any], kept: str | None) -> None:
+    """Drop the database that was made to keep the old one, when nothing was moved into it."""
+    if kept is not None and not ask(session, _TABLES, kept, MARK):
+        ask(session, f"DROP DATABASE IF EXISTS {quoted(kept)}")
+
+
+def _keep(server: Server, session: pymysql.Connection[Any], name: str, step: _Step) -> None:
     """Make the database in which the old one is kept, with what makes its views, triggers, routines and events."""
-    statements = _definitions_of(server, name)
+    statements = _definitions_of(server, name, *_ALL_DEFINITIONS)
+    _check_definitions(session, name, statements)
+    step.triggers = _definitions_of(server, name, *_ONLY_TRIGGERS)
     kept = _unfinished(session, name)
     if kept is None:
         kept = _long(name, f"__replaced_{datetime.now(UTC):%Y%m%d_%H%M%S}")
         charset = _charset(session, name)
         words = "" if charset is None else "CHARACTER SET {} COLLATE {}".format(*charset)
         ask(session, f"CREATE DATABASE {quoted(kept)} {words}")
+        step.kept = kept
         _mark(session, kept, name)
+    step.kept = kept
     table = quoted(kept, MARK).replace("%", "%%")
     query = f"UPDATE {table} SET statements = CONCAT(statements, %s)"  # noqa: S608  # quoted
     for begin in range(0, len(statements), 500_000):
         ask(session, query, statements[begin : begin + 500_000])
-    return kept
+
+
+_ALL_DEFINITIONS = ("--routines", "--triggers", "--events")
+_ONLY_TRIGGERS = ("--no-create-info", "--skip-routines", "--triggers", "--skip-events")
+
+
+def _check_definitions(session: pymysql.Connection[Any], name: str, statements: bytes) -> None:
+    """Raise Refused where something would be lost: who may drop a thing may not always see how it is made."""
+    for word, query in _NO_TABLES.items():
+        for (each,) in ask(session, query, name):
+            shown = quoted(str(each)).encode()
+            if shown not in statements:
+                raise Refused(
+                    f"how the {word.lower()} '{name}.{each}' is made cannot be read, and replacing would lose it",
+                    hint="let the connection's user see it (SHOW VIEW, TRIGGER, EVENT, SELECT on mysql.proc)",
+                )
 
 
 def _unfinished(session: pymysql.Connection[Any], name: str) -> str | None:
@@ -234,15 +302,13 @@ def _unfinished(session: pymysql.Connection[Any], name: str) -> str | None:
     return None
 
 
-def _definitions_of(server: Server, name: str) -> bytes:
+def _definitions_of(server: Server, name: str, *which: str) -> bytes:
     """Return the statements that make what is no table; a view that is broken is kept as far as it can be."""
     with server.options_file() as options:
         words = [
             "--force",
             "--no-data",
-            "--routines",
-            "--triggers",
-            "--events",
+            *which,
             "--skip-lock-tables",
             "--add-drop-trigger",
         ]
@@ -260,19 +326,21 @@ def _definitions_of(server: Server, name: str) -> bytes:
     return found.getvalue()
 
 
-def _turn(session: pymysql.Connection[Any], name: str, stage: str, kept: str | None) -> None:
+def _turn(session: pymysql.Connection[Any], name: str, step: _Step) -> None:
     """Move the old tables away and the new ones in, all or none."""
     moves = []
-    if kept is not None:
+    if step.kept is not None:
+        step.has_dropped = True
         for (trigger,) in ask(
             session,
             "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = %s",
             name,
         ):
             ask(session, f"DROP TRIGGER {quoted(name, trigger)}")
-        moves += _moves(session, name, kept)
-    moves += _moves(session, stage, name)
+        moves += _moves(session, name, step.kept)
+    moves += _moves(session, beside(name), name)
     if moves:
+        step.has_moved = True
         ask(session, f"RENAME TABLE {', '.join(moves)}")
 
 
@@ -283,15 +351,7 @@ def _moves(session: pymysql.Connection[Any], source: str, target: str) -> list[s
 
 def _clear(session: pymysql.Connection[Any], name: str) -> None:
     """Drop what is no table: it is written down where the old database is kept."""
-    for word, query in {
-        "VIEW": "SELECT table_name FROM information_schema.views WHERE table_schema = %s",
-        "FUNCTION": "SELECT routine_name FROM information_schema.routines"
-        " WHERE routine_schema = %s AND routine_type = 'FUNCTION'",
-        "PROCEDURE": "SELECT routine_name FROM information_schema.routines"
-        " WHERE routine_schema = %s AND routine_type = 'PROCEDURE'",
-        "EVENT": "SELECT event_name FROM information_schema.events WHERE event_schema = %s",
-        "TRIGGER": "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = %s",
-    }.items():
+    for word, query in _NO_TABLES.items():
         for (each,) in ask(session, query, name):
             ask(session, f"DROP {word} {quoted(name, str(each))}")
 
@@ -303,14 +363,12 @@ def _put_back(
     kept: str | None,
     charset: Sequence[str] | None,
 ) -> None:
-    """Undo an exchange, wherever it stopped."""
-    gone = kept is None or bool(_moves(session, kept, name))
-    if gone:
-        _clear(session, name)
-        moves = _moves(session, name, beside(name))
-        moves += [] if kept is None else _moves(session, kept, name)
-        if moves:
-            ask(session, f"RENAME TABLE {', '.join(moves)}")
+    """Undo an exchange whose tables have changed places."""
+    _clear(session, name)
+    moves = _moves(session, name, beside(name))
+    moves += [] if kept is None else _moves(session, kept, name)
+    if moves:
+        ask(session, f"RENAME TABLE {', '.join(moves)}")
     if kept is None:
         return
     _clear(session, name)
