@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -303,14 +304,17 @@ def _add_all(walk: Walk, patterns: Patterns, dump: FilesDump) -> None:
 
 def _only_needed_folders(walk: Walk, dump: FilesDump) -> Iterator[Entry]:
     """Hold back folders until they are taken themselves, or something below them is."""
-    waiting: list[tuple[bytes, os.stat_result, FolderAttributes]] = []
+    waiting: list[tuple[int, bytes, os.stat_result, FolderAttributes]] = []
     for entry in walk:
-        waiting = [each for each in waiting if _is_above(each[0], entry.path)]
+        waiting = [each for each in waiting if _is_above(each[1], entry.path)]
         if entry.is_folder:
-            waiting.append((entry.path, os.fstat(entry.parent), attributes_or_error(entry.parent)))
+            looked_at = time.time_ns()
+            found, extended = os.fstat(entry.parent), attributes_or_error(entry.parent)
+            waiting.append((looked_at, entry.path, found, extended))
             if not walk.takes_folder(entry.path):
                 continue
-        for path, found, extended in waiting:
+        for looked_at, path, found, extended in waiting:
+            dump.output.now = looked_at
             dump.add_folder(path, found, extended)
         waiting = []
         if not entry.is_folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
@@ -65,6 +66,7 @@ class FilesDump:
 
     def add(self, entry: Entry) -> None:
         """Add whatever the entry is; what cannot be read is told to the output, which judges it."""
+        self.output.now = time.time_ns()
         try:
             if entry.is_file:
                 self._add_file(entry)
@@ -89,14 +91,13 @@ class FilesDump:
     ) -> None:
         """Add a folder; ``extended`` are its attributes, the descriptor that has them, or why there are none."""
         if not self._keeps(tar.FOLDER, path, found):
-            looked_at: int | None = None
             if isinstance(extended, int):
                 extended = attributes_or_error(extended)
             if isinstance(extended, OSError):  # what lies in it may be readable all the same
                 self.output.without_attributes(path, extended)
-                extended, looked_at = None, found.st_ctime_ns  # so that the next set looks again
+                extended, self.output.now = None, found.st_ctime_ns  # the next set looks again
             self._drop(path)
-            self.output.member(path, found, tar.FOLDER, extended=extended, now=looked_at)
+            self.output.member(path, found, tar.FOLDER, extended=extended)
         self.output.entry(0)
 
     def finish(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -32,7 +31,6 @@ class LargeFile:
         extended: Attributes | None,
     ) -> None:
         self.path, self.descriptor, self.found = path, descriptor, found
-        self.looked_at = time.time_ns()
         self.extended = extended
         is_sparse = found.st_blocks * 512 < found.st_size
         self.holes = data_segments(descriptor, found.st_size) if is_sparse else None
@@ -125,7 +123,7 @@ def _copy(file: LargeFile, output: FilesOutput, blocks: BlockLines) -> bool:
 
 def _add_lines(file: LargeFile, output: FilesOutput, where: bytes, offset: int, held: Held) -> None:
     size = file.found.st_size
-    output.line(b"0", where, offset, file.path, file.found, size, now=file.looked_at)
+    output.line(b"0", where, offset, file.path, file.found, size)
     for line in held.lines:
         output.index.write(line)
     output.stored += 1

@@ -6,7 +6,6 @@ import errno
 import grp
 import os
 import pwd
-import time
 from collections.abc import Mapping
 from functools import cache
 
@@ -79,6 +78,9 @@ class FilesOutput:
         self.files = self.bytes_read = self.bytes_whole = 0
         self.stored = self.removed = self.unread = self.changed = 0
         self.warnings: list[str] = []
+        self.now = 0
+        """When the current entry was looked at, in nanoseconds: taken before its times are read."""
+
         self.failed: SourceError | None = None
         """The first entry that could not be read."""
 
@@ -94,14 +96,13 @@ class FilesOutput:
         *,
         link: bytes = b"",
         extended: Attributes | None = None,
-        now: int | None = None,
     ) -> None:
         """Add a member without content, and its line."""
         offset = self.archive.position
         self.archive.write(
             self.headers.member(path, found, kind=kind, link=link, extended=extended)
         )
-        self.line(kind, self.whole, offset, path, found, now=now)
+        self.line(kind, self.whole, offset, path, found)
         self.stored += 1
 
     def line(
@@ -112,13 +113,12 @@ class FilesOutput:
         path: bytes,
         found: os.stat_result,
         size: int = 0,
-        *,
-        now: int | None = None,
     ) -> None:
         """
-        Add the line of an entry that is new or changed; ``now`` is when it was looked at.
+        Add the line of an entry that is new or changed.
 
-        EngineError when it does not begin at a block: then what came before it is not what its
+        Its times are doubted when it was looked at, `now`, within the tick of the clock in which they were
+        made: a later write in that tick would leave them as they are. EngineError when it does not begin at a block: then what came before it is not what its
         header announced, and nothing behind it could be read back.
         """
         if offset % tar.BLOCK:
@@ -126,7 +126,7 @@ class FilesOutput:
                 f"the archive is out of step at '{shown(path)}', and would not unpack",
                 hint="please report this",
             )
-        tail = facts(found, path, size, now=now or time.time_ns())
+        tail = facts(found, path, size, now=self.now)
         self.index.write(b"%b %b %d%b\n" % (kind, where, offset, tail))
 
     def block(self, block: Block) -> None:

@@ -8,8 +8,10 @@ import os
 import random
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,6 +217,59 @@ def test_a_path_that_could_not_be_read_is_not_found_when_it_is_asked_for(
         FilesEngine().restore(
             path_of(job, result), tmp_path / "restored", Surroundings(), only=["10-large"]
         )
+
+
+def test_a_file_written_again_in_the_same_tick_is_stored_however_long_the_storage_waited(
+    root: Path, tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that ticks once a second: the second write leaves size and times as they were."""
+    job = job_of(root, tmp_path)
+    file = root / "20-small"
+    coarse = int(time.time()) * 10**9
+    os.utime(file, ns=(coarse, coarse))
+    fstat, stat = os.fstat, os.stat
+    waited: list[int] = []
+
+    def ticking(found: os.stat_result) -> Any:
+        return _Coarse(found, coarse) if found.st_ino == file_number else found
+
+    file_number = stat(file).st_ino
+    monkeypatch.setattr(os, "fstat", lambda fd: ticking(fstat(fd)))
+    monkeypatch.setattr(os, "stat", lambda *given, **named: ticking(stat(*given, **named)))
+    now = time.time_ns
+
+    def later() -> int:  # each look at the clock after the file was read is seconds later
+        return now() + (5 * 10**9 if waited else 0)
+
+    read = os.read
+
+    def reading(descriptor: int, size: int) -> bytes:
+        data = read(descriptor, size)
+        if fstat(descriptor).st_ino == file_number:
+            waited.append(1)
+        return data
+
+    monkeypatch.setattr(time, "time_ns", later)
+    monkeypatch.setattr(os, "read", reading)
+    take(job, catalog, run=run_number(1))
+    waited.clear()
+    content_now = b"y" * file.stat().st_size
+    file.write_bytes(content_now)
+    os.utime(file, ns=(coarse, coarse))
+    second = take(job, catalog, run=run_number(2), kind=Kind.INCREMENTAL)
+    monkeypatch.undo()
+    restored(job, second, tmp_path / "restored")
+    assert (tmp_path / "restored/20-small").read_bytes() == content_now
+
+
+class _Coarse:
+    """What stat says on a file system that keeps whole seconds."""
+
+    def __init__(self, found: os.stat_result, tick: int) -> None:
+        self._found, self.st_ctime_ns = found, tick
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._found, name)
 
 
 def test_an_error_of_the_repository_is_not_taken_for_an_unreadable_file(
