@@ -17,6 +17,7 @@ import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from airflow_backup.core.errors import EngineError, SourceLocked
 
@@ -47,10 +48,13 @@ def pin(live: sqlite3.Connection, path: Path) -> Snapshot:
     # No descriptor of the database's files is ever closed here: that would drop SQLite's locks.
     shared = os.open(f"{real}-shm", os.O_RDONLY | os.O_CLOEXEC)
     for _ in range(_ATTEMPTS):
-        before = _index_header(shared)
+        before = _index(shared)
         _begin(live)
-        if before is not None and before == _index_header(shared):
-            return _snapshot(live, before, shared, f"{real}-wal")
+        # How much of the log is in the file counts too: once all of it is, the next writer may start it over.
+        if before is not None and before == _index(shared):
+            found = _snapshot(live, before, f"{real}-wal")
+            if found is not None:
+                return found
         live.execute("ROLLBACK")
         time.sleep(0.001)
     raise SourceLocked(f"'{path}' is written to faster than its log can be read", hint="try later")
@@ -66,32 +70,44 @@ def _number(live: sqlite3.Connection, name: str) -> int:
     return found
 
 
-def _index_header(shared: int) -> bytes | None:
-    both = os.pread(shared, 2 * _INDEX_HEADER, 0)
-    first, second = both[:_INDEX_HEADER], both[_INDEX_HEADER:]
-    return first if first == second else None  # else somebody is writing it
+class _Index(NamedTuple):
+    """What the index of the log says: its header, and how many frames are in the database file already."""
+
+    header: bytes
+    copied: int
 
 
-def _snapshot(live: sqlite3.Connection, header: bytes, shared: int, log: str) -> Snapshot:
+def _index(shared: int) -> _Index | None:
+    found = os.pread(shared, 2 * _INDEX_HEADER + 4, 0)
+    first, second = found[:_INDEX_HEADER], found[_INDEX_HEADER : 2 * _INDEX_HEADER]
+    if first != second:
+        return None  # somebody is writing it
+    return _Index(first, struct.unpack("=I", found[2 * _INDEX_HEADER :])[0])
+
+
+def _snapshot(live: sqlite3.Connection, index: _Index, log: str) -> Snapshot | None:
+    """Return where the pages lie; None when the log was started over, and it is to be pinned anew."""
+    header = index.header
     version, _, _, _, _, _, last_frame, pages = struct.unpack("=IIIBBHII", header[:24])
     page_size, seen = _number(live, "page_size"), _number(live, "page_count")
     # An empty log does not count the pages: then the file does.
     if version != _INDEX_VERSION or (last_frame and pages != seen):
         raise EngineError("the write-ahead log is of a kind that this release does not know")
-    copied = struct.unpack("=I", os.pread(shared, 4, 2 * _INDEX_HEADER))[0]
-    # When all of the log is in the file already, SQLite reads the file alone, and the log may
-    # be started over under us.
-    frames = {} if copied >= last_frame else _frames(log, last_frame, page_size, header[32:40])
-    return Snapshot(page_size, seen, frames)
+    # When all of the log was in the file already, SQLite reads the file alone, and the log may
+    # be started over under us. Else our transaction keeps it: neither can be started over.
+    if index.copied >= last_frame:
+        return Snapshot(page_size, seen, {})
+    frames = _frames(log, last_frame, page_size, header[32:40])
+    return None if frames is None else Snapshot(page_size, seen, frames)
 
 
-def _frames(log: str, last: int, page_size: int, salt: bytes) -> dict[int, int]:
+def _frames(log: str, last: int, page_size: int, salt: bytes) -> dict[int, int] | None:
     found: dict[int, int] = {}
     descriptor = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
     for number in range(last):
         offset = _HEADER + number * (_FRAME_HEADER + page_size)
         header = os.pread(descriptor, _FRAME_HEADER, offset)
         if header[8:16] != salt:
-            raise EngineError("the write-ahead log was started over while it was read")
+            return None
         found[int.from_bytes(header[:4], "big")] = offset + _FRAME_HEADER
     return found
