@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from airflow_backup.actions.restore_target import TargetState, end_marker
 from airflow_backup.core.errors import Refused
+from airflow_backup.core.removal import remove_tree
 from airflow_backup.engines.jail import MARKER
 
 
@@ -62,7 +62,7 @@ class Swap:
         except (OSError, ValueError):
             told = None
         if told != self._marker:
-            shutil.rmtree(self.beside)
+            remove_tree(self.beside)
 
     def is_ready(self, kept: str) -> None:
         """Write down that the folder beside is whole, and what the target will be called."""

@@ -21,6 +21,7 @@ from typing import Any
 
 from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError, Refused
+from airflow_backup.core.removal import remove_tree
 from airflow_backup.engines.jail import MARKER
 
 _SERVER = re.compile(r"connection:([A-Za-z0-9_.-]+)(?:/(.+))?")
@@ -222,7 +223,7 @@ def _unfinished(target: Folder, marker: Mapping[str, Any]) -> TargetState:
 
 def _remove(path: Folder) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_tree(path)
     else:
         path.unlink()
 

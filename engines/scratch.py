@@ -14,6 +14,7 @@ from pathlib import Path
 
 from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ScratchFull
+from airflow_backup.core.removal import remove_tree
 
 _PREFIX = "airflow-backup-"
 _OWNER = ".owner"
@@ -49,7 +50,8 @@ def scratch_folder(base: Path | None = None) -> Iterator[str]:
         work.mkdir(mode=0o700)
         yield str(work)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # what cannot be removed is swept later
+            remove_tree(folder)
         os.close(owner)
 
 
@@ -61,7 +63,7 @@ def sweep(base: Path) -> list[str]:
     for each in found:
         with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
             if each.is_dir(follow_symlinks=False) and _is_left_behind(Path(each.path)):
-                shutil.rmtree(each.path)
+                remove_tree(each.path)
                 removed.append(each.name)
     return removed
 
