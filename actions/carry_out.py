@@ -15,10 +15,10 @@ from airflow_backup.actions.restore_swap import Swap
 from airflow_backup.actions.restore_target import (
     ServerTarget,
     Target,
-    begin_marker,
     drop_marker,
     end_marker,
     look_at,
+    marked,
 )
 from airflow_backup.core.errors import ConfigError, Refused, VerifyError
 from airflow_backup.core.memory import keep_freed_memory
@@ -155,21 +155,21 @@ def _fill(
             f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it",
             hint="remove the folder, and restore again",
         )
-    is_new = begin_marker(target, what.marker())
-    try:
-        if what.resumes:
-            resume = cast("Resumer", engine).resume
-            report = resume(what.path, target, around, only=what.only, until=what.until)
-        else:
-            report = engine.restore(what.path, target, around, only=what.only, until=what.until)
-        _check_count(what, report)
-    except BaseException:
-        # A try that came to nothing must not be in the way of the next one.
-        drop_marker(target, is_new=is_new, all_of_it=not hasattr(engine, "resume"))
-        raise
-    when_whole()
-    end_marker(target)
-    return report
+    with marked(target, what.marker()) as is_new:
+        try:
+            if what.resumes:
+                resume = cast("Resumer", engine).resume
+                report = resume(what.path, target, around, only=what.only, until=what.until)
+            else:
+                report = engine.restore(what.path, target, around, only=what.only, until=what.until)
+            _check_count(what, report)
+        except BaseException:
+            # A try that came to nothing must not be in the way of the next one.
+            drop_marker(target, is_new=is_new, all_of_it=not hasattr(engine, "resume"))
+            raise
+        when_whole()
+        end_marker(target)
+        return report
 
 
 def _check_count(what: RestorePlan, report: RestoreReport) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path as Folder
 from typing import TYPE_CHECKING, cast
 
 from airflow_backup.actions.carry_out import RestoreResult, carry_out
@@ -32,6 +33,7 @@ from airflow_backup.engines.protocol import (
     Surroundings,
 )
 from airflow_backup.engines.registry import Registry, registry
+from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
@@ -132,7 +134,8 @@ def plan(
         gaps=gaps,
         warnings=_doubts(path, catalog),
     )
-    found = _look(what, needed=needed, replace=replace)
+    precious = {"the repository": storage.root} if isinstance(storage, FolderStorage) else {}
+    found = _look(what, needed=needed, replace=replace, precious=precious)
     if found.resumes and not hasattr(engine, "resume"):
         why = f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it"
         found = TargetState(found.holds, refused=why, hint="remove it, or --replace")
@@ -147,12 +150,14 @@ def plan(
     )
 
 
-def _look(what: RestorePlan, *, needed: int, replace: bool) -> TargetState:
+def _look(
+    what: RestorePlan, *, needed: int, replace: bool, precious: Mapping[str, Folder]
+) -> TargetState:
     if not isinstance(what.target, ServerTarget):
         interrupted = Swap(what.target, what.marker()).look()
         if interrupted is not None:
             return interrupted
-    return look_at(what.target, what.marker(), needed=needed, replace=replace)
+    return look_at(what.target, what.marker(), needed=needed, replace=replace, precious=precious)
 
 
 def _check_engine(

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.restore_target import TargetState, end_marker
+from airflow_backup.actions.restore_target import TargetState, end_marker, named
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.removal import remove_tree
 from airflow_backup.engines.jail import MARKER
@@ -24,7 +24,7 @@ class Swap:
     """The swap of one target; ``marker`` names what is restored."""
 
     def __init__(self, target: Path, marker: Mapping[str, Any]) -> None:
-        self.target = Path(os.path.abspath(target))
+        self.target = named(target)
         self.beside = self.target.with_name(f"{self.target.name}.restoring")
         self._journal = self.target.with_name(f".{self.target.name}.restoring.json")
         self._marker = dict(marker)

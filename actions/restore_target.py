@@ -9,12 +9,15 @@ there is kept.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
@@ -73,11 +76,23 @@ class TargetState:
 
 
 def look_at(
-    target: Target, marker: Mapping[str, Any], *, needed: int, replace: bool
+    target: Target,
+    marker: Mapping[str, Any],
+    *,
+    needed: int,
+    replace: bool,
+    precious: Mapping[str, Folder] | None = None,
 ) -> TargetState:
-    """Look at a target without changing it."""
+    """
+    Look at a target without changing it.
+
+    ``precious`` are folders that backups need, by what they are: nothing is restored into or over them.
+    """
     if isinstance(target, ServerTarget):
         return TargetState("what the server says when the restore begins", replaces=replace)
+    inside = _what_it_would_hit(target, precious)
+    if inside is not None:
+        return TargetState("what backups need", refused=inside, hint=_ANOTHER)
     warnings = _room(target, needed)
     if not os.path.lexists(target):
         return _missing(target, warnings)
@@ -100,20 +115,35 @@ def look_at(
     return TargetState(holds, replaces=True, refused=in_the_way, hint=hint, warnings=warnings)
 
 
-def begin_marker(target: Folder, marker: Mapping[str, Any]) -> bool:
+@contextmanager
+def marked(target: Folder, marker: Mapping[str, Any]) -> Iterator[bool]:
     """
-    Say in a target that it is not finished; the engine then finds nothing else in it.
+    Say in a target that it is not finished, and keep others out; the engine then finds nothing else in it.
 
-    Return whether the target was made.
+    The value is whether the target was made. Refused while another restore works there.
     """
     is_new = not target.exists()
     try:
         target.mkdir(mode=0o700, exist_ok=True)
-        (target / MARKER).write_text(json.dumps(marker, indent=2) + "\n")
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(target / MARKER, flags, 0o600)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise Refused(f"cannot restore to '{target}': {why}", hint=f"ls -ld {target}") from error
-    return is_new
+    with os.fdopen(file, "r+b") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(
+                f"another restore into '{target}' is under way", hint="wait for its end"
+            ) from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        held.truncate()
+        held.write(json.dumps(marker, indent=2).encode() + b"\n")
+        held.flush()
+        yield is_new
 
 
 def end_marker(target: Folder) -> None:
@@ -141,8 +171,22 @@ def drop_marker(target: Folder, *, is_new: bool, all_of_it: bool) -> None:
         target.rmdir()
 
 
+def named(target: Folder) -> Folder:
+    """
+    Return the absolute name of a target as the system sees it: links on the way are followed, the last is not.
+
+    >>> named(Folder("/usr/../tmp/x/."))
+    PosixPath('/tmp/x')
+    """
+    text = os.fspath(target)
+    if target.name in ("", "..") or text.rstrip("/").endswith("/.."):
+        return Folder(os.path.realpath(text))
+    return Folder(os.path.realpath(target.parent)) / target.name
+
+
 def what_keeps_from_swapping(target: Folder) -> tuple[str | None, str | None]:
     """Return why another folder cannot take the place of ``target``, and what to do; None when it can."""
+    target = named(target)
     if target.is_symlink():
         real = os.path.realpath(target)
         return f"'{target}' is a link", f"name the folder itself: --to {real}"
@@ -153,7 +197,7 @@ def what_keeps_from_swapping(target: Folder) -> tuple[str | None, str | None]:
         )
     if len(os.fsencode(target.name)) + len(_LONGEST_SUFFIX) > 255:
         return f"the name of '{target}' leaves no room for one beside it", _ANOTHER
-    parent = target.absolute().parent
+    parent = target.parent
     if not os.access(parent, os.W_OK | os.X_OK) or not _may_rename(target, parent):
         return (
             f"'{target}' cannot be replaced: nobody but its owner may change '{parent}'",
@@ -162,6 +206,7 @@ def what_keeps_from_swapping(target: Folder) -> tuple[str | None, str | None]:
     return None, None
 
 
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 _ANOTHER = "restore to a new or empty folder"
 _LONGEST_SUFFIX = ".before-20260101T000000Z"
 
@@ -198,6 +243,17 @@ def _missing(target: Folder, warnings: tuple[str, ...]) -> TargetState:
         why = f"may not make '{target.name}' in '{parent}'"
         return TargetState(holds, refused=why, hint=f"ls -ld {parent}")
     return TargetState(holds, warnings=warnings)
+
+
+def _what_it_would_hit(target: Folder, precious: Mapping[str, Folder] | None) -> str | None:
+    real = Folder(os.path.realpath(target))
+    for what, folder in (precious or {}).items():
+        place = Folder(os.path.realpath(folder))
+        if real == place or real.is_relative_to(place):
+            return f"'{target}' lies in {what}"
+        if place.is_relative_to(real):
+            return f"{what} lies in '{target}'"
+    return None
 
 
 def _writable(target: Folder, found: TargetState) -> TargetState:

@@ -31,7 +31,9 @@ class ChainArchive:
 
     def __init__(self, path: Sequence[SetReader], *, only: Sequence[bytes] = ()) -> None:
         self._path = path
-        self._only = [each.strip(b"/") for each in only]
+        self._only = [_normal(each) for each in only]
+        if b"." in self._only:  # the root itself: all of it
+            self._only = []
         self._found: set[bytes] = set()
         self._readers: dict[bytes, _Reader] = {}
         self._record: Record | None = None
@@ -178,6 +180,16 @@ class ChainArchive:
         if stream is None or not link.isdigit() or int(link) >= len(self._path):
             raise VerifyError(f"the index names a set that is not in the chain: {where!r}")
         return _Reader(self._path[int(link)], stream)
+
+
+def _normal(path: bytes) -> bytes:
+    r"""
+    Return a path as the index has it, however it was written.
+
+    >>> _normal(b"/d//g/"), _normal(b"./f"), _normal(b"/")
+    (b'd/g', b'f', b'.')
+    """
+    return b"/".join(each for each in path.split(b"/") if each not in (b"", b".")) or b"."
 
 
 class _Reader:

@@ -311,3 +311,56 @@ def test_a_leftover_of_something_else_is_cleared_from_beside(
     take(job, catalog, run=run_number(2), kind=Kind.INCREMENTAL)
     back(job, target, replace=True)
     assert sorted(each.name for each in target.iterdir()) == ["a", "b"]
+
+
+def test_dots_behind_a_link_name_the_folder_that_the_system_means(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    take(job, catalog)
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "real" / "keep").write_text("real")
+    (tmp_path / "other" / "keep").write_text("other")
+    (tmp_path / "other" / "link").symlink_to(tmp_path / "real" / "sub")
+    result = back(job, tmp_path / "other" / "link" / "..", replace=True)
+    assert (tmp_path / "other" / "keep").read_text() == "other"
+    assert (result.kept / "keep").read_text() == "real"
+    assert (tmp_path / "real" / "a").exists()
+
+
+@pytest.mark.parametrize("where", ["repository/wiki", "repository/new", "repository", "."])
+def test_nothing_is_restored_into_or_over_the_repository(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, where: str
+) -> None:
+    take(job, catalog)
+    before = trees.facts(tmp_path)
+    with pytest.raises(Refused, match="the repository"):
+        back(job, tmp_path / where, replace=True)
+    assert trees.facts(tmp_path) == before
+
+
+@pytest.mark.parametrize(("path", "names"), [(".", ["a", "b"]), ("./a", ["a"]), ("b//c", ["b"])])
+def test_a_path_may_be_written_in_any_way_that_names_it(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, path: str, names: list[str]
+) -> None:
+    take(job, catalog)
+    back(job, tmp_path / "back", only=[path])
+    assert sorted(each.name for each in (tmp_path / "back").iterdir()) == names
+
+
+def test_two_restores_into_one_target_do_not_mix(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(job, catalog)
+    restored = FilesEngine.restore
+    target = tmp_path / "back"
+
+    def meeting(self: FilesEngine, *given: Any, **named: Any) -> RestoreReport:
+        monkeypatch.undo()
+        with pytest.raises(Refused, match="is under way"):
+            back(job, target)
+        return restored(self, *given, **named)
+
+    monkeypatch.setattr(FilesEngine, "restore", meeting)
+    back(job, target)
+    assert trees.facts(target) == trees.facts(tmp_path / "source")
