@@ -31,7 +31,7 @@ _TRIGGER = re.compile(
 _DEFAULT = re.compile(
     rb"^  (%(i)s) .*? DEFAULT \(?nextval\(()(%(i)s)\.(%(i)s)\)" % {b"i": _IDENTIFIER}
 )
-_LOCK = re.compile(rb"^(?:LOCK TABLES `.*` WRITE|UNLOCK TABLES);\n", re.MULTILINE)
+_LOCK = re.compile(rb"^(?:LOCK TABLES `.*` WRITE;|UNLOCK TABLES;|DELIMITER ;;?)\n", re.MULTILINE)
 _IN_TABLES = (b"-- Table structure", b"-- Sequence structure")
 _TAKEN = re.compile(rb"CREATE DATABASE .*?(`(?:[^`]|``)+`)(.*)", re.DOTALL)
 _HEAD, _TABLES, _DEFINITIONS = "head", "tables", "definitions"
@@ -41,17 +41,29 @@ def unlocked(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """
     Yield a dump without its locks.
 
-    Nobody else is where it is loaded, and a locked table cannot take its default from a sequence.
+    Nobody else is where it is loaded, and a locked table cannot take its default from a sequence. What
+    stands in the text of a routine is no lock.
 
     >>> list(unlocked([b"a;\\nLOCK TABLES `x` WR", b"ITE;\\nb;\\n", b"UNLOCK TABLES;\\nc"]))
     [b'a;\\n', b'b;\\n', b'', b'c']
+    >>> list(unlocked([b"DELIMITER ;;\\nUNLOCK TABLES;\\n;;\\nDELIMITER ;\\nUNLOCK TABLES;\\n"]))
+    [b'DELIMITER ;;\\nUNLOCK TABLES;\\n;;\\nDELIMITER ;\\n']
     """
     rest = b""
+    is_text = False
+
+    def keep(found: re.Match[bytes]) -> bytes:
+        nonlocal is_text
+        if found[0].startswith(b"DELIMITER"):
+            is_text = found[0] == b"DELIMITER ;;\n"
+            return found[0]
+        return found[0] if is_text else b""
+
     for block in blocks:
         text = rest + block
         end = text.rfind(b"\n") + 1
         rest = text[end:]
-        yield _LOCK.sub(b"", text[:end])
+        yield _LOCK.sub(keep, text[:end])
     if rest:
         yield rest
 

@@ -162,7 +162,8 @@ class Server:
             ) from error
         facts: dict[str, Any] = {
             "user": self.user,
-            "password": self.password or "",
+            # As bytes: PyMySQL would write letters in another encoding than the programs do.
+            "password": (self.password or "").encode(),
             "database": self.database,
             "connect_timeout": 20,
             "autocommit": True,
@@ -318,4 +319,6 @@ def quoted(*names: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
+    # An end of line would begin an option of its own.
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return escaped.replace("\n", "\\n").replace("\r", "\\r")

@@ -23,6 +23,7 @@ from airflow_backup.core.errors import (
     ToolMissing,
     VerifyError,
 )
+from airflow_backup.core.process import Process
 from airflow_backup.engines import postgres_libpq as libpq
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP
 from airflow_backup.engines.postgres_programs import find, version_of
@@ -451,14 +452,27 @@ def _load_as_text(
     psql = find("psql", at_least=13)
     check_room(around.scratch, reader.manifest.totals.bytes_read)
     quiet = ["--no-psqlrc", "--quiet", "--no-password", "--output=/dev/null"]
-    quiet += ["--single-transaction"] if at_once else []
     command = server.tool("psql", *quiet, "--set=ON_ERROR_STOP=1", path=psql)
     with scratch_folder(around.scratch) as scratch:
         dump, _, _ = unpack_dump(reader, Path(scratch), around.reporter)
         with libpq.start([program, "--file=-", *options, str(dump)]) as writer:
             text = _older(writer.chunks(), server.version)
+            if at_once:
+                text = _in_one_transaction(text, writer)
             libpq.feed(command, text, password=server.password, warnings=warnings)
     warnings += libpq.warnings_in(writer)
+
+
+def _in_one_transaction(text: Iterable[bytes], writer: Process) -> Iterator[bytes]:
+    """
+    Commit when the writer has ended well, and not because nothing more comes.
+
+    psql's own ``--single-transaction`` commits at the end of its input, also when the writer was killed.
+    """
+    yield b"BEGIN;\n"
+    yield from text
+    writer.wait()
+    yield b"\nCOMMIT;\n"
 
 
 _UNKNOWN_BEFORE = {b"SET transaction_timeout = 0;": 17}

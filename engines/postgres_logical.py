@@ -18,6 +18,7 @@ from pathlib import Path
 from airflow_backup.core.errors import BackupError, EngineError, SourceLocked
 from airflow_backup.core.process import Process
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines import postgres_libpq as libpq
 from airflow_backup.engines.postgres_libpq import warnings_in
 from airflow_backup.engines.postgres_properties import LARGE_OBJECTS, PROPERTIES, read_properties
 from airflow_backup.engines.postgres_server import Server, Snapshot, tool_version
@@ -93,7 +94,8 @@ def _dump_globals(server: Server, encoding: str, sink: Sink, warnings: list[str]
     """Dump what belongs to no database: pg_dumpall knows no snapshot, so it need not wait for one."""
     # Over our own database: the role may be shut out of `postgres`.
     options = ["--globals-only", "--no-role-passwords", "--no-password"]
-    options.append(f"--database={server.database}")
+    # A name alone would be read as a connection string, if it looks like one.
+    options.append(f"--database={libpq.conninfo({'dbname': server.database})}")
     # Names of roles are bytes that belong to no encoding, and are converted by none but by UTF8 itself.
     options.append(f"--encoding={'UTF8' if encoding == 'UTF8' else 'SQL_ASCII'}")
     with sink.stream(GLOBALS) as stream:

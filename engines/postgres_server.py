@@ -45,6 +45,7 @@ _OURS = {
     "standard_conforming_strings": "on",
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
+    "lc_monetary": "C",
     "TimeZone": "UTC",
     "bytea_output": "hex",
     "client_min_messages": "warning",
@@ -68,8 +69,14 @@ _THEIRS = {
     "standard_conforming_strings": "on",
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
+    "lc_monetary": "C",
 }
-"""The same for programs that do not see to it themselves; `array_nulls` changes what an array means."""
+"""
+The same for programs that do not see to it themselves.
+
+`array_nulls` changes what an array means, `lc_monetary` what an amount of money does: the same text is a hundred times
+as much in another country.
+"""
 
 _SET = """
     SELECT set_config(there.name, wanted.value, false)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
@@ -46,6 +47,12 @@ def _check(cron: str) -> str:
         raise ValueError(
             f"cron {cron!r} has {len(fields) if cron else 0} fields; "
             f"it takes five, or six with seconds first; {_EXAMPLE}"
+        )
+    day, weekday = fields[-3], fields[-1]
+    if re.search("[#lL]", weekday) and day not in ("*", "?", "*/1"):
+        raise ValueError(
+            f"cron {cron!r} asks for a day of the month and for the n-th weekday {weekday!r} of it; "
+            "write two levels or two schedules, one for each"
         )
     if any(field.lower().startswith(_RANDOM) for field in fields):
         raise ValueError(

@@ -64,6 +64,9 @@ def _field(name: str, field: str) -> str:
 def _item(name: str, item: str) -> str:
     found = _RANGE.fullmatch(item)
     if found is None:
+        number = _value(name, item)
+        if number is not None and not item.isdecimal():
+            return str(number)
         return "*" if item == "*/1" else item
     low, high = (_value(name, each) for each in found.group(1, 2))
     step = int(found[3] or 1)
