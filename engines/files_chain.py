@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from airflow_backup.core.errors import NotFound, VerifyError
+from airflow_backup.core.names import shown
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.files_index import UNREAD, IndexReader, Record
 from airflow_backup.engines.protocol import SetReader
@@ -63,8 +64,7 @@ class ChainArchive:
         missing = [each for each in self._only if each not in self._found]
         if missing:
             raise NotFound(
-                f"no '{missing[0].decode('utf-8', 'backslashreplace')}' in set "
-                f"'{self._path[-1].manifest.set_id}'",
+                f"no '{shown(missing[0])}' in set '{self._path[-1].manifest.set_id}'",
                 hint="write it relative to the folder that was backed up",
             )
 
@@ -98,8 +98,7 @@ class ChainArchive:
         return self._reader(where).bytes_at(offset, size)
 
     def _miss(self, record: Record) -> None:
-        name = record.path.decode("utf-8", "backslashreplace")
-        told = f"'{name}' is not in the set: it could not be read"
+        told = f"'{shown(record.path)}' is not in the set: it could not be read"
         if record.path in self._only:
             raise NotFound(
                 told, hint="an earlier set: airflow-backup restore ... --at ... --to ..."
@@ -132,9 +131,8 @@ class ChainArchive:
         if record.where[:1] == b"p":
             wanted += b"/size=%d" % record.size
         if member.kind != record.kind or member.name.rstrip(b"/") != wanted:
-            shown = record.path.decode("utf-8", "backslashreplace")
             raise VerifyError(
-                f"the index says that '{shown}' lies at {record.where.decode()} "
+                f"the index says that '{shown(record.path)}' lies at {record.where.decode()} "
                 f"{record.offset}, and something else does",
                 hint="an earlier set: airflow-backup restore ... --at ... --to ...",
             )

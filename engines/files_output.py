@@ -15,6 +15,7 @@ from airflow_backup.core.errors import (
     SourceError,
     SourceUnavailable,
 )
+from airflow_backup.core.names import shown
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.files_index import Block, escaped, facts
@@ -185,7 +186,7 @@ class FilesOutput:
     def _left_out(self, path: bytes, what: str, error: OSError) -> None:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise SourceError(
-                f"the tree is too deep at '{os.fsdecode(path)}': too many open folders",
+                f"the tree is too deep at '{shown(path)}': too many open folders",
                 hint="raise the limit of open files: ulimit -n 65536",
             ) from error
         self.unread += 1
@@ -224,11 +225,6 @@ class FilesOutput:
             self.warnings.append(warning)
         elif len(self.warnings) == _MAX_WARNINGS:
             self.warnings.append(f"more than {_MAX_WARNINGS} warnings; the rest is not listed")
-
-
-def shown(path: bytes) -> str:
-    """Return a path for people."""
-    return path.decode("utf-8", "backslashreplace")
 
 
 @cache

@@ -7,14 +7,18 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.errors import EngineError, VerifyError
+from airflow_backup.core.names import shown
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES
 from airflow_backup.engines.files_index import UNREAD, IndexReader, lines_of, unescaped
-from airflow_backup.engines.files_structure import shown, size_of
+from airflow_backup.engines.files_structure import size_of
 from airflow_backup.engines.protocol import SetReader
 
 _MOST_NAMED = 20
+_LONG = 4000
+"""Bytes of a path; Linux takes 4,096 at once."""
+
 _FORMATS = {
     stat.S_IFREG: tar.REGULAR,
     stat.S_IFDIR: tar.FOLDER,
@@ -92,8 +96,7 @@ def concerned(stored: SetReader, stream: str, begin: int, end: int) -> list[str]
         before = name
     if before is not None:
         found.append(os.fsdecode(before))
-    shown = [shown(os.fsencode(name)) for name in dict.fromkeys(found)]
-    return shown[:_MOST_NAMED]
+    return [shown(os.fsencode(name)) for name in dict.fromkeys(found)][:_MOST_NAMED]
 
 
 def _places(stored: SetReader, own: bytes) -> Iterator[tuple[int, bytes]]:
@@ -114,9 +117,28 @@ def _lines(last: SetReader) -> Iterator[list[bytes]]:
 
 def _stat(base: int, name: bytes) -> os.stat_result:
     try:
-        return os.stat(name, dir_fd=base, follow_symlinks=False)
-    except OSError as error:
+        if len(name) < _LONG:
+            return os.stat(name, dir_fd=base, follow_symlinks=False)
+        return _stat_far(base, name)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise VerifyError(f"'{shown(name)}' did not come back") from error
+    except OSError as error:  # what cannot be looked at says nothing of the set
+        why = (error.strerror or str(error)).lower()
+        raise EngineError(f"cannot look at the restored '{shown(name)}': {why}") from error
+
+
+def _stat_far(base: int, name: bytes) -> os.stat_result:
+    """Go folder by folder: a path may be longer than the system takes at once."""
+    *folders, last = name.split(b"/")
+    here = os.dup(base)
+    try:
+        for folder in folders:
+            below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        return os.stat(last, dir_fd=here, follow_symlinks=False)
+    finally:
+        os.close(here)
 
 
 def _check_entry(name: bytes, kind: bytes, size: int, found: os.stat_result) -> None:

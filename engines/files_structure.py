@@ -7,6 +7,7 @@ from functools import partial
 
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.manifest import Manifest
+from airflow_backup.core.names import shown
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.files_chain import ARCHIVE, INDEX, PATCHES
 from airflow_backup.engines.files_index import (
@@ -240,8 +241,3 @@ def _sizes(path: Sequence[SetReader]) -> dict[bytes, int]:
 def size_of(manifest: Manifest, stream: str) -> int:
     """Return the raw bytes of a stream."""
     return sum(piece.raw_size for piece in manifest.pieces_of(stream))
-
-
-def shown(name: bytes) -> str:
-    """Return a name for people."""
-    return name.decode("utf-8", "backslashreplace")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from airflow_backup.core.errors import EngineError, VerifyError
+from airflow_backup.core.names import shown
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.jail import Jail
@@ -258,4 +259,4 @@ class Unpacking:
 
 
 def _shown(member: Member) -> str:
-    return member.name.decode("utf-8", "backslashreplace")
+    return shown(member.name)

@@ -9,11 +9,13 @@ moment ago, or that somebody put there, is never walked through.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from airflow_backup.core.errors import Refused, VerifyError
+from airflow_backup.core.errors import EngineError, Refused, VerifyError
+from airflow_backup.core.names import shown
 
 MARKER = ".airflow-backup-restore.json"
 """The file in a target that says a restore into it is not finished, and of what."""
@@ -127,9 +129,8 @@ def split(name: bytes) -> list[bytes]:
     """
     segments = name.removesuffix(b"/").split(b"/")
     if b"\0" in name or not _NOWHERE.isdisjoint(segments):
-        shown = name.decode("utf-8", "backslashreplace")
         raise VerifyError(
-            f"refused the name '{shown}'",
+            f"refused the name '{shown(name)}'",
             hint="it could lead out of the target; who made this archive?",
         )
     return segments
@@ -141,8 +142,12 @@ def _make(name: bytes, parent: int) -> int:
     try:
         return os.open(name, _FOLDER, dir_fd=parent)
     except OSError as error:
-        shown = name.decode("utf-8", "backslashreplace")
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise EngineError(
+                f"the tree is too deep at '{shown(name)}': too many open folders",
+                hint="raise the limit of open files: ulimit -n 65536",
+            ) from error
         raise VerifyError(
-            f"refused to write below '{shown}': it is not a folder",
+            f"refused to write below '{shown(name)}': it is not a folder",
             hint="it could lead out of the target; who made this archive?",
         ) from error

@@ -16,6 +16,7 @@ from functools import lru_cache
 from zlib import adler32
 
 from airflow_backup.core.errors import EngineError
+from airflow_backup.core.names import shown
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -120,7 +121,7 @@ class TarHeaders:
 def _whole(header: bytes, name: bytes) -> bytes:
     if len(header) % BLOCK:
         raise EngineError(
-            f"'{name.decode('utf-8', 'backslashreplace')}' has a number that no tar header holds",
+            f"'{shown(name)}' has a number that no tar header holds",
             hint="what does stat say of it?",
         )
     return header

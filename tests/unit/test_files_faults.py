@@ -24,6 +24,7 @@ from airflow_backup.core.errors import (
     SourceUnavailable,
     StorageError,
 )
+from airflow_backup.core.removal import remove_tree
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files import FilesEngine
 from airflow_backup.engines.protocol import RestoreReport, Surroundings
@@ -363,3 +364,34 @@ def test_a_tree_of_which_nothing_can_be_read_is_a_failure(
 
     with struck(root, strike), pytest.raises(SourceError):
         take(job_of(root, tmp_path, on_unreadable="fail"), catalog)
+
+
+def test_a_name_that_would_forge_a_line_is_shown_escaped(tmp_path: Path, catalog: Catalog) -> None:
+    root = tmp_path / "source"
+    root.mkdir()
+    (root / "ok").write_bytes(b"x")
+    (root / "a\x1b[31m\nairflow-backup: FORGED").write_bytes(b"x")
+    with struck(root, fails_in("a\x1b[31m\nairflow-backup: FORGED", 0)):
+        result = take(job_of(root, tmp_path), catalog)
+    assert result.warnings == (
+        "left out 'a\\x1b[31m\\nairflow-backup: FORGED': input/output error",
+    )
+
+
+def test_a_restore_test_reaches_paths_longer_than_the_system_takes_at_once(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    root = tmp_path / "source"
+    root.mkdir()
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir(b"d" * 200, dir_fd=here)
+        below = os.open(b"d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open(b"file", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    job = job_of(root, tmp_path)
+    result = take(job, catalog)
+    FilesEngine().try_restore(path_of(job, result), Surroundings(scratch=tmp_path))
+    remove_tree(root)
