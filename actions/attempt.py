@@ -59,13 +59,12 @@ class StoredManifest:
 class Attempt:
     """One attempt at the set of ``run``."""
 
-    def __init__(
-        self, job: Job, run: Run, storage: Storage, *, number: int, repository: str
-    ) -> None:
+    def __init__(self, job: Job, run: Run, storage: Storage, *, number: int) -> None:
         self.set_id = set_id(job.id, run.id, run.at)
         self._job, self._run, self._number = job, run, number
         self.storage = storage
-        self._repository = repository
+        self.repository: str | None = None
+        """The id of the repository; known before anything is taken."""
         self._prefix = set_prefix(job.id, self.set_id)
         self._name = manifest_name(job.id, self.set_id)
 
@@ -165,7 +164,8 @@ class Attempt:
                 hint="does another attempt of the same run still work? does the storage lose writes?",
             )
         data = manifest.to_bytes()
-        check_same(self.storage, self._repository)
+        assert self.repository is not None
+        check_same(self.storage, self.repository)
         try:
             self.storage.put(self._name, data)
         except NameTaken as error:

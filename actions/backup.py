@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from airflow_backup.actions import repository
 from airflow_backup.actions.attempt import Attempt, StoredManifest
 from airflow_backup.actions.parent import Plan, newest_log, plan, promoted
-from airflow_backup.actions.repository import ensure
 from airflow_backup.actions.result import BackupResult, Job, Run, result_of
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.executions import Failure, Outcome
@@ -83,8 +83,8 @@ def backup(
     )
     try:
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
-        repository = ensure(storage, schedule.repository, catalog)
-        attempt = Attempt(schedule, run, storage, number=row.number, repository=repository)
+        repository.check(storage, schedule.repository, catalog)
+        attempt = Attempt(schedule, run, storage, number=row.number)
         taken = _store(attempt, schedule, wanted, catalog, around, engines or registry())
         _record(catalog, schedule, taken, row, clock=clock)
     except BaseException as error:
@@ -123,6 +123,7 @@ def _store(
         return _Taken(stored, adopted=True)
     engine = engines.get(str(getattr(schedule.source, "engine", "")))
     _check(engine, schedule, kind, around)
+    attempt.repository = repository.ensure(attempt.storage, schedule.repository, catalog)
     attempt.clean()
     what = plan(schedule, kind, engine, attempt.storage, catalog)
     try:

@@ -185,6 +185,24 @@ class Process:
             for chunk in chunks:
                 self.write(chunk)
 
+    def feed(self, chunks: Iterable[Bytes]) -> bytes:
+        """
+        Write ``chunks`` to the program's input (``stdin=subprocess.PIPE``) and read its output meanwhile.
+
+        Returns the last megabyte of the output. What ``chunks`` raises ends the program and is raised.
+        """
+        kept: deque[bytes] = deque(maxlen=2)
+        reader = threading.Thread(target=lambda: kept.extend(self.chunks()), daemon=True)
+        reader.start()
+        try:
+            self.pour(chunks)
+        except BaseException:
+            self.end()  # so that the reader has an end, before its pipe is closed
+            raise
+        finally:
+            reader.join()
+        return b"".join(kept)
+
     def _ended_for(self) -> float:
         """Return for how many seconds it has been known that the program ended; 0 while it runs."""
         if self._child.poll() is None:
@@ -425,20 +443,11 @@ def feed(
     >>> feed(["tr", "a-z", "A-Z"], [b"hel", b"lo"]).output
     b'HELLO'
     """
-    kept: deque[bytes] = deque(maxlen=2)
     with Process(
         arguments, environment=environment, inherit=inherit, user=user, stdin=subprocess.PIPE
     ) as process:
-        reader = threading.Thread(target=lambda: kept.extend(process.chunks()), daemon=True)
-        reader.start()
-        try:
-            process.pour(chunks)
-        except BaseException:
-            process.end()  # so that the reader has an end, before its pipe is closed
-            raise
-        finally:
-            reader.join()
-    return Finished(b"".join(kept), process.errors)
+        output = process.feed(chunks)
+    return Finished(output, process.errors)
 
 
 def end_all() -> None:

@@ -206,10 +206,7 @@ def feed(
 ) -> None:
     """Run a program on what ``chunks`` give it to read; EngineError when it fails."""
     with start(command, password=password, stdin=subprocess.PIPE) as process:
-        reader = threading.Thread(target=lambda: list(process.chunks()), daemon=True)
-        reader.start()
-        process.pour(chunks)
-        reader.join()
+        process.feed(chunks)
     if warnings is not None:
         warnings += warnings_in(process)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_backup.actions.repository import MARKER_NAME
 from airflow_backup.actions.restore import path_to
 from airflow_backup.actions.sync import sync
 from airflow_backup.catalog import Catalog
@@ -169,7 +170,8 @@ def test_a_backup_that_is_killed_at_any_moment_leaves_no_false_set(
             later = datetime.now(UTC) + timedelta(days=1)
             storage = FolderStorage(place.repository)
             sync(storage, place.job.repository, catalog, leftovers_before=later)
-        left = [path for path in place.repository.rglob("*") if path.is_file()]
+        marker = place.repository / MARKER_NAME
+        left = [path for path in place.repository.rglob("*") if path.is_file() and path != marker]
         named = {path.parent for path in left if path.name == "manifest.json"}
         assert {path.parent for path in left} == named
         assert not [path for path in left if path.name.startswith(".")]
