@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from airflow_backup.core.errors import FailureClass
-from airflow_backup.core.manifest import Manifest
+from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import (
     ExecutionStatus,
     Kind,

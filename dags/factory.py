@@ -17,7 +17,7 @@ from airflow_backup.operators.backup import BackupOperator
 from airflow_backup.operators.prune import PruneOperator
 from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 
 POOL = "backup"
 TAG = "backup"

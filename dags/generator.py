@@ -21,7 +21,7 @@ from airflow_backup.dags.factory import build
 from airflow_backup.dags.published import ask_catalog, known_definitions, publish
 from airflow_backup.dags.verbs import VERBS
 from airflow_backup.operators.airflow_settings import airflow_home, option
-from airflow_backup.schedules.index import (
+from airflow_backup.schedules.loading.index import (
     Index,
     Made,
     compile_index,
@@ -32,7 +32,7 @@ from airflow_backup.schedules.index import (
     schedule_of,
     write_index,
 )
-from airflow_backup.schedules.loader import CATALOG
+from airflow_backup.schedules.loading.loader import CATALOG
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError
 from airflow_backup.operators.airflow_settings import catalog_url
-from airflow_backup.schedules.index import Index, Made
+from airflow_backup.schedules.loading.index import Index, Made
 
 log = logging.getLogger(__name__)
 

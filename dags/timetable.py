@@ -12,8 +12,8 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, T
 from pendulum import DateTime, instance
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.fire_times import FixedRhythm, rhythm_of, slot_to_run
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.fire_times import FixedRhythm, rhythm_of, slot_to_run
 
 
 class BackupTimetable(Timetable):

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import BackupError
-from airflow_backup.core.manifest import Manifest
+from airflow_backup.core.format.checksums import Bytes
+from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.base import Model
+from airflow_backup.schedules.model.base import Model
 
 
 class Stream(Protocol):

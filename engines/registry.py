@@ -14,13 +14,13 @@ from airflow_backup.engines.protocol import Engine
 ENTRY_POINT_GROUP = "airflow_backup.engines"
 
 _BUILT_IN = {
-    "files": "airflow_backup.engines.files:FilesEngine",
-    "sqlite": "airflow_backup.engines.sqlite:SqliteEngine",
-    "postgres": "airflow_backup.engines.postgres:PostgresEngine",
-    "mysql": "airflow_backup.engines.mysql:MysqlEngine",
-    "firebird": "airflow_backup.engines.firebird:FirebirdEngine",
-    "restic": "airflow_backup.engines.restic:ResticEngine",
-    "command": "airflow_backup.engines.command:CommandEngine",
+    "files": "airflow_backup.engines.files.engine:FilesEngine",
+    "sqlite": "airflow_backup.engines.sqlite.engine:SqliteEngine",
+    "postgres": "airflow_backup.engines.postgres.engine:PostgresEngine",
+    "mysql": "airflow_backup.engines.mysql.engine:MysqlEngine",
+    "firebird": "airflow_backup.engines.firebird.engine:FirebirdEngine",
+    "restic": "airflow_backup.engines.restic.engine:ResticEngine",
+    "command": "airflow_backup.engines.command.engine:CommandEngine",
 }
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
-from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, ConfigError
 from airflow_backup.core.ids import schedule_id_of
+from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.operators.airflow_settings import (
@@ -24,9 +24,9 @@ from airflow_backup.operators.airflow_settings import (
 )
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import conf_of, due_at, trigger_of
-from airflow_backup.schedules.fire_times import kind_due_at, rhythm_of
-from airflow_backup.schedules.model import Retry, Schedule
-from airflow_backup.schedules.windows import opening_at
+from airflow_backup.schedules.model.schedule import Retry, Schedule
+from airflow_backup.schedules.model.windows import opening_at
+from airflow_backup.schedules.times.fire_times import kind_due_at, rhythm_of
 
 PAUSE_CHECK = 2.0
 """Seconds between two looks at whether a paused run may go on."""

@@ -7,13 +7,13 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from airflow_backup.actions.prune import prune
+from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import StorageDenied
 from airflow_backup.operators.airflow_settings import catalog_url, connection
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import run_id_of
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 class PruneOperator(BaseOperator):

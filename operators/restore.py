@@ -10,12 +10,12 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from airflow_backup.actions.encryption import secret_keys
-from airflow_backup.actions.restore import restore
-from airflow_backup.actions.restore_target import ServerTarget, Target, target_of
+from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.restore.target import ServerTarget, Target, target_of
+from airflow_backup.actions.sets.encryption import secret_keys
 from airflow_backup.catalog import Catalog
-from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, ConfigError, NotFound, Refused
+from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.operators.airflow_settings import (
     airflow_home,
@@ -24,7 +24,7 @@ from airflow_backup.operators.airflow_settings import (
     option,
 )
 from airflow_backup.operators.runs import run_id_of
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 class RestoreOperator(BaseOperator):

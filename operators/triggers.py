@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_backup.schedules.gate import Gate, decide
+from airflow_backup.schedules.times.start_policy import Gate, decide
 
 LONGEST_SLEEP = 60.0
 """Seconds; the clock may be set while we sleep, so look at it again."""

@@ -10,20 +10,20 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_backup.actions.damage import VerifyResult
-from airflow_backup.actions.verify import Verifier, worst
-from airflow_backup.actions.verify_due import due
+from airflow_backup.actions.sets.damage import VerifyResult
+from airflow_backup.actions.verify.due import due
+from airflow_backup.actions.verify.verify import Verifier, worst
 from airflow_backup.catalog import Catalog
-from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, Inconclusive, NotFound, VerifyError
 from airflow_backup.core.ids import set_id
+from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.operators.airflow_settings import catalog_url, connection
 from airflow_backup.operators.restore import deployed
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import due_at, run_id_of
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 
 log = logging.getLogger(__name__)
 

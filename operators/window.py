@@ -14,10 +14,10 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.operators.airflow_settings import catalog_url
 from airflow_backup.operators.runs import due_at, is_manual
 from airflow_backup.operators.triggers import WindowTrigger
-from airflow_backup.schedules.calendars import Calendar
-from airflow_backup.schedules.gate import Decision, Gate, decide
-from airflow_backup.schedules.holds import hold_text, maintenance_of, pause_at, skips
-from airflow_backup.schedules.windows import Window
+from airflow_backup.schedules.model.calendars import Calendar
+from airflow_backup.schedules.model.windows import Window
+from airflow_backup.schedules.times.holds import hold_text, maintenance_of, pause_at, skips
+from airflow_backup.schedules.times.start_policy import Decision, Gate, decide
 
 SHORTEST_DEFERRAL = timedelta(seconds=10)
 """Airflow 3.3 may fail a task whose trigger fires before the first leg is accounted for; wait in place."""

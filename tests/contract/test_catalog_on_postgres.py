@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_backup.actions.prune import prune
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.maintain.prune import prune
+from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.recovery import Path as RecoveryPath
-from airflow_backup.catalog.recovery import recovery_path
+from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
+from airflow_backup.catalog.rules.recovery import recovery_path
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Retention
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support.postgres import PASSWORD, USER, Postgres, postgres, programs
 from support.sets import START, Clock, KeptJob, run_number, take

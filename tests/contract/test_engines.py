@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult
+from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError, Refused, SourceError, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.schedules.model.base import Model
+from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
 from support import trees
 from support.sets import PlainJob, path_of, run_number, stored, take
 from support.sqlite_writer import writer_at

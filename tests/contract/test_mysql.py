@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult, Run, backup
-from airflow_backup.actions.choose import path_at
-from airflow_backup.actions.restore import open_path, path_to, restore
-from airflow_backup.actions.stored_set import StoredSet
+from airflow_backup.actions.backup.backup import BackupResult, Run, backup
+from airflow_backup.actions.restore.choose import path_at
+from airflow_backup.actions.restore.restore import open_path, path_to, restore
+from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.recovery import Path as RecoveryPath
+from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
     BackupError,
@@ -29,11 +29,11 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.mysql import MysqlEngine
-from airflow_backup.engines.mysql_facts import Position
+from airflow_backup.engines.mysql.engine import MysqlEngine
+from airflow_backup.engines.mysql.facts import Position
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.sources import MysqlSource
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import MysqlSource
 from airflow_backup.storage.open import open_storage
 from support.argument_lists import ArgumentLists
 from support.mariadb import BANK, INVARIANT, PASSWORD, MariaDB, busy, mariadb, require

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.mysql import MysqlEngine
+from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.protocol import Surroundings
 from contract.test_mysql import Keeper
 from support.mariadb import MariaDB, mariadb, require

@@ -17,8 +17,9 @@ import pytest
 
 from airflow_backup.core.errors import EngineError, Refused
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import mysql_keys, mysql_swap
-from airflow_backup.engines.mysql import MysqlEngine
+from airflow_backup.engines.mysql import keys as mysql_keys
+from airflow_backup.engines.mysql.engine import MysqlEngine
+from airflow_backup.engines.mysql.load import swap as mysql_swap
 from airflow_backup.engines.protocol import RestoreReport, Surroundings
 from contract.test_mysql import Keeper
 from support.mariadb import USER, MariaDB, mariadb, require
@@ -288,10 +289,10 @@ KILLED = """
 import os, signal, sys, pickle
 sys.path[:0] = {path!r}
 from pathlib import Path
-from airflow_backup.actions.restore import path_to
+from airflow_backup.actions.restore.restore import path_to
 from airflow_backup.core import connections
 from airflow_backup.engines import mysql_keys, mysql_swap
-from airflow_backup.engines.mysql import MysqlEngine
+from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
 asked = 0

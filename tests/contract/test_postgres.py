@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import Run, backup
-from airflow_backup.actions.restore import restore
+from airflow_backup.actions.backup.backup import Run, backup
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
-from airflow_backup.engines.postgres import PostgresEngine
+from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.sources import PostgresSource
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import PostgresSource
 from support.argument_lists import ArgumentLists
 from support.postgres import PASSWORD, Postgres, postgres
 

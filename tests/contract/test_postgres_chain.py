@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult, Run, backup
-from airflow_backup.actions.restore import restore
+from airflow_backup.actions.backup.backup import BackupResult, Run, backup
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.recovery import Path as RecoveryPath
-from airflow_backup.core.age import Identity
+from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, VerifyError
+from airflow_backup.core.format.age import Identity
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Encryption, Schedule
+from airflow_backup.schedules.model.schedule import Encryption, Schedule
 from contract.test_postgres import INVARIANT, busy, schedule
 from support.postgres import Postgres, postgres
 
@@ -154,7 +154,7 @@ def test_every_link_and_every_moment_between_links_comes_back(
 def test_a_failed_run_leaves_the_wal_on_the_server_for_the_next(
     keeper: Keeper, bank: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_backup.actions.attempt import Attempt
+    from airflow_backup.actions.backup.attempt import Attempt
 
     with busy(bank, clients=1):
         keeper.take(FULL)

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import Run, backup
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.stored_set import StoredSet
+from airflow_backup.actions.backup.backup import Run, backup
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied
-from airflow_backup.engines.postgres import PostgresEngine
+from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.sources import PostgresSource
+from airflow_backup.schedules.model.sources import PostgresSource
 from airflow_backup.storage.open import open_storage
 from contract.test_postgres import schedule
 from support.argument_lists import ArgumentLists
@@ -149,7 +149,7 @@ def test_a_password_that_only_a_person_has_lets_nobody_in(
 
 
 def test_no_file_holds_the_password_while_a_program_runs(server: Postgres, shop: str) -> None:
-    from airflow_backup.engines import postgres_libpq as libpq
+    from airflow_backup.engines.postgres.client import libpq
 
     given = libpq.environment(PASSWORD)
     assert given["PGPASSWORD"] == PASSWORD

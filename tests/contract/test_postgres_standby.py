@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.stored_set import StoredSet
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import postgres_restore, postgres_throwaway
-from airflow_backup.engines.postgres import PostgresEngine
+from airflow_backup.engines.postgres import restore as postgres_restore
+from airflow_backup.engines.postgres import test_server as postgres_throwaway
+from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
 from contract.test_postgres_chain import Keeper

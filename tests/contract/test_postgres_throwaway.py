@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup import Run, backup
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.stored_set import StoredSet
+from airflow_backup.actions.backup.backup import Run, backup
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import EngineError, Inconclusive
-from airflow_backup.engines import postgres_programs, postgres_proof
-from airflow_backup.engines.postgres import PostgresEngine
-from airflow_backup.engines.postgres_slots import slot_name
+from airflow_backup.engines.postgres import verify as postgres_proof
+from airflow_backup.engines.postgres.client import programs as postgres_programs
+from airflow_backup.engines.postgres.engine import PostgresEngine
+from airflow_backup.engines.postgres.physical.slots import slot_name
 from airflow_backup.engines.protocol import Proof, Surroundings
-from airflow_backup.schedules.sources import PostgresSource
+from airflow_backup.schedules.model.sources import PostgresSource
 from airflow_backup.storage.open import open_storage
 from contract.test_postgres import schedule
 from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres
@@ -196,10 +197,10 @@ def test_the_program_of_the_servers_own_version_is_preferred_to_a_newer_one(
 KILLED = """
 import os, signal, sys, threading, time
 from datetime import UTC, datetime
-from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 folder, port, user, password, tools = sys.argv[1:]
 item = Schedule.model_validate({"id": "bank", "repository": f"file://{folder}/repository", "preset": "daily",
     "source": {"engine": "postgres", "connection": "pg", "method": "physical", "wal": "slot", "tools": tools}})
@@ -272,7 +273,8 @@ def test_a_slot_that_no_set_needs_is_swept_and_one_of_a_schedule_with_sets_is_ke
 def test_a_slot_that_nobody_empties_is_told_of_in_the_next_set(
     server: Postgres, shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_backup.engines import postgres_physical, postgres_slots
+    from airflow_backup.engines.postgres.physical import dump as postgres_physical
+    from airflow_backup.engines.postgres.physical import slots as postgres_slots
 
     server.query(
         "postgres", "SELECT pg_create_physical_replication_slot('airflow_backup_gone_0a1b2c', true)"

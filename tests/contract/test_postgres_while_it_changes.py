@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup import Run, backup
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.stored_set import StoredSet
+from airflow_backup.actions.backup.backup import Run, backup
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError
-from airflow_backup.engines import postgres_logical
-from airflow_backup.engines.postgres import PostgresEngine
+from airflow_backup.engines.postgres import dump as postgres_logical
+from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
 from contract.test_postgres import schedule

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.prune import prune
-from airflow_backup.actions.restore import restore
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.maintain.prune import prune
+from airflow_backup.actions.maintain.sync import sync
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Retention
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.azure import ACCOUNT, AzureServer

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from airflow_backup.actions.backup import BackupResult, Run, backup
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.stored_set import StoredSet, open_set
+from airflow_backup.actions.backup.backup import BackupResult, Run, backup
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import StoredSet, open_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, Trigger
-from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.model import Compression, Encryption, Retention
+from airflow_backup.schedules.model.base import Model
+from airflow_backup.schedules.model.schedule import Compression, Encryption, Retention
 from airflow_backup.storage.open import open_storage
 
 START = datetime(2026, 5, 4, 2, 0, tzinfo=UTC)

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from airflow_backup.core import age
-from airflow_backup.core.bech32 import encode
 from airflow_backup.core.errors import ConfigError, VerifyError
+from airflow_backup.core.format import age
+from airflow_backup.core.format.bech32 import encode
 
 pyrage = pytest.importorskip("pyrage", reason="the other implementation is not installed")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions import backup as backup_module
-from airflow_backup.actions.backup import BackupResult, Run, backup
-from airflow_backup.actions.repository import MARKER_NAME
-from airflow_backup.actions.stored_set import open_set
+from airflow_backup.actions.backup import backup as backup_module
+from airflow_backup.actions.backup.backup import BackupResult, Run, backup
+from airflow_backup.actions.sets.repository import MARKER_NAME
+from airflow_backup.actions.sets.stored_set import open_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import (
@@ -25,10 +25,10 @@ from airflow_backup.core.errors import (
     StorageUnavailable,
     VerifyError,
 )
-from airflow_backup.core.manifest import MANIFEST_NAME
+from airflow_backup.core.format.manifest import MANIFEST_NAME
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import ExecutionStatus, Kind
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
 from support.failing_storage import FailingStorage
 from support.sets import START, Clock, PlainJob, run_number, stored, take
 
@@ -261,7 +261,7 @@ def test_a_bug_in_an_engine_is_a_failed_execution_with_nothing_left(
     def bug(self: object, entry: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("airflow_backup.engines.files_dump.FilesDump.add", bug)
+    monkeypatch.setattr("airflow_backup.engines.files.dump.FilesDump.add", bug)
     with pytest.raises(ZeroDivisionError):
         run(job, catalog)
     assert sets_in(storage) == []

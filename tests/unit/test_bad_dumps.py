@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import backup
-from airflow_backup.actions.prune import prune
-from airflow_backup.actions.verify import Verifier, worst
+from airflow_backup.actions.backup.backup import backup
+from airflow_backup.actions.maintain.prune import prune
+from airflow_backup.actions.verify.verify import Verifier, worst
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError, VerifyError
@@ -32,8 +32,8 @@ from airflow_backup.engines.protocol import (
     Surroundings,
 )
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.base import Model
+from airflow_backup.schedules.model.schedule import Schedule
 from support.sets import START, Clock, run_number
 
 TRAILER = b"-- dump completed\n"

@@ -19,10 +19,10 @@ from sqlalchemy import create_engine, inspect, text
 
 from airflow_backup.catalog import Catalog, migrate
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.deployed import DeployedSchedules
-from airflow_backup.catalog.executions import Failure, Outcome
 from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE, scripts
 from airflow_backup.catalog.records import Attempt, DeployedState, SetRow
+from airflow_backup.catalog.stores.deployed import DeployedSchedules
+from airflow_backup.catalog.stores.executions import Failure, Outcome
 from airflow_backup.catalog.tables import executions, metadata, sets
 from airflow_backup.core.errors import CatalogError, FailureClass, Refused
 from airflow_backup.core.words import (

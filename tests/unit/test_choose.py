@@ -8,12 +8,12 @@ from pathlib import Path as Folder
 
 import pytest
 
-from airflow_backup.actions.choose import path_at
+from airflow_backup.actions.restore.choose import path_at
 from airflow_backup.catalog.records import as_row
-from airflow_backup.catalog.recovery import Path, recovery_path
+from airflow_backup.catalog.rules.recovery import Path, recovery_path
 from airflow_backup.core.errors import NotFound
+from airflow_backup.core.format.manifest import Manifest, Previous, Totals, hash_of, manifest_name
 from airflow_backup.core.ids import set_id
-from airflow_backup.core.manifest import Manifest, Previous, Totals, hash_of, manifest_name
 from airflow_backup.core.words import Kind
 from airflow_backup.storage.folder import FolderStorage
 

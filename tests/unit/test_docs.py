@@ -18,17 +18,17 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.main import parser
 from airflow_backup.core.connections import from_environment
 from airflow_backup.plugin.provider_info import get_provider_info
-from airflow_backup.schedules.loader import parse
-from airflow_backup.schedules.model import Levels, Retention, Retry, Schedule, Verify
-from airflow_backup.schedules.reference import markdown
-from airflow_backup.schedules.schema import json_schema
-from airflow_backup.schedules.windows import Window
+from airflow_backup.schedules.loading.loader import parse
+from airflow_backup.schedules.model.schedule import Levels, Retention, Retry, Schedule, Verify
+from airflow_backup.schedules.model.windows import Window
+from airflow_backup.schedules.schema.json_schema import json_schema
+from airflow_backup.schedules.schema.reference import markdown
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection, from_environment
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 from support import mariadb as mariadb_servers
 from support import postgres as servers
 from support import trees

@@ -14,17 +14,17 @@ from typing import Literal
 import pytest
 from pydantic import ValidationError
 
-from airflow_backup.actions.encryption import encryption_of, secret_keys
-from airflow_backup.actions.restore import restore
-from airflow_backup.actions.stored_set import open_set
+from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.encryption import encryption_of, secret_keys
+from airflow_backup.actions.sets.stored_set import open_set
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.age import Identity
-from airflow_backup.core.bech32 import encode
 from airflow_backup.core.connections import Connection, from_environment
 from airflow_backup.core.errors import ConfigError, VerifyError
+from airflow_backup.core.format.age import Identity
+from airflow_backup.core.format.bech32 import encode
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Compression, Encryption
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.schedule import Compression, Encryption
+from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
 from support import trees
 from support.sets import Clock, PlainJob, run_number, stored, take

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult
+from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import EngineError, NotFound, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.files import FilesEngine
+from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.sources import FilesSource
 from support import trees
 from support.sets import PlainJob, path_of, run_number, stored, take
 
@@ -249,7 +249,7 @@ import re, sys
 from pathlib import Path
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.sources import FilesSource
 sys.path.insert(0, sys.argv[2])
 from support.sets import PlainJob, run_number, take
 root = Path(sys.argv[1])

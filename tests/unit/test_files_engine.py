@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult
+from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import SourceDenied, SourceError
-from airflow_backup.engines.file_reader import CHUNK
-from airflow_backup.engines.files import FilesEngine
+from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.reader import CHUNK
+from airflow_backup.engines.files.walk import Walk
 from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.engines.walk import Walk
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.sources import FilesSource
 from support import trees
 from support.sets import PlainJob, stored, take
 

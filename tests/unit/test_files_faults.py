@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult
+from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import (
     NotFound,
@@ -26,9 +26,9 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.removal import remove_tree
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.files import FilesEngine
+from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.protocol import RestoreReport, Surroundings
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.sources import FilesSource
 from support.sets import PlainJob, path_of, run_number, take
 from support.source_faults import Strike, read_error, struck
 

@@ -15,14 +15,14 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError, EngineError, VerifyError
-from airflow_backup.core.process import Process
+from airflow_backup.core.process.process import Process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import files_helpers
-from airflow_backup.engines.files import FilesEngine
-from airflow_backup.engines.files_restore import restore_archive
+from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.helpers import helpers as files_helpers
+from airflow_backup.engines.files.restore import restore_archive
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.sources import FilesSource
 from support import trees
 from support.sets import PlainJob, path_of, run_number, take
 
@@ -165,9 +165,9 @@ RESTORE = """
 import os, sys
 from pathlib import Path
 from airflow_backup.core.progress import Reporter
-from airflow_backup.engines import files_helpers
-from airflow_backup.engines.files_restore import restore_archive
-files_helpers._BEFORE = 0
+from airflow_backup.engines.files.helpers import helpers
+from airflow_backup.engines.files.restore import restore_archive
+helpers._BEFORE = 0
 os.sched_getaffinity = lambda pid: {0, 1}
 restore_archive(iter([Path(sys.argv[1]).read_bytes()]), Path(sys.argv[2]), Reporter())
 """

@@ -21,18 +21,18 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions import backup as backup_module
-from airflow_backup.actions.backup import BackupResult
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.verify import Bare, Verifier
+from airflow_backup.actions.backup import backup as backup_module
+from airflow_backup.actions.backup.backup import BackupResult
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.verify.verify import Bare, Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError, StorageUnavailable
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.engines.files import FilesEngine
+from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.engines.sqlite import SqliteEngine
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.engines.sqlite.engine import SqliteEngine
+from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
 from support import trees
 from support.failing_storage import FailingStorage
 from support.sets import Clock, PlainJob, run_number, take

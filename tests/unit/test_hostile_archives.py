@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.core.codec import FrameCompressor, decompress
 from airflow_backup.core.errors import BackupError, VerifyError
+from airflow_backup.core.format.codec import FrameCompressor, decompress
 from airflow_backup.core.progress import Reporter
-from airflow_backup.engines import files_helpers
-from airflow_backup.engines.files_restore import restore_archive, restore_members
-from airflow_backup.engines.tar_reader import TarReader
+from airflow_backup.engines.files.helpers import helpers as files_helpers
+from airflow_backup.engines.files.restore import restore_archive, restore_members
+from airflow_backup.engines.files.tar.reader import TarReader
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, **more: object) -> tarfile.TarInfo:

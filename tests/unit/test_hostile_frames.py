@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.codec import decompress
 from airflow_backup.core.errors import VerifyError
-from airflow_backup.core.manifest import MAX_FRAME_SIZE, read_manifest
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.core.format.codec import decompress
+from airflow_backup.core.format.manifest import MAX_FRAME_SIZE, read_manifest
+from airflow_backup.schedules.model.sources import FilesSource
 from support.sets import PlainJob, take
 
 MIB = 1024 * 1024
@@ -48,7 +48,7 @@ def test_a_manifest_that_declares_frames_of_gigabytes_is_refused(tmp_path: Path)
 def test_a_frame_of_two_gibibytes_takes_no_memory() -> None:
     script = (
         "import resource\n"
-        "from airflow_backup.core.codec import FrameCompressor, decompress\n"
+        "from airflow_backup.core.format.codec import FrameCompressor, decompress\n"
         "from airflow_backup.core.errors import VerifyError\n"
         "frame = FrameCompressor().compress(bytes(1 << 28))\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_backup.core.errors import FormatError, VerifyError
-from airflow_backup.core.manifest import (
+from airflow_backup.core.format.manifest import (
     Frames,
     Manifest,
     Piece,

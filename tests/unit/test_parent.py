@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.restore import restore
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import ExecutionStatus, Kind
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
 from support.sets import Clock, PlainJob, run_number, stored, take
 
 INCREMENTAL, DIFFERENTIAL = Kind.INCREMENTAL, Kind.DIFFERENTIAL

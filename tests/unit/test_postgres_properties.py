@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_backup.core.errors import EngineError, FormatError, VerifyError
-from airflow_backup.engines.postgres_properties import (
+from airflow_backup.engines.postgres.properties import (
     Grant,
     Properties,
     Settings,

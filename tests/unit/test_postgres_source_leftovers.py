@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.source_leftovers import remove_source_leftovers
+from airflow_backup.actions.maintain.source_leftovers import remove_source_leftovers
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import SourceUnavailable
 from airflow_backup.core.words import Trigger
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.base import Model
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import FilesSource
 from support.sets import START, KeptJob, take
 
 

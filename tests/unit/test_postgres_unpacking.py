@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.core.errors import VerifyError
-from airflow_backup.engines.tar_unpack import unpack_all
+from airflow_backup.engines.shared.tar_unpack import unpack_all
 
 
 def archive(*members: tarfile.TarInfo) -> tarfile.TarFile:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, EngineError, ToolMissing
-from airflow_backup.core.process import Process, run
+from airflow_backup.core.process import process
+from airflow_backup.core.process.process import Process, run
 
 
 def test_a_program_that_fails_says_the_last_it_said() -> None:
@@ -133,7 +133,7 @@ def test_end_all_works_in_a_signal_handler_while_the_thread_waits() -> None:
 
 BOUND = """
 import signal, sys
-from airflow_backup.core.process import Process
+from airflow_backup.core.process.process import Process
 with Process(["sleep", "1000"], signal_at_our_death=signal.SIGTERM) as child:
     print(child._child.pid, flush=True)
     sys.stdin.read()

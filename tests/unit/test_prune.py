@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import Run, backup
-from airflow_backup.actions.prune import prune
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.backup.backup import Run, backup
+from airflow_backup.actions.maintain.prune import prune
+from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.tables import sets
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import Refused, StorageDenied, StorageError
 from airflow_backup.core.words import Kind, Trigger
-from airflow_backup.schedules.model import Retention, Schedule
+from airflow_backup.schedules.model.schedule import Retention, Schedule
 from airflow_backup.storage.folder import FolderStorage
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
@@ -184,7 +184,9 @@ def test_the_command_prints_the_reasons(
     )
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("AIRFLOW_HOME", str(place.folder))
-    monkeypatch.setattr("airflow_backup.catalog.retention.CLOCK_MAY_JUMP", timedelta(days=40_000))
+    monkeypatch.setattr(
+        "airflow_backup.catalog.rules.retention.CLOCK_MAY_JUMP", timedelta(days=40_000)
+    )
     assert main(["prune", "notes", "--dry-run"]) == 0
     printed = capsys.readouterr().out
     assert "last 2 of 2" in printed

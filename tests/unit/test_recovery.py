@@ -9,7 +9,7 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, SetState
-from airflow_backup.catalog.recovery import Gap, Path, recovery_path
+from airflow_backup.catalog.rules.recovery import Gap, Path, recovery_path
 from airflow_backup.catalog.tables import sets
 from airflow_backup.core.words import Kind
 

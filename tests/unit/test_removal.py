@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from airflow_backup.core.removal import remove_tree
-from airflow_backup.engines.scratch import scratch_folder, sweep
+from airflow_backup.engines.shared.scratch import scratch_folder, sweep
 
 
 def dig(folder: Path, depth: int) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.report import report
-from airflow_backup.actions.report_page import page, sentence_of
-from airflow_backup.actions.verify import Verifier
+from airflow_backup.actions.report.page import page, sentence_of
+from airflow_backup.actions.report.report import report
+from airflow_backup.actions.verify.verify import Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, VerificationLevel
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 from support.sets import START, Clock, run_number, take
 
 NOW = START + timedelta(days=3)

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.prune import prune
-from airflow_backup.actions.repository import MARKER_NAME
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.maintain.prune import prune
+from airflow_backup.actions.maintain.sync import sync
+from airflow_backup.actions.sets.repository import MARKER_NAME
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import FailureClass, RepositoryMissing, VerifyError, classify
-from airflow_backup.engines.files import FilesEngine
-from airflow_backup.schedules.model import Retention
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import KeptJob, run_number, take
 

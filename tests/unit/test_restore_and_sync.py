@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.carry_out import RestoreResult
-from airflow_backup.actions.restore import restore
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.maintain.sync import sync
+from airflow_backup.actions.restore.carry_out import RestoreResult
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import FormatError, NotFound, RepositoryMissing, VerifyError
 from airflow_backup.core.ids import set_id
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import Clock, PlainJob, run_number, stored, take
 

@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.restore import plan, restore
+from airflow_backup.actions.restore.restore import plan, restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import NotFound, Refused, VerifyError
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.engines.jail import MARKER
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.engines.shared.restore_root import MARKER
+from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.sets import START, Clock, PlainJob, run_number, take

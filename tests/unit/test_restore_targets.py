@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.restore import plan, restore
+from airflow_backup.actions.restore.restore import plan, restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import ConfigError, NotFound, Refused, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.files import FilesEngine
+from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.protocol import RestoreReport
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.sets import Clock, PlainJob, run_number, take
@@ -172,7 +172,7 @@ def die_at(moment: str, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "rename", dying)
     if moment == "before any":
-        from airflow_backup.actions import carry_out
+        from airflow_backup.actions.restore import carry_out
 
         def end(target: Path) -> None:
             raise KeyboardInterrupt
@@ -303,7 +303,9 @@ def test_a_leftover_of_something_else_is_cleared_from_beside(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FilesEngine, "restore", die)
-    monkeypatch.setattr("airflow_backup.actions.carry_out.drop_marker", lambda *a, **b: None)
+    monkeypatch.setattr(
+        "airflow_backup.actions.restore.carry_out.drop_marker", lambda *a, **b: None
+    )
     with pytest.raises(KeyboardInterrupt):
         back(job, target, replace=True)
     monkeypatch.undo()

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_backup.catalog.retention import Verdict, decide
+from airflow_backup.catalog.rules.retention import Verdict, decide
 from airflow_backup.core.errors import Refused
-from airflow_backup.schedules.model import Retention
+from airflow_backup.schedules.model.schedule import Retention
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HISTORIES = 100_000

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.engines.scratch import scratch_folder, sweep
+from airflow_backup.engines.shared.scratch import scratch_folder, sweep
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from airflow_backup.engines.scratch import scratch_folder
+from airflow_backup.engines.shared.scratch import scratch_folder
 with scratch_folder(Path(sys.argv[1])) as folder:
     Path(folder, "copy.sqlite").write_bytes(b"x" * 1000)
     print("there", flush=True)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_backup.actions.sink import PieceSink
-from airflow_backup.actions.stored_set import StoredSet
-from airflow_backup.core.checksums import digest_of
-from airflow_backup.core.codec import FRAME_SIZE
+from airflow_backup.actions.backup.sink import PieceSink
+from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.core.errors import EngineError, StorageFull
-from airflow_backup.core.manifest import Manifest, Piece, Totals
+from airflow_backup.core.format.checksums import digest_of
+from airflow_backup.core.format.codec import FRAME_SIZE
+from airflow_backup.core.format.manifest import Manifest, Piece, Totals
 from airflow_backup.core.words import Kind
 from airflow_backup.storage.memory import MemoryStorage
 from support.failing_storage import FailingStorage

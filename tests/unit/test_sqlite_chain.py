@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult
+from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import ConfigError, EngineError, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import sqlite_pages
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.engines.sqlite import SqliteEngine
-from airflow_backup.engines.sqlite_changes import _compare
-from airflow_backup.engines.sqlite_reader import messages
-from airflow_backup.schedules.sources import SqliteSource
+from airflow_backup.engines.sqlite import pages as sqlite_pages
+from airflow_backup.engines.sqlite.dump import _compare
+from airflow_backup.engines.sqlite.engine import SqliteEngine
+from airflow_backup.engines.sqlite.reader import messages
+from airflow_backup.schedules.model.sources import SqliteSource
 from support.sets import PlainJob, path_of, run_number, stored, take
 from support.sqlite_writer import writer_at
 

@@ -15,10 +15,10 @@ import pytest
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, ScratchFull, SourceLocked, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import sqlite_open
 from airflow_backup.engines.protocol import Stream, Surroundings
-from airflow_backup.engines.sqlite import SqliteEngine
-from airflow_backup.schedules.sources import SqliteSource
+from airflow_backup.engines.sqlite import open as sqlite_open
+from airflow_backup.engines.sqlite.engine import SqliteEngine
+from airflow_backup.schedules.model.sources import SqliteSource
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ def test_a_copy_that_has_no_room_says_how_much_it_needs(
 _AS_NOBODY = """
 import os, sys
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.engines.sqlite import SqliteEngine
-from airflow_backup.schedules.sources import SqliteSource
+from airflow_backup.engines.sqlite.engine import SqliteEngine
+from airflow_backup.schedules.model.sources import SqliteSource
 source = SqliteSource(engine="sqlite", path=sys.argv[1])
 os.setgid(65534)
 os.setuid(65534)

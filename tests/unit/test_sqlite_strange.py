@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult
-from airflow_backup.actions.verify import Bare, Verifier
+from airflow_backup.actions.backup.backup import BackupResult
+from airflow_backup.actions.verify.verify import Bare, Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import EngineError, SourceChanged, VerifyError
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.engines import sqlite_reader
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.engines.sqlite import SqliteEngine
-from airflow_backup.engines.sqlite_open import look_through
-from airflow_backup.engines.sqlite_wal import pin
-from airflow_backup.schedules.sources import SqliteSource
+from airflow_backup.engines.sqlite import reader as sqlite_reader
+from airflow_backup.engines.sqlite.engine import SqliteEngine
+from airflow_backup.engines.sqlite.open import look_through
+from airflow_backup.engines.sqlite.wal import pin
+from airflow_backup.schedules.model.sources import SqliteSource
 from support.sets import Clock, PlainJob, path_of, run_number, take
 
 OF_THE_APPLICATION = {
@@ -178,7 +178,7 @@ def test_the_default_verification_finds_a_set_that_would_not_restore(
     with closing(sqlite3.connect(path)) as live:
         live.execute("UPDATE t SET a = 'z' || a WHERE rowid % 300 = 0")
         live.commit()
-    monkeypatch.setattr("airflow_backup.engines.sqlite_changes.messages", spoilt)
+    monkeypatch.setattr("airflow_backup.engines.sqlite.dump.messages", spoilt)
     bad = take(job, catalog, run=run_number(3), kind=Kind.INCREMENTAL)
     monkeypatch.undo()
     assert verified(job, bad, VerificationLevel.STANDARD) is VerificationOutcome.FAILED
@@ -200,7 +200,7 @@ def test_a_database_that_is_replaced_while_it_is_opened_is_not_mixed_with_the_ot
         other.rename(path)
         return found
 
-    monkeypatch.setattr("airflow_backup.engines.sqlite_reader.pin", replacing)
+    monkeypatch.setattr("airflow_backup.engines.sqlite.reader.pin", replacing)
     with (
         (tmp_path / "table").open("rb") as earlier,
         (tmp_path / "out").open("wb") as out,

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup import backup
-from airflow_backup.actions.damage import Share
-from airflow_backup.actions.sync import sync
-from airflow_backup.actions.verify import Verifier, worst
-from airflow_backup.actions.verify_due import due
+from airflow_backup.actions.backup.backup import backup
+from airflow_backup.actions.maintain.sync import sync
+from airflow_backup.actions.sets.damage import Share
+from airflow_backup.actions.verify.due import due
+from airflow_backup.actions.verify.verify import Verifier, worst
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
-from airflow_backup.core.age import Identity
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError, StorageUnavailable
+from airflow_backup.core.format.age import Identity
 from airflow_backup.core.words import (
     DamageKind,
     ExecutionStatus,
@@ -29,9 +29,9 @@ from airflow_backup.core.words import (
     VerificationLevel,
     VerificationOutcome,
 )
-from airflow_backup.engines.sqlite_open import Looked, look_through
-from airflow_backup.schedules.model import Schedule, Verify
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.engines.sqlite.open import Looked, look_through
+from airflow_backup.schedules.model.schedule import Schedule, Verify
+from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import Clock, PlainJob, run_number, take
 
@@ -270,7 +270,7 @@ def test_without_the_key_every_byte_is_proven_and_the_rest_stays_open(
 def test_other_rows_than_the_source_had_fail(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     set_id = place.take(1).set_id
     monkeypatch.setattr(
-        "airflow_backup.engines.sqlite_proof.look_through",
+        "airflow_backup.engines.sqlite.verify.look_through",
         lambda path, what, check: Looked(
             {"orders": look_through(path, what, check=check).counts["orders"] - 1}, (), {}
         ),

@@ -13,12 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.damage import Share, VerifyResult
+from airflow_backup.actions.sets.damage import Share, VerifyResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import StorageUnavailable
 from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.schedules.program_sources import CommandSource, FirebirdSource
-from airflow_backup.schedules.sources import FilesSource, MysqlSource, PostgresSource, SqliteSource
+from airflow_backup.schedules.model.program_sources import CommandSource, FirebirdSource
+from airflow_backup.schedules.model.sources import (
+    FilesSource,
+    MysqlSource,
+    PostgresSource,
+    SqliteSource,
+)
 from airflow_backup.storage.open import open_storage
 from support import firebird as firebird_servers
 from support import mariadb as mariadb_servers

@@ -11,9 +11,8 @@ from typing import Literal
 
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, VerifyError
-from airflow_backup.core.process import run
+from airflow_backup.core.process.process import run
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.jail import open_target
 from airflow_backup.engines.protocol import (
     DumpReport,
     RestoreReport,
@@ -21,7 +20,8 @@ from airflow_backup.engines.protocol import (
     Sink,
     Surroundings,
 )
-from airflow_backup.schedules.base import Model
+from airflow_backup.engines.shared.restore_root import open_target
+from airflow_backup.schedules.model.base import Model
 
 SNAPSHOT = "dump.rdb"
 _MAGIC, _END, _CHECKSUM = b"REDIS", 0xFF, 8

@@ -32,7 +32,7 @@ from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.triggers import WindowTrigger
 from airflow_backup.operators.verify import AskedVerifyOperator, VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
-from airflow_backup.schedules.model import Retry, Schedule
+from airflow_backup.schedules.model.schedule import Retry, Schedule
 
 
 class StateStore:

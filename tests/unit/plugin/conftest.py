@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.executions import Failure, Outcome
 from airflow_backup.catalog.records import Attempt
+from airflow_backup.catalog.stores.executions import Failure, Outcome
 from airflow_backup.core.errors import FailureClass
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from support.airflow_fixture import ROLES, AirflowHome

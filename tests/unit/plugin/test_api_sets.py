@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 from support.airflow_fixture import AirflowHome
 
 pytestmark = pytest.mark.service

@@ -9,10 +9,10 @@ import pytest
 
 from airflow_backup.catalog.records import Execution
 from airflow_backup.core.words import ExecutionStatus, Trigger
-from airflow_backup.plugin.executions import history
-from airflow_backup.plugin.facts import RunFacts, TaskFacts
-from airflow_backup.plugin.models import Run
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.plugin.airflow.facts import RunFacts, TaskFacts
+from airflow_backup.plugin.schemas.schedules import Run
+from airflow_backup.plugin.views.runs import history
+from airflow_backup.schedules.model.schedule import Schedule
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -14,7 +14,11 @@ from airflow_backup.core.words import (
     VerificationLevel,
     VerificationOutcome,
 )
-from airflow_backup.plugin import calendar_models, edit_models, models, set_models, status_models
+from airflow_backup.plugin.schemas import calendar as calendar_models
+from airflow_backup.plugin.schemas import edits as edit_models
+from airflow_backup.plugin.schemas import schedules as models
+from airflow_backup.plugin.schemas import sets as set_models
+from airflow_backup.plugin.schemas import status as status_models
 
 TYPES = Path(__file__).parents[3] / "ui" / "src" / "api" / "types.ts"
 _TYPE = re.compile(r"export type (\w+) = (?:(\w+) & )?\{\n(.*?)\n\};", re.DOTALL)

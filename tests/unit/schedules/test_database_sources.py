@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.sources import MysqlSource, PostgresSource
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import MysqlSource, PostgresSource
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a dump with WAL": ({"wal": "slot"}, "`wal` needs `method: physical`"),

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.cli.main import main
-from airflow_backup.schedules import drivers, sources
-from airflow_backup.schedules.drivers import missing_drivers
-from airflow_backup.schedules.loader import parse
+from airflow_backup.schedules.loading import drivers
+from airflow_backup.schedules.loading.drivers import missing_drivers
+from airflow_backup.schedules.loading.loader import parse
+from airflow_backup.schedules.model import sources
 
 BROKEN = {
     "raises": "raise RuntimeError('no licence')",
@@ -63,7 +64,7 @@ def test_options_that_fail_cost_only_their_own_schedule(
 ) -> None:
     text = (
         "from pydantic import model_validator\n"
-        "from airflow_backup.schedules.base import Model\n"
+        "from airflow_backup.schedules.model.base import Model\n"
         "class Options(Model):\n"
         "    engine: str\n"
         "    reel: int\n"

@@ -13,9 +13,11 @@ import pytest
 from croniter import croniter
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.cron import fires_every_hour
-from airflow_backup.schedules.cron_times import next_of_cron
-from airflow_backup.schedules.fire_times import (
+from airflow_backup.schedules.model.cron import fires_every_hour
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.windows import resolve
+from airflow_backup.schedules.times.cron_times import next_of_cron
+from airflow_backup.schedules.times.fire_times import (
     FixedRhythm,
     dues,
     kind_due_at,
@@ -24,8 +26,6 @@ from airflow_backup.schedules.fire_times import (
     slot_to_run,
     upcoming,
 )
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.windows import resolve
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = datetime(2026, 3, 28, 22, tzinfo=UTC), datetime(2026, 10, 24, 21, tzinfo=UTC)

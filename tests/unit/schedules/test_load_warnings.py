@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_backup.schedules.load_warnings import LoadWarning, load_warnings
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.loading.warnings import LoadWarning, load_warnings
+from airflow_backup.schedules.model.schedule import Schedule
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

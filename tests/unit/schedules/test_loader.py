@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.schedules.loader import load, parse
+from airflow_backup.schedules.loading.loader import load, parse
 
 GOOD = """\
 version: 1

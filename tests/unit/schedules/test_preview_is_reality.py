@@ -13,10 +13,10 @@ from airflow.timetables.base import DataInterval, TimeRestriction
 from pendulum import instance
 
 from airflow_backup.dags.timetable import BackupTimetable
-from airflow_backup.schedules.fire_times import upcoming
-from airflow_backup.schedules.gate import decide, gate_of
-from airflow_backup.schedules.holds import PAUSE_UNTIL, SKIP_NEXT, hold_text, pause_at
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.fire_times import upcoming
+from airflow_backup.schedules.times.holds import PAUSE_UNTIL, SKIP_NEXT, hold_text, pause_at
+from airflow_backup.schedules.times.start_policy import decide, gate_of
 
 COMBINATIONS = 500
 FREE = TimeRestriction(earliest=None, latest=None, catchup=False)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.schedules.gate import Gate, decide
-from airflow_backup.schedules.windows import Window, is_open, next_opening, opening_at
+from airflow_backup.schedules.model.windows import Window, is_open, next_opening, opening_at
+from airflow_backup.schedules.times.start_policy import Gate, decide
 
 NIGHTLY = Window.model_validate({"days": ["mon-fri"], "from": "22:00", "to": "06:00"})
 

@@ -1,4 +1,4 @@
-// What the API answers. The server's models (plugin/models.py) are the source; a test compares the two.
+// What the API answers. The server's models (plugin/schemas/schedules.py) are the source; a test compares the two.
 
 export type ExecutionStatus = "pending" | "running" | "paused" | "completed" | "failed" | "skipped" | "cancelled";
 
