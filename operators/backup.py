@@ -23,10 +23,10 @@ from airflow_backup.operators.airflow_settings import (
     connection,
 )
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
-from airflow_backup.operators.runs import conf_of, due_at, trigger_of
+from airflow_backup.operators.runs import conf_of, fire_time_of, trigger_of
 from airflow_backup.schedules.model.schedule import Retry, Schedule
 from airflow_backup.schedules.model.windows import opening_at
-from airflow_backup.schedules.times.fire_times import kind_due_at, rhythm_of
+from airflow_backup.schedules.times.fire_times import kind_at, rhythm_of
 
 PAUSE_CHECK = 2.0
 """Seconds between two looks at whether a paused run may go on."""
@@ -166,7 +166,7 @@ def run_of(context: Mapping[str, Any]) -> Run:
     """Describe the run that a task belongs to."""
     return Run(
         id=context["dag_run"].run_id,
-        at=due_at(context),
+        at=fire_time_of(context),
         trigger=trigger_of(context),
         attempt=context["ti"].try_number,
         note=conf_of(context).get("note"),
@@ -185,7 +185,7 @@ def _kind(schedule: Schedule, context: Mapping[str, Any]) -> Kind:
     asked = conf_of(context).get("kind")
     if asked is not None:
         return Kind(asked)
-    return kind_due_at(rhythm_of(schedule), due_at(context))
+    return kind_at(rhythm_of(schedule), fire_time_of(context))
 
 
 def _id_from(dag_id: str, task_id: str) -> str:

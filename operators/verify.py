@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_backup.actions.sets.damage import VerifyResult
-from airflow_backup.actions.verify.due import due
+from airflow_backup.actions.verify.plan import plan_verification
 from airflow_backup.actions.verify.verify import Verifier, worst
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import Cancelled, Inconclusive, NotFound, VerifyError
@@ -22,7 +22,7 @@ from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.operators.airflow_settings import catalog_url, connection
 from airflow_backup.operators.restore import deployed
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
-from airflow_backup.operators.runs import due_at, run_id_of
+from airflow_backup.operators.runs import fire_time_of, run_id_of
 from airflow_backup.schedules.model.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class VerifyOperator(BaseOperator):
                 clock=_now,
                 reporter=Reporter(self._listener(context)),
             )
-            wanted = set_id(self.schedule.id, run_id_of(context), due_at(context))
+            wanted = set_id(self.schedule.id, run_id_of(context), fire_time_of(context))
             if catalog.sets.get(wanted) is None:
                 raise NotFound(
                     f"the catalog does not know set '{wanted}' of this run",
@@ -73,22 +73,22 @@ class VerifyOperator(BaseOperator):
 
     def _verify(self, verifier: Verifier, catalog: Catalog, wanted: str) -> list[VerifyResult]:
         policy, schedule = self.schedule.verify, self.schedule
-        now = due(
+        plan = plan_verification(
             policy,
             catalog.sets.of(schedule.id),
             catalog.verifications.last_restore_test(schedule.id),
             now=_now(),
             timezone=schedule.timezone,
         )
-        for reason in now.reasons:
+        for reason in plan.reasons:
             self.log.info("%s", reason)
-        share = verifier.next_share() if now.anything else None
-        if not now.anything:
-            raise AirflowSkipException("; ".join(now.reasons))
+        share = verifier.next_share() if plan.anything else None
+        if not plan.anything:
+            raise AirflowSkipException("; ".join(plan.reasons))
         results: list[VerifyResult] = []
-        if now.level is not None:
-            results += verifier.verify(wanted, now.level)
-        if now.restore_test and worst(results) is None:
+        if plan.level is not None:
+            results += verifier.verify(wanted, plan.level)
+        if plan.restore_test and worst(results) is None:
             results += verifier.verify(wanted, VerificationLevel.RESTORE_TEST)
         if share is not None:
             self.log.info("share %s of every other set", share)

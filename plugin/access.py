@@ -28,7 +28,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_backup.core.ids import dag_id, schedule_id_of
-from airflow_backup.plugin.airflow import reads as airflow_db
+from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.http.problems import not_logged_in, problem
 from airflow_backup.plugin.schemas.schedules import Permissions
 from airflow_backup.plugin.services.catalog_access import CatalogDep
@@ -102,7 +102,7 @@ class Access:
     def readable(self, schedule_ids: Iterable[str]) -> set[str]:
         """Keep the schedules whose DAG the user may read, or could read if there were one."""
         wanted = {dag_id(schedule): schedule for schedule in schedule_ids}
-        existing = airflow_db.existing_dags(self.session, wanted)
+        existing = airflow_reads.existing_dags(self.session, wanted)
         allowed = self.manager.get_authorized_dag_ids(user=self.user, session=self.session)
         unborn = self.manager.filter_authorized_dag_ids(
             dag_ids=set(wanted) - existing, user=self.user, method="GET"
@@ -112,7 +112,7 @@ class Access:
     def permissions(self, schedule_ids: Iterable[str]) -> dict[str, Permissions]:
         """Say what the user may do with each schedule."""
         wanted = {dag_id(schedule): schedule for schedule in schedule_ids}
-        teams = airflow_db.teams(self.session, wanted)
+        teams = airflow_reads.teams(self.session, wanted)
         edit = self.may_edit()
         return {
             schedule: self._permissions(DagDetails(id=dag, team_name=teams.get(dag)), edit=edit)

@@ -32,8 +32,8 @@ from sqlalchemy.orm import Session
 
 from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import DAG_PREFIX
-from airflow_backup.plugin.airflow.facts import ACTIVE
 from airflow_backup.plugin.airflow.reads import BACKUP_TASK, CONTROL_KEY, active_runs, runs_by_id
+from airflow_backup.plugin.airflow.records import ACTIVE
 
 LAUNCHER = "backup_dags.py"
 """The file that makes the DAGs, where none tells its place yet."""

@@ -23,12 +23,12 @@ from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from airflow_backup.plugin.airflow.facts import (
+from airflow_backup.plugin.airflow.records import (
     ACTIVE,
-    ComponentFacts,
-    DagFacts,
-    RunFacts,
-    TaskFacts,
+    AirflowDag,
+    AirflowProcess,
+    AirflowRun,
+    AirflowTask,
 )
 
 CANCEL_EVENT = "backup_cancel"
@@ -44,14 +44,14 @@ def existing_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids))))
 
 
-def dags(session: Session, dag_ids: Collection[str]) -> dict[str, DagFacts]:
+def dags(session: Session, dag_ids: Collection[str]) -> dict[str, AirflowDag]:
     """Look up DAGs by id; those that Airflow does not know are missing from the answer."""
     rows = session.execute(
         select(DagModel.dag_id, DagModel.is_paused, DagModel.is_stale).where(
             DagModel.dag_id.in_(dag_ids)
         )
     )
-    return {row.dag_id: DagFacts(row.dag_id, row.is_paused, row.is_stale) for row in rows}
+    return {row.dag_id: AirflowDag(row.dag_id, row.is_paused, row.is_stale) for row in rows}
 
 
 def teams(session: Session, dag_ids: Collection[str]) -> dict[str, str | None]:
@@ -59,42 +59,42 @@ def teams(session: Session, dag_ids: Collection[str]) -> dict[str, str | None]:
     return DagModel.get_dag_id_to_team_name_mapping(list(dag_ids), session=session)
 
 
-def active_runs(session: Session, dag_ids: Collection[str]) -> list[RunFacts]:
+def active_runs(session: Session, dag_ids: Collection[str]) -> list[AirflowRun]:
     """List the runs that are queued or running, the oldest first."""
     query = _runs().where(DagRun.dag_id.in_(dag_ids), DagRun._state.in_(ACTIVE))
-    return _facts(session, query.order_by(DagRun.run_after))
+    return _airflow_runs(session, query.order_by(DagRun.run_after))
 
 
 def runs(
     session: Session, dag_id: str, *, limit: int, before: datetime | None = None
-) -> list[RunFacts]:
+) -> list[AirflowRun]:
     """List the newest runs of a DAG, those that came into being before a moment."""
     since = func.coalesce(DagRun.queued_at, DagRun.run_after)
     query = _runs().where(DagRun.dag_id == dag_id)
     if before is not None:
         query = query.where(since < before)
-    return _facts(session, query.order_by(since.desc()).limit(limit))
+    return _airflow_runs(session, query.order_by(since.desc()).limit(limit))
 
 
-def runs_by_id(session: Session, keys: Collection[tuple[str, str]]) -> list[RunFacts]:
+def runs_by_id(session: Session, keys: Collection[tuple[str, str]]) -> list[AirflowRun]:
     """Look up runs by DAG id and run id; Airflow may have forgotten some."""
     if not keys:
         return []
-    return _facts(session, _runs().where(tuple_(DagRun.dag_id, DagRun.run_id).in_(keys)))
+    return _airflow_runs(session, _runs().where(tuple_(DagRun.dag_id, DagRun.run_id).in_(keys)))
 
 
-def last_runs(session: Session, dag_ids: Collection[str]) -> list[RunFacts]:
+def last_runs(session: Session, dag_ids: Collection[str]) -> list[AirflowRun]:
     """Look up the newest run of each DAG, and the newest that is over."""
     place = func.row_number().over(
         partition_by=(DagRun.dag_id, DagRun._state.in_(ACTIVE)), order_by=DagRun.run_after.desc()
     )
     newest = select(DagRun.id, place.label("place")).where(DagRun.dag_id.in_(dag_ids)).subquery()
-    return _facts(
+    return _airflow_runs(
         session, _runs().join(newest, newest.c.id == DagRun.id).where(newest.c.place == 1)
     )
 
 
-def progress(session: Session, runs: Iterable[RunFacts]) -> dict[str, dict[str, Any]]:
+def progress(session: Session, runs: Iterable[AirflowRun]) -> dict[str, dict[str, Any]]:
     """Read how far the backup task of each run says it is, and what it was told (``control``), by run id."""
     keys = [(run.dag_id, run.run_id) for run in runs]
     rows = session.execute(
@@ -121,11 +121,11 @@ def pool_slots(session: Session, name: str) -> int | None:
     return session.scalar(select(Pool.slots).where(Pool.pool == name))
 
 
-def components() -> list[ComponentFacts]:
+def components() -> list[AirflowProcess]:
     """Say which of Airflow's processes are alive, by their heartbeats."""
     health = get_airflow_health()
     return [
-        ComponentFacts(
+        AirflowProcess(
             name=name,
             healthy=None if health[name]["status"] is None else health[name]["status"] == "healthy",
             heartbeat=_moment(health[name][f"latest_{name}_heartbeat"]),
@@ -140,21 +140,21 @@ def _runs() -> Any:  # a Select, whose type parameters differ between SQLAlchemy
     )
 
 
-def _facts(session: Session, query: Any) -> list[RunFacts]:
+def _airflow_runs(session: Session, query: Any) -> list[AirflowRun]:
     rows: list[tuple[DagRun, str | None]] = [tuple(row) for row in session.execute(query)]
     keys = [(found.dag_id, found.run_id) for found, _ in rows]
     if not keys:
         return []
     tasks, cancelled = _tasks(session, keys), _cancelled(session, keys)
     return [
-        RunFacts(
+        AirflowRun(
             dag_id=found.dag_id,
             run_id=found.run_id,
             run_type=str(found.run_type),
             state=str(found.state),
             run_after=found.run_after,
             queued_at=found.queued_at,
-            due_at=found.logical_date,
+            slot=found.logical_date,
             started_at=found.start_date,
             ended_at=found.end_date,
             user=found.triggering_user_name,
@@ -169,7 +169,7 @@ def _facts(session: Session, query: Any) -> list[RunFacts]:
 
 def _tasks(
     session: Session, keys: list[tuple[str, str]]
-) -> dict[tuple[str, str], dict[str, TaskFacts]]:
+) -> dict[tuple[str, str], dict[str, AirflowTask]]:
     rows = session.execute(
         select(
             TaskInstance.dag_id,
@@ -181,9 +181,9 @@ def _tasks(
             TaskInstance.retry_reason,
         ).where(tuple_(TaskInstance.dag_id, TaskInstance.run_id).in_(keys))
     )
-    found: dict[tuple[str, str], dict[str, TaskFacts]] = {}
+    found: dict[tuple[str, str], dict[str, AirflowTask]] = {}
     for row in rows:
-        found.setdefault((row.dag_id, row.run_id), {})[row.task_id] = TaskFacts(
+        found.setdefault((row.dag_id, row.run_id), {})[row.task_id] = AirflowTask(
             row.state, row.try_number, row.start_date, row.retry_reason
         )
     return found

@@ -22,8 +22,16 @@ from airflow_backup.operators.airflow_settings import option
 from airflow_backup.plugin.access import Guard
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.http.problems import CatchUnforeseen, add_handlers
-from airflow_backup.plugin.http.routes import calendar, holds, made, runs, schedules, sets, status
-from airflow_backup.plugin.services.catalog_access import shelf
+from airflow_backup.plugin.http.routes import (
+    calendar,
+    editing,
+    holds,
+    runs,
+    schedules,
+    sets,
+    status,
+)
+from airflow_backup.plugin.services.catalog_access import catalog_handle
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +56,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(prepare)
     yield
-    shelf.close()
+    catalog_handle.close()
 
 
 def prepare() -> None:
@@ -91,7 +99,7 @@ def create_app() -> FastAPI:
 
 def _api(app: FastAPI) -> APIRouter:
     api = APIRouter(prefix=API, dependencies=[Depends(get_user)], responses=_ERRORS)
-    for part in (status, schedules, made, holds, runs, calendar, sets):
+    for part in (status, schedules, editing, holds, runs, calendar, sets):
         api.include_router(part.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 
-class Wrong(BackupError):
+class InvalidDefinition(BackupError):
     """A definition is wrong; carries every problem, so that one edit can mend them all."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
@@ -36,11 +36,11 @@ class Wrong(BackupError):
         self.errors = errors
 
 
-class Outdated(BackupError):
+class VersionConflict(BackupError):
     """Somebody else changed it since it was loaded."""
 
 
-class Unconditional(BackupError):
+class VersionMissing(BackupError):
     """A change does not say which version it is meant for."""
 
 
@@ -48,9 +48,9 @@ _STATUS_OF: dict[type[BackupError], int] = {
     NotFound: 404,
     Refused: 409,
     ConfigError: 422,
-    Wrong: 422,
-    Outdated: 412,
-    Unconditional: 428,
+    InvalidDefinition: 422,
+    VersionConflict: 412,
+    VersionMissing: 428,
     CatalogError: 503,
 }
 
@@ -138,7 +138,7 @@ async def _of_backup(request: Request, error: Exception) -> JSONResponse:
             "the catalog does not answer",
             hint="is the database of the catalog up? see the log",
         )
-    if isinstance(error, Wrong):
+    if isinstance(error, InvalidDefinition):
         return problem(status, error.message, hint=error.hint, errors=error.errors)
     return problem(status, error.message, hint=error.hint)
 

@@ -159,7 +159,7 @@ class Rhythm(Model):
     """In words."""
 
 
-class Made(Model):
+class SavedBy(Model):
     """Who saved a schedule that was made here, not deployed as a file."""
 
     version: int
@@ -196,7 +196,7 @@ class ScheduleSummary(Model):
     timezone: str = "UTC"
     origin: str
     """The file and line it comes from; `catalog` when it was made here."""
-    made: Made | None = None
+    made: SavedBy | None = None
     """The version that was saved here; null for a schedule from a file."""
     clash: str | None = None
     """That somebody made a schedule of the same id here, which the file hides."""
@@ -277,7 +277,7 @@ class Started(Model):
     run_id: str
 
 
-class Cancelled(Model):
+class CancelledRun(Model):
     """The run that was told to stop."""
 
     dag_id: str

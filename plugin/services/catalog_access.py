@@ -14,7 +14,7 @@ from airflow_backup.operators.airflow_settings import catalog_url
 from airflow_backup.plugin.services.trends import Trends
 
 
-class Shelf:
+class CatalogHandle:
     """Holds the one open catalog; a failure to open it is not kept, so the next request tries again."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ def _address() -> str:
         raise CatalogError(error.message, hint=error.hint) from error
 
 
-shelf = Shelf()
+catalog_handle = CatalogHandle()
 
-CatalogDep = Annotated[Catalog, Depends(shelf.catalog)]
-TrendsDep = Annotated[Trends, Depends(shelf.trends)]
+CatalogDep = Annotated[Catalog, Depends(catalog_handle.catalog)]
+TrendsDep = Annotated[Trends, Depends(catalog_handle.trends)]

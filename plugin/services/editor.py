@@ -14,8 +14,8 @@ from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
-from airflow_backup.plugin.http.problems import Wrong
-from airflow_backup.plugin.services import edits, gather
+from airflow_backup.plugin.http.problems import InvalidDefinition
+from airflow_backup.plugin.services import edits, queries
 from airflow_backup.plugin.views.rows import row_of
 
 
@@ -45,7 +45,7 @@ class Editor:
         before = self._current(schedule_id, match)
         given = {"id": schedule_id} | dict(definition)
         if given["id"] != schedule_id:
-            raise Wrong(
+            raise InvalidDefinition(
                 [
                     {
                         "field": "id",
@@ -74,17 +74,17 @@ class Editor:
 
     def clone(self, schedule_id: str, copy_id: str) -> str:
         """Copy a schedule under another id, disabled."""
-        row = gather.one(self.catalog, self.access, schedule_id)
+        row = queries.one(self.catalog, self.access, schedule_id)
         return self.create({**row.definition, "id": copy_id, "enabled": False})
 
     def _current(self, schedule_id: str, match: str | None) -> ScheduleVersion:
-        row = gather.one(self.catalog, self.access, schedule_id)
+        row = queries.one(self.catalog, self.access, schedule_id)
         saved = edits.editable(row)
         edits.check_match(match, saved)
         return saved
 
     def _known_ids(self) -> list[str]:
-        return [row.id for row in gather.every_row(self.catalog)]
+        return [row.id for row in queries.every_row(self.catalog)]
 
     def _save(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.errors import Refused
-from airflow_backup.plugin.http.problems import Outdated, Unconditional, Wrong
+from airflow_backup.plugin.http.problems import InvalidDefinition, VersionConflict, VersionMissing
 from airflow_backup.plugin.schemas.edits import FieldProblem, KeyChange, VersionEntry
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.schedules import mask, without_passwords
@@ -30,7 +30,7 @@ def checked(definition: Mapping[str, Any], *, known_ids: Iterable[str]) -> dict[
     """Return what would be in effect; raise Wrong with every problem."""
     loaded = check_definition(definition, known_ids=known_ids)
     if loaded.problems or not loaded.schedules:
-        raise Wrong([problem.model_dump() for problem in problems_of(loaded)])
+        raise InvalidDefinition([problem.model_dump() for problem in problems_of(loaded)])
     return loaded.schedules[0].schedule.definition()
 
 
@@ -92,7 +92,7 @@ def etag(saved: ScheduleVersion) -> str:
 def check_match(given: str | None, saved: ScheduleVersion) -> None:
     """Make sure that a change is meant for the version that is current."""
     if given is None:
-        raise Unconditional(
+        raise VersionMissing(
             "the change does not say which version it is meant for",
             hint=f"send 'If-Match: {etag(saved)}', the ETag that GET answered",
         )
@@ -100,7 +100,7 @@ def check_match(given: str | None, saved: ScheduleVersion) -> None:
         return
     versions = {found[1] for part in given.split(",") if (found := _ETAG.match(part.strip()))}
     if str(saved.version) not in versions:
-        raise Outdated(
+        raise VersionConflict(
             f"schedule {saved.id!r} has version {saved.version}, saved by {saved.author}",
             hint="somebody changed it meanwhile; load it again",
         )
@@ -127,7 +127,7 @@ def save(
             is_deleted=deleted,
         )
     except Refused as error:
-        raise Outdated(error.message, hint=error.hint) from error
+        raise VersionConflict(error.message, hint=error.hint) from error
     catalog.events.append(
         at=at,
         actor=author,

@@ -12,7 +12,7 @@ from airflow_backup.core.errors import Refused
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
-from airflow_backup.plugin.airflow import reads as airflow_db
+from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.schemas.requests import RunRequest
 from airflow_backup.plugin.schemas.schedules import State
 from airflow_backup.plugin.views.rows import Row
@@ -109,7 +109,7 @@ def _check_runnable(session: Session, row: Row) -> None:
             f"schedule {row.id!r} is rejected, and cannot run",
             hint="mend its problems first; the page and 'airflow-backup validate' list them",
         )
-    dag = airflow_db.dags(session, [dag_id(row.id)]).get(dag_id(row.id))
+    dag = airflow_reads.dags(session, [dag_id(row.id)]).get(dag_id(row.id))
     if dag is None or dag.stale:
         raise Refused(
             f"schedule {row.id!r} has no DAG",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from airflow_backup import __version__
 from airflow_backup.catalog.records import Hold, LoadError
-from airflow_backup.plugin.airflow.facts import ComponentFacts
+from airflow_backup.plugin.airflow.records import AirflowProcess
 from airflow_backup.plugin.schemas.schedules import (
     Condition,
     FileProblem,
@@ -29,14 +29,14 @@ _HINTS = {
 def overview(
     schedules: Sequence[ScheduleSummary],
     problems: list[FileProblem],
-    components: Iterable[ComponentFacts],
+    components: Iterable[AirflowProcess],
     *,
     now: datetime,
     maintenance: Hold | None = None,
     may_maintain: bool = False,
 ) -> Status:
     """Put the status together."""
-    processes = [component_of(facts) for facts in components]
+    processes = [component_of(process) for process in components]
     counts = Counter(schedule.condition for schedule in schedules)
     dead = sum(process.healthy is False for process in processes)
     shown = {schedule.id for schedule in schedules}
@@ -123,11 +123,11 @@ def next_runs(schedules: Iterable[ScheduleSummary]) -> list[UpcomingRun]:
     return sorted(coming, key=lambda run: (run.opens_at or run.at, run.schedule_id))[:_NEXT]
 
 
-def component_of(facts: ComponentFacts) -> Component:
+def component_of(process: AirflowProcess) -> Component:
     """Say how a process of Airflow is."""
     return Component(
-        name=facts.name,
-        healthy=facts.healthy,
-        heartbeat=facts.heartbeat,
-        hint=_HINTS.get(facts.name) if facts.healthy is False else None,
+        name=process.name,
+        healthy=process.healthy,
+        heartbeat=process.heartbeat,
+        hint=_HINTS.get(process.name) if process.healthy is False else None,
     )

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from airflow_backup.catalog.records import Execution, Hold
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from airflow_backup.plugin.airflow.facts import RunFacts, TaskFacts
+from airflow_backup.plugin.airflow.records import AirflowRun, AirflowTask
 from airflow_backup.plugin.schemas.schedules import Progress, Run
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.holds import SKIP_NEXT, hold_text
-from airflow_backup.schedules.times.start_policy import decide, gate_of
+from airflow_backup.schedules.times.start_policy import decide, start_policy_of
 
 WINDOW, BACKUP = "window", "backup"
 
@@ -45,7 +45,7 @@ _WAITING = {
 
 def history(
     executions: Iterable[Execution],
-    runs: Iterable[RunFacts],
+    runs: Iterable[AirflowRun],
     *,
     now: datetime,
     progress: Mapping[str, Mapping[str, Any]] | None = None,
@@ -54,18 +54,18 @@ def history(
 ) -> list[Run]:
     """Join both sides by run id, the newest first; ``schedule`` and ``holds`` tell why runs were skipped."""
     known = {execution.run_id: execution for execution in executions}
-    facts = {run.run_id: run for run in runs}
+    airflow_run = {run.run_id: run for run in runs}
     told = progress or {}
     found = [
         _joined(
             known.get(run_id),
-            facts.get(run_id),
+            airflow_run.get(run_id),
             now=now,
             progress=told.get(run_id),
             schedule=schedule,
             holds=holds,
         )
-        for run_id in known.keys() | facts.keys()
+        for run_id in known.keys() | airflow_run.keys()
     ]
     return sorted(found, key=lambda run: (run.since, run.run_id), reverse=True)
 
@@ -100,8 +100,8 @@ def from_execution(
     )
 
 
-def from_facts(
-    facts: RunFacts,
+def from_airflow_run(
+    airflow_run: AirflowRun,
     *,
     now: datetime,
     progress: Mapping[str, Any] | None = None,
@@ -109,25 +109,25 @@ def from_facts(
     holds: Sequence[Hold] = (),
 ) -> Run:
     """Show a run of which only Airflow knows."""
-    status, reason = _judge(facts)
+    status, reason = _judge(airflow_run)
     if status is ExecutionStatus.RUNNING:
         status = _paused(progress) or status
-    backup = facts.tasks.get(BACKUP)
+    backup = airflow_run.tasks.get(BACKUP)
     return Run(
-        schedule_id=schedule_id_of(facts.dag_id) or facts.dag_id,
-        dag_id=facts.dag_id,
-        run_id=facts.run_id,
+        schedule_id=schedule_id_of(airflow_run.dag_id) or airflow_run.dag_id,
+        dag_id=airflow_run.dag_id,
+        run_id=airflow_run.run_id,
         status=status,
-        reason=_by_the_gate(facts, schedule, holds, now=now) or reason,
-        trigger=_TRIGGERS.get(facts.run_type, Trigger.MANUAL),
-        kind=_kind(facts),
-        user=facts.user,
-        note=facts.note,
-        since=facts.since,
-        queued_at=facts.since,
-        started_at=facts.started_at,
-        finished_at=facts.ended_at,
-        duration=_duration(facts.started_at, facts.ended_at or now),
+        reason=_by_the_gate(airflow_run, schedule, holds, now=now) or reason,
+        trigger=_TRIGGERS.get(airflow_run.run_type, Trigger.MANUAL),
+        kind=_kind(airflow_run),
+        user=airflow_run.user,
+        note=airflow_run.note,
+        since=airflow_run.since,
+        queued_at=airflow_run.since,
+        started_at=airflow_run.started_at,
+        finished_at=airflow_run.ended_at,
+        duration=_duration(airflow_run.started_at, airflow_run.ended_at or now),
         attempts=backup.attempts if backup is not None else 0,
         progress=_progress(progress) if status in _LIVE else None,
         **_failure(status),
@@ -135,24 +135,26 @@ def from_facts(
 
 
 def _by_the_gate(
-    facts: RunFacts, schedule: Schedule | None, holds: Sequence[Hold], *, now: datetime
+    airflow_run: AirflowRun, schedule: Schedule | None, holds: Sequence[Hold], *, now: datetime
 ) -> str | None:
     """Ask the gate again what it told the run's sensor; the schedule may have changed since."""
-    window = facts.tasks.get(WINDOW)
+    window = airflow_run.tasks.get(WINDOW)
     expected = None if window is None else _AT_THE_GATE.get(window.state or "")
     if schedule is None or expected is None:
         return None
     decision = decide(
-        gate_of(schedule), due=facts.due_at or facts.run_after, now=facts.ended_at or now
+        start_policy_of(schedule),
+        fire_time=airflow_run.slot or airflow_run.run_after,
+        now=airflow_run.ended_at or now,
     )
     if decision.action == expected:
         return decision.reason
-    return _by_a_hold(facts, schedule, holds) if expected == "skip" else None
+    return _by_a_hold(airflow_run, schedule, holds) if expected == "skip" else None
 
 
-def _by_a_hold(facts: RunFacts, schedule: Schedule, holds: Sequence[Hold]) -> str | None:
+def _by_a_hold(airflow_run: AirflowRun, schedule: Schedule, holds: Sequence[Hold]) -> str | None:
     """Find the hold that the run's sensor saw: the one that ended then, or a pause that counted."""
-    at = facts.ended_at
+    at = airflow_run.ended_at
     for hold in holds:
         if at is None:
             break
@@ -166,14 +168,14 @@ def _by_a_hold(facts: RunFacts, schedule: Schedule, holds: Sequence[Hold]) -> st
     return None
 
 
-def _kind(facts: RunFacts) -> Kind | None:
-    asked = facts.conf.get("kind")
+def _kind(airflow_run: AirflowRun) -> Kind | None:
+    asked = airflow_run.conf.get("kind")
     return Kind(asked) if asked in list(Kind) else None
 
 
 def _joined(
     execution: Execution | None,
-    facts: RunFacts | None,
+    airflow_run: AirflowRun | None,
     *,
     now: datetime,
     progress: Mapping[str, Any] | None,
@@ -181,46 +183,48 @@ def _joined(
     holds: Sequence[Hold],
 ) -> Run:
     if execution is None:
-        assert facts is not None
-        return from_facts(facts, now=now, progress=progress, schedule=schedule, holds=holds)
-    if facts is None:
+        assert airflow_run is not None
+        return from_airflow_run(
+            airflow_run, now=now, progress=progress, schedule=schedule, holds=holds
+        )
+    if airflow_run is None:
         return from_execution(execution, now=now)
-    live = progress if facts.active else None
+    live = progress if airflow_run.active else None
     run = from_execution(execution, now=now, progress=live)
     return run.model_copy(
         update={
-            "user": facts.user,
-            "note": run.note or facts.note,
-            "queued_at": run.queued_at or facts.since,
-            **_corrections(run, facts, now=now),
+            "user": airflow_run.user,
+            "note": run.note or airflow_run.note,
+            "queued_at": run.queued_at or airflow_run.since,
+            **_corrections(run, airflow_run, now=now),
         }
     )
 
 
-def _corrections(run: Run, facts: RunFacts, *, now: datetime) -> dict[str, Any]:
+def _corrections(run: Run, airflow_run: AirflowRun, *, now: datetime) -> dict[str, Any]:
     """Say what Airflow knows better: that a run is over whose task could no longer say so."""
     status = run.status
     if status.is_final:
         # A retry that waits: the attempt failed, the execution has not.
-        waits = facts.active and status is ExecutionStatus.FAILED
-        return _waiting(facts) if waits else {}
-    if facts.active:
-        return _waiting(facts)
-    over, reason = _judge(facts)
+        waits = airflow_run.active and status is ExecutionStatus.FAILED
+        return _waiting(airflow_run) if waits else {}
+    if airflow_run.active:
+        return _waiting(airflow_run)
+    over, reason = _judge(airflow_run)
     if over is ExecutionStatus.COMPLETED:
         over, reason = ExecutionStatus.FAILED, "the task ended without a word"
     return {
         "status": over,
         "reason": reason,
-        "finished_at": facts.ended_at,
-        "duration": _duration(run.started_at, facts.ended_at or now),
+        "finished_at": airflow_run.ended_at,
+        "duration": _duration(run.started_at, airflow_run.ended_at or now),
         "progress": None,
         **({} if run.error else _failure(over)),
     }
 
 
-def _waiting(facts: RunFacts) -> dict[str, Any]:
-    backup = facts.tasks.get(BACKUP)
+def _waiting(airflow_run: AirflowRun) -> dict[str, Any]:
+    backup = airflow_run.tasks.get(BACKUP)
     if backup is None or backup.state != "up_for_retry":
         return {}
     reason = f"attempt {backup.attempts} failed; waits to be tried again"
@@ -232,23 +236,23 @@ def _waiting(facts: RunFacts) -> dict[str, Any]:
     }
 
 
-def _judge(facts: RunFacts) -> tuple[ExecutionStatus, str | None]:
-    backup, window = facts.tasks.get(BACKUP), facts.tasks.get(WINDOW)
-    if facts.state == "queued":
+def _judge(airflow_run: AirflowRun) -> tuple[ExecutionStatus, str | None]:
+    backup, window = airflow_run.tasks.get(BACKUP), airflow_run.tasks.get(WINDOW)
+    if airflow_run.state == "queued":
         return ExecutionStatus.PENDING, "waits for a free place"
-    if facts.state == "running":
+    if airflow_run.state == "running":
         return _judge_running(backup, window)
-    if facts.cancelled_by is not None:
-        return ExecutionStatus.CANCELLED, f"cancelled by {facts.cancelled_by}"
-    if facts.state == "failed":
-        return ExecutionStatus.FAILED, _failed_where(facts.tasks)
+    if airflow_run.cancelled_by is not None:
+        return ExecutionStatus.CANCELLED, f"cancelled by {airflow_run.cancelled_by}"
+    if airflow_run.state == "failed":
+        return ExecutionStatus.FAILED, _failed_where(airflow_run.tasks)
     if backup is not None and backup.state == "skipped":
         return ExecutionStatus.SKIPPED, "not in its window, or a day without backups"
     return ExecutionStatus.COMPLETED, None
 
 
 def _judge_running(
-    backup: TaskFacts | None, window: TaskFacts | None
+    backup: AirflowTask | None, window: AirflowTask | None
 ) -> tuple[ExecutionStatus, str | None]:
     if backup is not None and backup.state == "running":
         return ExecutionStatus.RUNNING, None
@@ -261,7 +265,7 @@ def _judge_running(
     return ExecutionStatus.PENDING, "is about to start"
 
 
-def _failed_where(tasks: Mapping[str, TaskFacts]) -> str:
+def _failed_where(tasks: Mapping[str, AirflowTask]) -> str:
     failed = sorted(name for name, task in tasks.items() if task.state == "failed")
     return f"task {failed[0]!r} failed" if failed else "the run failed before its backup began"
 

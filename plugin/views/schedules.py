@@ -1,7 +1,7 @@
 """
 Everything the list and the status page say, put together from the catalog and from Airflow.
 
-``Material`` is what was read; the functions below are pure, and the clock is an argument.
+``ScheduleData`` is what was read; the functions below are pure, and the clock is an argument.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 from airflow_backup.catalog.records import Execution, Hold
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus
-from airflow_backup.plugin.airflow.facts import DagFacts, RunFacts
+from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
 from airflow_backup.plugin.schemas.schedules import (
     Condition,
     HoldInfo,
     LoadProblem,
-    Made,
     Permissions,
     Run,
+    SavedBy,
     ScheduleDetail,
     ScheduleSummary,
     State,
@@ -40,13 +40,13 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 
 
 @dataclass(frozen=True)
-class Material:
+class ScheduleData:
     """What was read about some schedules."""
 
     now: datetime
-    dags: Mapping[str, DagFacts]
+    dags: Mapping[str, AirflowDag]
     """By DAG id."""
-    facts: Mapping[str, Sequence[RunFacts]]
+    airflow_runs: Mapping[str, Sequence[AirflowRun]]
     """By DAG id: what is active, the newest run, and the runs that the catalog thinks are open."""
     past: Mapping[str, Sequence[Execution]]
     """By schedule id, the newest first: as many executions as it takes to know how the last one went."""
@@ -58,28 +58,28 @@ class Material:
     """By schedule id, and of every schedule: those that still count."""
 
 
-def summary(row: Row, material: Material, *, permissions: Permissions) -> ScheduleSummary:
+def summary(row: Row, schedule_data: ScheduleData, *, permissions: Permissions) -> ScheduleSummary:
     """Say how one schedule is."""
-    return ScheduleSummary(**_fields(row, material), permissions=permissions)
+    return ScheduleSummary(**_fields(row, schedule_data), permissions=permissions)
 
 
-def detail(row: Row, material: Material, *, permissions: Permissions) -> ScheduleDetail:
+def detail(row: Row, schedule_data: ScheduleData, *, permissions: Permissions) -> ScheduleDetail:
     """Say how one schedule is, and what was written about it."""
     definition = without_passwords(row.definition)
     return ScheduleDetail(
-        **_fields(row, material),
+        **_fields(row, schedule_data),
         permissions=permissions,
         definition=definition,
         repository=definition.get("repository"),
     )
 
 
-def _fields(row: Row, material: Material) -> dict[str, Any]:
+def _fields(row: Row, schedule_data: ScheduleData) -> dict[str, Any]:
     schedule = schedule_of(row.definition)
-    dag = material.dags.get(dag_id(row.id))
+    dag = schedule_data.dags.get(dag_id(row.id))
     enabled = None if dag is None or dag.stale else not dag.paused
-    runs = _runs(row.id, schedule, material)
-    last_good = _good(row.id, material)
+    runs = _runs(row.id, schedule, schedule_data)
+    last_good = _good(row.id, schedule_data)
     state = row.state
     verdict = judge(
         state,
@@ -87,7 +87,7 @@ def _fields(row: Row, material: Material) -> dict[str, Any]:
         schedule,
         last=next((run for run in runs if run.status in _CONCLUSIVE), None),
         last_good=last_good,
-        now=material.now,
+        now=schedule_data.now,
         problems=row.problems,
     )
     return {
@@ -97,7 +97,7 @@ def _fields(row: Row, material: Material) -> dict[str, Any]:
         "origin": row.origin,
         "made": made_of(row),
         "clash": CLASH if row.clash else None,
-        "holds": [hold_info(hold, schedule) for hold in material.holds.get(row.id, ())],
+        "holds": [hold_info(hold, schedule) for hold in schedule_data.holds.get(row.id, ())],
         "state": state,
         "condition": verdict.condition,
         "condition_reason": verdict.reason,
@@ -106,24 +106,27 @@ def _fields(row: Row, material: Material) -> dict[str, Any]:
         "problems": [load_problem(item) for item in row.problems],
         "next_run": (
             next_run(
-                schedule, row.definition, now=material.now, holds=holds_on(material.holds, row.id)
+                schedule,
+                row.definition,
+                now=schedule_data.now,
+                holds=holds_on(schedule_data.holds, row.id),
             )
             if schedule is not None and enabled
             else None
         ),
-        "active_run": _active(row.id, runs, material),
+        "active_run": _active(row.id, runs, schedule_data),
         "last_run": next((run for run in runs if run.status.is_final), None),
         "last_good": last_good,
         "alert_after": _seconds(schedule.alert_after if schedule is not None else None),
     }
 
 
-def made_of(row: Row) -> Made | None:
+def made_of(row: Row) -> SavedBy | None:
     """Say who saved a schedule, where it was saved here."""
     saved = row.made
     if saved is None:
         return None
-    return Made(version=saved.version, author=saved.author, saved_at=saved.created_at)
+    return SavedBy(version=saved.version, author=saved.author, saved_at=saved.created_at)
 
 
 def hold_info(hold: Hold, schedule: Schedule | None) -> HoldInfo:
@@ -153,7 +156,7 @@ def _written(row: Row, schedule: Schedule | None) -> dict[str, Any]:
     }
 
 
-class Verdict(NamedTuple):
+class ConditionWithReason(NamedTuple):
     """How a schedule is, why, and what to try."""
 
     condition: Condition
@@ -170,7 +173,7 @@ def judge(
     last_good: Run | None,
     now: datetime,
     problems: Iterable[Mapping[str, Any]] = (),
-) -> Verdict:
+) -> ConditionWithReason:
     """
     Judge a schedule by the worst that is true; ``last`` is the newest run that completed or failed.
 
@@ -179,23 +182,25 @@ def judge(
     """
     first = next(iter(problems), None)
     if state is State.REJECTED:
-        return Verdict(
+        return ConditionWithReason(
             Condition.REJECTED, _message(first, "it is wrong, and nothing runs"), _hint(first)
         )
     if last is not None and last.status is ExecutionStatus.FAILED:
-        return Verdict(
+        return ConditionWithReason(
             Condition.FAILED, last.error or last.reason or "the last backup failed", last.hint
         )
     late = _late(schedule, last_good, now)
     if late is not None:
-        return Verdict(Condition.STALE, late, "is it enabled, and the scheduler running?")
+        return ConditionWithReason(
+            Condition.STALE, late, "is it enabled, and the scheduler running?"
+        )
     if state is State.LAST_KNOWN_GOOD:
-        return Verdict(
+        return ConditionWithReason(
             Condition.OUTDATED, _message(first, "what is in the file is wrong"), _hint(first)
         )
     if enabled is False:
-        return Verdict(Condition.DISABLED)
-    return Verdict(Condition.WAITING if last_good is None else Condition.PROTECTED)
+        return ConditionWithReason(Condition.DISABLED)
+    return ConditionWithReason(Condition.WAITING if last_good is None else Condition.PROTECTED)
 
 
 def _late(schedule: Schedule | None, last_good: Run | None, now: datetime) -> str | None:
@@ -237,28 +242,28 @@ def _hint(first: Mapping[str, Any] | None) -> str | None:
     return None if first is None else first.get("hint")
 
 
-def _runs(schedule_id: str, schedule: Schedule | None, material: Material) -> list[Run]:
+def _runs(schedule_id: str, schedule: Schedule | None, schedule_data: ScheduleData) -> list[Run]:
     return history(
-        material.past.get(schedule_id, ()),
-        material.facts.get(dag_id(schedule_id), ()),
-        now=material.now,
-        progress=material.progress,
+        schedule_data.past.get(schedule_id, ()),
+        schedule_data.airflow_runs.get(dag_id(schedule_id), ()),
+        now=schedule_data.now,
+        progress=schedule_data.progress,
         schedule=schedule,
     )
 
 
-def _active(schedule_id: str, runs: Sequence[Run], material: Material) -> Run | None:
+def _active(schedule_id: str, runs: Sequence[Run], schedule_data: ScheduleData) -> Run | None:
     """Return the oldest run that is not over: the one that works while others queue behind it."""
-    facts = material.facts.get(dag_id(schedule_id), ())
-    going = {run.run_id for run in facts if run.active}
+    airflow_runs = schedule_data.airflow_runs.get(dag_id(schedule_id), ())
+    going = {run.run_id for run in airflow_runs if run.active}
     return next(
         (run for run in reversed(runs) if run.run_id in going and not run.status.is_final), None
     )
 
 
-def _good(schedule_id: str, material: Material) -> Run | None:
-    execution = material.last_good.get(schedule_id)
-    return None if execution is None else from_execution(execution, now=material.now)
+def _good(schedule_id: str, schedule_data: ScheduleData) -> Run | None:
+    execution = schedule_data.last_good.get(schedule_id)
+    return None if execution is None else from_execution(execution, now=schedule_data.now)
 
 
 def _seconds(span: timedelta | None) -> float | None:

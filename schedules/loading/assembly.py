@@ -157,13 +157,13 @@ class _Entry:
         many = isinstance(value, list)
         if not many:
             self.single.add(key)
-        made = []
+        from_catalog = []
         for index, item in enumerate(value if many else [value]):
             path: tuple[PathPart, ...] = (key, index) if many else (key,)
             found = self._one_named(item, kind, path)
             if found is not None:
-                made.append(found)
-        return made
+                from_catalog.append(found)
+        return from_catalog
 
     def _one_named(self, item: Any, kind: str, path: tuple[PathPart, ...]) -> Any:
         if not isinstance(item, str):

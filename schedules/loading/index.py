@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from airflow_backup import __version__
-from airflow_backup.schedules.loading.loader import Loaded, load, load_made, schedule_files
+from airflow_backup.schedules.loading.loader import Loaded, load, load_from_catalog, schedule_files
 from airflow_backup.schedules.loading.placeholders import names_in
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.model.schedule import Schedule
@@ -51,7 +51,7 @@ class Index:
 
     origin: str
     fingerprint: str
-    made: str = ""
+    from_catalog: str = ""
     """The stamp of the schedules from the catalog."""
     also: list[str] = field(default_factory=list)
     """Further files that the fingerprint covers."""
@@ -91,7 +91,7 @@ def fingerprint(path: Path, *, also: Sequence[str] = ()) -> str:
 
 
 @dataclass(frozen=True)
-class Made:
+class CatalogSchedules:
     """The schedules of the catalog, and a stamp that changes when any of them does."""
 
     stamp: str = ""
@@ -102,25 +102,27 @@ def compile_index(
     path: Path,
     *,
     known: Mapping[str, dict[str, Any]],
-    made: Made | None = None,
+    from_catalog: CatalogSchedules | None = None,
     is_optional: bool = False,
 ) -> Index:
     """
     Read the schedules files; fall back to the definitions in ``known`` (by id) for what is wrong.
 
-    Schedules in ``made`` come from the catalog; a file wins where an id is in both.
+    Schedules in ``from_catalog`` come from the catalog; a file wins where an id is in both.
 
     ``known`` are the last good definitions. Where a whole file cannot be read, nobody can tell which of them
     it still holds, so all of them go on. Where the path is optional and nothing was ever known, a missing file
     is no problem: all schedules may be in the catalog.
     """
-    given = made or Made()
+    given = from_catalog or CatalogSchedules()
     from_files = set(known) - {str(definition.get("id")) for definition in given.definitions}
     if is_optional and not from_files and not path.exists():
-        loaded, mark = load_made(given.definitions), fingerprint(path)
+        loaded, mark = load_from_catalog(given.definitions), fingerprint(path)
     else:
         loaded, mark = _read(path, given)
-    index = Index(str(path), mark, made=given.stamp, also=loaded.also, problems=loaded.problems)
+    index = Index(
+        str(path), mark, from_catalog=given.stamp, also=loaded.also, problems=loaded.problems
+    )
     for item in loaded.schedules:
         definition = item.schedule.definition()
         index.entries[item.schedule.id] = Entry(
@@ -141,11 +143,11 @@ def compile_index(
     return index
 
 
-def _read(path: Path, made: Made) -> tuple[Loaded, str]:
+def _read(path: Path, from_catalog: CatalogSchedules) -> tuple[Loaded, str]:
     """Read the files and their fingerprint; again, when they were written meanwhile."""
     while True:
         before = fingerprint(path)
-        loaded = load(path, made=made.definitions)
+        loaded = load(path, from_catalog=from_catalog.definitions)
         mark = fingerprint(path, also=loaded.also)
         if fingerprint(path) == before:
             return loaded, mark
@@ -219,7 +221,7 @@ def write_index(file: Path, index: Index) -> None:
         "format": FORMAT,
         "origin": index.origin,
         "fingerprint": index.fingerprint,
-        "made": index.made,
+        "made": index.from_catalog,
         "also": index.also,
         "proven": index.proven,
         "published": index.published,

@@ -31,7 +31,7 @@ __all__ = [
     "Rejected",
     "check_definition",
     "load",
-    "load_made",
+    "load_from_catalog",
     "parse",
     "schedule_files",
 ]
@@ -40,13 +40,13 @@ __all__ = [
 def load(
     path: Path,
     *,
-    made: Sequence[Mapping[str, Any]] = (),
+    from_catalog: Sequence[Mapping[str, Any]] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Loaded:
     """
     Read a schedules file, or every ``*.yaml`` and ``*.yml`` of a folder; never raises for what they say.
 
-    ``made`` are definitions from the catalog; a file wins where an id is in both. Placeholders in files are
+    ``from_catalog`` are definitions from the catalog; a file wins where an id is in both. Placeholders in files are
     filled from ``environ``.
     """
     files = schedule_files(path)
@@ -62,7 +62,7 @@ def load(
             name = str(file.relative_to(path)) if path.is_dir() else file.name
             documents.append(_read_file(file, name))
         filled = [fill(document, environ) for document in documents]
-        return assemble([*filled, _made_document(made)] if made else filled)
+        return assemble([*filled, _made_document(from_catalog)] if from_catalog else filled)
 
 
 def check_definition(definition: Mapping[str, Any], *, known_ids: Iterable[str] = ()) -> Loaded:
@@ -70,13 +70,13 @@ def check_definition(definition: Mapping[str, Any], *, known_ids: Iterable[str] 
     return assemble([_made_document([definition])], known_ids=known_ids)
 
 
-def load_made(made: Sequence[Mapping[str, Any]]) -> Loaded:
+def load_from_catalog(from_catalog: Sequence[Mapping[str, Any]]) -> Loaded:
     """Check the schedules of the catalog where there is no file."""
-    return assemble([_made_document(made)])
+    return assemble([_made_document(from_catalog)])
 
 
-def _made_document(made: Sequence[Mapping[str, Any]]) -> Document:
-    data = {"version": 1, "schedules": [dict(definition) for definition in made]}
+def _made_document(from_catalog: Sequence[Mapping[str, Any]]) -> Document:
+    data = {"version": 1, "schedules": [dict(definition) for definition in from_catalog]}
     return Document(CATALOG, data, None, [], inherits=False)
 
 

@@ -21,14 +21,14 @@ from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.cron_times import next_of_cron, zone_of
 from airflow_backup.schedules.times.holds import Hold, hold_text, pause_at, skips
-from airflow_backup.schedules.times.start_policy import decide, gate_of
+from airflow_backup.schedules.times.start_policy import decide, start_policy_of
 
 _ANCHOR = datetime(2000, 1, 1)  # noqa: DTZ001  # a wall-clock time; it gets the schedule's zone
 _STEP = timedelta(seconds=1)
 _COMPLETENESS = {Kind.FULL: 0, Kind.DIFFERENTIAL: 1, Kind.INCREMENTAL: 2, Kind.ARCHIVE_LOG: 3}
 
 
-class Due(NamedTuple):
+class Occurrence(NamedTuple):
     """A moment (UTC) at which a run is due, and the kind it takes."""
 
     at: datetime
@@ -94,7 +94,7 @@ def jitter_offset(schedule_id: str, jitter: timedelta) -> timedelta:
     return timedelta(seconds=int.from_bytes(digest[:8], "big") % seconds)
 
 
-def next_due(rhythm: Rhythm, after: datetime) -> Due | None:
+def next_occurrence(rhythm: Rhythm, after: datetime) -> Occurrence | None:
     """
     Return the first moment later than ``after`` (aware) at which a run is due; None when it never is.
 
@@ -102,62 +102,66 @@ def next_due(rhythm: Rhythm, after: datetime) -> Due | None:
 
     >>> crons = {Kind.FULL: "0 2 * * sun", Kind.INCREMENTAL: "0 2 * * *"}
     >>> sundays = FixedRhythm(crons, None, Kind.FULL, "UTC", timedelta(0))
-    >>> next_due(sundays, datetime(2026, 11, 21, 12, tzinfo=UTC))
-    Due(at=datetime.datetime(2026, 11, 22, 2, 0, tzinfo=datetime.timezone.utc), kind=<Kind.FULL: 'full'>)
+    >>> next_occurrence(sundays, datetime(2026, 11, 21, 12, tzinfo=UTC))
+    Occurrence(at=datetime.datetime(2026, 11, 22, 2, 0, tzinfo=datetime.timezone.utc), kind=<Kind.FULL: 'full'>)
     """
     # Airflow hands over pendulum's datetimes, whose arithmetic differs from the standard library's.
     base = datetime.fromtimestamp(after.timestamp(), UTC) - rhythm.offset
     if rhythm.every is not None:
-        return Due(_next_beat(rhythm.every, rhythm.timezone, base) + rhythm.offset, rhythm.kind)
+        return Occurrence(
+            _next_interval(rhythm.every, rhythm.timezone, base) + rhythm.offset, rhythm.kind
+        )
     found = [
-        Due(next_of_cron(cron, rhythm.timezone, base) + rhythm.offset, kind)
+        Occurrence(next_of_cron(cron, rhythm.timezone, base) + rhythm.offset, kind)
         for kind, cron in rhythm.crons.items()
     ]
-    return min(found, key=lambda due: (due.at, _COMPLETENESS[due.kind]), default=None)
+    return min(
+        found, key=lambda occurrence: (occurrence.at, _COMPLETENESS[occurrence.kind]), default=None
+    )
 
 
-def dues(rhythm: Rhythm, after: datetime) -> Iterator[Due]:
+def occurrences(rhythm: Rhythm, after: datetime) -> Iterator[Occurrence]:
     """Walk the moments at which a run is due, later than ``after``; endless unless it never is."""
-    due = next_due(rhythm, after)
-    while due is not None:
-        yield due
-        due = next_due(rhythm, due.at)
+    occurrence = next_occurrence(rhythm, after)
+    while occurrence is not None:
+        yield occurrence
+        occurrence = next_occurrence(rhythm, occurrence.at)
 
 
-def latest_due(rhythm: Rhythm, *, since: datetime, until: datetime) -> Due | None:
+def latest_occurrence(rhythm: Rhythm, *, since: datetime, until: datetime) -> Occurrence | None:
     """
     Return the latest moment later than ``since``, not later than ``until``, at which a run was due.
 
     >>> daily = FixedRhythm({Kind.FULL: "0 2 * * *"}, None, Kind.FULL, "UTC", timedelta(0))
     >>> now = datetime(2026, 11, 21, 1, tzinfo=UTC)
-    >>> latest_due(daily, since=now - timedelta(days=7), until=now).at.isoformat()
+    >>> latest_occurrence(daily, since=now - timedelta(days=7), until=now).at.isoformat()
     '2026-11-20T02:00:00+00:00'
     """
-    first = next_due(rhythm, since)
+    first = next_occurrence(rhythm, since)
     if first is None or first.at > until:
         return None
     # Look back from the end in growing steps: a schedule of every second may have missed a whole day.
     span = timedelta(minutes=1)
     while until - span > since:
-        due = next_due(rhythm, until - span)
-        if due is not None and due.at <= until:
-            return _walk_up_to(rhythm, due, until)
+        occurrence = next_occurrence(rhythm, until - span)
+        if occurrence is not None and occurrence.at <= until:
+            return _walk_up_to(rhythm, occurrence, until)
         span *= 4
     return _walk_up_to(rhythm, first, until)
 
 
-def _walk_up_to(rhythm: Rhythm, due: Due, until: datetime) -> Due:
-    following = next_due(rhythm, due.at)
+def _walk_up_to(rhythm: Rhythm, occurrence: Occurrence, until: datetime) -> Occurrence:
+    following = next_occurrence(rhythm, occurrence.at)
     while following is not None and following.at <= until:
-        due, following = following, next_due(rhythm, following.at)
-    return due
+        occurrence, following = following, next_occurrence(rhythm, following.at)
+    return occurrence
 
 
-def kind_due_at(rhythm: Rhythm, at: datetime) -> Kind:
+def kind_at(rhythm: Rhythm, at: datetime) -> Kind:
     """Return the kind of the run that is due at exactly ``at``; the most complete one at other times."""
-    due = next_due(rhythm, at - _STEP)
-    if due is not None and due.at == at:
-        return due.kind
+    occurrence = next_occurrence(rhythm, at - _STEP)
+    if occurrence is not None and occurrence.at == at:
+        return occurrence.kind
     return min(rhythm.crons, key=_COMPLETENESS.__getitem__, default=rhythm.kind)
 
 
@@ -167,7 +171,7 @@ TOLERANCE = timedelta(minutes=1)
 
 def slot_to_run(
     rhythm: Rhythm, *, last: datetime | None, now: datetime, made_up_for: timedelta
-) -> Due | None:
+) -> Occurrence | None:
     """
     Return the slot that runs next: the latest one missed, when not older than ``made_up_for``, or a coming one.
 
@@ -183,8 +187,8 @@ def slot_to_run(
     since = now - max(made_up_for, TOLERANCE)
     if last is not None and last > since:
         since = last
-    missed = latest_due(rhythm, since=since, until=now)
-    return missed if missed is not None else next_due(rhythm, max(since, now))
+    missed = latest_occurrence(rhythm, since=since, until=now)
+    return missed if missed is not None else next_occurrence(rhythm, max(since, now))
 
 
 def upcoming(
@@ -193,32 +197,34 @@ def upcoming(
     """List the ``count`` runs due later than ``after``, with window, calendars and holds applied."""
     waiting = skips(holds)
     found: list[Fire] = []
-    for due in dues(rhythm_of(schedule), after):
+    for occurrence in occurrences(rhythm_of(schedule), after):
         if len(found) >= count:
             break
-        fire = _fire(schedule, due)
+        fire = _fire(schedule, occurrence)
         if fire.skipped is None:
-            held = pause_at(holds, due.at) or (waiting.pop(0) if waiting else None)
+            held = pause_at(holds, occurrence.at) or (waiting.pop(0) if waiting else None)
             if held is not None:
-                fire = Fire(due.at, due.kind, None, hold_text(held, schedule.timezone))
+                fire = Fire(
+                    occurrence.at, occurrence.kind, None, hold_text(held, schedule.timezone)
+                )
         found.append(fire)
     return found
 
 
-def _fire(schedule: Schedule, due: Due) -> Fire:
+def _fire(schedule: Schedule, occurrence: Occurrence) -> Fire:
     """Apply window and calendars: what the gate says at the due time, and again when it opens."""
-    gate = gate_of(schedule)
-    decision = decide(gate, due=due.at, now=due.at)
+    policy = start_policy_of(schedule)
+    decision = decide(policy, fire_time=occurrence.at, now=occurrence.at)
     if decision.until is not None:
         opens_at = decision.until
-        decision = decide(gate, due=due.at, now=opens_at)
+        decision = decide(policy, fire_time=occurrence.at, now=opens_at)
     else:
-        opens_at = due.at
+        opens_at = occurrence.at
     if decision.action == "skip":
-        return Fire(due.at, due.kind, None, decision.reason)
-    return Fire(due.at, due.kind, opens_at, None)
+        return Fire(occurrence.at, occurrence.kind, None, decision.reason)
+    return Fire(occurrence.at, occurrence.kind, opens_at, None)
 
 
-def _next_beat(every: timedelta, timezone: str, after: datetime) -> datetime:
+def _next_interval(every: timedelta, timezone: str, after: datetime) -> datetime:
     anchor = _ANCHOR.replace(tzinfo=zone_of(timezone)).astimezone(UTC)
     return anchor + ((after - anchor) // every + 1) * every

@@ -14,7 +14,7 @@ from airflow_backup.schedules.model.windows import Window, is_open, next_opening
 OUTSIDE = "outside the window"
 
 
-class Gate(Model):
+class StartPolicy(Model):
     """The part of a schedule that decides whether a run may start; plain data on the wire."""
 
     timezone: TimezoneName = "UTC"
@@ -38,9 +38,9 @@ class Decision(NamedTuple):
     until: datetime | None = None
 
 
-def gate_of(schedule: Schedule) -> Gate:
+def start_policy_of(schedule: Schedule) -> StartPolicy:
     """Return the gate of a schedule."""
-    return Gate(
+    return StartPolicy(
         timezone=schedule.timezone,
         window=schedule.window,
         outside_window=schedule.outside_window,
@@ -48,32 +48,32 @@ def gate_of(schedule: Schedule) -> Gate:
     )
 
 
-def decide(gate: Gate, *, due: datetime, now: datetime) -> Decision:
+def decide(policy: StartPolicy, *, fire_time: datetime, now: datetime) -> Decision:
     """
-    Decide what becomes of a run that was due at ``due`` (aware) when it is looked at ``now``.
+    Decide what becomes of a run that was due at ``fire_time`` (aware) when it is looked at ``now``.
 
     A run that waits past midnight into a calendar's day is skipped then, too.
 
     >>> from datetime import UTC
-    >>> night = Gate.model_validate({"window": [{"days": ["mon-fri"], "from": "22:00", "to": "06:00"}]})
+    >>> night = StartPolicy.model_validate({"window": [{"days": ["mon-fri"], "from": "22:00", "to": "06:00"}]})
     >>> noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    >>> decide(night, due=noon, now=noon)[:2]
+    >>> decide(night, fire_time=noon, now=noon)[:2]
     ('wait', 'the window opens on Fri 20 Nov 22:00 UTC')
     """
-    for moment in (due, now):
-        reason = reason_to_skip(gate.skip_on, moment, timezone=gate.timezone)
+    for moment in (fire_time, now):
+        reason = reason_to_skip(policy.skip_on, moment, timezone=policy.timezone)
         if reason is not None:
             return Decision("skip", f"on calendar {reason}")
-    return _by_window(gate, now=now)
+    return _by_window(policy, now=now)
 
 
-def _by_window(gate: Gate, *, now: datetime) -> Decision:
-    if is_open(gate.window, now, timezone=gate.timezone):
-        return Decision("start", "the window is open" if gate.window else "no window to wait for")
-    if gate.outside_window == "skip":
+def _by_window(policy: StartPolicy, *, now: datetime) -> Decision:
+    if is_open(policy.window, now, timezone=policy.timezone):
+        return Decision("start", "the window is open" if policy.window else "no window to wait for")
+    if policy.outside_window == "skip":
         return Decision("skip", OUTSIDE)
-    until = next_opening(gate.window, now, timezone=gate.timezone)
-    return Decision("wait", f"the window opens on {local_text(until, gate.timezone)}", until)
+    until = next_opening(policy.window, now, timezone=policy.timezone)
+    return Decision("wait", f"the window opens on {local_text(until, policy.timezone)}", until)
 
 
 def local_text(at: datetime, timezone: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 from airflow_backup.actions.backup.backup import backup
 from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.actions.sets.damage import Share
-from airflow_backup.actions.verify.due import due
+from airflow_backup.actions.verify.plan import plan_verification
 from airflow_backup.actions.verify.verify import Verifier, worst
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
@@ -354,7 +354,7 @@ def test_a_restore_test_is_due_once_in_each_period(
             started_at=NOW - ago,
             finished_at=NOW - ago,
         )
-    found = due(
+    found = plan_verification(
         Verify(level="none", restore_test=period),
         place.catalog.sets.of("orders"),
         place.catalog.verifications.last_restore_test("orders"),
@@ -370,7 +370,7 @@ def test_every_third_set_is_verified(place: Place) -> None:
     for number in range(8):
         set_id = place.take(number).set_id
         sets = place.catalog.sets.of("orders")
-        if due(policy, sets, None, now=NOW, timezone="UTC").level is not None:
+        if plan_verification(policy, sets, None, now=NOW, timezone="UTC").level is not None:
             place.verifier().verify(set_id, STANDARD)
             verified.append(number)
     assert verified == [0, 3, 6]

@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a schedules file."""
-    if arguments.made:
+    if arguments.from_catalog:
         with open_catalog(arguments.catalog) as catalog:
             known = {item.id: dict(item.definition) for item in catalog.schedules.all()}
     else:

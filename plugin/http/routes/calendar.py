@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query
 
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import AccessDep
-from airflow_backup.plugin.airflow import reads as airflow_db
+from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.schemas.calendar import DayStrips, Timeline
-from airflow_backup.plugin.services import gather
+from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep, TrendsDep
 from airflow_backup.plugin.services.trends import strip
 from airflow_backup.plugin.views.timeline import timeline
@@ -32,17 +32,17 @@ def show_timeline(
     hours: Annotated[int, Query(ge=1, le=168)] = 24,
 ) -> Timeline:
     """Lay out the coming runs, with windows, calendars and holds applied, and how long they will take."""
-    rows = gather.visible(catalog, access)
-    dags = airflow_db.dags(session, [dag_id(row.id) for row in rows])
+    rows = queries.visible(catalog, access)
+    dags = airflow_reads.dags(session, [dag_id(row.id) for row in rows])
     live = {name for name, dag in dags.items() if not dag.paused and not dag.stale}
-    now = gather.now()
+    now = queries.now()
     return timeline(
         [row for row in rows if dag_id(row.id) in live],
         now=now,
         span=timedelta(hours=hours),
         holds=catalog.holds.all_active(now=now),
         durations=trends.medians(now=now),
-        slots=airflow_db.pool_slots(session, airflow_db.POOL),
+        slots=airflow_reads.pool_slots(session, airflow_reads.POOL),
     )
 
 
@@ -57,7 +57,7 @@ def show_days(
 ) -> DayStrips:
     """Say how each of the past days went for some schedules: the worst status of the day."""
     ahead = timedelta(minutes=offset)
-    today = (gather.now() + ahead).date()
+    today = (queries.now() + ahead).date()
     days = [today - timedelta(days=back) for back in reversed(range(count))]
     begin = datetime.combine(days[0], time(), tzinfo=UTC) - ahead
     readable = access.readable(ids)

@@ -15,9 +15,9 @@ from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import BulkResults, Lifted
 from airflow_backup.plugin.schemas.requests import BulkRequest, Nothing, PauseRequest, SkipRequest
 from airflow_backup.plugin.schemas.schedules import HoldInfo
-from airflow_backup.plugin.services import bulk, gather, verbs
+from airflow_backup.plugin.services import bulk, queries, verbs
 from airflow_backup.plugin.services.catalog_access import CatalogDep
-from airflow_backup.plugin.views import schedules as board
+from airflow_backup.plugin.views import schedules as schedule_views
 from airflow_backup.plugin.views.rhythms import schedule_of
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
@@ -30,10 +30,10 @@ def skip_next_run(
     schedule_id: ScheduleId, body: SkipRequest, catalog: CatalogDep, access: AccessDep
 ) -> HoldInfo:
     """Skip the next run of a schedule; what a person starts runs nevertheless."""
-    row = gather.one(catalog, access, schedule_id)
+    row = queries.one(catalog, access, schedule_id)
     by = access.user.get_name()
-    hold = verbs.skip_next(catalog, row, by=by, reason=body.reason, now=gather.now())
-    return board.hold_info(hold, schedule_of(row.definition))
+    hold = verbs.skip_next(catalog, row, by=by, reason=body.reason, now=queries.now())
+    return schedule_views.hold_info(hold, schedule_of(row.definition))
 
 
 @router.post("/{schedule_id}/pause", status_code=status.HTTP_201_CREATED, dependencies=may_hold())
@@ -41,10 +41,10 @@ def pause_schedule(
     schedule_id: ScheduleId, body: PauseRequest, catalog: CatalogDep, access: AccessDep
 ) -> HoldInfo:
     """Start nothing until a moment; it goes on by itself after that."""
-    row = gather.one(catalog, access, schedule_id)
-    by, now = access.user.get_name(), gather.now()
+    row = queries.one(catalog, access, schedule_id)
+    by, now = access.user.get_name(), queries.now()
     hold = verbs.pause(catalog, row, until=body.until, by=by, reason=body.reason, now=now)
-    return board.hold_info(hold, schedule_of(row.definition))
+    return schedule_views.hold_info(hold, schedule_of(row.definition))
 
 
 @router.delete("/{schedule_id}/holds/{hold_id}", dependencies=may_hold())
@@ -56,8 +56,8 @@ def lift_hold(
     access: AccessDep,
 ) -> Lifted:
     """End a hold before its time."""
-    gather.one(catalog, access, schedule_id)
-    now = gather.now()
+    queries.one(catalog, access, schedule_id)
+    now = queries.now()
     holds = catalog.holds.active(schedule_id, now=now)
     if hold_id not in {hold.id for hold in holds if hold.schedule_id == schedule_id}:
         raise NotFound(f"no hold {hold_id} on {schedule_id!r}", hint="is it over already?")
@@ -74,13 +74,13 @@ def act_on_many(
     access: AccessDep,
 ) -> BulkResults:
     """Enable, disable, run or hold several schedules; one that refuses does not keep the others."""
-    rows = bulk.choose(gather.visible(catalog, access), body)
+    rows = bulk.choose(queries.visible(catalog, access), body)
     may = access.permissions(row.id for row in rows)
     if rows and not any(bulk.allowed(body.action, may[row.id]) for row in rows):
         raise HTTPException(403)
     if not rows and not access.may_edit():
         raise HTTPException(403)
     one_by_one = bulk.Bulk(
-        catalog, session, access, body, now=gather.now(), from_page="referer" in request.headers
+        catalog, session, access, body, now=queries.now(), from_page="referer" in request.headers
     )
     return bulk.summed([one_by_one.act(row, may[row.id]) for row in rows])

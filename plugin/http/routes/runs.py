@@ -14,8 +14,8 @@ from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import Controlled
 from airflow_backup.plugin.schemas.requests import Nothing
-from airflow_backup.plugin.schemas.schedules import Cancelled, RunList
-from airflow_backup.plugin.services import gather
+from airflow_backup.plugin.schemas.schedules import CancelledRun, RunList
+from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 
 router = APIRouter(tags=["runs"])
@@ -31,14 +31,14 @@ def list_runs(
     before: Annotated[datetime | None, Query(description="only older ones")] = None,
 ) -> RunList:
     """List the executions of a schedule, the newest first, with the reason for what became of each."""
-    row = gather.one(catalog, access, schedule_id)
-    return gather.runs(catalog, session, row, limit=limit, before=before)
+    row = queries.one(catalog, access, schedule_id)
+    return queries.runs(catalog, session, row, limit=limit, before=before)
 
 
 @router.get("/runs/active")
 def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> RunList:
     """List what is queued or running now, with live progress."""
-    return gather.active(catalog, session, gather.visible(catalog, access))
+    return queries.active(catalog, session, queries.visible(catalog, access))
 
 
 @router.post(
@@ -53,11 +53,11 @@ def cancel_run(
     session: SessionDep,
     access: AccessDep,
     body: Annotated[Nothing, Body()],
-) -> Cancelled:
+) -> CancelledRun:
     """Stop a run: its backup ends within seconds and leaves no set."""
-    gather.one(catalog, access, schedule_id_of(dag_id) or "")
+    queries.one(catalog, access, schedule_id_of(dag_id) or "")
     airflow_changes.cancel_run(session, dag_id, run_id)
-    return Cancelled(dag_id=dag_id, run_id=run_id)
+    return CancelledRun(dag_id=dag_id, run_id=run_id)
 
 
 @router.post(
@@ -74,7 +74,7 @@ def pause_run(
     body: Annotated[Nothing, Body()],
 ) -> Controlled:
     """Let a running backup wait where it is; it keeps its place in the pool."""
-    gather.one(catalog, access, schedule_id_of(dag_id) or "")
+    queries.one(catalog, access, schedule_id_of(dag_id) or "")
     airflow_changes.control_run(session, dag_id, run_id, pause=True)
     return Controlled(dag_id=dag_id, run_id=run_id, paused=True)
 
@@ -93,6 +93,6 @@ def resume_run(
     body: Annotated[Nothing, Body()],
 ) -> Controlled:
     """Let a backup that waits go on."""
-    gather.one(catalog, access, schedule_id_of(dag_id) or "")
+    queries.one(catalog, access, schedule_id_of(dag_id) or "")
     airflow_changes.control_run(session, dag_id, run_id, pause=False)
     return Controlled(dag_id=dag_id, run_id=run_id, paused=False)

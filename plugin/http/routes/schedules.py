@@ -17,11 +17,11 @@ from airflow_backup.plugin.schemas.schedules import (
     Started,
     Toggled,
 )
-from airflow_backup.plugin.services import gather, verbs
+from airflow_backup.plugin.services import queries, verbs
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.services.edits import etag
 from airflow_backup.plugin.views import rhythms
-from airflow_backup.plugin.views import schedules as board
+from airflow_backup.plugin.views import schedules as schedule_views
 from airflow_backup.plugin.views.listing import Filters, facets, select, sort
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
@@ -37,10 +37,10 @@ def list_schedules(
     filters: Annotated[Filters, Query()],
 ) -> ScheduleList:
     """List the schedules that you may read, with how each of them is."""
-    rows = gather.visible(catalog, access)
-    found = gather.material(catalog, session, rows)
+    rows = queries.visible(catalog, access)
+    found = queries.schedule_data(catalog, session, rows)
     may = access.permissions(row.id for row in rows)
-    every = [board.summary(row, found, permissions=may[row.id]) for row in rows]
+    every = [schedule_views.summary(row, found, permissions=may[row.id]) for row in rows]
     chosen = sort(select(every, filters), filters.sort)
     groups, tags = facets(every)
     return ScheduleList(
@@ -64,10 +64,10 @@ def show_schedule(
     access: AccessDep,
 ) -> ScheduleDetail:
     """Show one schedule, with what is in effect for it; `ETag` is the version of one that was made here."""
-    row = gather.one(catalog, access, schedule_id)
+    row = queries.one(catalog, access, schedule_id)
     if row.made is not None:
         response.headers["ETag"] = etag(row.made)
-    return gather.detail(catalog, session, access, row)
+    return queries.detail(catalog, session, access, row)
 
 
 @router.get("/{schedule_id}/next")
@@ -78,11 +78,11 @@ def list_next_runs(
     count: Annotated[int, Query(ge=1, le=rhythms.MOST)] = 10,
 ) -> NextRunList:
     """Preview the coming runs, with windows, calendars and holds applied, enabled or not."""
-    row = gather.one(catalog, access, schedule_id)
+    row = queries.one(catalog, access, schedule_id)
     schedule = rhythms.schedule_of(row.definition)
     if schedule is None:
         return NextRunList(timezone="UTC", runs=[])
-    now = gather.now()
+    now = queries.now()
     holds = catalog.holds.active(schedule_id, now=now)
     runs = rhythms.coming(schedule, after=now, count=count, holds=holds)
     return NextRunList(timezone=schedule.timezone, runs=runs)
@@ -97,7 +97,7 @@ def toggle_schedule(
     access: AccessDep,
 ) -> Toggled:
     """Enable or disable a schedule: Airflow's own pause. Enabling starts nothing from the past."""
-    row = gather.one(catalog, access, schedule_id)
+    row = queries.one(catalog, access, schedule_id)
     verbs.switch(session, row, enabled=body.enabled)
     return Toggled(schedule_id=schedule_id, enabled=body.enabled)
 
@@ -112,7 +112,7 @@ def run_schedule(
     access: AccessDep,
 ) -> Started:
     """Run a schedule now. Refused while one of its runs is queued or running, or it is disabled."""
-    row = gather.one(catalog, access, schedule_id)
+    row = queries.one(catalog, access, schedule_id)
     from_page = "referer" in request.headers
-    run_id = verbs.run(catalog, session, access, row, body, now=gather.now(), from_page=from_page)
+    run_id = verbs.run(catalog, session, access, row, body, now=queries.now(), from_page=from_page)
     return Started(schedule_id=schedule_id, dag_id=dag_id(schedule_id), run_id=run_id)

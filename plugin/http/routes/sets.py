@@ -35,7 +35,7 @@ from airflow_backup.plugin.schemas.sets import (
     SetDetail,
     SetList,
 )
-from airflow_backup.plugin.services import gather
+from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.views import sets as set_facts
 from airflow_backup.plugin.views.rhythms import schedule_of
@@ -54,7 +54,7 @@ def list_sets(
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> SetList:
     """List the stored sets of a schedule, the newest first."""
-    gather.one(catalog, access, schedule_id)
+    queries.one(catalog, access, schedule_id)
     return set_facts.listed(catalog, schedule_id, limit=limit, offset=offset)
 
 
@@ -66,8 +66,8 @@ def show_recovery_path(
     at: Annotated[AwareDatetime | None, Query(description="the moment; now when missing")] = None,
 ) -> RecoveryPlan:
     """Say which sets bring the source back to a moment, how much is read, how long it takes, and what is missing."""
-    gather.one(catalog, access, schedule_id)
-    return set_facts.recovery(catalog, schedule_id, at or gather.now())
+    queries.one(catalog, access, schedule_id)
+    return set_facts.recovery(catalog, schedule_id, at or queries.now())
 
 
 @router.get("/schedules/{schedule_id}/retention")
@@ -80,11 +80,11 @@ def show_retention(
     ] = None,
 ) -> RetentionView:
     """Say what is kept and why, and what would go; with `policy` what other rules would do."""
-    row = gather.one(catalog, access, schedule_id)
+    row = queries.one(catalog, access, schedule_id)
     schedule = schedule_of(row.definition)
     if schedule is None:
         raise ConfigError(f"schedule {schedule_id!r} is not understood", hint="mend its problems")
-    return set_facts.retention(catalog, schedule, policy=policy, now=gather.now())
+    return set_facts.retention(catalog, schedule, policy=policy, now=queries.now())
 
 
 @router.get("/sets/{set_id}")
@@ -169,7 +169,7 @@ def pin_set(set_id: SetId, body: PinRequest, catalog: CatalogDep, access: Access
             hint="a lock is made longer, never shorter",
         )
     catalog.events.append(
-        at=gather.now(),
+        at=queries.now(),
         actor=access.user.get_name(),
         action="pin",
         subject=set_id,
@@ -182,9 +182,9 @@ def pin_set(set_id: SetId, body: PinRequest, catalog: CatalogDep, access: Access
 @router.get("/reports/summary")
 def show_report(catalog: CatalogDep, access: AccessDep) -> ReportSummary:
     """Say what is proven of every schedule that you may read."""
-    rows = gather.visible(catalog, access)
+    rows = queries.visible(catalog, access)
     schedules = [found for row in rows if (found := schedule_of(row.definition)) is not None]
-    now = gather.now()
+    now = queries.now()
     reports = report(schedules, catalog, now=now)
     return ReportSummary(
         now=now,
@@ -195,5 +195,5 @@ def show_report(catalog: CatalogDep, access: AccessDep) -> ReportSummary:
 
 def _visible(catalog: Catalog, access: Access, set_id: str) -> SetRow:
     row = set_facts.found(catalog, set_id)
-    gather.one(catalog, access, row.schedule_id)
+    queries.one(catalog, access, row.schedule_id)
     return row

@@ -8,12 +8,12 @@ from starlette.responses import PlainTextResponse
 
 from airflow_backup.actions.report.report import report
 from airflow_backup.plugin.access import AccessDep, may_maintain
-from airflow_backup.plugin.airflow import reads as airflow_db
+from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.schemas.requests import MaintenanceRequest
 from airflow_backup.plugin.schemas.status import MaintenanceState, Status
-from airflow_backup.plugin.services import gather, verbs
+from airflow_backup.plugin.services import queries, verbs
 from airflow_backup.plugin.services.catalog_access import CatalogDep
-from airflow_backup.plugin.views import schedules as board
+from airflow_backup.plugin.views import schedules as schedule_views
 from airflow_backup.plugin.views.metrics import MEDIA_TYPE, metrics
 from airflow_backup.plugin.views.overview import (
     component_of,
@@ -30,10 +30,10 @@ router = APIRouter(tags=["status"])
 @router.get("/status")
 def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> Status:
     """Say how everything is that you may read."""
-    rows = gather.visible(catalog, access)
-    found = gather.material(catalog, session, rows)
+    rows = queries.visible(catalog, access)
+    found = queries.schedule_data(catalog, session, rows)
     may = access.permissions(row.id for row in rows)
-    schedules = [board.summary(row, found, permissions=may[row.id]) for row in rows]
+    schedules = [schedule_views.summary(row, found, permissions=may[row.id]) for row in rows]
     problems = file_problems(
         catalog.load_errors.all(),
         readable=access.readable,
@@ -42,7 +42,7 @@ def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> 
     return overview(
         schedules,
         problems,
-        airflow_db.components(),
+        airflow_reads.components(),
         now=found.now,
         maintenance=maintenance_of(found.holds.get(EVERY_SCHEDULE, ())),
         may_maintain=access.may_edit(),
@@ -54,7 +54,7 @@ def switch_maintenance(
     body: MaintenanceRequest, catalog: CatalogDep, access: AccessDep
 ) -> MaintenanceState:
     """Let nothing start, whatever is scheduled or asked for, and let it start again. What runs goes on to its end."""
-    now = gather.now()
+    now = queries.now()
     if not body.enabled:
         verbs.end_maintenance(catalog, now=now)
         return MaintenanceState(maintenance=None)
@@ -66,13 +66,13 @@ def switch_maintenance(
 @router.get("/metrics", response_class=PlainTextResponse)
 def show_metrics(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> PlainTextResponse:
     """Give Prometheus what is known of every schedule that you may read."""
-    rows = gather.visible(catalog, access)
-    found = gather.material(catalog, session, rows)
+    rows = queries.visible(catalog, access)
+    found = queries.schedule_data(catalog, session, rows)
     may = access.permissions(row.id for row in rows)
-    schedules = [board.summary(row, found, permissions=may[row.id]) for row in rows]
+    schedules = [schedule_views.summary(row, found, permissions=may[row.id]) for row in rows]
     known = [given for row in rows if (given := schedule_of(row.definition)) is not None]
     reports = report(known, catalog, now=found.now)
-    components = [component_of(facts) for facts in airflow_db.components()]
+    components = [component_of(airflow_runs) for airflow_runs in airflow_reads.components()]
     in_maintenance = EVERY_SCHEDULE in found.holds
     text = metrics(schedules, reports, components, in_maintenance=in_maintenance)
     return PlainTextResponse(text, media_type=MEDIA_TYPE)

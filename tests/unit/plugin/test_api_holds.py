@@ -155,11 +155,11 @@ def test_enabling_forgets_what_was_due_meanwhile(user: httpx.Client, airflow: Ai
         )
     user.post(f"{API}/schedules/metrics/toggle", json={"enabled": True})
     with sqlite3.connect(airflow.folder / "airflow.db") as database:
-        (due,) = database.execute(
+        (fire_time,) = database.execute(
             "select next_dagrun_create_after from dag where dag_id = ?", (name,)
         ).fetchone()
     # a slot that began within the last minute is not "the past" to the timetable
-    assert datetime.fromisoformat(due).replace(tzinfo=UTC) > datetime.now(UTC) - timedelta(
+    assert datetime.fromisoformat(fire_time).replace(tzinfo=UTC) > datetime.now(UTC) - timedelta(
         minutes=1
     )
     user.post(f"{API}/schedules/metrics/toggle", json={"enabled": False})

@@ -84,7 +84,7 @@ export type Rhythm = {
   text: string;
 };
 
-export type Made = {
+export type SavedBy = {
   version: number;
   author: string;
   saved_at: string;
@@ -111,7 +111,7 @@ export type ScheduleSummary = {
   rhythms: Rhythm[];
   timezone: string;
   origin: string;
-  made: Made | null;
+  made: SavedBy | null;
   clash: string | null;
   holds: HoldInfo[];
   state: State;
@@ -207,7 +207,7 @@ export type Started = {
   run_id: string;
 };
 
-export type Cancelled = {
+export type CancelledRun = {
   dag_id: string;
   run_id: string;
 };

@@ -11,7 +11,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import Access, AccessDep, may_edit
-from airflow_backup.plugin.airflow import reads as airflow_db
+from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import Deleted, Validation, VersionList
 from airflow_backup.plugin.schemas.requests import (
@@ -22,7 +22,7 @@ from airflow_backup.plugin.schemas.requests import (
     Nothing,
 )
 from airflow_backup.plugin.schemas.schedules import ScheduleDetail
-from airflow_backup.plugin.services import edits, gather
+from airflow_backup.plugin.services import edits, queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep, TrendsDep
 from airflow_backup.plugin.services.editor import Editor
 from airflow_backup.plugin.views.preview import validate
@@ -33,7 +33,7 @@ IfMatch = Annotated[str | None, Header(description="the ETag of the version that
 
 
 def _editor(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> Editor:
-    return Editor(catalog, session, access, now=gather.now())
+    return Editor(catalog, session, access, now=queries.now())
 
 
 EditorDep = Annotated[Editor, Depends(_editor)]
@@ -55,10 +55,10 @@ def validate_schedule(
     """Check a definition, given as JSON or as `yaml`, and preview its runs; nothing is saved."""
     return validate(
         body.yaml if isinstance(body, DefinitionText) else body,
-        rows=gather.every_row(catalog),
-        slots=airflow_db.pool_slots(session, airflow_db.POOL),
-        durations=trends.medians(now=gather.now()),
-        now=gather.now(),
+        rows=queries.every_row(catalog),
+        slots=airflow_reads.pool_slots(session, airflow_reads.POOL),
+        durations=trends.medians(now=queries.now()),
+        now=queries.now(),
     )
 
 
@@ -95,7 +95,7 @@ def delete_schedule(
     if_match: IfMatch = None,
 ) -> Deleted:
     """Delete a schedule that was made here. Its sets stay, and so does its history."""
-    busy = airflow_db.active_runs(session, [dag_id(schedule_id)])
+    busy = airflow_reads.active_runs(session, [dag_id(schedule_id)])
     if busy:
         raise Refused(
             f"a run of this schedule is {busy[0].state}: {busy[0].run_id!r}",
@@ -117,7 +117,7 @@ def clone_schedule(
 @router.get("/{schedule_id}/versions")
 def list_versions(schedule_id: ScheduleId, catalog: CatalogDep, access: AccessDep) -> VersionList:
     """List who changed a schedule that was made here, when, and what."""
-    row = gather.one(catalog, access, schedule_id)
+    row = queries.one(catalog, access, schedule_id)
     return VersionList(schedule_id=schedule_id, versions=_versions(catalog, row.id))
 
 
@@ -127,8 +127,8 @@ def _versions(catalog: Catalog, schedule_id: str) -> list[Any]:
 
 def _shown(editor: Editor, schedule_id: str, response: Response) -> ScheduleDetail:
     access: Access = editor.access
-    row = gather.one(editor.catalog, access, schedule_id)
+    row = queries.one(editor.catalog, access, schedule_id)
     if row.made is not None:
         response.headers["ETag"] = edits.etag(row.made)
     response.headers["Location"] = f"/backup/api/v1/schedules/{schedule_id}"
-    return gather.detail(editor.catalog, editor.session, access, row)
+    return queries.detail(editor.catalog, editor.session, access, row)

@@ -11,7 +11,7 @@ ACTIVE = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
-class DagFacts:
+class AirflowDag:
     """One of our DAGs as Airflow has it."""
 
     dag_id: str
@@ -21,7 +21,7 @@ class DagFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskFacts:
+class AirflowTask:
     """One task of a run."""
 
     state: str | None
@@ -31,7 +31,7 @@ class TaskFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class AirflowRun:
     """One run of a DAG, with what its tasks are at."""
 
     dag_id: str
@@ -42,12 +42,12 @@ class RunFacts:
     queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    due_at: datetime | None = None
+    slot: datetime | None = None
     """The slot of a scheduled run."""
     user: str | None = None
     note: str | None = None
     conf: dict[str, Any] = field(default_factory=dict)
-    tasks: dict[str, TaskFacts] = field(default_factory=dict)
+    tasks: dict[str, AirflowTask] = field(default_factory=dict)
     cancelled_by: str | None = None
 
     @property
@@ -62,7 +62,7 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ComponentFacts:
+class AirflowProcess:
     """One process of Airflow, by its heartbeat."""
 
     name: str

@@ -1,4 +1,4 @@
-"""What of a schedule's sets is due to be proven after a backup, and why not."""
+"""Which verifications a schedule's newest set gets after a backup, and why not others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PERIODS: dict[str, tuple[str, Callable[[datetime], object]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class VerificationPlan:
     """What a verification does now; ``reasons`` say why, in words for the log."""
 
     level: VerificationLevel | None
@@ -32,23 +32,22 @@ class Due:
         return self.level is not None or self.restore_test
 
 
-def due(
+def plan_verification(
     policy: Verify,
     sets: Sequence[SetRow],
     last_test: Verification | None,
     *,
     now: datetime,
     timezone: str,
-) -> Due:
+) -> VerificationPlan:
     """
-    Decide what is due for the newest of ``sets``, which are given newest first.
+    Plan the verification of the newest of ``sets``, which are given newest first.
 
-    A restore test is due once in each day, week or month on the clock on the wall, whenever the
-    first backup of that period was taken.
+    A restore test is planned once in each day, week or month of local time, with the first backup of that period.
     """
     level, about_level = _level(policy, sets)
     test, about_test = _restore_test(policy, last_test, now=now, zone=ZoneInfo(timezone))
-    return Due(level=level, restore_test=test, reasons=(about_level, about_test))
+    return VerificationPlan(level=level, restore_test=test, reasons=(about_level, about_test))
 
 
 def _level(policy: Verify, sets: Sequence[SetRow]) -> tuple[VerificationLevel | None, str]:
@@ -70,7 +69,7 @@ def _level(policy: Verify, sets: Sequence[SetRow]) -> tuple[VerificationLevel | 
         return level, f"{level}: asked again"
     if since >= policy.every:
         return level, f"{level}: every {policy.every}. set"
-    return None, f"{level} is due with every {policy.every}. set; this is number {since}"
+    return None, f"{level} comes with every {policy.every}. set; this is number {since}"
 
 
 def _restore_test(

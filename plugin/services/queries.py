@@ -14,14 +14,14 @@ from airflow_backup.core.errors import NotFound
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus
 from airflow_backup.plugin.access import Access
-from airflow_backup.plugin.airflow import reads as airflow_db
-from airflow_backup.plugin.airflow.facts import RunFacts
+from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.airflow.records import AirflowRun
 from airflow_backup.plugin.schemas.schedules import Run, RunList, ScheduleDetail
-from airflow_backup.plugin.views import schedules as board
+from airflow_backup.plugin.views import schedules as schedule_views
 from airflow_backup.plugin.views.rhythms import schedule_of
 from airflow_backup.plugin.views.rows import Row, join, row_of
 from airflow_backup.plugin.views.runs import history
-from airflow_backup.plugin.views.schedules import Material
+from airflow_backup.plugin.views.schedules import ScheduleData
 
 LOOK_BACK = 20
 """How many executions to look at for the last one that says something."""
@@ -51,8 +51,8 @@ def one(catalog: Catalog, access: Access, schedule_id: str) -> Row:
 
 def detail(catalog: Catalog, session: Session, access: Access, row: Row) -> ScheduleDetail:
     """Read all that is known about one schedule."""
-    found = material(catalog, session, [row])
-    return board.detail(row, found, permissions=access.permissions([row.id])[row.id])
+    found = schedule_data(catalog, session, [row])
+    return schedule_views.detail(row, found, permissions=access.permissions([row.id])[row.id])
 
 
 def every_row(catalog: Catalog) -> list[Row]:
@@ -60,11 +60,11 @@ def every_row(catalog: Catalog) -> list[Row]:
     return join(catalog.deployed.all(), catalog.schedules.all())
 
 
-def material(catalog: Catalog, session: Session, rows: list[Row]) -> Material:
+def schedule_data(catalog: Catalog, session: Session, rows: list[Row]) -> ScheduleData:
     """Read all that is known about some schedules."""
     ids = [row.id for row in rows]
     dags = [dag_id(schedule_id) for schedule_id in ids]
-    active = airflow_db.active_runs(session, dags)
+    active = airflow_reads.active_runs(session, dags)
     last = catalog.executions.last(ids)
     past = {schedule_id: _past(catalog, last[schedule_id], active) for schedule_id in last}
     moment = now()
@@ -74,22 +74,22 @@ def material(catalog: Catalog, session: Session, rows: list[Row]) -> Material:
         for execution in executions
         if not execution.status.is_final
     ]
-    return Material(
+    return ScheduleData(
         now=moment,
-        dags=airflow_db.dags(session, dags),
-        facts=_by_dag(
+        dags=airflow_reads.dags(session, dags),
+        airflow_runs=_by_dag(
             active,
-            airflow_db.last_runs(session, dags),
-            airflow_db.runs_by_id(session, open_runs),
+            airflow_reads.last_runs(session, dags),
+            airflow_reads.runs_by_id(session, open_runs),
         ),
         past=past,
         last_good=catalog.executions.last_completed(ids),
-        progress=airflow_db.progress(session, active),
+        progress=airflow_reads.progress(session, active),
         holds=catalog.holds.all_active(now=moment),
     )
 
 
-def _past(catalog: Catalog, last: Execution, active: Iterable[RunFacts]) -> list[Execution]:
+def _past(catalog: Catalog, last: Execution, active: Iterable[AirflowRun]) -> list[Execution]:
     """Go back as far as it takes: a run that goes on, or was cancelled, says nothing of the ones before."""
     going = {run.run_id for run in active}
     if (
@@ -100,8 +100,8 @@ def _past(catalog: Catalog, last: Execution, active: Iterable[RunFacts]) -> list
     return catalog.executions.history(last.schedule_id, limit=LOOK_BACK)
 
 
-def _by_dag(*sources: Iterable[RunFacts]) -> dict[str, list[RunFacts]]:
-    found: dict[str, dict[str, RunFacts]] = {}
+def _by_dag(*sources: Iterable[AirflowRun]) -> dict[str, list[AirflowRun]]:
+    found: dict[str, dict[str, AirflowRun]] = {}
     for run in chain(*sources):
         found.setdefault(run.dag_id, {})[run.run_id] = run
     return {dag: list(runs.values()) for dag, runs in found.items()}
@@ -114,19 +114,19 @@ def runs(
     schedule_id, schedule = row.id, schedule_of(row.definition)
     dag = dag_id(schedule_id)
     executions = catalog.executions.history(schedule_id, limit=limit + 1, before=before)
-    facts = airflow_db.runs(session, dag, limit=limit + 1, before=before)
+    airflow_runs = airflow_reads.runs(session, dag, limit=limit + 1, before=before)
     # The two sides know slightly different moments, so each may lack what the other has at the edge.
-    known, seen = {item.run_id for item in executions}, {run.run_id for run in facts}
-    facts += airflow_db.runs_by_id(session, [(dag, run_id) for run_id in known - seen])
+    known, seen = {item.run_id for item in executions}, {run.run_id for run in airflow_runs}
+    airflow_runs += airflow_reads.runs_by_id(session, [(dag, run_id) for run_id in known - seen])
     missing = (catalog.executions.get(schedule_id, run_id) for run_id in seen - known)
     executions += [item for item in missing if item is not None]
     moment = now()
-    told = airflow_db.progress(session, [run for run in facts if run.active])
+    told = airflow_reads.progress(session, [run for run in airflow_runs if run.active])
     found = [
         run
         for run in history(
             executions,
-            facts,
+            airflow_runs,
             now=moment,
             progress=told,
             schedule=schedule,
@@ -143,11 +143,11 @@ def runs(
 def active(catalog: Catalog, session: Session, rows: list[Row]) -> RunList:
     """Read what is queued or running, with how far it has come."""
     schedules = {dag_id(row.id): row for row in rows}
-    facts = airflow_db.active_runs(session, schedules)
-    told = airflow_db.progress(session, facts)
+    airflow_runs = airflow_reads.active_runs(session, schedules)
+    told = airflow_reads.progress(session, airflow_runs)
     moment = now()
     found: list[Run] = []
-    for run in facts:
+    for run in airflow_runs:
         row = schedules[run.dag_id]
         execution = catalog.executions.get(row.id, run.run_id)
         found += history(
