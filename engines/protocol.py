@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import BackupError
@@ -219,6 +219,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """An engine that can read its streams as their format, without a server."""
 
@@ -231,6 +232,7 @@ class Decoder(Protocol):
         ...
 
 
+@runtime_checkable
 class RestoreTester(Protocol):
     """An engine that can restore into a throwaway place and look at what it got."""
 
@@ -246,6 +248,7 @@ class RestoreTester(Protocol):
         ...
 
 
+@runtime_checkable
 class FormatChecker(Protocol):
     """An engine that can tell by beginnings and ends whether streams are what they should be."""
 
@@ -258,6 +261,7 @@ class FormatChecker(Protocol):
         ...
 
 
+@runtime_checkable
 class StructureChecker(Protocol):
     """An engine that can tell by the structure of a set whether it would restore, without its content."""
 
@@ -271,6 +275,7 @@ class StructureChecker(Protocol):
         ...
 
 
+@runtime_checkable
 class PartChecker(Protocol):
     """An engine that restores parts of its source, and can tell whether a set has them."""
 
@@ -281,6 +286,7 @@ class PartChecker(Protocol):
         ...
 
 
+@runtime_checkable
 class Locator(Protocol):
     """An engine that can tell which part of its source lies in a part of a stream."""
 
@@ -289,6 +295,7 @@ class Locator(Protocol):
         ...
 
 
+@runtime_checkable
 class Resumer(Protocol):
     """An engine that can go on with a restore that was interrupted."""
 
@@ -305,6 +312,7 @@ class Resumer(Protocol):
         ...
 
 
+@runtime_checkable
 class Loader(Protocol):
     """An engine that can restore into a running server."""
 
@@ -326,6 +334,7 @@ class Loader(Protocol):
         ...
 
 
+@runtime_checkable
 class Sweeper(Protocol):
     """An engine that leaves something on a server between two runs: a replication slot, for example."""
 
@@ -340,6 +349,7 @@ class Sweeper(Protocol):
         ...
 
 
+@runtime_checkable
 class Outside(Protocol):
     """An engine whose bytes lie in a place of its own (restic); a set of it is a small receipt."""
 

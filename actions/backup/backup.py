@@ -121,7 +121,7 @@ def _store(
     if stored is not None:
         logger.info("set %s was stored by an earlier attempt", attempt.set_id)
         return _Taken(stored, adopted=True)
-    engine = engines.get(str(getattr(schedule.source, "engine", "")))
+    engine = engines.get(schedule.source.engine)
     _check(engine, schedule, kind, around)
     attempt.repository = repository.ensure(attempt.storage, schedule.repository, catalog)
     attempt.clean()
@@ -164,7 +164,7 @@ def _doubt_of_clock(newest: datetime, now: datetime) -> str | None:
 
 
 def _check(engine: Engine, schedule: Job, kind: Kind, around: Surroundings) -> None:
-    kinds: frozenset[Kind] = getattr(schedule.source, "kinds", engine.kinds)
+    kinds = schedule.source.kinds or engine.kinds
     if kind not in kinds:
         raise ConfigError(
             f"the {engine.name} engine takes no {kind} set of this source",

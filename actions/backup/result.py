@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from airflow_backup.schedules.model.base import Model
 from airflow_backup.schedules.model.schedule import Compression, Encryption, Retention
+from airflow_backup.schedules.model.sources import EngineOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Job(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def source(self) -> Model: ...
+    def source(self) -> EngineOptions: ...
     @property
     def repository(self) -> str: ...
     @property

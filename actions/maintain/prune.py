@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from airflow_backup.actions.sets.repository import check
 from airflow_backup.actions.sets.stored_set import open_set
@@ -219,4 +219,4 @@ class _Elsewhere:
 
     def _engine(self, name: str) -> Outside | None:
         engine = registry().get(name)
-        return cast("Outside", engine) if hasattr(engine, "forget") else None
+        return engine if isinstance(engine, Outside) else None

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connections
@@ -50,14 +49,12 @@ def remove_source_leftovers(
     problems: list[str] = []
     for schedule in schedules:
         try:
-            engine = (engines or registry()).get(str(getattr(schedule.source, "engine", "")))
-            if not hasattr(engine, "sweep"):
+            engine = (engines or registry()).get(schedule.source.engine)
+            if not isinstance(engine, Sweeper):
                 continue
             in_use = schedule.id in working or bool(catalog.sets.of(schedule.id, limit=1))
             around = Surroundings(connections=connections, schedule_id=schedule.id)
-            removed += cast("Sweeper", engine).sweep(
-                schedule.source, around, in_use=in_use, dry_run=dry_run
-            )
+            removed += engine.sweep(schedule.source, around, in_use=in_use, dry_run=dry_run)
         except BackupError as error:
             problems.append(f"the source of '{schedule.id}' cannot be asked: {error.message}")
     if not dry_run:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as Folder
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.actions.restore.plan import RestorePlan
 from airflow_backup.actions.restore.swap import Swap
@@ -127,11 +127,11 @@ def carry_out(
 def _load(
     engine: Engine, what: RestorePlan, target: ServerTarget, around: Surroundings
 ) -> RestoreReport:
-    if not hasattr(engine, "load"):
+    if not isinstance(engine, Loader):
         raise ConfigError(
             f"the {engine.name} engine restores into folders only", hint="--to FOLDER"
         )
-    return cast("Loader", engine).load(
+    return engine.load(
         what.path,
         around,
         connection=target.connection,
@@ -150,22 +150,20 @@ def _fill(
     when_whole: Callable[[], None] = lambda: None,
 ) -> RestoreReport:
     """Restore into a folder that is empty, or holds a part of the same restore."""
-    if what.resumes and not hasattr(engine, "resume"):
+    resumer = engine if isinstance(engine, Resumer) else None
+    if what.resumes and resumer is None:
         raise Refused(
             f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it",
             hint="remove the folder, and restore again",
         )
     with marked(target, what.marker()) as is_new:
         try:
-            if what.resumes:
-                resume = cast("Resumer", engine).resume
-                report = resume(what.path, target, around, only=what.only, until=what.until)
-            else:
-                report = engine.restore(what.path, target, around, only=what.only, until=what.until)
+            how = resumer.resume if what.resumes and resumer is not None else engine.restore
+            report = how(what.path, target, around, only=what.only, until=what.until)
             _check_count(what, report)
         except BaseException:
             # A try that came to nothing must not be in the way of the next one.
-            drop_marker(target, is_new=is_new, all_of_it=not hasattr(engine, "resume"))
+            drop_marker(target, is_new=is_new, all_of_it=resumer is None)
             raise
         when_whole()
         end_marker(target)

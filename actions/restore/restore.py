@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path as Folder
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from airflow_backup.actions.restore.carry_out import RestoreResult, carry_out
 from airflow_backup.actions.restore.choose import path_at
@@ -28,7 +28,9 @@ from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import (
     Engine,
+    Loader,
     PartChecker,
+    Resumer,
     SetReader,
     Surroundings,
 )
@@ -136,7 +138,7 @@ def plan(
     )
     precious = {"the repository": storage.root} if isinstance(storage, FolderStorage) else {}
     found = _look(what, needed=needed, replace=replace, precious=precious)
-    if found.resumes and not hasattr(engine, "resume"):
+    if found.resumes and not isinstance(engine, Resumer):
         why = f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it"
         found = TargetState(found.holds, refused=why, hint="remove it, or --replace")
     return dataclasses.replace(
@@ -168,7 +170,7 @@ def _check_engine(
     connections: Connections,
 ) -> None:
     """Raise what the engine would raise, before anything is written: a dry run tells the same."""
-    if isinstance(target, ServerTarget) and not hasattr(engine, "load"):
+    if isinstance(target, ServerTarget) and not isinstance(engine, Loader):
         raise ConfigError(
             f"the {engine.name} engine restores into folders only", hint="--to FOLDER"
         )
@@ -176,11 +178,11 @@ def _check_engine(
         each.check_keys()
     if not only:
         return
-    if not hasattr(engine, "check_parts"):
+    if not isinstance(engine, PartChecker):
         raise ConfigError(
             f"the {engine.name} engine restores all of a set", hint="leave the paths out"
         )
-    cast("PartChecker", engine).check_parts(path, only, Surroundings(connections=connections))
+    engine.check_parts(path, only, Surroundings(connections=connections))
 
 
 def _choose(

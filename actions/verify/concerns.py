@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 from airflow_backup.actions.sets.checked_set import CheckedSet
 from airflow_backup.actions.sets.damage import Damage
@@ -19,12 +18,12 @@ def with_concerns(
     damages: Sequence[Damage], path: Sequence[CheckedSet], engine: Engine | None
 ) -> list[Damage]:
     """Return the damages, with what has content there."""
-    if engine is None or not hasattr(engine, "concerned"):
+    if engine is None or not isinstance(engine, Locator):
         return list(damages)
-    locator = cast("Locator", engine)
+
     sets = {each.manifest.set_id: each for each in path}
     return [
-        _located(damage, sets.get(damage.set_id), locator) if number < _MOST else damage
+        _located(damage, sets.get(damage.set_id), engine) if number < _MOST else damage
         for number, damage in enumerate(damages)
     ]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 from airflow_backup.actions.sets.checked_set import CheckedSet
 from airflow_backup.actions.sets.damage import Damage, Findings, Share, VerifyResult
@@ -232,18 +231,16 @@ class _Look:
         return proof
 
     def _decode(self, engine: Engine) -> Proof | None:
-        if not hasattr(engine, "decode"):
+        if not isinstance(engine, Decoder):
             self.findings.notes.append(f"the {engine.name} engine decodes frames only")
             return Proof()
-        return cast("Decoder", engine).decode(self._path, self._how.around)
+        return engine.decode(self._path, self._how.around)
 
     def _restore(self, engine: Engine) -> Proof | None:
-        if not hasattr(engine, "try_restore"):
+        if not isinstance(engine, RestoreTester):
             self.findings.unchecked.append(f"the {engine.name} engine cannot test a restore")
             return None
-        return cast("RestoreTester", engine).try_restore(
-            self._path, self._how.around, assertions=self._how.assertions
-        )
+        return engine.try_restore(self._path, self._how.around, assertions=self._how.assertions)
 
     def _take(self, proof: Proof, own: CheckedSet) -> None:
         if proof.inconclusive is not None:
@@ -264,10 +261,10 @@ class _Look:
         if engine is None:
             return
         try:
-            if hasattr(engine, "check_structure"):
-                checks = cast("StructureChecker", engine).check_structure(self._path)
-            elif hasattr(engine, "check_format"):
-                checks = cast("FormatChecker", engine).check_format(own)
+            if isinstance(engine, StructureChecker):
+                checks = engine.check_structure(self._path)
+            elif isinstance(engine, FormatChecker):
+                checks = engine.check_format(own)
             else:
                 return
         except (VerifyError, NotFound) as error:

@@ -29,7 +29,9 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.command.options import CommandOptions
 from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import (
     DumpReport,
     Proof,
@@ -41,8 +43,6 @@ from airflow_backup.engines.protocol import (
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
-from airflow_backup.schedules.model.program_sources import CommandSource
-from airflow_backup.schedules.model.sources import FilesSource
 
 RESULT = "result.json"
 OUTPUT_VARIABLE = "BACKUP_OUTPUT"
@@ -211,7 +211,7 @@ def _check_result(reader: SetReader) -> str:
     return "the program's result"
 
 
-def _run(given: CommandSource, around: Surroundings, folder: str) -> _Result:
+def _run(given: CommandOptions, around: Surroundings, folder: str) -> _Result:
     secrets = _secrets(given, around)
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     own = {**inherited, **given.environment, **secrets, OUTPUT_VARIABLE: folder}
@@ -252,7 +252,7 @@ def _run(given: CommandSource, around: Surroundings, folder: str) -> _Result:
 
 
 def _store_output(
-    given: CommandSource, around: Surroundings, sink: Sink, folder: str
+    given: CommandOptions, around: Surroundings, sink: Sink, folder: str
 ) -> DumpReport | None:
     for path in given.output:
         if not os.path.lexists(path):
@@ -262,11 +262,11 @@ def _store_output(
     paths = [*given.output, *([folder] if os.listdir(folder) else [])]
     if not paths:
         return None
-    files = FilesSource(engine="files", paths=paths)
+    files = FilesOptions(engine="files", paths=paths)
     return FilesEngine().dump(files, around, kind=Kind.FULL, parent=None, sink=sink)
 
 
-def _secrets(given: CommandSource, around: Surroundings) -> dict[str, str]:
+def _secrets(given: CommandOptions, around: Surroundings) -> dict[str, str]:
     found: dict[str, str] = {}
     for variable, connection in given.secrets.items():
         password = around.connections(connection).password
@@ -282,7 +282,7 @@ def _masked(text: str, secrets: Mapping[str, str]) -> str:
     return text
 
 
-def _options(source: Model) -> CommandSource:
-    if not isinstance(source, CommandSource):
+def _options(source: Model) -> CommandOptions:
+    if not isinstance(source, CommandOptions):
         raise EngineError(f"the command engine cannot read a {type(source).__name__}")
     return source

@@ -28,18 +28,19 @@ from airflow_backup.core.errors import (
     SourceError,
     VerifyError,
 )
+from airflow_backup.core.patterns import Patterns
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.chain import ARCHIVE, INDEX, PATCHES, ChainArchive
 from airflow_backup.engines.files.dump import FilesDump, FolderAttributes, attributes_or_error
 from airflow_backup.engines.files.index import order_of
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.restore import restore_archive, restore_members
 from airflow_backup.engines.files.structure import check_structure
 from airflow_backup.engines.files.tar.writer import END
 from airflow_backup.engines.files.verify import check_edges, check_tree, concerned
 from airflow_backup.engines.files.walk import Entry, Walk
-from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import (
     DumpReport,
     Proof,
@@ -50,7 +51,6 @@ from airflow_backup.engines.protocol import (
 )
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.schedules.model.base import Model
-from airflow_backup.schedules.model.sources import FilesSource
 
 _MOST_UNREAD = 20
 """Entries that cannot be read before a run fails at once: enough to see what is wrong, and why wait."""
@@ -219,7 +219,7 @@ def _link(parent: SetReader | None) -> int:
 
 
 def _output(
-    options: FilesSource,
+    options: FilesOptions,
     sink: Sink,
     parent: SetReader | None,
     reporter: Reporter,
@@ -254,8 +254,8 @@ def _add_roots(roots: list[str], patterns: Patterns, dump: FilesDump) -> None:
     dump.finish()
 
 
-def _options(source: Model) -> FilesSource:
-    if not isinstance(source, FilesSource):
+def _options(source: Model) -> FilesOptions:
+    if not isinstance(source, FilesOptions):
         raise EngineError(f"the files engine cannot read a {type(source).__name__}")
     return source
 

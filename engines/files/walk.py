@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from airflow_backup.core.errors import SourceDenied, SourceError, SourceUnavailable
-from airflow_backup.engines.patterns import Patterns
+from airflow_backup.core.patterns import Patterns
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -32,6 +32,7 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.process import process
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.firebird.options import FirebirdOptions
 from airflow_backup.engines.firebird.program import Database, counts_of, environment, feed, read
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -45,7 +46,6 @@ from airflow_backup.engines.protocol import (
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
-from airflow_backup.schedules.model.program_sources import FirebirdSource
 
 DUMP, PAGES = "database.fbk", "pages.nbk"
 _PROGRAMS = {"logical": "gbak", "physical": "nbackup"}
@@ -333,7 +333,7 @@ def _drop(chunk: bytes) -> None:
     """Only what gbak tells on the side is wanted."""
 
 
-def _options(source: Model) -> FirebirdSource:
-    if not isinstance(source, FirebirdSource):
+def _options(source: Model) -> FirebirdOptions:
+    if not isinstance(source, FirebirdOptions):
         raise EngineError(f"the firebird engine cannot read a {type(source).__name__}")
     return source

@@ -24,8 +24,8 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.process.process import Process, without
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.firebird.options import FirebirdOptions
 from airflow_backup.engines.shared.scratch import scratch_folder
-from airflow_backup.schedules.model.program_sources import FirebirdSource
 
 _LOCAL = (None, "", "localhost", "127.0.0.1", "::1")
 _MOST_LINES = 200_000
@@ -56,7 +56,7 @@ class Database:
     tools: str | None = None
 
     @classmethod
-    def of(cls, given: FirebirdSource, connections: Connections) -> Database:
+    def of(cls, given: FirebirdOptions, connections: Connections) -> Database:
         """Read the connection of a source."""
         found = connections(given.connection)
         path = given.database or found.schema

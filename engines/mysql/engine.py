@@ -24,6 +24,7 @@ from airflow_backup.engines.mysql.client.server import Server
 from airflow_backup.engines.mysql.dump import dump_logical
 from airflow_backup.engines.mysql.facts import Facts, databases, not_seen
 from airflow_backup.engines.mysql.load.load import load
+from airflow_backup.engines.mysql.options import MysqlOptions
 from airflow_backup.engines.mysql.restore import restore_logical, restore_physical
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -35,7 +36,6 @@ from airflow_backup.engines.protocol import (
 )
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.schedules.model.base import Model
-from airflow_backup.schedules.model.sources import MysqlSource
 
 
 class MysqlEngine:
@@ -133,12 +133,12 @@ class MysqlEngine:
         )
 
 
-def _options(source: Model) -> MysqlSource:
-    if not isinstance(source, MysqlSource):
+def _options(source: Model) -> MysqlOptions:
+    if not isinstance(source, MysqlOptions):
         raise EngineError(f"the mysql engine cannot read a {type(source).__name__}")
     return source
 
 
-def _server(given: MysqlSource, around: Surroundings) -> Server:
+def _server(given: MysqlOptions, around: Surroundings) -> Server:
     server = Server.of(given, around.connections)
     return server.other(None) if given.method == "physical" else server

@@ -21,11 +21,11 @@ from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.libpq import warnings_in
 from airflow_backup.engines.postgres.client.server import Server, Snapshot, tool_version
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.properties import LARGE_OBJECTS, PROPERTIES, read_properties
 from airflow_backup.engines.protocol import DumpReport, Sink, Stream, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar
-from airflow_backup.schedules.model.sources import PostgresSource
 
 DUMP, ARCHIVE, GLOBALS = "database.dump", "database.tar", "globals.sql"
 _COMPLETE = b"PostgreSQL database cluster dump complete"
@@ -39,7 +39,7 @@ _HINTS = {
 
 
 def dump_logical(
-    given: PostgresSource, server: Server, around: Surroundings, sink: Sink
+    given: PostgresOptions, server: Server, around: Surroundings, sink: Sink
 ) -> DumpReport:
     """Dump one database, what the server says about it, and count its rows in the same snapshot."""
     warnings: list[str] = []
@@ -127,7 +127,7 @@ def _dump_stream(
 
 
 def _dump_folder(
-    given: PostgresSource,
+    given: PostgresOptions,
     server: Server,
     snapshot: Snapshot,
     around: Surroundings,

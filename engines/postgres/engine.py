@@ -21,6 +21,7 @@ from airflow_backup.engines.postgres import verify as postgres_proof
 from airflow_backup.engines.postgres.client.server import Server, tool_version
 from airflow_backup.engines.postgres.dump import dump_logical
 from airflow_backup.engines.postgres.load import load
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.cluster import Cluster
 from airflow_backup.engines.postgres.physical.dump import dump_physical, problems_of
 from airflow_backup.engines.postgres.physical.slots import drop_slot, slot_name
@@ -37,7 +38,6 @@ from airflow_backup.engines.protocol import (
 )
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.schedules.model.base import Model
-from airflow_backup.schedules.model.sources import PostgresSource
 
 
 class PostgresEngine:
@@ -148,13 +148,13 @@ class PostgresEngine:
             return drop_slot(session, slot_name(given, around.schedule_id), dry_run=dry_run)
 
 
-def _options(source: Model) -> PostgresSource:
-    if not isinstance(source, PostgresSource):
+def _options(source: Model) -> PostgresOptions:
+    if not isinstance(source, PostgresOptions):
         raise EngineError(f"the postgres engine cannot read a {type(source).__name__}")
     return source
 
 
-def _tools(given: PostgresSource, kind: Kind | None) -> tuple[str, ...]:
+def _tools(given: PostgresOptions, kind: Kind | None) -> tuple[str, ...]:
     if given.method == "logical":
         return ("pg_dump", "pg_dumpall")
     if kind is Kind.ARCHIVE_LOG:
@@ -169,7 +169,7 @@ def _too_old(tool: str, found: int, version: int) -> BackupError:
     )
 
 
-def _no_replication(given: PostgresSource) -> BackupError:
+def _no_replication(given: PostgresOptions) -> BackupError:
     return ConfigError(
         f"the role of connection '{given.connection}' may not take a physical backup",
         hint="ALTER ROLE ... REPLICATION; and is there a line for replication in pg_hba.conf?",

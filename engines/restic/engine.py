@@ -36,11 +36,11 @@ from airflow_backup.engines.protocol import (
     Sink,
     Surroundings,
 )
+from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.engines.restic.program import Message, Restic
 from airflow_backup.engines.shared.restore_root import MARKER, open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
-from airflow_backup.schedules.model.program_sources import ResticSource
 
 RECEIPT = "snapshot.json"
 _TAG = "airflow-backup"
@@ -207,7 +207,7 @@ class ResticEngine:
         restic.ask("prune")
 
 
-def _earlier(restic: Restic, given: ResticSource, around: Surroundings) -> list[Message]:
+def _earlier(restic: Restic, given: ResticOptions, around: Surroundings) -> list[Message]:
     """Return the snapshots of this very set, of an attempt that ended before its manifest."""
     try:
         return restic.snapshots(_TAG, around.set_id)
@@ -233,7 +233,7 @@ def _unreadable(unread: Sequence[str]) -> SourceError:
 
 
 def _backup(
-    restic: Restic, given: ResticSource, around: Surroundings, summary: Message
+    restic: Restic, given: ResticOptions, around: Surroundings, summary: Message
 ) -> list[str]:
     def told(message: Message) -> None:
         if message["message_type"] == "summary":
@@ -285,7 +285,7 @@ def _held(target: Path) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def _restic(given: ResticSource, around: Surroundings) -> Restic:
+def _restic(given: ResticOptions, around: Surroundings) -> Restic:
     return Restic.of(given.program, given.restic_repository, given.connection, around.connections)
 
 
@@ -297,7 +297,7 @@ def _of(manifest: Manifest, around: Surroundings) -> tuple[Restic, str]:
     return restic, str(state["snapshot"])
 
 
-def _options(source: Model) -> ResticSource:
-    if not isinstance(source, ResticSource):
+def _options(source: Model) -> ResticOptions:
+    if not isinstance(source, ResticOptions):
         raise EngineError(f"the restic engine cannot read a {type(source).__name__}")
     return source

@@ -50,10 +50,10 @@ from airflow_backup.engines.sqlite.dump import (
     write_database,
 )
 from airflow_backup.engines.sqlite.open import look_through, reading
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.pages import GROUP, entry_of
 from airflow_backup.engines.sqlite.verify import check_chain, check_layout, examined, rebuilt
 from airflow_backup.schedules.model.base import Model
-from airflow_backup.schedules.model.sources import SqliteSource
 
 _PAGES_A_STEP = 4096
 _CHUNK = 1024 * 1024
@@ -177,7 +177,7 @@ class SqliteEngine:
 
 
 def _path(source: Model, around: Surroundings) -> Path:
-    if not isinstance(source, SqliteSource):
+    if not isinstance(source, SqliteOptions):
         raise EngineError(f"the sqlite engine cannot read a {type(source).__name__}")
     if source.path is not None:
         return Path(source.path)

@@ -31,7 +31,6 @@ from airflow_backup.plugin.views.rhythms import next_run, rhythms, schedule_of
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.runs import from_execution, history
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import describe
 from airflow_backup.schedules.times.holds import hold_text, holds_on
 
 CLASH = "a schedule of this id was also made here; the file wins, and the other one does not run"
@@ -150,7 +149,7 @@ def _written(row: Row, schedule: Schedule | None) -> dict[str, Any]:
         "group": schedule.group,
         "tags": schedule.tags,
         "engine": row.definition["source"]["engine"],
-        "source": describe(schedule.source),
+        "source": schedule.source.summary(),
         "rhythms": rhythms(schedule),
         "timezone": schedule.timezone,
     }

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.installed_engines import names as engine_names
 from airflow_backup.schedules.loading.layers import Layer, merge, place
 from airflow_backup.schedules.loading.loaded import Loaded, Located, Rejected
 from airflow_backup.schedules.loading.problems import (
@@ -21,7 +22,7 @@ from airflow_backup.schedules.loading.shared import Shared
 from airflow_backup.schedules.loading.yaml_reader import Document
 from airflow_backup.schedules.model.presets import PRESETS
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import FilesSource, engine_names, source_model
+from airflow_backup.schedules.model.sources import EngineOptions, options_model
 from airflow_backup.schedules.model.windows import Window
 
 _REFERENCES = {"window": "windows", "skip_on": "calendars"}
@@ -202,7 +203,7 @@ class _Entry:
             return
         engine = source.get("engine")
         try:
-            model = source_model(engine) if isinstance(engine, str) else None
+            model = options_model(engine) if isinstance(engine, str) else None
         except ConfigError as error:
             self._report(Finding(("source", "engine"), error.message, error.hint))
             merged["source"] = _ANY_SOURCE
@@ -228,7 +229,7 @@ class _Entry:
         merged["source"] = _ANY_SOURCE
 
 
-_ANY_SOURCE = FilesSource(engine="files", path="/")
+_ANY_SOURCE = EngineOptions(engine="files")
 """Stands for a source that is rejected already, so that the rest of the report stays true."""
 
 

@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 
 from airflow_backup.schedules.loading.loaded import Located
 from airflow_backup.schedules.loading.problems import Problem
+from airflow_backup.schedules.model.sources import Driver
 
-_OF_ENGINE = {"mysql": ("pymysql", "mysql"), "postgres": ("psycopg", "postgres")}
-"""By engine: the module that it imports when it runs, and the extra that brings it."""
-
-_OF_SCHEME = {"sftp": ("sshfs", "sftp")}
+_OF_SCHEME = {"sftp": Driver("sshfs", "sftp")}
+"""By a repository's scheme."""
 
 
 def _is_installed(module: str) -> bool:
@@ -26,15 +25,15 @@ def missing_drivers(
     """Return a problem for each schedule whose engine or repository needs what is not installed."""
     problems = []
     for item in schedules:
-        engine = str(getattr(item.schedule.source, "engine", ""))
+        source = item.schedule.source
         scheme = urlsplit(str(item.schedule.repository)).scheme
         for what, name, needed in (
-            ("source.engine", f"the {engine} engine", _OF_ENGINE.get(engine)),
+            ("source.engine", f"the {source.engine} engine", source.driver),
             ("repository", f"a repository at {scheme}://", _OF_SCHEME.get(scheme)),
         ):
-            if needed is not None and not is_installed(needed[0]):
+            if needed is not None and not is_installed(needed.module):
                 message = f"{name} needs a driver that is not installed here"
-                hint = f"pip install 'airflow-backup[{needed[1]}]'"
+                hint = f"pip install 'airflow-backup[{needed.extra}]'"
                 path = f"schedules.{item.schedule.id}.{what}"
                 problems.append(Problem(item.file, item.line, 1, path, message, hint))
     return problems

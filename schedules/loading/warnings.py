@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from airflow_backup.core.durations import format_duration
 from airflow_backup.schedules.model.cron import has_star_step_and_weekday
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import describe
 from airflow_backup.schedules.model.windows import opening_at
 from airflow_backup.schedules.times.fire_times import Fire, upcoming
 from airflow_backup.schedules.times.start_policy import OUTSIDE, local_text
@@ -124,7 +123,7 @@ def _shared(runs: Iterable[_Run], what: str) -> Iterable[LoadWarning]:
 
 def _source(schedule: Schedule) -> str:
     engine = schedule.source.model_dump().get("engine", "")
-    return f"{engine}\0{describe(schedule.source)}"
+    return f"{engine}\0{schedule.source.summary()}"
 
 
 def _too_many(runs: list[_Run], slots: int | None) -> Iterable[LoadWarning]:

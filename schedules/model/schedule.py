@@ -321,7 +321,7 @@ class Schedule(Model):
 
     @model_validator(mode="after")
     def _the_source_has_the_kinds(self) -> Schedule:
-        possible: frozenset[Kind] | None = getattr(self.source, "kinds", None)
+        possible = self.source.kinds
         if possible is None:
             return self  # the engine itself says so when a run begins
         wanted = {self.kind or Kind.FULL} if self.levels is None else set(self.levels.by_kind())

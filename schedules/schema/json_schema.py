@@ -9,11 +9,12 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from airflow_backup.core.durations import format_duration
+from airflow_backup.core.installed_engines import built_in
 from airflow_backup.schedules.loading.shared import NOT_INHERITED, TOP_LEVEL
 from airflow_backup.schedules.model.calendars import Calendar
 from airflow_backup.schedules.model.presets import PRESETS, Preset
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import BUILT_IN
+from airflow_backup.schedules.model.sources import options_model
 from airflow_backup.schedules.model.windows import Window
 from airflow_backup.schedules.schema.descriptions import Described
 
@@ -33,12 +34,13 @@ _DESCRIPTIONS = {
 
 def json_schema() -> dict[str, Any]:
     """Return the schema of a whole file (JSON Schema 2020-12)."""
-    models: list[type[BaseModel]] = [Schedule, Window, Calendar, Preset, *BUILT_IN.values()]
+    models: list[type[BaseModel]] = [Schedule, Window, Calendar, Preset, *_options()]
     _, made = models_json_schema(
         [(model, "validation") for model in models], schema_generator=Described
     )
     definitions: dict[str, Any] = made["$defs"]
     definitions.pop("Model", None)
+    definitions.pop("EngineOptions", None)
     _write_durations(definitions)
     _allow_names(definitions["Schedule"]["properties"])
     _template_of(definitions)
@@ -62,6 +64,11 @@ def json_schema() -> dict[str, Any]:
         },
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _options() -> list[type[BaseModel]]:
+    """Return the models of the engines that come with this package."""
+    return [model for name in built_in() if (model := options_model(name)) is not None]
 
 
 def _write_durations(node: Any) -> None:
@@ -94,7 +101,7 @@ def _allow_names(properties: dict[str, Any]) -> None:
             "anyOf": [one, {"type": "array", "items": one}],
             "description": description,
         }
-    sources = [{"$ref": f"#/$defs/{model.__name__}"} for model in BUILT_IN.values()]
+    sources = [{"$ref": f"#/$defs/{model.__name__}"} for model in _options()]
     properties["source"] = {"anyOf": sources, "description": properties["source"]["description"]}
     properties["preset"] = {
         "anyOf": [{"enum": sorted(PRESETS)}, {"type": "string"}],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_backup.schedules.model.presets import PRESETS
@@ -27,23 +29,17 @@ that whatever says *when* (`cron`, `every`, `preset`, `levels`, `after`) replace
 Text is YAML 1.2: only `true` and `false` are booleans, and `22:00` is text. Durations are written `30s`, `5m`, `4h`,
 `1h30m`, `14d`; sizes `500MB`, `2GiB`.
 """
+_OPTIONS = "Options"
 _HEADINGS = {
     "Schedule": "A schedule",
-    "FilesSource": "Source: files",
-    "SqliteSource": "Source: sqlite",
-    "PostgresSource": "Source: postgres",
-    "MysqlSource": "Source: mysql",
-    "FirebirdSource": "Source: firebird",
-    "ResticSource": "Source: restic",
-    "CommandSource": "Source: command",
-    "Workflow": "A workflow",
-    "Parameter": "A parameter",
     "Levels": "Levels",
     "Window": "A window",
     "Calendar": "A calendar",
     "Retry": "Retry",
     "Retention": "Retention",
     "Verify": "Verify",
+    "Compression": "Compression",
+    "Encryption": "Encryption",
     "Preset": "A preset",
 }
 
@@ -53,10 +49,7 @@ def markdown() -> str:
     schema = json_schema()
     parts = [_INTRODUCTION, "## Top level\n", _table(schema, required=schema["required"])]
     definitions = schema["$defs"]
-    unnamed = [name for name in definitions if name.endswith("Source") and name not in _HEADINGS]
-    headings = _HEADINGS | {
-        name: f"Source: {name.removesuffix('Source').lower()}" for name in unnamed
-    }
+    headings = _headings(definitions)
     for name, heading in headings.items():
         definition = definitions[name]
         parts.append(f"## {heading}\n")
@@ -69,6 +62,35 @@ def markdown() -> str:
     ]
     parts.append("\n".join(["| name | cron | meaning |", "|---|---|---|", *rows]) + "\n")
     return "\n".join(parts)
+
+
+def _headings(definitions: Mapping[str, Any]) -> dict[str, str]:
+    """Order the sections: a schedule, each engine with the models that only it uses, the rest."""
+    own = [name for name in definitions if name not in {*_HEADINGS, "Template", "Kind"}]
+    engines = [name for name in own if name.endswith(_OPTIONS)]
+    found = {"Schedule": _heading("Schedule")}
+    for engine in engines:
+        used = [
+            name for name in own if name not in engines and _mentions(definitions, engine, name)
+        ]
+        found |= {name: _heading(name) for name in (engine, *used)}
+    return found | _HEADINGS
+
+
+def _heading(name: str) -> str:
+    if name.endswith(_OPTIONS):
+        return f"Source: {name.removesuffix(_OPTIONS).lower()}"
+    return _HEADINGS.get(name, f"A {name.lower()}")
+
+
+def _mentions(definitions: Mapping[str, Any], name: str, other: str) -> bool:
+    text = json.dumps(definitions[name])
+    if f'/{other}"' in text:
+        return True
+    return any(
+        f'/{between}"' in text and f'/{other}"' in json.dumps(definitions[between])
+        for between in definitions
+    )
 
 
 def _table(definition: dict[str, Any], *, required: list[str]) -> str:
@@ -111,6 +133,6 @@ def _link(reference: str) -> str:
     name = reference.rsplit("/", 1)[-1]
     if name == "Kind":
         return "`full` `incremental` `differential` `archive_log`"
-    heading = _HEADINGS.get(name, "A schedule" if name == "Template" else name)
+    heading = _heading("Schedule" if name == "Template" else name)
     anchor = heading.lower().replace(":", "").replace(" ", "-")
     return f"[{heading.lower()}](#{anchor})"

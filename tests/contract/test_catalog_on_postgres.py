@@ -18,8 +18,8 @@ from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
 from airflow_backup.catalog.rules.recovery import recovery_path
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.schedule import Retention
-from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support.postgres import PASSWORD, USER, Postgres, postgres, programs
 from support.sets import START, Clock, KeptJob, run_number, take
@@ -101,7 +101,7 @@ def _job(folder: Path) -> KeptJob:
     (folder / "source").mkdir()
     (folder / "source" / "a").write_text("a")
     return KeptJob(
-        FilesSource(engine="files", path=str(folder / "source")),
+        FilesOptions(engine="files", path=str(folder / "source")),
         f"file://{folder}/repository",
         retention=Retention(last=3),
     )

@@ -31,9 +31,9 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.mysql.facts import Position
+from airflow_backup.engines.mysql.options import MysqlOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import MysqlSource
 from airflow_backup.storage.open import open_storage
 from support.argument_lists import ArgumentLists
 from support.mariadb import BANK, INVARIANT, PASSWORD, MariaDB, busy, mariadb, require
@@ -399,7 +399,7 @@ def test_a_log_that_was_removed_takes_a_full_set(server: MariaDB, tmp_path: Path
 
 
 def check(server: MariaDB, found: Connection, **source: Any) -> BackupError:
-    options = MysqlSource(engine="mysql", connection="my", **source)
+    options = MysqlOptions(engine="mysql", connection="my", **source)
     kind = source.pop("kind", FULL)
     around = Surroundings(connections=lambda name: found, kind=kind)
     problem = MysqlEngine().check(options, around)[0]

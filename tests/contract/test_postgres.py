@@ -19,9 +19,9 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
 from airflow_backup.engines.postgres.engine import PostgresEngine
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import PostgresSource
 from support.argument_lists import ArgumentLists
 from support.postgres import PASSWORD, Postgres, postgres
 
@@ -158,7 +158,9 @@ def test_rows_that_the_role_may_not_see_fail_the_dump(bank: Postgres, tmp_path: 
 
 
 def check(bank: Postgres, found: Connection, **source: Any) -> BackupError:
-    options = PostgresSource(engine="postgres", connection="pg", tools=str(bank.programs), **source)
+    options = PostgresOptions(
+        engine="postgres", connection="pg", tools=str(bank.programs), **source
+    )
     (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
     assert PASSWORD not in str(problem)
     return problem

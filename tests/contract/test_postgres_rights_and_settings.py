@@ -20,8 +20,8 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied
 from airflow_backup.engines.postgres.engine import PostgresEngine
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.model.sources import PostgresSource
 from airflow_backup.storage.open import open_storage
 from contract.test_postgres import schedule
 from support.argument_lists import ArgumentLists
@@ -171,7 +171,7 @@ def test_an_extra_of_a_connection_is_passed_on(
     server: Postgres, shop: str, extra: dict[str, Any], sign: str
 ) -> None:
     found = replace(server.connection(shop), extra=extra)
-    options = PostgresSource(engine="postgres", connection="pg", tools=str(server.programs))
+    options = PostgresOptions(engine="postgres", connection="pg", tools=str(server.programs))
     (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
     assert sign in str(problem)
 
@@ -181,7 +181,7 @@ def test_an_extra_of_a_connection_is_passed_on(
 )
 def test_an_extra_that_is_not_passed_on_is_refused_by_its_name(extra: dict[str, Any]) -> None:
     found = Connection("pg", host="127.0.0.1", extra=extra)
-    options = PostgresSource(engine="postgres", connection="pg")
+    options = PostgresOptions(engine="postgres", connection="pg")
     (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
     assert isinstance(problem, ConfigError)
     assert f"has the extra '{next(iter(extra))}'" in problem.message

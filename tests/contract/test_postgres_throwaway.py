@@ -22,9 +22,9 @@ from airflow_backup.core.errors import EngineError, Inconclusive
 from airflow_backup.engines.postgres import verify as postgres_proof
 from airflow_backup.engines.postgres.client import programs as postgres_programs
 from airflow_backup.engines.postgres.engine import PostgresEngine
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.slots import slot_name
 from airflow_backup.engines.protocol import Proof, Surroundings
-from airflow_backup.schedules.model.sources import PostgresSource
 from airflow_backup.storage.open import open_storage
 from contract.test_postgres import schedule
 from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres
@@ -256,7 +256,7 @@ def test_a_slot_that_no_set_needs_is_swept_and_one_of_a_schedule_with_sets_is_ke
     server: Postgres, shop: str, tmp_path: Path
 ) -> None:
     take(tmp_path, server, method="physical", wal="slot")
-    source = PostgresSource(engine="postgres", connection="pg", method="physical", wal="slot")
+    source = PostgresOptions(engine="postgres", connection="pg", method="physical", wal="slot")
     around = Surroundings(connections=lambda name: server.connection("shop"), schedule_id="bank")
     slots = "SELECT string_agg(slot_name, ',') FROM pg_replication_slots"
     engine = PostgresEngine()

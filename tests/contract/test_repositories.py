@@ -15,8 +15,8 @@ from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.schedule import Retention
-from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.azure import ACCOUNT, AzureServer
@@ -83,7 +83,7 @@ def test_a_chain_lives_its_whole_life_there(
     root = tmp_path / "source"
     trees.make_tree(root)
     (root / "large").write_bytes(bytes(range(256)) * 80_000)
-    source = FilesSource(engine="files", path=str(root))
+    source = FilesOptions(engine="files", path=str(root))
     job = KeptJob(source, repository, connection="place", retention=Retention(last=2))
     expected: dict[str, trees.Facts] = {}
     for step in range(6):

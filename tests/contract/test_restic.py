@@ -35,7 +35,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.restic.engine import ResticEngine
-from airflow_backup.schedules.model.program_sources import ResticSource
+from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.schedules.model.schedule import Retention
 from support.sets import START, Clock, KeptJob, run_number, stored
 
@@ -57,7 +57,7 @@ class Place:
     def connections(self, connection_id: str) -> Connection:
         return Connection(id=connection_id, type="generic", password=self.password)
 
-    def source(self, **options: Any) -> ResticSource:
+    def source(self, **options: Any) -> ResticOptions:
         given = {
             "engine": "restic",
             "path": str(self.folder / "source"),
@@ -65,7 +65,7 @@ class Place:
             "connection": "restic",
             "init": True,
         }
-        return ResticSource.model_validate({**given, **options})
+        return ResticOptions.model_validate({**given, **options})
 
     def job(self, **options: Any) -> KeptJob:
         return KeptJob(self.source(**options), f"file://{self.folder}/repository", id="tree")

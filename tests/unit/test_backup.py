@@ -28,7 +28,8 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.format.manifest import MANIFEST_NAME
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import ExecutionStatus, Kind
-from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
+from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from support.failing_storage import FailingStorage
 from support.sets import START, Clock, PlainJob, run_number, stored, take
 
@@ -45,7 +46,7 @@ def job(tmp_path: Path) -> PlainJob:
     source.mkdir()
     for number in range(30):
         (source / f"file-{number}").write_bytes(bytes([number]) * 100_000)
-    return PlainJob(FilesSource(engine="files", path=str(source)), f"file://{tmp_path}/repository")
+    return PlainJob(FilesOptions(engine="files", path=str(source)), f"file://{tmp_path}/repository")
 
 
 @pytest.fixture
@@ -286,7 +287,7 @@ def test_a_kind_that_the_engine_does_not_take_is_refused_before_anything_is_read
 
 
 def test_patterns_that_leave_nothing_are_a_failure(catalog: Catalog, job: PlainJob) -> None:
-    source = FilesSource(engine="files", path=job.source.path, include=["*.nothing"])  # type: ignore[attr-defined]
+    source = FilesOptions(engine="files", path=job.source.path, include=["*.nothing"])  # type: ignore[attr-defined]
     with pytest.raises(SourceError, match="nothing was read"):
         run(PlainJob(source, job.repository), catalog)
 
@@ -308,7 +309,7 @@ def test_an_sqlite_file_that_is_none_is_a_failure(tmp_path: Path, catalog: Catal
     for name, content in {"empty": b"", "text": b"hello" * 1000}.items():
         path = tmp_path / name
         path.write_bytes(content)
-        source = SqliteSource(engine="sqlite", path=str(path))
+        source = SqliteOptions(engine="sqlite", path=str(path))
         with pytest.raises(SourceError, match="not a database"):
             take(
                 PlainJob(source, f"file://{tmp_path}/repository"),
@@ -324,7 +325,7 @@ def test_the_rows_of_each_table_are_in_the_manifest(tmp_path: Path, catalog: Cat
         connection.execute("CREATE TABLE empty (a)")
         connection.executemany('INSERT INTO "odd ""name" VALUES (?)', [(1,)] * 3)
         connection.commit()
-    job = PlainJob(SqliteSource(engine="sqlite", path=str(path)), f"file://{tmp_path}/repository")
+    job = PlainJob(SqliteOptions(engine="sqlite", path=str(path)), f"file://{tmp_path}/repository")
     manifest = stored(job, run(job, catalog)).manifest
     assert manifest.counts == {"empty": 0, 'odd "name': 3}
     assert manifest.state == {"file": "orders.sqlite", "page_size": 4096, "pages": 3, "link": 0}

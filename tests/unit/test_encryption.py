@@ -23,8 +23,8 @@ from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.bech32 import encode
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.schedule import Compression, Encryption
-from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
 from support import trees
 from support.sets import Clock, PlainJob, run_number, stored, take
@@ -48,7 +48,7 @@ def secret(key: Identity) -> str:
 @pytest.fixture
 def job(tmp_path: Path, key: Identity) -> PlainJob:
     trees.make_tree(tmp_path / "source")
-    source = FilesSource(engine="files", path=str(tmp_path / "source"))
+    source = FilesOptions(engine="files", path=str(tmp_path / "source"))
     encryption = Encryption(recipients=[key.recipient.text])
     return PlainJob(source, f"file://{tmp_path}/repository", encryption=encryption)
 
@@ -100,7 +100,7 @@ def test_nothing_of_the_source_is_readable_in_the_repository(
     (root / "canary-name").write_bytes(b"canary-content" * 1000)
     encryption = Encryption(recipients=[key.recipient.text])
     job = PlainJob(
-        FilesSource(engine="files", path=str(root)),
+        FilesOptions(engine="files", path=str(root)),
         f"file://{tmp_path}/repository",
         compression="none",
         encryption=encryption,

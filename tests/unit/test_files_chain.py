@@ -17,8 +17,8 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import EngineError, NotFound, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.model.sources import FilesSource
 from support import trees
 from support.sets import PlainJob, path_of, run_number, stored, take
 
@@ -41,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def job_of(root: Path, **options: Any) -> PlainJob:
-    source = FilesSource(engine="files", path=str(root), **options)
+    source = FilesOptions(engine="files", path=str(root), **options)
     return PlainJob(source, f"file://{root.parent}/repository")
 
 
@@ -249,11 +249,11 @@ import re, sys
 from pathlib import Path
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.sources import FilesSource
+from airflow_backup.engines.files.options import FilesOptions
 sys.path.insert(0, sys.argv[2])
 from support.sets import PlainJob, run_number, take
 root = Path(sys.argv[1])
-job = PlainJob(FilesSource(engine="files", path=str(root)), f"file://{root.parent}/repository")
+job = PlainJob(FilesOptions(engine="files", path=str(root)), f"file://{root.parent}/repository")
 with Catalog.open("sqlite://") as catalog:
     take(job, catalog, run=run_number(1))
     take(job, catalog, run=run_number(2), kind=Kind.INCREMENTAL)

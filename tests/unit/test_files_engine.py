@@ -15,12 +15,12 @@ import pytest
 from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import SourceDenied, SourceError
+from airflow_backup.core.patterns import Patterns
 from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.reader import CHUNK
 from airflow_backup.engines.files.walk import Walk
-from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.model.sources import FilesSource
 from support import trees
 from support.sets import PlainJob, stored, take
 
@@ -42,7 +42,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def back(tmp_path: Path, catalog: Catalog, **source: Any) -> tuple[BackupResult, Path]:
-    job = PlainJob(FilesSource(engine="files", **source), f"file://{tmp_path}/repository")
+    job = PlainJob(FilesOptions(engine="files", **source), f"file://{tmp_path}/repository")
     result = take(job, catalog)
     FilesEngine().restore([stored(job, result)], tmp_path / "restored", Surroundings())
     return result, tmp_path / "restored"
@@ -119,7 +119,7 @@ def test_a_root_may_be_a_link_but_links_below_are_only_stored(
 
 
 def test_paths_inside_each_other_are_a_problem(root: Path) -> None:
-    source = FilesSource(engine="files", paths=[str(root), str(root / "a")])
+    source = FilesOptions(engine="files", paths=[str(root), str(root / "a")])
     problems = FilesEngine().check(source, Surroundings())
     assert [problem.message for problem in problems] == [
         f"'{root}/a' lies inside '{root}', and would be stored twice"
@@ -239,7 +239,7 @@ def test_the_index_says_where_each_member_lies(
     root: Path, tmp_path: Path, catalog: Catalog
 ) -> None:
     (root / "odd\n\\name").write_bytes(b"content")
-    job = PlainJob(FilesSource(engine="files", path=str(root)), f"file://{tmp_path}/repository")
+    job = PlainJob(FilesOptions(engine="files", path=str(root)), f"file://{tmp_path}/repository")
     opened = stored(job, take(job, catalog))
     lines = b"".join(opened.blocks("index")).decode().splitlines()
     line = next(each.split(" ", 10) for each in lines if "odd" in each)

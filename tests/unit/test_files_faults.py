@@ -27,8 +27,8 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.removal import remove_tree
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import RestoreReport, Surroundings
-from airflow_backup.schedules.model.sources import FilesSource
 from support.sets import PlainJob, path_of, run_number, take
 from support.source_faults import Strike, read_error, struck
 
@@ -54,7 +54,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def job_of(root: Path, tmp_path: Path, *, on_unreadable: str = "warn") -> PlainJob:
-    source = FilesSource.model_validate(
+    source = FilesOptions.model_validate(
         {"engine": "files", "path": str(root), "on_unreadable": on_unreadable}
     )
     return PlainJob(source, f"file://{tmp_path}/repository")

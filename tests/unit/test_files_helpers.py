@@ -20,9 +20,9 @@ from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.helpers import helpers as files_helpers
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.restore import restore_archive
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.model.sources import FilesSource
 from support import trees
 from support.sets import PlainJob, path_of, run_number, take
 
@@ -74,7 +74,7 @@ def test_a_tree_is_the_same_at_every_link_of_a_chain(tmp_path: Path, started: St
         (folder / f"{number}.txt").write_bytes(b"%d" % number)
     for number in range(7):
         os.utime(root / "many" / str(number), ns=(number, 10**18 + number))
-    job = PlainJob(FilesSource(engine="files", path=str(root)), f"file://{tmp_path}/repository")
+    job = PlainJob(FilesOptions(engine="files", path=str(root)), f"file://{tmp_path}/repository")
     with Catalog.open("sqlite://") as catalog:
         for step in range(3):
             kind = Kind.INCREMENTAL if step else Kind.FULL

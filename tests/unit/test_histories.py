@@ -30,9 +30,10 @@ from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError, StorageUnavailable
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.sqlite.engine import SqliteEngine
-from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from support import trees
 from support.failing_storage import FailingStorage
 from support.sets import Clock, PlainJob, run_number, take
@@ -96,7 +97,7 @@ class _Files:
         self.storage = FailingStorage()
         patch.setattr(backup_module, "open_storage", lambda *given, **named: self.storage)
         self.tree = TreeHistory(place / "source", self.rng, odd=seed % 4 == 1)
-        source = FilesSource(
+        source = FilesOptions(
             engine="files",
             path=str(place / "source"),
             on_unreadable="warn" if self.rng.random() < 0.8 else "fail",
@@ -234,7 +235,7 @@ class _Database:
         self.live.execute(f"PRAGMA journal_mode = {self.rng.choice(('wal', 'delete', 'truncate'))}")
         for _ in range(3):
             self._make_table()
-        source = SqliteSource(engine="sqlite", path=str(self.path))
+        source = SqliteOptions(engine="sqlite", path=str(self.path))
         self.job = PlainJob(source, f"memory://base-{seed}", id=f"base{seed}")
         self.expected: dict[str, list[Any]] = {}
 

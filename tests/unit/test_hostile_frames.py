@@ -14,7 +14,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.codec import decompress
 from airflow_backup.core.format.manifest import MAX_FRAME_SIZE, read_manifest
-from airflow_backup.schedules.model.sources import FilesSource
+from airflow_backup.engines.files.options import FilesOptions
 from support.sets import PlainJob, take
 
 MIB = 1024 * 1024
@@ -31,7 +31,7 @@ def test_a_manifest_that_declares_frames_of_gigabytes_is_refused(tmp_path: Path)
     (tmp_path / "source").mkdir()
     (tmp_path / "source/a").write_bytes(b"x")
     job = PlainJob(
-        FilesSource(engine="files", path=str(tmp_path / "source")), f"file://{tmp_path}/repository"
+        FilesOptions(engine="files", path=str(tmp_path / "source")), f"file://{tmp_path}/repository"
     )
     with Catalog.open("sqlite://") as catalog:
         take(job, catalog)

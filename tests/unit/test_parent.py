@@ -11,7 +11,8 @@ from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import ExecutionStatus, Kind
-from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
+from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from support.sets import Clock, PlainJob, run_number, stored, take
 
 INCREMENTAL, DIFFERENTIAL = Kind.INCREMENTAL, Kind.DIFFERENTIAL
@@ -31,7 +32,7 @@ def job(tmp_path: Path) -> PlainJob:
 
 
 def job_of(tmp_path: Path, **options: object) -> PlainJob:
-    source = FilesSource.model_validate(
+    source = FilesOptions.model_validate(
         {"engine": "files", "path": str(tmp_path / "source"), **options}
     )
     return PlainJob(source, f"file://{tmp_path}/repository")
@@ -169,7 +170,7 @@ def test_another_engine_takes_a_full_set(job: PlainJob, catalog: Catalog, tmp_pa
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE t (a)")
     connection.close()
-    other = PlainJob(SqliteSource(engine="sqlite", path=str(path)), job.repository)
+    other = PlainJob(SqliteOptions(engine="sqlite", path=str(path)), job.repository)
     result = take(other, catalog, run=run_number(2), kind=INCREMENTAL)
     assert result.kind is Kind.FULL
     assert "was taken by the files engine" in str(result.reason)

@@ -14,11 +14,11 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import SourceUnavailable
 from airflow_backup.core.words import Trigger
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.model.base import Model
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import FilesSource
 from support.sets import START, KeptJob, take
 
 
@@ -89,7 +89,7 @@ def test_what_a_schedule_with_sets_has_on_its_server_is_in_use(
     catalog: Catalog, tmp_path: Path
 ) -> None:
     (tmp_path / "notes").mkdir()
-    source = FilesSource(engine="files", path=str(tmp_path / "notes"))
+    source = FilesOptions(engine="files", path=str(tmp_path / "notes"))
     take(KeptJob(source, f"file://{tmp_path}/repository"), catalog)
     engine = Engine()
     assert sweep(engine, catalog, tmp_path) == ([], [])

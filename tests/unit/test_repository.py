@@ -20,8 +20,8 @@ from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import FailureClass, RepositoryMissing, VerifyError, classify
 from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.schedule import Retention
-from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import KeptJob, run_number, take
 
@@ -36,7 +36,7 @@ def catalog() -> Iterator[Catalog]:
 def job(tmp_path: Path) -> KeptJob:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_bytes(b"x")
-    source = FilesSource(engine="files", path=str(tmp_path / "source"))
+    source = FilesOptions(engine="files", path=str(tmp_path / "source"))
     return KeptJob(source, f"file://{tmp_path}/repository", retention=Retention(last=1))
 
 

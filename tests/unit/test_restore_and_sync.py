@@ -20,7 +20,7 @@ from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import FormatError, NotFound, RepositoryMissing, VerifyError
 from airflow_backup.core.ids import set_id
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.sources import FilesSource
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import Clock, PlainJob, run_number, stored, take
 
@@ -35,7 +35,7 @@ def catalog() -> Iterator[Catalog]:
 def job(tmp_path: Path) -> PlainJob:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_bytes(b"first")
-    source = FilesSource(engine="files", path=str(tmp_path / "source"))
+    source = FilesOptions(engine="files", path=str(tmp_path / "source"))
     return PlainJob(source, f"file://{tmp_path}/repository")
 
 

@@ -24,8 +24,9 @@ from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import NotFound, Refused, VerifyError
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.shared.restore_root import MARKER
-from airflow_backup.schedules.model.sources import FilesSource, SqliteSource
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.sets import START, Clock, PlainJob, run_number, take
@@ -40,7 +41,7 @@ def catalog() -> Iterator[Catalog]:
 @pytest.fixture
 def job(tmp_path: Path) -> PlainJob:
     trees.make_tree(tmp_path / "source")
-    source = FilesSource(engine="files", path=str(tmp_path / "source"))
+    source = FilesOptions(engine="files", path=str(tmp_path / "source"))
     return PlainJob(source, f"file://{tmp_path}/repository")
 
 
@@ -228,7 +229,7 @@ def test_a_database_that_was_half_restored_is_begun_again(tmp_path: Path, catalo
         )
         connection.commit()
     job = PlainJob(
-        SqliteSource(engine="sqlite", path=str(path)), f"file://{tmp_path}/repository", id="bank"
+        SqliteOptions(engine="sqlite", path=str(path)), f"file://{tmp_path}/repository", id="bank"
     )
     take(job, catalog)
     target = tmp_path / "back"

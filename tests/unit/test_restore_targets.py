@@ -19,8 +19,8 @@ from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import ConfigError, NotFound, Refused, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import RestoreReport
-from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.sets import Clock, PlainJob, run_number, take
@@ -39,7 +39,7 @@ def job(tmp_path: Path) -> PlainJob:
     (source / "a").write_bytes(b"from the backup")
     (source / "b").mkdir()
     (source / "b" / "c").write_bytes(b"below")
-    return PlainJob(FilesSource(engine="files", path=str(source)), f"file://{tmp_path}/repository")
+    return PlainJob(FilesOptions(engine="files", path=str(source)), f"file://{tmp_path}/repository")
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.sqlite import pages as sqlite_pages
 from airflow_backup.engines.sqlite.dump import _compare
 from airflow_backup.engines.sqlite.engine import SqliteEngine
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.reader import messages
-from airflow_backup.schedules.model.sources import SqliteSource
 from support.sets import PlainJob, path_of, run_number, stored, take
 from support.sqlite_writer import writer_at
 
@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def job_of(path: Path) -> PlainJob:
-    source = SqliteSource(engine="sqlite", path=str(path))
+    source = SqliteOptions(engine="sqlite", path=str(path))
     return PlainJob(source, f"file://{path.parent}/repository")
 
 

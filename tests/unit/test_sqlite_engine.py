@@ -18,7 +18,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import Stream, Surroundings
 from airflow_backup.engines.sqlite import open as sqlite_open
 from airflow_backup.engines.sqlite.engine import SqliteEngine
-from airflow_backup.schedules.model.sources import SqliteSource
+from airflow_backup.engines.sqlite.options import SqliteOptions
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_database_that_another_holds_is_locked_and_worth_a_retry(
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         problems = SqliteEngine().check(
-            SqliteSource(engine="sqlite", path=str(path)), Surroundings()
+            SqliteOptions(engine="sqlite", path=str(path)), Surroundings()
         )
     assert [type(problem) for problem in problems] == [SourceLocked]
     assert problems[0].failure_class.retryable
@@ -51,12 +51,12 @@ def test_the_path_may_come_from_a_connection(path: Path, host: bool) -> None:
         if host
         else Connection("orders", schema=str(path).lstrip("/"))
     )
-    source = SqliteSource(engine="sqlite", connection="orders")
+    source = SqliteOptions(engine="sqlite", connection="orders")
     assert SqliteEngine().check(source, Surroundings(connections=lambda _: found)) == []
 
 
 def test_a_connection_without_a_path_is_named() -> None:
-    source = SqliteSource(engine="sqlite", connection="orders")
+    source = SqliteOptions(engine="sqlite", connection="orders")
     around = Surroundings(connections=lambda _: Connection("orders"))
     problems = SqliteEngine().check(source, around)
     assert [type(problem) for problem in problems] == [ConfigError]
@@ -69,7 +69,7 @@ def test_a_damaged_source_is_no_set(path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(VerifyError, match=r"the copy of '.*' is damaged"):
         SqliteEngine().dump(
-            SqliteSource(engine="sqlite", path=str(path)),
+            SqliteOptions(engine="sqlite", path=str(path)),
             Surroundings(),
             kind=Kind.FULL,
             parent=None,
@@ -91,7 +91,7 @@ def test_a_copy_that_has_no_room_says_how_much_it_needs(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: free)
     with pytest.raises(ScratchFull, match=r"a temporary copy needs 1\.\d MB, and '.*' has 1.0 kB"):
         SqliteEngine().dump(
-            SqliteSource(engine="sqlite", path=str(path)),
+            SqliteOptions(engine="sqlite", path=str(path)),
             Surroundings(),
             kind=Kind.FULL,
             parent=None,
@@ -103,8 +103,8 @@ _AS_NOBODY = """
 import os, sys
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.sqlite.engine import SqliteEngine
-from airflow_backup.schedules.model.sources import SqliteSource
-source = SqliteSource(engine="sqlite", path=sys.argv[1])
+from airflow_backup.engines.sqlite.options import SqliteOptions
+source = SqliteOptions(engine="sqlite", path=sys.argv[1])
 os.setgid(65534)
 os.setuid(65534)
 print(SqliteEngine().check(source, Surroundings())[0])

@@ -20,8 +20,8 @@ from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.sqlite import reader as sqlite_reader
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.open import look_through
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.wal import pin
-from airflow_backup.schedules.model.sources import SqliteSource
 from support.sets import Clock, PlainJob, path_of, run_number, take
 
 OF_THE_APPLICATION = {
@@ -56,7 +56,7 @@ def application(path: Path) -> sqlite3.Connection:
 
 
 def job_of(path: Path, tmp_path: Path) -> PlainJob:
-    return PlainJob(SqliteSource(engine="sqlite", path=str(path)), f"file://{tmp_path}/repository")
+    return PlainJob(SqliteOptions(engine="sqlite", path=str(path)), f"file://{tmp_path}/repository")
 
 
 def verified(job: PlainJob, result: BackupResult, level: VerificationLevel) -> VerificationOutcome:

@@ -29,9 +29,9 @@ from airflow_backup.core.words import (
     VerificationLevel,
     VerificationOutcome,
 )
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.sqlite.open import Looked, look_through
 from airflow_backup.schedules.model.schedule import Schedule, Verify
-from airflow_backup.schedules.model.sources import FilesSource
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import Clock, PlainJob, run_number, take
 
@@ -433,7 +433,7 @@ def test_one_command_proves_a_whole_repository(
     (tmp_path / "source").mkdir()
     (tmp_path / "source/a").write_bytes(b"x")
     repository = f"file://{tmp_path}/repository"
-    source = FilesSource(engine="files", path=str(tmp_path / "source"))
+    source = FilesOptions(engine="files", path=str(tmp_path / "source"))
     with Catalog.open("sqlite://") as catalog:
         for name in ("wiki", "shop"):
             for number in (1, 2):

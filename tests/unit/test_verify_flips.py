@@ -17,13 +17,12 @@ from airflow_backup.actions.sets.damage import Share, VerifyResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import StorageUnavailable
 from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.schedules.model.program_sources import CommandSource, FirebirdSource
-from airflow_backup.schedules.model.sources import (
-    FilesSource,
-    MysqlSource,
-    PostgresSource,
-    SqliteSource,
-)
+from airflow_backup.engines.command.options import CommandOptions
+from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.engines.firebird.options import FirebirdOptions
+from airflow_backup.engines.mysql.options import MysqlOptions
+from airflow_backup.engines.postgres.options import PostgresOptions
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.storage.open import open_storage
 from support import firebird as firebird_servers
 from support import mariadb as mariadb_servers
@@ -62,7 +61,8 @@ def files_making(folder: Path) -> Iterator[Making]:
             file.write(rng.randbytes(1000))
 
     yield Making(
-        PlainJob(FilesSource(engine="files", path=str(root)), f"file://{folder}/repository"), change
+        PlainJob(FilesOptions(engine="files", path=str(root)), f"file://{folder}/repository"),
+        change,
     )
 
 
@@ -80,7 +80,7 @@ def sqlite_making(folder: Path) -> Iterator[Making]:
             connection.commit()
 
     yield Making(
-        PlainJob(SqliteSource(engine="sqlite", path=str(path)), f"file://{folder}/repository"),
+        PlainJob(SqliteOptions(engine="sqlite", path=str(path)), f"file://{folder}/repository"),
         change,
     )
 
@@ -107,7 +107,7 @@ def postgres_making(folder: Path) -> Iterator[Making]:
         def change(step: int) -> None:
             server.query("shop", f"INSERT INTO sold VALUES (-{step}, 'more')")
 
-        source = PostgresSource(engine="postgres", connection="pg")
+        source = PostgresOptions(engine="postgres", connection="pg")
         yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
 
 
@@ -133,7 +133,7 @@ def mysql_making(folder: Path) -> Iterator[Making]:
         def change(step: int) -> None:
             server.query(f"INSERT INTO crm.people VALUES (-{step}, 'more')")
 
-        source = MysqlSource(engine="mysql", connection="my")
+        source = MysqlOptions(engine="mysql", connection="my")
         yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
 
 
@@ -143,7 +143,7 @@ def command_making(folder: Path) -> Iterator[Making]:
         '#!/bin/sh\nfor n in $(seq 60); do seq $n 900 > "$BACKUP_OUTPUT/$n.csv"; done\n'
     )
     program.chmod(0o755)
-    source = CommandSource.model_validate(
+    source = CommandOptions.model_validate(
         {"engine": "command", "workflow": {"command": [str(program)]}}
     )
     yield Making(PlainJob(source, f"file://{folder}/repository"), lambda step: None, False)
@@ -158,7 +158,7 @@ def firebird_making(folder: Path) -> Iterator[Making]:
             patch.setenv(name, value)
         database = firebird.make("bank.fdb")
         patch.setenv("AIRFLOW_CONN_BANK", json.dumps({"conn_type": "generic", "login": "SYSDBA"}))
-        source = FirebirdSource.model_validate(
+        source = FirebirdOptions.model_validate(
             {
                 "engine": "firebird",
                 "connection": "bank",

@@ -11,7 +11,6 @@ from airflow_backup.cli.arguments import add_format, add_schedules, loaded
 from airflow_backup.cli.output import local, print_json, print_table
 from airflow_backup.schedules.loading.loader import Located, Rejected
 from airflow_backup.schedules.model.describe import when_text
-from airflow_backup.schedules.model.sources import describe
 from airflow_backup.schedules.times.fire_times import upcoming
 
 
@@ -46,7 +45,7 @@ def _row(item: Located, now: datetime) -> tuple[str, ...]:
     coming = upcoming(schedule, after=now, count=1)
     following = local(coming[0].at, schedule.timezone) if coming else "-"
     engine: str = schedule.source.model_dump()["engine"]
-    return schedule.id, engine, when_text(schedule), describe(schedule.source), following
+    return schedule.id, engine, when_text(schedule), schedule.source.summary(), following
 
 
 def _right(item: Located) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from airflow_backup.core.errors import (
     ToolMissing,
 )
 from airflow_backup.core.process import process
+from airflow_backup.engines.mysql.options import MysqlOptions
 from airflow_backup.engines.shared.scratch import scratch_folder
-from airflow_backup.schedules.model.sources import MysqlSource
 
 if TYPE_CHECKING:
     import pymysql
@@ -116,7 +116,7 @@ class Server:
     password: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, source: MysqlSource, connections: Connections) -> Server:
+    def of(cls, source: MysqlOptions, connections: Connections) -> Server:
         """Read the connection of a source."""
         return cls.at(connections(source.connection), source.database, tools=source.tools)
 

@@ -18,7 +18,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.process.process import Process
 from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.programs import fitting, version_of
-from airflow_backup.schedules.model.sources import PostgresSource
+from airflow_backup.engines.postgres.options import PostgresOptions
 
 if TYPE_CHECKING:
     import psycopg
@@ -110,7 +110,7 @@ class Server:
     """The major version, where a session has told it."""
 
     @classmethod
-    def of(cls, source: PostgresSource, connections: Connections) -> Server:
+    def of(cls, source: PostgresOptions, connections: Connections) -> Server:
         """Read the connection of a source."""
         return cls.at(connections(source.connection), source.database, tools=source.tools)
 

@@ -18,6 +18,7 @@ from airflow_backup.core.errors import BackupError, ConfigError, EngineError, Pa
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.client.libpq import warnings_in
 from airflow_backup.engines.postgres.client.server import Server, tool_version
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.cluster import Cluster
 from airflow_backup.engines.postgres.physical.slots import (
     forgotten_slots,
@@ -28,7 +29,6 @@ from airflow_backup.engines.postgres.physical.slots import (
 from airflow_backup.engines.postgres.physical.tar import TarTap
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.shared.scratch import scratch_folder
-from airflow_backup.schedules.model.sources import PostgresSource
 
 BASE, MANIFEST = "base.tar", "backup_manifest"
 INCREMENTAL_SINCE = 17
@@ -44,7 +44,7 @@ _WRONG_PARENT = (
 
 
 def dump_physical(
-    given: PostgresSource,
+    given: PostgresOptions,
     server: Server,
     around: Surroundings,
     sink: Sink,
@@ -101,7 +101,7 @@ def dump_physical(
 
 
 def _warnings(
-    session: object, given: PostgresSource, around: Surroundings, held: str | None
+    session: object, given: PostgresOptions, around: Surroundings, held: str | None
 ) -> list[str]:
     name = slot_name(given, around.schedule_id) if given.wal == "slot" else None
     found = forgotten_slots(session, own=name)  # type: ignore[arg-type]  # psycopg is imported late

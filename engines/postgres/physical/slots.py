@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError, EngineError, ParentUnusable
 from airflow_backup.engines.postgres.client.server import text_of_name
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.cluster import position_of, text_of
-from airflow_backup.schedules.model.sources import PostgresSource
 
 if TYPE_CHECKING:
     import psycopg
@@ -21,11 +21,11 @@ _MUCH = 1024**3
 _HERE = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"
 
 
-def slot_name(given: PostgresSource, schedule_id: str | None) -> str:
+def slot_name(given: PostgresOptions, schedule_id: str | None) -> str:
     """
     Name the slot of a schedule.
 
-    >>> source = PostgresSource(engine="postgres", connection="pg", method="physical", wal="slot")
+    >>> source = PostgresOptions(engine="postgres", connection="pg", method="physical", wal="slot")
     >>> slot_name(source, "orders-eu")
     'airflow_backup_orders_eu_f7fd5d'
     """

@@ -21,6 +21,7 @@ from airflow_backup.core.errors import EngineError, ParentUnusable, SourceError
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.client.server import Server, tool_version
+from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.cluster import (
     Cluster,
     end_segment,
@@ -32,7 +33,6 @@ from airflow_backup.engines.postgres.physical.slots import held_from, hold_from,
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar
-from airflow_backup.schedules.model.sources import PostgresSource
 
 WAL = "wal.tar"
 ARCHIVE_TIMEOUT = 120.0
@@ -41,7 +41,7 @@ _POLL = 0.1
 
 
 def dump_log(
-    given: PostgresSource, server: Server, around: Surroundings, sink: Sink, parent: SetReader
+    given: PostgresOptions, server: Server, around: Surroundings, sink: Sink, parent: SetReader
 ) -> DumpReport:
     """Store the segments from the end of the log before up to now."""
     with server.session() as session:
@@ -98,7 +98,7 @@ class _Span:
 
 
 def _begin(
-    session: Any, given: PostgresSource, cluster: Cluster, parent: SetReader, around: Surroundings
+    session: Any, given: PostgresOptions, cluster: Cluster, parent: SetReader, around: Surroundings
 ) -> tuple[int, Manifest | None]:
     """
     Return where the log before ended, and that log; or where the chain of the parent began.

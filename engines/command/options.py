@@ -1,4 +1,4 @@
-"""Sources that other programs read: a command of one's own, restic, Firebird."""
+"""What a schedule may say about a program of one's own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model
 
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import AbsolutePath, Duration, Model
+from airflow_backup.schedules.model.sources import EngineOptions
 
 Flag = Annotated[str, Field(pattern=r"^--?[A-Za-z0-9][A-Za-z0-9_-]*=?$")]
 """An option of a program; one that ends in ``=`` is written together with its value."""
@@ -73,7 +74,7 @@ class Workflow(Model):
         return self
 
 
-class CommandSource(Model):
+class CommandOptions(EngineOptions):
     """What a program of one's own writes: a workflow with typed parameters, never a shell."""
 
     engine: Literal["command"]
@@ -109,7 +110,7 @@ class CommandSource(Model):
         return frozenset({Kind.FULL})
 
     @model_validator(mode="after")
-    def _arguments_fit_the_parameters(self) -> CommandSource:
+    def _arguments_fit_the_parameters(self) -> CommandOptions:
         known = self.workflow.parameters
         for name, value in self.arguments.items():
             if name not in known:
@@ -130,7 +131,7 @@ class CommandSource(Model):
         return self
 
     @model_validator(mode="after")
-    def _no_value_looks_like_an_option(self) -> CommandSource:
+    def _no_value_looks_like_an_option(self) -> CommandOptions:
         for name, value in self.arguments.items():
             parameter = self.workflow.parameters[name]
             flag = parameter.flag if isinstance(parameter, Parameter) else parameter
@@ -146,7 +147,7 @@ class CommandSource(Model):
         """
         Return the argument list.
 
-        >>> CommandSource(
+        >>> CommandOptions(
         ...     engine="command",
         ...     workflow={"command": ["/bin/x"], "parameters": {"number": "-n", "regions": "-r",
         ...               "no_purge": "--no-purge", "name": "--name="}},
@@ -172,82 +173,3 @@ def _given(flag: str, value: Argument) -> list[str]:
 
 def _names(known: dict[str, Any]) -> str:
     return ", ".join(map(repr, known)) or "no parameters"
-
-
-class ResticSource(Model):
-    """Folders and files, saved by restic as deduplicating snapshots in a repository of restic's own."""
-
-    engine: Literal["restic"]
-    """Which engine reads the source."""
-
-    path: AbsolutePath | None = None
-    """The folder or file to back up."""
-
-    paths: Annotated[list[AbsolutePath], Field(min_length=1)] | None = None
-    """Several folders or files, instead of `path`."""
-
-    exclude: list[str] = []
-    """Leave out what matches one of these patterns, in restic's own syntax."""
-
-    restic_repository: Annotated[str, Field(min_length=1)]
-    """Where restic keeps its data, as restic writes it: a folder, `s3:...`, `sftp:...`, `rest:...`. No passwords in it."""
-
-    connection: str
-    """The Airflow connection whose password opens the repository; its extra may have variables such as `AWS_ACCESS_KEY_ID`."""
-
-    init: bool = False
-    """Make the repository when there is none. Off, so that a disk that is not mounted is not mistaken for a new one."""
-
-    on_unreadable: Literal["fail", "warn"] = "fail"
-    """Whether a file that restic cannot read fails the run, or is left out, listed, and told of."""
-
-    program: AbsolutePath | None = None
-    """The restic program; the one in `PATH` when missing."""
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """The kinds that can be taken: a snapshot stores what changed, and restores without others."""
-        return frozenset({Kind.FULL, Kind.INCREMENTAL})
-
-    @property
-    def roots(self) -> list[str]:
-        """The folders and files to back up, at least one."""
-        return self.paths if self.paths is not None else [self.path or ""]
-
-    @model_validator(mode="after")
-    def _one_of_path_and_paths(self) -> ResticSource:
-        if (self.path is None) == (self.paths is None):
-            raise ValueError("write either `path` or `paths`")
-        return self
-
-    @model_validator(mode="after")
-    def _the_password_is_elsewhere(self) -> ResticSource:
-        rest = self.restic_repository.partition("://")[2].partition("/")[0]
-        if self.restic_repository.startswith("-") or ":" in rest.rpartition("@")[0]:
-            raise ValueError("`restic_repository` begins with '-' or holds a password")
-        return self
-
-
-class FirebirdSource(Model):
-    """One Firebird database."""
-
-    engine: Literal["firebird"]
-    """Which engine reads the source."""
-
-    connection: str
-    """The Airflow connection: host, port, login, password; without a host the file is opened directly."""
-
-    database: AbsolutePath | None = None
-    """The database file, as the server sees it; the connection's schema when missing."""
-
-    method: Literal["logical", "physical"] = "logical"
-    """`logical` is gbak; `physical` is nbackup, on the machine of the database, which can be incremental."""
-
-    tools: AbsolutePath | None = None
-    """The folder of the programs gbak and nbackup; `PATH` when missing."""
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """The kinds that can be taken of this source."""
-        more = {Kind.INCREMENTAL, Kind.DIFFERENTIAL} if self.method == "physical" else set()
-        return frozenset({Kind.FULL, *more})
