@@ -63,11 +63,6 @@ def _options() -> dict[str, dict[str, Any]]:
             "Connections into which the DAG ``backup_restore`` may restore, separated by commas. Empty: none.",
             example="orders_copy",
         ),
-        "check_interval": _option(
-            "Seconds between two looks of a task at what may change while it waits or works.",
-            kind="integer",
-            default="60",
-        ),
         "index_folder": _option(
             "Where the compiled index of the schedules lies, so that the start of a task does not "
             "read YAML. Empty: a folder in ``$AIRFLOW_HOME``.",
