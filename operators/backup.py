@@ -24,7 +24,8 @@ from airflow_backup.operators.airflow_settings import (
 )
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import conf_of, fire_time_of, trigger_of
-from airflow_backup.schedules.model.schedule import Retry, Schedule
+from airflow_backup.schedules.model.policies import Retry
+from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.windows import opening_at
 from airflow_backup.schedules.times.fire_times import kind_at, rhythm_of
 

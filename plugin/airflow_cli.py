@@ -19,7 +19,7 @@ def get_cli_commands() -> list[ActionCommand]:
             name=NAME,
             help="Backups as code: the command airflow-backup",
             func=_run,
-            args=[_Everything(("arguments",), nargs="*")],  # type: ignore[no-untyped-call]  # untyped in Airflow
+            args=[_Everything(("arguments",), nargs="*")],
         )
     ]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from airflow_backup.schedules.model.schedule import Compression, Encryption, Retention
+from airflow_backup.schedules.model.policies import Compression, Encryption, Retention
 from airflow_backup.schedules.model.sources import EngineOptions
 
 

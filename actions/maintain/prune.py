@@ -18,7 +18,7 @@ from airflow_backup.core.errors import NotFound, Refused, StorageDenied
 from airflow_backup.core.format.manifest import Manifest, manifest_name, set_prefix
 from airflow_backup.engines.protocol import Outside, Surroundings
 from airflow_backup.engines.registry import registry
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 

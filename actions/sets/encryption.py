@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import ConfigError, SourceDenied
 from airflow_backup.core.format.age import Identity, Recipient, hkdf, identities, recipient
-from airflow_backup.schedules.model.schedule import Encryption
+from airflow_backup.schedules.model.policies import Encryption
 
 FORMAT = "age"
 

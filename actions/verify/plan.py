@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from airflow_backup.catalog.records import SetRow, Verification
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
-from airflow_backup.schedules.model.schedule import Verify
+from airflow_backup.schedules.model.policies import Verify
 
 _PERIODS: dict[str, tuple[str, Callable[[datetime], object]]] = {
     "daily": ("day", lambda at: at.date()),

@@ -21,7 +21,7 @@ from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.model.schedule import Encryption, Verify
+from airflow_backup.schedules.model.policies import Encryption, Verify
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 

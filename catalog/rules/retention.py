@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from airflow_backup.core.durations import format_duration, format_size
 from airflow_backup.core.errors import Refused
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 
 CLOCK_MAY_LAG = timedelta(hours=1)
 CLOCK_MAY_JUMP = timedelta(days=366)

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.catalog.tables import Moment, sets
-from airflow_backup.core.collecting import collection_paused
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 
 _GIVEN = "json_each(?) AS wanted"
@@ -39,8 +38,7 @@ def newest_good_sets(connection: Connection, ids: Iterable[str] | None) -> list[
     else:
         given = json.dumps(list(dict.fromkeys(ids)))
         found = connection.exec_driver_sql(_query(_GIVEN), (given,))
-    with collection_paused():
-        return [_set(row) for row in found.cursor.fetchall()] if found.cursor else []
+    return [_set(row) for row in found.cursor.fetchall()] if found.cursor else []
 
 
 def _query(wanted: str) -> str:

@@ -25,7 +25,8 @@ from airflow_backup.plugin.schemas.sets import (
     SetSummary,
     VerificationNote,
 )
-from airflow_backup.schedules.model.schedule import Retention, Schedule
+from airflow_backup.schedules.model.policies import Retention
+from airflow_backup.schedules.model.schedule import Schedule
 
 _SUMMARY = tuple(SetSummary.model_fields)
 

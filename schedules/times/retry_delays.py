@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from airflow_backup.core.durations import format_duration
 from airflow_backup.core.errors import FailureClass
-from airflow_backup.schedules.model.schedule import Retry
+from airflow_backup.schedules.model.policies import Retry
 
 
 class Answer(NamedTuple):

@@ -19,7 +19,7 @@ from airflow_backup.catalog.rules.recovery import recovery_path
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
 from support.postgres import PASSWORD, USER, Postgres, postgres, programs
 from support.sets import START, Clock, KeptJob, run_number, take

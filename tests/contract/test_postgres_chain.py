@@ -21,7 +21,8 @@ from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.schedule import Encryption, Schedule
+from airflow_backup.schedules.model.policies import Encryption
+from airflow_backup.schedules.model.schedule import Schedule
 from contract.test_postgres import INVARIANT, busy, schedule
 from support.postgres import Postgres, postgres
 

@@ -16,7 +16,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.azure import ACCOUNT, AzureServer

@@ -36,7 +36,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.restic.engine import ResticEngine
 from airflow_backup.engines.restic.options import ResticOptions
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 from support.sets import START, Clock, KeptJob, run_number, stored
 
 PASSWORD = "canary-restic-8c2"

@@ -12,7 +12,7 @@ from airflow_backup.actions.sets.stored_set import StoredSet, open_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, Trigger
-from airflow_backup.schedules.model.schedule import Compression, Encryption, Retention
+from airflow_backup.schedules.model.policies import Compression, Encryption, Retention
 from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.open import open_storage
 

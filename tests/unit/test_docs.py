@@ -25,7 +25,8 @@ from airflow_backup.cli.main import parser
 from airflow_backup.core.connections import from_environment
 from airflow_backup.plugin.provider_info import get_provider_info
 from airflow_backup.schedules.loading.loader import parse
-from airflow_backup.schedules.model.schedule import Levels, Retention, Retry, Schedule, Verify
+from airflow_backup.schedules.model.policies import Levels, Retention, Retry, Verify
+from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.windows import Window
 from airflow_backup.schedules.schema.json_schema import json_schema
 from airflow_backup.schedules.schema.reference import markdown

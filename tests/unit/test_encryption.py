@@ -24,7 +24,7 @@ from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.bech32 import encode
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.schedules.model.schedule import Compression, Encryption
+from airflow_backup.schedules.model.policies import Compression, Encryption
 from airflow_backup.storage.folder import FolderStorage
 from support import trees
 from support.sets import Clock, PlainJob, run_number, stored, take

@@ -20,7 +20,8 @@ from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import Refused, StorageDenied, StorageError
 from airflow_backup.core.words import Kind, Trigger
-from airflow_backup.schedules.model.schedule import Retention, Schedule
+from airflow_backup.schedules.model.policies import Retention
+from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.storage.folder import FolderStorage
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)

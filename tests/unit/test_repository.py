@@ -21,7 +21,7 @@ from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import FailureClass, RepositoryMissing, VerifyError, classify
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import KeptJob, run_number, take
 

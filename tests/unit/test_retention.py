@@ -10,7 +10,7 @@ import pytest
 
 from airflow_backup.catalog.rules.retention import Verdict, decide
 from airflow_backup.core.errors import Refused
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HISTORIES = 100_000

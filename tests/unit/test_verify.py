@@ -31,7 +31,8 @@ from airflow_backup.core.words import (
 )
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.sqlite.open import Looked, look_through
-from airflow_backup.schedules.model.schedule import Schedule, Verify
+from airflow_backup.schedules.model.policies import Verify
+from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.storage.folder import FolderStorage
 from support.sets import Clock, PlainJob, run_number, take
 

@@ -22,7 +22,7 @@ from airflow_backup.cli.output import print_json, print_table
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError
-from airflow_backup.schedules.model.schedule import Retention
+from airflow_backup.schedules.model.policies import Retention
 
 
 def add_to(commands: Any) -> None:

@@ -32,7 +32,8 @@ from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.triggers import WindowTrigger
 from airflow_backup.operators.verify import AskedVerifyOperator, VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
-from airflow_backup.schedules.model.schedule import Retry, Schedule
+from airflow_backup.schedules.model.policies import Retry
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 class StateStore:
