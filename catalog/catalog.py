@@ -15,6 +15,7 @@ from airflow_backup.catalog.stores.load_errors import LoadErrors
 from airflow_backup.catalog.stores.repositories import Repositories
 from airflow_backup.catalog.stores.schedules import Schedules
 from airflow_backup.catalog.stores.sets import Sets
+from airflow_backup.catalog.stores.tickets import Tickets
 from airflow_backup.catalog.stores.verifications import Verifications
 
 
@@ -36,6 +37,7 @@ class Catalog:
         self.load_errors = LoadErrors(database)
         self.events = Events(database)
         self.repositories = Repositories(database)
+        self.tickets = Tickets(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -107,6 +107,20 @@ class PieceRow:
     checksum: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What a person asked for, to be carried out once, by the run ``run_id``."""
+
+    run_id: str
+    verb: Literal["restore", "verify"]
+    schedule_id: str
+    request: Mapping[str, Any]
+    person: str
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
 DeployedState = Literal["loaded", "rejected", "last_known_good"]
 
 

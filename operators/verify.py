@@ -20,7 +20,6 @@ from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.operators.airflow_settings import catalog_url, connection
-from airflow_backup.operators.restore import deployed
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import fire_time_of, run_id_of
 from airflow_backup.schedules.model.schedule import Schedule
@@ -96,7 +95,7 @@ class VerifyOperator(BaseOperator):
         return results
 
     def _listener(self, context: Context) -> Callable[[Progress], None]:
-        tell = _telling(context)
+        tell = tell_progress(context)
 
         def listen(progress: Progress) -> None:
             if self._killed:
@@ -106,36 +105,8 @@ class VerifyOperator(BaseOperator):
         return listen
 
 
-class AskedVerifyOperator(BaseOperator):
-    """Verify the set that a person asked for in the parameters of the run."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("retries", 0)
-        super().__init__(**kwargs)
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Verify; the result goes to XCom."""
-        wanted = context.get("params", {})
-        with Catalog.open(catalog_url()) as catalog:
-            schedule = deployed(catalog, wanted["schedule"])
-            verifier = Verifier(
-                schedule,
-                catalog=catalog,
-                connections=connection,
-                clock=_now,
-                reporter=Reporter(_telling(context)),
-            )
-            set_id = wanted.get("set_id") or verifier.newest()
-            results = verifier.verify(set_id, VerificationLevel(wanted["level"]))
-        raise_what_is_bad(results, schedule.id)
-        return results[0].as_dict()
-
-    def on_kill(self) -> None:
-        """End the tools that run for us."""
-        process.end_all()
-
-
-def _telling(context: Context) -> Callable[[Progress], None]:
+def tell_progress(context: Context) -> Callable[[Progress], None]:
+    """Return a listener that shows progress in Airflow."""
     store = context.get("task_state_store")
 
     def listen(progress: Progress) -> None:

@@ -22,7 +22,7 @@ from airflow.api_fastapi.core_api.security import (
     requires_access_dag,
 )
 from airflow.api_fastapi.logging.decorators import action_logging
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -154,6 +154,18 @@ class Access:
     def sees_load_errors(self) -> bool:
         """Whether the user may read problems of files that belong to no schedule."""
         return self.manager.is_authorized_view(access_view=AccessView.IMPORT_ERRORS, user=self.user)
+
+
+def _asked_by_page(
+    client: Annotated[
+        str | None, Header(alias="X-Backup-Client", description="`page`: the page itself")
+    ] = None,
+) -> bool:
+    return client == "page"
+
+
+FromPage = Annotated[bool, Depends(_asked_by_page)]
+"""Whether the page asks, and not a program: Airflow shows it with the run."""
 
 
 def _access(user: GetUserDep, session: SessionDep) -> Access:

@@ -19,12 +19,12 @@ def get_cli_commands() -> list[ActionCommand]:
             name=NAME,
             help="Backups as code: the command airflow-backup",
             func=_run,
-            args=[_Everything(("arguments",), nargs="*")],
+            args=[_Everything(("arguments",), nargs="*")],  # type: ignore[no-untyped-call]  # untyped in Airflow
         )
     ]
 
 
-class _Everything(Arg):  # type: ignore[misc]  # untyped in Airflow
+class _Everything(Arg):
     """
     Takes all that follows as it is: one parser reads our command line, and that is our own.
 

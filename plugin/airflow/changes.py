@@ -170,18 +170,31 @@ def start_run(
         return str(created.run_id)
 
 
-def start_verb(
-    session: Session, dag_id: str, *, user_name: str, conf: dict[str, Any], from_page: bool
-) -> str:
-    """Queue a run of a DAG that works on sets, whatever else of it runs, and return its id."""
+def check_startable(session: Session, dag_id: str) -> None:
+    """Refuse where a run of a DAG that works on sets would not start."""
+    dag = session.get(DagModel, dag_id)
+    if dag is None or dag.is_stale:
+        raise _no_dag(dag_id)
+    if dag.is_paused:
+        raise Refused(f"the DAG {dag_id!r} is paused", hint="unpause it in Airflow")
+
+
+def start_request(
+    session: Session,
+    dag_id: str,
+    run_id: str,
+    *,
+    user_name: str,
+    user_id: str,
+    note: str,
+    from_page: bool,
+) -> None:
+    """Queue the run ``run_id`` of a DAG that works on sets; what it shall do, its ticket says."""
     with _at_once(session):
-        dag = session.get(DagModel, dag_id)
-        if dag is None or dag.is_stale:
-            raise _no_dag(dag_id)
-        if dag.is_paused:
-            raise Refused(f"the DAG {dag_id!r} is paused", hint="unpause it in Airflow")
-        created = _trigger(session, dag_id, user_name=user_name, conf=conf, from_page=from_page)
-        return str(created.run_id)
+        created = _trigger(
+            session, dag_id, run_id=run_id, user_name=user_name, conf={}, from_page=from_page
+        )
+        created.note = (note, user_id)
 
 
 @contextmanager
@@ -207,13 +220,20 @@ def _hold(session: Session, dag_id: str) -> None:
 
 
 def _trigger(
-    session: Session, dag_id: str, *, user_name: str, conf: dict[str, Any], from_page: bool
+    session: Session,
+    dag_id: str,
+    *,
+    user_name: str,
+    conf: dict[str, Any],
+    from_page: bool,
+    run_id: str | None = None,
 ) -> DagRun:
     try:
         created = trigger_dag(
             dag_id,
             triggered_by=DagRunTriggeredByType.UI if from_page else DagRunTriggeredByType.REST_API,
             triggering_user_name=user_name,
+            run_id=run_id,
             conf=conf,
             session=session,
         )

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.logging.decorators import action_logging
-from fastapi import APIRouter, Body, Depends, Request, status
+from fastapi import APIRouter, Body, Depends, status
 from starlette.exceptions import HTTPException
 
 from airflow_backup.core.errors import NotFound
-from airflow_backup.plugin.access import AccessDep, may_hold
+from airflow_backup.plugin.access import AccessDep, FromPage, may_hold
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import BulkResults, Lifted
 from airflow_backup.plugin.schemas.requests import BulkRequest, Nothing, PauseRequest, SkipRequest
@@ -68,7 +68,7 @@ def lift_hold(
 @router.post("/bulk", dependencies=[Depends(action_logging("backup_bulk"))])
 def act_on_many(
     body: BulkRequest,
-    request: Request,
+    from_page: FromPage,
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,
@@ -80,7 +80,5 @@ def act_on_many(
         raise HTTPException(403)
     if not rows and not access.may_edit():
         raise HTTPException(403)
-    one_by_one = bulk.Bulk(
-        catalog, session, access, body, now=queries.now(), from_page="referer" in request.headers
-    )
+    one_by_one = bulk.Bulk(catalog, session, access, body, now=queries.now(), from_page=from_page)
     return bulk.summed([one_by_one.act(row, may[row.id]) for row in rows])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import APIRouter, Path, Query, Response, status
 
 from airflow_backup.core.ids import dag_id
-from airflow_backup.plugin.access import AccessDep, may_run, may_toggle
+from airflow_backup.plugin.access import AccessDep, FromPage, may_run, may_toggle
 from airflow_backup.plugin.schemas.requests import RunRequest, ToggleRequest
 from airflow_backup.plugin.schemas.schedules import (
     NextRunList,
@@ -106,13 +106,12 @@ def toggle_schedule(
 def run_schedule(
     schedule_id: ScheduleId,
     body: RunRequest,
-    request: Request,
+    from_page: FromPage,
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,
 ) -> Started:
     """Run a schedule now. Refused while one of its runs is queued or running, or it is disabled."""
     row = queries.one(catalog, access, schedule_id)
-    from_page = "referer" in request.headers
     run_id = verbs.run(catalog, session, access, row, body, now=queries.now(), from_page=from_page)
     return Started(schedule_id=schedule_id, dag_id=dag_id(schedule_id), run_id=run_id)

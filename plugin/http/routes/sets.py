@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Path, Query, Request, status
+from fastapi import APIRouter, Path, Query, status
 from pydantic import AwareDatetime
 
 from airflow_backup.actions.report.page import sentence_of
@@ -14,15 +14,13 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import ConfigError, Refused
 from airflow_backup.plugin.access import (
-    RESTORE_DAG,
-    VERIFY_DAG,
     Access,
     AccessDep,
+    FromPage,
     may_pin,
     may_restore,
     may_verify,
 )
-from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.requests import PinRequest, RestoreRequest, VerifyRequest
 from airflow_backup.plugin.schemas.schedules import Started
@@ -37,6 +35,7 @@ from airflow_backup.plugin.schemas.sets import (
 )
 from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep
+from airflow_backup.plugin.services.requests import Requests
 from airflow_backup.plugin.views import sets as set_facts
 from airflow_backup.plugin.views.rhythms import schedule_of
 
@@ -99,21 +98,15 @@ def show_set(set_id: SetId, catalog: CatalogDep, access: AccessDep) -> SetDetail
 def verify_set(
     set_id: SetId,
     body: VerifyRequest,
-    request: Request,
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,
+    from_page: FromPage,
 ) -> Started:
     """Verify a set now, in a run of the DAG `backup_verify`."""
     row = _visible(catalog, access, set_id)
-    run_id = airflow_changes.start_verb(
-        session,
-        VERIFY_DAG,
-        user_name=access.user.get_name(),
-        conf={"schedule": row.schedule_id, "set_id": set_id, "level": str(body.level)},
-        from_page="referer" in request.headers,
-    )
-    return Started(schedule_id=row.schedule_id, dag_id=VERIFY_DAG, run_id=run_id)
+    asked = Requests(catalog, session, access, queries.now(), from_page)
+    return asked.verify(row, body)
 
 
 @router.post(
@@ -122,39 +115,15 @@ def verify_set(
 def restore_set(
     set_id: SetId,
     body: RestoreRequest,
-    request: Request,
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,
+    from_page: FromPage,
 ) -> Started:
     """Restore a set, in a run of the DAG `backup_restore`; `confirm` is the schedule's id, typed."""
     row = _visible(catalog, access, set_id)
-    if body.confirm != row.schedule_id:
-        raise Refused(
-            "the restore was not confirmed",
-            hint=f"type the schedule's id, {row.schedule_id!r}, as `confirm`",
-        )
-    if row.state == "quarantined" and not body.despite_quarantine:
-        raise Refused(
-            f"set {set_id!r} failed its verification",
-            hint="an earlier set, or `despite_quarantine` if there is nothing better",
-        )
-    conf = {
-        "schedule": row.schedule_id,
-        "set_id": set_id if body.at is None else None,
-        "at": None if body.at is None else body.at.isoformat(),
-        "target": body.target,
-        "paths": body.paths,
-        "confirm": body.confirm,
-    }
-    run_id = airflow_changes.start_verb(
-        session,
-        RESTORE_DAG,
-        user_name=access.user.get_name(),
-        conf=conf,
-        from_page="referer" in request.headers,
-    )
-    return Started(schedule_id=row.schedule_id, dag_id=RESTORE_DAG, run_id=run_id)
+    asked = Requests(catalog, session, access, queries.now(), from_page)
+    return asked.restore(row, body)
 
 
 @router.post("/sets/{set_id}/pin", dependencies=may_pin())

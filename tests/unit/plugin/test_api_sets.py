@@ -145,18 +145,19 @@ def test_a_restore_wants_to_be_confirmed(
     started = admin.post(path, json={"target": "copy", "confirm": "metrics"})
     assert started.status_code == 202
     run = admin.get(f"api/v2/dags/backup_restore/dagRuns/{started.json()['run_id']}").json()
-    assert run["conf"] == {
-        "schedule": "metrics",
-        "set_id": sets[0],
-        "at": None,
-        "target": "copy",
-        "paths": [],
-        "confirm": "metrics",
-    }
+    assert (run["conf"], run["note"]) == ({}, f"restore {sets[0]} of metrics into copy")
     at = NOW.isoformat()
     meant = admin.post(path, json={"target": "copy", "confirm": "metrics", "at": at}).json()
-    conf = admin.get(f"api/v2/dags/backup_restore/dagRuns/{meant['run_id']}").json()["conf"]
-    assert (conf["set_id"], conf["at"]) == (None, at)
+    with Catalog.open(airflow.catalog_url) as catalog:
+        tickets = [
+            catalog.tickets.use(one["run_id"], "restore", at=datetime.now(UTC))
+            for one in (started.json(), meant)
+        ]
+    assert [(each.schedule_id, each.person) for each in tickets] == [("metrics", "admin")] * 2
+    assert [each.request for each in tickets] == [
+        {"set_id": sets[0], "at": None, "target": "copy", "paths": []},
+        {"set_id": None, "at": at, "target": "copy", "paths": []},
+    ]
     with Catalog.open(airflow.catalog_url) as catalog:
         catalog.sets.mark(sets[0], "quarantined")
         held = admin.post(path, json={"target": "copy", "confirm": "metrics"})
