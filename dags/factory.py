@@ -57,7 +57,7 @@ def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DA
         is_paused_upon_creation=not schedule.enabled,
         allowed_run_types=_run_types(schedule),
         tags={TAG, *schedule.tags, *([schedule.group] if schedule.group else [])},
-        doc_md=schedule.description,
+        doc_md=_text(schedule.description),
     )
     window = BackupWindowSensor(
         task_id="window",
@@ -123,3 +123,8 @@ def _run_types(schedule: Schedule) -> Any:  # the SDK has its own copy of this e
     """Forbid backfill: a backup of the past cannot be taken."""
     own = DagRunType.ASSET_TRIGGERED if schedule.after else DagRunType.SCHEDULED
     return {own, DagRunType.MANUAL}
+
+
+def _text(description: str | None) -> str | None:
+    """Keep text what it is: Airflow would read the file that a `doc_md` ending in ``.md`` names."""
+    return None if description is None else f"{description}\n"

@@ -13,28 +13,23 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
     AccessView,
     DagAccessEntity,
     DagDetails,
+    PoolDetails,
 )
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import (
     GetUserDep,
-    bearer_scheme,
-    get_user,
     requires_access_dag,
 )
 from airflow.api_fastapi.logging.decorators import action_logging
 from fastapi import Depends, Header, Request
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.plugin.airflow import reads as airflow_reads
-from airflow_backup.plugin.http.problems import not_logged_in, problem
 from airflow_backup.plugin.schemas.schedules import Permissions
 from airflow_backup.plugin.services.catalog_access import CatalogDep
-
-OPEN = "/static/"
-"""The page's files: they hold no data, and the browser loads them before it can tell who asks."""
 
 READ_ONLY = "your role may look at backups, but not run or change all of them"
 """Why a control of the page is off."""
@@ -43,52 +38,6 @@ RESTORE_DAG, VERIFY_DAG = "backup_restore", "backup_verify"
 """The names that `airflow_backup.dags.verbs` gives; importing them would bring in the authoring side."""
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-_READS = {"GET", "HEAD", "OPTIONS"}
-
-
-class Guard:
-    """
-    Let nothing through without a user, and no change without a JSON body.
-
-    It stands before routing and parsing, so an address that nobody wrote a rule for is closed too.
-    A browser sends JSON to another origin only after asking, which Airflow does not answer: that is
-    what keeps a foreign page from acting with the user's cookie.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http" or _path(scope).startswith(OPEN):
-            await self.app(scope, receive, send)
-            return
-        request = Request(scope)
-        try:
-            await get_user(request, None, await bearer_scheme(request))
-        except HTTPException:
-            await not_logged_in()(scope, receive, send)
-            return
-        if request.method not in _READS and not _is_json(request):
-            answer = problem(
-                415,
-                "the body must be JSON",
-                hint="send 'Content-Type: application/json' and an object",
-            )
-            await answer(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
-
-
-def _path(scope: Scope) -> str:
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", ""))
-
-
-def _is_json(request: Request) -> bool:
-    return (
-        request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
-    )
 
 
 @dataclass(frozen=True)
@@ -108,6 +57,17 @@ class Access:
             dag_ids=set(wanted) - existing, user=self.user, method="GET"
         )
         return {schedule for dag, schedule in wanted.items() if dag in allowed or dag in unborn}
+
+    def has_just_made(self, saved: ScheduleVersion | None) -> bool:
+        """
+        Whether the user saved a schedule that has no DAG yet.
+
+        Somebody who may read some DAGs only gets no answer about one that is not there, and must still see what
+        they saved a second ago; once there is a DAG, Airflow's rules for it count.
+        """
+        if saved is None or saved.author != self.user.get_name():
+            return False
+        return not airflow_reads.existing_dags(self.session, [dag_id(saved.id)])
 
     def permissions(self, schedule_ids: Iterable[str]) -> dict[str, Permissions]:
         """Say what the user may do with each schedule."""
@@ -150,6 +110,19 @@ class Access:
             details=DagDetails(id=RESTORE_DAG),
             user=self.user,
         )
+
+    def may_maintain(self) -> bool:
+        """Whether the user may stop everything: edit every DAG, and the pool in which backups run."""
+        pool = PoolDetails(name=airflow_reads.POOL)
+        return self.manager.is_authorized_dag(method="PUT", user=self.user) and (
+            self.manager.is_authorized_pool(method="PUT", details=pool, user=self.user)
+        )
+
+    def may_delete(self, schedule_id: str) -> bool:
+        """Whether the user may delete a schedule for good: what a DAG and a connection take."""
+        details = DagDetails(id=dag_id(schedule_id))
+        may_dag = self.manager.is_authorized_dag(method="DELETE", details=details, user=self.user)
+        return may_dag and self.may_edit("DELETE")
 
     def sees_load_errors(self) -> bool:
         """Whether the user may read problems of files that belong to no schedule."""
@@ -232,15 +205,16 @@ def may_restore() -> list[Any]:
 
 
 def may_pin() -> list[Any]:
-    """Ask for the right to edit schedules; write the audit log."""
+    """Ask for the right to edit the set's DAG, and schedules; write the audit log."""
 
     def check(access: AccessDep) -> None:
         if not access.may_edit("PUT"):
             raise HTTPException(403)
 
     return [
-        Depends(check),
         Depends(_name_the_dag_of_the_set),
+        Depends(check),
+        Depends(requires_access_dag("PUT")),
         Depends(action_logging("backup_pin")),
     ]
 
@@ -253,8 +227,13 @@ def _name_the_dag_of_the_set(request: Request, catalog: CatalogDep) -> None:
 
 
 def may_maintain() -> list[Any]:
-    """Ask for the right to edit schedules; write the audit log."""
-    return [*may_edit("PUT"), Depends(action_logging("backup_maintenance"))]
+    """Ask for the right to stop everything; write the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_maintain():
+            raise HTTPException(403)
+
+    return [Depends(check), Depends(action_logging("backup_maintenance"))]
 
 
 def may_edit(method: Method) -> list[Any]:

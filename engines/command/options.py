@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
+from airflow_backup.core.names import quoted
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import AbsolutePath, Duration, Model
 from airflow_backup.schedules.model.sources import EngineOptions
@@ -52,9 +53,9 @@ class Parameter(Model):
         for each in value if isinstance(value, list) else [value]:
             is_bool = isinstance(each, bool)
             if not isinstance(each, _TYPES[self.type]) or is_bool != (self.type == "boolean"):
-                return f"{each!r} is not of type {self.type}"
+                return f"{quoted(each)} is not of type {self.type}"
             if self.choices and each not in self.choices:
-                return f"{each!r} is not one of {', '.join(map(str, self.choices))}"
+                return f"{quoted(each)} is not one of {', '.join(map(str, self.choices))}"
         return None
 
 
@@ -70,7 +71,7 @@ class Workflow(Model):
     @model_validator(mode="after")
     def _the_program_is_a_path(self) -> Workflow:
         if not self.command[0].startswith("/"):
-            raise ValueError(f"the program {self.command[0]!r} is not an absolute path")
+            raise ValueError(f"the program {quoted(self.command[0])} is not an absolute path")
         return self
 
 
@@ -95,7 +96,7 @@ class CommandOptions(EngineOptions):
     timeout: Duration = timedelta(minutes=30)
     """End the program, and fail, when it runs longer."""
 
-    output: list[AbsolutePath] = []
+    output: Annotated[list[AbsolutePath], Field(max_length=1000)] = []
     """Files and folders that the program writes; they are stored, and must be there when it ends."""
 
     success_codes: list[Annotated[int, Field(ge=0, le=255)]] = [0]
@@ -115,19 +116,19 @@ class CommandOptions(EngineOptions):
         for name, value in self.arguments.items():
             if name not in known:
                 raise ValueError(
-                    f"`arguments` has {name!r}, and the workflow takes {_names(known)}"
+                    f"`arguments` has {quoted(name)}, and the workflow takes {_names(known)}"
                 )
             parameter = known[name]
             problem = parameter.problem_of(value) if isinstance(parameter, Parameter) else None
             if problem is not None:
-                raise ValueError(f"the argument {name!r}: {problem}")
+                raise ValueError(f"the argument {quoted(name)}: {problem}")
         for name, parameter in known.items():
             if (
                 isinstance(parameter, Parameter)
                 and parameter.required
                 and name not in self.arguments
             ):
-                raise ValueError(f"`arguments` lacks {name!r}, which the workflow needs")
+                raise ValueError(f"`arguments` lacks {quoted(name)}, which the workflow needs")
         return self
 
     @model_validator(mode="after")
@@ -138,7 +139,7 @@ class CommandOptions(EngineOptions):
             for each in value if isinstance(value, list) else [value]:
                 if isinstance(each, str) and each.startswith("-") and not flag.endswith("="):
                     raise ValueError(
-                        f"the argument {name!r} begins with '-' and would be read as an option; "
+                        f"the argument {quoted(name)} begins with '-' and would be read as an option; "
                         f"end its flag in '=' if the program takes {flag}=VALUE"
                     )
         return self

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.patterns import Patterns
-from airflow_backup.schedules.model.base import AbsolutePath
+from airflow_backup.schedules.model.base import AbsolutePath, Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
 
 
@@ -21,13 +21,13 @@ class FilesOptions(EngineOptions):
     path: AbsolutePath | None = None
     """The folder or file to back up."""
 
-    paths: Annotated[list[AbsolutePath], Field(min_length=1)] | None = None
+    paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)] | None = None
     """Several folders or files, instead of `path`."""
 
-    include: list[str] = []
+    include: Annotated[list[Pattern], Field(max_length=10_000)] = []
     """Take only what matches one of these patterns; everything when empty."""
 
-    exclude: list[str] = []
+    exclude: Annotated[list[Pattern], Field(max_length=10_000)] = []
     """Leave out what matches one of these patterns, in the manner of gitignore: `*.tmp`, `cache/`, `!keep.tmp`."""
 
     compare: Literal["metadata", "content"] = "metadata"

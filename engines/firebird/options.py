@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import AbsolutePath
+from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
 from airflow_backup.schedules.model.sources import EngineOptions
 
 
@@ -15,7 +15,7 @@ class FirebirdOptions(EngineOptions):
     engine: Literal["firebird"]
     """Which engine reads the source."""
 
-    connection: str
+    connection: ConnectionId
     """The Airflow connection: host, port, login, password; without a host the file is opened directly."""
 
     database: AbsolutePath | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import AbsolutePath
+from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
 from airflow_backup.schedules.model.sources import Driver, EngineOptions
 
 
@@ -19,10 +19,10 @@ class MysqlOptions(EngineOptions):
 
     driver: ClassVar[Driver | None] = Driver("pymysql", "mysql")
 
-    connection: str
+    connection: ConnectionId
     """The Airflow connection of type `mysql`."""
 
-    database: str | None = None
+    database: Annotated[str, Field(max_length=250)] | None = None
     """Which database of a logical set; the connection's when missing, all but the server's own without either."""
 
     method: Literal["logical", "physical"] = "logical"

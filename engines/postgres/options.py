@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import AbsolutePath
+from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
 from airflow_backup.schedules.model.sources import Driver, EngineOptions
 
 
@@ -19,10 +19,10 @@ class PostgresOptions(EngineOptions):
 
     driver: ClassVar[Driver | None] = Driver("psycopg", "postgres")
 
-    connection: str
+    connection: ConnectionId
     """The Airflow connection of type `postgres`."""
 
-    database: str | None = None
+    database: Annotated[str, Field(max_length=250)] | None = None
     """Which database; the connection's when missing."""
 
     method: Literal["logical", "physical"] = "logical"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import AbsolutePath
+from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId, Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
 
 
@@ -20,16 +20,16 @@ class ResticOptions(EngineOptions):
     path: AbsolutePath | None = None
     """The folder or file to back up."""
 
-    paths: Annotated[list[AbsolutePath], Field(min_length=1)] | None = None
+    paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)] | None = None
     """Several folders or files, instead of `path`."""
 
-    exclude: list[str] = []
+    exclude: Annotated[list[Pattern], Field(max_length=10_000)] = []
     """Leave out what matches one of these patterns, in restic's own syntax."""
 
-    restic_repository: Annotated[str, Field(min_length=1)]
+    restic_repository: Annotated[str, Field(min_length=1, max_length=2000)]
     """Where restic keeps its data, as restic writes it: a folder, `s3:...`, `sftp:...`, `rest:...`. No passwords in it."""
 
-    connection: str
+    connection: ConnectionId
     """The Airflow connection whose password opens the repository; its extra may have variables such as `AWS_ACCESS_KEY_ID`."""
 
     init: bool = False

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from airflow_backup.schedules.model.base import AbsolutePath
+from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
 from airflow_backup.schedules.model.sources import EngineOptions
 
 
@@ -19,7 +19,7 @@ class SqliteOptions(EngineOptions):
     path: AbsolutePath | None = None
     """The database file."""
 
-    connection: str | None = None
+    connection: ConnectionId | None = None
     """An Airflow connection of type `sqlite`, instead of `path`."""
 
     @model_validator(mode="after")

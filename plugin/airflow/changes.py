@@ -9,8 +9,6 @@ for ever.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from airflow._shared.state import TaskScope
@@ -34,11 +32,13 @@ from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import DAG_PREFIX
 from airflow_backup.plugin.airflow.reads import BACKUP_TASK, CONTROL_KEY, active_runs, runs_by_id
 from airflow_backup.plugin.airflow.records import ACTIVE
+from airflow_backup.plugin.airflow.transactions import at_once
 
 LAUNCHER = "backup_dags.py"
 """The file that makes the DAGs, where none tells its place yet."""
 
 
+@at_once
 def set_paused(session: Session, dag_id: str, *, paused: bool) -> None:
     """
     Pause or unpause a DAG, as Airflow's own switch does, without starting what was due meanwhile.
@@ -46,13 +46,12 @@ def set_paused(session: Session, dag_id: str, *, paused: bool) -> None:
     Airflow reckons a DAG's next run when it parses its file or creates a run; a DAG that was paused may still
     have one from long ago, which the scheduler would start at once.
     """
-    with _at_once(session):
-        dag = session.get(DagModel, dag_id)
-        if dag is None:
-            raise _no_dag(dag_id)
-        if dag.is_paused and not paused:
-            _forget_the_past(session, dag)
-        dag.is_paused = paused
+    dag = session.get(DagModel, dag_id)
+    if dag is None:
+        raise _no_dag(dag_id)
+    if dag.is_paused and not paused:
+        _forget_the_past(session, dag)
+    dag.is_paused = paused
 
 
 def _forget_the_past(session: Session, dag: DagModel) -> None:
@@ -69,32 +68,32 @@ def _forget_the_past(session: Session, dag: DagModel) -> None:
     dag.calculate_dagrun_date_fields(serialized, reference_run=last)
 
 
+@at_once
 def revive(session: Session, dag_id: str, *, paused: bool) -> None:
     """Give a DAG that existed before, and comes back, the switch of its new schedule."""
-    with _at_once(session):
-        dag = session.get(DagModel, dag_id)
-        if dag is not None:
-            dag.is_paused = paused
+    dag = session.get(DagModel, dag_id)
+    if dag is not None:
+        dag.is_paused = paused
 
 
+@at_once
 def retire(session: Session, dag_id: str) -> None:
     """Let a DAG start nothing more: its schedule was deleted, and it lives until its file is parsed."""
-    with _at_once(session):
-        dag = session.get(DagModel, dag_id)
-        if dag is not None:
-            dag.is_paused = True
+    dag = session.get(DagModel, dag_id)
+    if dag is not None:
+        dag.is_paused = True
 
 
+@at_once
 def request_parse(session: Session) -> None:
     """Ask the DAG processor to parse the files of the backup DAGs first; they show what was saved a second ago."""
-    with _at_once(session):
-        places = set(_parsed_from(session)) or {(bundle, LAUNCHER) for bundle in _bundles()}
-        waiting = {
-            (request.bundle_name, request.relative_fileloc)
-            for request in session.scalars(select(DagPriorityParsingRequest))
-        }
-        for bundle, file in places - waiting:
-            session.add(DagPriorityParsingRequest(bundle_name=bundle, relative_fileloc=file))
+    places = set(_parsed_from(session)) or {(bundle, LAUNCHER) for bundle in _bundles()}
+    waiting = {
+        (request.bundle_name, request.relative_fileloc)
+        for request in session.scalars(select(DagPriorityParsingRequest))
+    }
+    for bundle, file in places - waiting:
+        session.add(DagPriorityParsingRequest(bundle_name=bundle, relative_fileloc=file))
 
 
 def _bundles() -> list[str]:
@@ -111,40 +110,41 @@ def _parsed_from(session: Session) -> list[tuple[str, str]]:
     return [(row.bundle_name, row.relative_fileloc) for row in rows if row.relative_fileloc]
 
 
+@at_once
 def note(
     session: Session, event: str, *, dag_id: str, user_id: str, user_name: str, detail: Any
 ) -> None:
     """Write to Airflow's audit log what a person did; the caller leaves out what is secret."""
-    with _at_once(session):
-        session.add(
-            Log(
-                event=event,
-                task_instance=None,
-                owner=user_id,
-                owner_display_name=user_name,
-                extra=json.dumps(detail, default=str),
-                dag_id=dag_id,
-            )
+    session.add(
+        Log(
+            event=event,
+            task_instance=None,
+            owner=user_id,
+            owner_display_name=user_name,
+            extra=json.dumps(detail, default=str),
+            dag_id=dag_id,
         )
+    )
 
 
+@at_once
 def control_run(session: Session, dag_id: str, run_id: str, *, pause: bool) -> None:
     """Tell a running backup to wait, or to go on; it looks about once a second."""
-    with _at_once(session):
-        found = next(iter(runs_by_id(session, [(dag_id, run_id)])), None)
-        if found is None:
-            raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
-        backup = found.tasks.get(BACKUP_TASK)
-        if not found.active or backup is None or backup.state != "running":
-            raise Refused(
-                "no backup is running in this run",
-                hint="only what reads at this moment can wait; cancel stops the rest",
-            )
-        scope = TaskScope(dag_id=dag_id, run_id=run_id, task_id=BACKUP_TASK, map_index=-1)
-        told = json.dumps("pause" if pause else "resume")
-        get_state_backend().set(scope, CONTROL_KEY, told, expires_at=None, session=session)
+    found = next(iter(runs_by_id(session, [(dag_id, run_id)])), None)
+    if found is None:
+        raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
+    backup = found.tasks.get(BACKUP_TASK)
+    if not found.active or backup is None or backup.state != "running":
+        raise Refused(
+            "no backup is running in this run",
+            hint="only what reads at this moment can wait; cancel stops the rest",
+        )
+    scope = TaskScope(dag_id=dag_id, run_id=run_id, task_id=BACKUP_TASK, map_index=-1)
+    told = json.dumps("pause" if pause else "resume")
+    get_state_backend().set(scope, CONTROL_KEY, told, expires_at=None, session=session)
 
 
+@at_once
 def start_run(
     session: Session,
     dag_id: str,
@@ -156,18 +156,17 @@ def start_run(
     from_page: bool,
 ) -> str:
     """Queue a run now and return its id, unless one is queued or running."""
-    with _at_once(session):
-        _hold(session, dag_id)
-        busy = active_runs(session, [dag_id])
-        if busy:
-            raise Refused(
-                f"a run of this schedule is already {busy[0].state}: {busy[0].run_id!r}",
-                hint="wait until it has finished, or cancel it",
-            )
-        created = _trigger(session, dag_id, user_name=user_name, conf=conf, from_page=from_page)
-        if note:
-            created.note = (note, user_id)
-        return str(created.run_id)
+    _hold(session, dag_id)
+    busy = active_runs(session, [dag_id])
+    if busy:
+        raise Refused(
+            f"a run of this schedule is already {busy[0].state}: {busy[0].run_id!r}",
+            hint="wait until it has finished, or cancel it",
+        )
+    created = _trigger(session, dag_id, user_name=user_name, conf=conf, from_page=from_page)
+    if note:
+        created.note = (note, user_id)
+    return str(created.run_id)
 
 
 def check_startable(session: Session, dag_id: str) -> None:
@@ -179,6 +178,7 @@ def check_startable(session: Session, dag_id: str) -> None:
         raise Refused(f"the DAG {dag_id!r} is paused", hint="unpause it in Airflow")
 
 
+@at_once
 def start_request(
     session: Session,
     dag_id: str,
@@ -190,22 +190,10 @@ def start_request(
     from_page: bool,
 ) -> None:
     """Queue the run ``run_id`` of a DAG that works on sets; what it shall do, its ticket says."""
-    with _at_once(session):
-        created = _trigger(
-            session, dag_id, run_id=run_id, user_name=user_name, conf={}, from_page=from_page
-        )
-        created.note = (note, user_id)
-
-
-@contextmanager
-def _at_once(session: Session) -> Iterator[None]:
-    """Commit, or roll back, here and now."""
-    try:
-        yield
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+    created = _trigger(
+        session, dag_id, run_id=run_id, user_name=user_name, conf={}, from_page=from_page
+    )
+    created.note = (note, user_id)
 
 
 def _hold(session: Session, dag_id: str) -> None:
@@ -247,22 +235,18 @@ def _trigger(
     return created
 
 
+@at_once
 def cancel_run(session: Session, dag_id: str, run_id: str) -> None:
     """Stop a run: its tasks are told to end, and it counts as failed in Airflow."""
-    with _at_once(session):
-        found = session.scalar(
-            select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
-        )
-        if found is None:
-            raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
-        if found.state not in ACTIVE:
-            raise Refused(f"the run is already over: {found.state}", hint="look at the history")
-        dag = DBDagBag().get_dag_for_run(found, session=session)
-        if dag is None:
-            raise _no_dag(dag_id)
-        patch_dag_run_state(
-            dag=dag, dag_run=found, state=DagRunMutableStates.FAILED, session=session
-        )
+    found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+    if found is None:
+        raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
+    if found.state not in ACTIVE:
+        raise Refused(f"the run is already over: {found.state}", hint="look at the history")
+    dag = DBDagBag().get_dag_for_run(found, session=session)
+    if dag is None:
+        raise _no_dag(dag_id)
+    patch_dag_run_state(dag=dag, dag_run=found, state=DagRunMutableStates.FAILED, session=session)
 
 
 def ensure_pool(session: Session, *, name: str, slots: int) -> None:

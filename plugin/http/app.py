@@ -19,8 +19,8 @@ from starlette.types import Scope
 
 from airflow_backup import __version__
 from airflow_backup.operators.airflow_settings import option
-from airflow_backup.plugin.access import Guard
 from airflow_backup.plugin.airflow import changes as airflow_changes
+from airflow_backup.plugin.http.guard import Guard, SafeAnswers
 from airflow_backup.plugin.http.problems import CatchUnforeseen, add_handlers
 from airflow_backup.plugin.http.routes import (
     calendar,
@@ -46,8 +46,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         404: "no such thing, or not yours to see",
         409: "it makes no sense now",
         412: "somebody changed it meanwhile",
+        413: "the body is too large",
         422: "the request is wrong",
         428: "the version that is meant is missing",
+        503: "a database does not answer now; Retry-After says when to ask again",
     }.items()
 }
 
@@ -94,6 +96,7 @@ def create_app() -> FastAPI:
     app.mount("/static", PageFiles(directory=STATIC, check_dir=False), name="static")
     app.add_middleware(Guard)
     app.add_middleware(CatchUnforeseen)
+    app.add_middleware(SafeAnswers)
     return app
 
 

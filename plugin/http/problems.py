@@ -15,11 +15,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_backup.core.errors import BackupError, CatalogError, ConfigError, NotFound, Refused
+from airflow_backup.plugin.airflow.transactions import DatabaseBusy, busy, is_locked
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,11 @@ _STATUS_OF: dict[type[BackupError], int] = {
     VersionConflict: 412,
     VersionMissing: 428,
     CatalogError: 503,
+    DatabaseBusy: 503,
 }
+
+RETRY_AFTER = {"Retry-After": "2"}
+"""Seconds after which a busy or absent database may be asked again."""
 
 _DETAILS = {
     401: (
@@ -103,6 +109,8 @@ async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 401:
         return not_logged_in()
+    if error.status_code == 400:  # FastAPI says so of a body that is no JSON
+        return problem(422, "the body is not JSON", hint="is it cut, or in another encoding?")
     detail, hint = _DETAILS.get(error.status_code, (str(error.detail), None))
     return problem(error.status_code, detail, hint=hint, headers=error.headers)
 
@@ -131,13 +139,16 @@ async def _of_backup(request: Request, error: Exception) -> JSONResponse:
     status = next((code for kind, code in _STATUS_OF.items() if isinstance(error, kind)), None)
     if status is None:
         return unforeseen(request.scope, error)
-    if status == 503:
+    if isinstance(error, CatalogError):
         log.error("the catalog does not answer", exc_info=error)
         return problem(
             503,
             "the catalog does not answer",
             hint="is the database of the catalog up? see the log",
+            headers=RETRY_AFTER,
         )
+    if status == 503:
+        return problem(503, error.message, hint=error.hint, headers=RETRY_AFTER)
     if isinstance(error, InvalidDefinition):
         return problem(status, error.message, hint=error.hint, errors=error.errors)
     return problem(status, error.message, hint=error.hint)
@@ -153,6 +164,14 @@ def unforeseen(scope: Scope, error: Exception) -> JSONResponse:
         hint="please report it with the lines of the log",
         number=number,
     )
+
+
+def _of_busy(error: Exception) -> JSONResponse | None:
+    """Answer what a locked database of Airflow's raised outside of our own changes: its audit log, its login."""
+    if not (isinstance(error, OperationalError) and is_locked(error)):
+        return None
+    told = busy()
+    return problem(503, told.message, hint=told.hint, headers=RETRY_AFTER)
 
 
 class CatchUnforeseen:
@@ -180,4 +199,5 @@ class CatchUnforeseen:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            await unforeseen(scope, error)(scope, receive, send)
+            answer = _of_busy(error) or unforeseen(scope, error)
+            await answer(scope, receive, send)

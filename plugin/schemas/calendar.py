@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from airflow_backup.core.words import ExecutionStatus
-from airflow_backup.plugin.schemas.schedules import Model, NextRun
+from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.schedules import NextRun
 
 
-class OpenSpan(Model):
+class OpenSpan(ApiModel):
     """A time in which a window is open."""
 
     opens_at: datetime
     closes_at: datetime
 
 
-class Lane(Model):
+class Lane(ApiModel):
     """The coming runs of one schedule."""
 
     schedule_id: str
@@ -27,7 +28,7 @@ class Lane(Model):
     runs: list[NextRun]
 
 
-class Timeline(Model):
+class Timeline(ApiModel):
     """The coming hours, the soonest schedule first."""
 
     now: datetime
@@ -39,7 +40,7 @@ class Timeline(Model):
     lanes: list[Lane]
 
 
-class DayStrips(Model):
+class DayStrips(ApiModel):
     """How each of the past days went: the worst status of the day, null when nothing ran."""
 
     days: list[date]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from airflow_backup.plugin.schemas.schedules import Model, NextRun
+from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.schedules import NextRun
 
 
-class FieldProblem(Model):
+class FieldProblem(ApiModel):
     """One thing that is wrong with a definition, and the key it belongs to."""
 
     field: str
@@ -19,7 +20,7 @@ class FieldProblem(Model):
     """In the YAML that was sent."""
 
 
-class CautionNote(Model):
+class CautionNote(ApiModel):
     """What is allowed and yet likely a mistake."""
 
     message: str
@@ -29,7 +30,7 @@ class CautionNote(Model):
     schedules: list[str]
 
 
-class Validation(Model):
+class Validation(ApiModel):
     """What a definition is worth."""
 
     valid: bool
@@ -42,7 +43,7 @@ class Validation(Model):
     """When it would run."""
 
 
-class KeyChange(Model):
+class KeyChange(ApiModel):
     """One key that a version changed."""
 
     key: str
@@ -50,7 +51,7 @@ class KeyChange(Model):
     after: Any
 
 
-class VersionEntry(Model):
+class VersionEntry(ApiModel):
     """One version of a schedule."""
 
     version: int
@@ -61,28 +62,28 @@ class VersionEntry(Model):
     """Against the version before it."""
 
 
-class VersionList(Model):
+class VersionList(ApiModel):
     """The versions of a schedule, the newest first; none of a schedule from a file."""
 
     schedule_id: str
     versions: list[VersionEntry]
 
 
-class Deleted(Model):
+class Deleted(ApiModel):
     """What is gone; its sets stay where they are."""
 
     schedule_id: str
     version: int
 
 
-class Lifted(Model):
+class Lifted(ApiModel):
     """The hold that was ended."""
 
     schedule_id: str
     hold_id: int
 
 
-class BulkResult(Model):
+class BulkResult(ApiModel):
     """What became of one schedule."""
 
     schedule_id: str
@@ -92,7 +93,7 @@ class BulkResult(Model):
     hint: str | None = None
 
 
-class BulkResults(Model):
+class BulkResults(ApiModel):
     """What became of each schedule."""
 
     done: int
@@ -100,7 +101,7 @@ class BulkResults(Model):
     results: list[BulkResult]
 
 
-class Controlled(Model):
+class Controlled(ApiModel):
     """The run that was told to wait or to go on."""
 
     dag_id: str

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from airflow_backup.core.words import Kind, VerificationLevel
-from airflow_backup.plugin.schemas.schedules import Model
+from airflow_backup.plugin.schemas.base import ApiModel, Id, Moment, Reason
 
 
-class ToggleRequest(Model):
+class ToggleRequest(ApiModel):
     """Enable or disable a schedule."""
 
     enabled: bool
 
 
-class RunRequest(Model):
+class RunRequest(ApiModel):
     """Run a schedule now."""
 
     kind: Kind | None = None
@@ -25,29 +25,26 @@ class RunRequest(Model):
     """For those who read the history."""
 
 
-Reason = Annotated[str, Field(max_length=500)]
-
-
-class SkipRequest(Model):
+class SkipRequest(ApiModel):
     """Skip the next run."""
 
     reason: Reason | None = None
     """For those who wonder."""
 
 
-class PauseRequest(Model):
+class PauseRequest(ApiModel):
     """Start nothing until a moment."""
 
-    until: AwareDatetime
+    until: Moment
     reason: Reason | None = None
     """For those who wonder."""
 
 
-class MaintenanceRequest(Model):
+class MaintenanceRequest(ApiModel):
     """Stop and start everything."""
 
     enabled: bool
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     """When it ends by itself; when it is ended, if missing."""
     reason: Reason | None = None
     """For those who wonder."""
@@ -59,27 +56,27 @@ class MaintenanceRequest(Model):
         return self
 
 
-class CloneRequest(Model):
+class CloneRequest(ApiModel):
     """Make a copy of a schedule."""
 
-    id: str
+    id: Id
     """The id of the copy."""
 
 
-class DefinitionText(Model):
+class DefinitionText(ApiModel):
     """A definition as somebody types it."""
 
     yaml: Annotated[str, Field(max_length=200_000)]
 
 
-class BulkRequest(Model):
+class BulkRequest(ApiModel):
     """Do the same to several schedules, named by exactly one of ids, group and tag."""
 
     action: Literal["enable", "disable", "run", "skip_next", "pause"]
-    ids: Annotated[list[str], Field(min_length=1, max_length=2000)] | None = None
-    group: str | None = None
-    tag: str | None = None
-    until: AwareDatetime | None = None
+    ids: Annotated[list[Id], Field(min_length=1, max_length=2000)] | None = None
+    group: Id | None = None
+    tag: Annotated[str, Field(max_length=90)] | None = None
+    until: Moment | None = None
     """Until when `pause` holds them."""
     reason: Reason | None = None
 
@@ -92,33 +89,37 @@ class BulkRequest(Model):
         return self
 
 
-class VerifyRequest(Model):
+class VerifyRequest(ApiModel):
     """Verify a set now."""
 
     level: VerificationLevel = VerificationLevel.FULL
 
 
-class RestoreRequest(Model):
+class RestoreRequest(ApiModel):
     """Restore a set."""
 
     target: Annotated[str, Field(min_length=1, max_length=1000)]
     """A new folder below one of `[backup] restore_roots`, or `connection:ID/database`."""
     confirm: Annotated[str, Field(max_length=63)]
     """The schedule's id, typed once more."""
-    paths: Annotated[list[str], Field(default_factory=list, max_length=1000)]
+    paths: Annotated[
+        list[Annotated[str, Field(max_length=4096)]], Field(default_factory=list, max_length=1000)
+    ]
     """Only these files and folders; everything when empty."""
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     """The moment that is meant; then whatever sets bring it back are taken, archived logs among them."""
     despite_quarantine: bool = False
     """Restore a set that failed its verification."""
 
 
-class PinRequest(Model):
+class PinRequest(ApiModel):
     """Keep a set whatever the rules of retention say."""
 
     pinned: bool | None = None
-    lock_until: AwareDatetime | None = None
-    """Let nobody remove it before; cannot be taken back."""
+    lock_until: Moment | None = None
+    """Let nobody remove it before, at most thirty years from now; cannot be taken back."""
+    confirm: Annotated[str, Field(max_length=63)] | None = None
+    """The schedule's id, typed: a lock needs it."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -133,5 +134,5 @@ Definition = dict[str, Any]
 DefinitionOrText = Annotated[DefinitionText | Definition, Field(union_mode="left_to_right")]
 
 
-class Nothing(Model):
+class Nothing(ApiModel):
     """An empty object: a change needs a JSON body, also when there is nothing to say."""

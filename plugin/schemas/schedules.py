@@ -6,16 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from airflow_backup.core.errors import FailureClass
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-
-
-class Model(BaseModel):
-    """A frozen value; unknown keys are errors, attribute docstrings are the documentation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+from airflow_backup.plugin.schemas.base import ApiModel
 
 
 class State(StrEnum):
@@ -49,7 +44,7 @@ class Condition(StrEnum):
         return self in (Condition.REJECTED, Condition.FAILED, Condition.STALE, Condition.OUTDATED)
 
 
-class LoadProblem(Model):
+class LoadProblem(ApiModel):
     """One thing that is wrong in a schedules file."""
 
     file: str
@@ -68,7 +63,7 @@ class FileProblem(LoadProblem):
     schedule_id: str | None = None
 
 
-class Permissions(Model):
+class Permissions(ApiModel):
     """What the user who asks may do with a schedule."""
 
     toggle: bool
@@ -80,7 +75,7 @@ class Permissions(Model):
     """Why not all of it."""
 
 
-class Progress(Model):
+class Progress(ApiModel):
     """How far a running backup has come; what cannot be known is null."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
@@ -97,7 +92,7 @@ class Progress(Model):
     """Seconds left."""
 
 
-class Run(Model):
+class Run(ApiModel):
     """One execution of a schedule."""
 
     schedule_id: str
@@ -131,7 +126,7 @@ class Run(Model):
     """Only while it runs."""
 
 
-class NextRun(Model):
+class NextRun(ApiModel):
     """A coming run."""
 
     at: datetime
@@ -149,7 +144,7 @@ class UpcomingRun(NextRun):
     timezone: str
 
 
-class Rhythm(Model):
+class Rhythm(ApiModel):
     """When one kind of backup is taken."""
 
     kind: Kind
@@ -159,7 +154,7 @@ class Rhythm(Model):
     """In words."""
 
 
-class SavedBy(Model):
+class SavedBy(ApiModel):
     """Who saved a schedule that was made here, not deployed as a file."""
 
     version: int
@@ -167,7 +162,7 @@ class SavedBy(Model):
     saved_at: datetime
 
 
-class HoldInfo(Model):
+class HoldInfo(ApiModel):
     """Why a schedule does not run now although it is enabled."""
 
     id: int
@@ -181,7 +176,7 @@ class HoldInfo(Model):
     """All of it in words."""
 
 
-class ScheduleSummary(Model):
+class ScheduleSummary(ApiModel):
     """One schedule, as the list shows it."""
 
     id: str
@@ -229,7 +224,7 @@ class ScheduleDetail(ScheduleSummary):
     repository: str | None = None
 
 
-class ScheduleList(Model):
+class ScheduleList(ApiModel):
     """A page of schedules."""
 
     now: datetime
@@ -246,7 +241,7 @@ class ScheduleList(Model):
     schedules: list[ScheduleSummary]
 
 
-class RunList(Model):
+class RunList(ApiModel):
     """Executions, the newest first."""
 
     now: datetime
@@ -255,21 +250,21 @@ class RunList(Model):
     runs: list[Run]
 
 
-class NextRunList(Model):
+class NextRunList(ApiModel):
     """Coming runs, the soonest first."""
 
     timezone: str
     runs: list[NextRun]
 
 
-class Toggled(Model):
+class Toggled(ApiModel):
     """What the switch stands at."""
 
     schedule_id: str
     enabled: bool
 
 
-class Started(Model):
+class Started(ApiModel):
     """The run that was started."""
 
     schedule_id: str
@@ -277,7 +272,7 @@ class Started(Model):
     run_id: str
 
 
-class CancelledRun(Model):
+class CancelledRun(ApiModel):
     """The run that was told to stop."""
 
     dag_id: str

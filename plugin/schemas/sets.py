@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.plugin.schemas.schedules import Model
+from airflow_backup.plugin.schemas.base import ApiModel
 
 
-class SetSummary(Model):
+class SetSummary(ApiModel):
     """One stored set."""
 
     set_id: str
@@ -36,7 +36,7 @@ class SetSummary(Model):
     verified_outcome: VerificationOutcome | None
 
 
-class SetList(Model):
+class SetList(ApiModel):
     """The sets of a schedule, the newest first."""
 
     schedule_id: str
@@ -46,7 +46,7 @@ class SetList(Model):
     sets: list[SetSummary]
 
 
-class VerificationNote(Model):
+class VerificationNote(ApiModel):
     """One look at a set."""
 
     level: VerificationLevel
@@ -63,7 +63,7 @@ class VerificationNote(Model):
     """Every damaged block: kind, file, piece, offset, length, what, concerns."""
 
 
-class PieceFacts(Model):
+class PieceFacts(ApiModel):
     """One object of a set."""
 
     name: str
@@ -87,7 +87,7 @@ class SetDetail(SetSummary):
     verifications: list[VerificationNote]
 
 
-class RecoveryPlan(Model):
+class RecoveryPlan(ApiModel):
     """What brings a schedule's source back to a moment, or why nothing does."""
 
     schedule_id: str
@@ -109,7 +109,7 @@ class RecoveryPlan(Model):
     """What restores it from a shell."""
 
 
-class RetentionVerdict(Model):
+class RetentionVerdict(ApiModel):
     """What becomes of one set, and why."""
 
     set_id: str
@@ -120,7 +120,7 @@ class RetentionVerdict(Model):
     reasons: list[str]
 
 
-class RetentionView(Model):
+class RetentionView(ApiModel):
     """What is kept and why, by the schedule's own rules or by others that are tried."""
 
     schedule_id: str
@@ -136,7 +136,7 @@ class RetentionView(Model):
     sets: list[RetentionVerdict]
 
 
-class Pinned(Model):
+class Pinned(ApiModel):
     """What keeps a set beside the rules."""
 
     set_id: str
@@ -144,7 +144,7 @@ class Pinned(Model):
     locked_until: datetime | None
 
 
-class ScheduleProof(Model):
+class ScheduleProof(ApiModel):
     """What is proven of one schedule."""
 
     schedule_id: str
@@ -169,7 +169,7 @@ class ScheduleProof(Model):
     bytes_stored: int
 
 
-class ReportSummary(Model):
+class ReportSummary(ApiModel):
     """What is proven of every schedule that you may read."""
 
     now: datetime

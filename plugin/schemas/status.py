@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow_backup.plugin.schemas.schedules import FileProblem, Model, UpcomingRun
+from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.schedules import FileProblem, UpcomingRun
 
 
-class Component(Model):
+class Component(ApiModel):
     """One of Airflow's processes."""
 
     name: str
@@ -17,7 +18,7 @@ class Component(Model):
     hint: str | None = None
 
 
-class Maintenance(Model):
+class Maintenance(ApiModel):
     """Nothing starts, whatever is scheduled; what runs goes on to its end."""
 
     since: datetime
@@ -27,13 +28,13 @@ class Maintenance(Model):
     reason: str | None = None
 
 
-class MaintenanceState(Model):
+class MaintenanceState(ApiModel):
     """Whether there is maintenance."""
 
     maintenance: Maintenance | None
 
 
-class Age(Model):
+class Age(ApiModel):
     """How old the last good set of a schedule is."""
 
     schedule_id: str
@@ -42,7 +43,7 @@ class Age(Model):
     limit: float | None = None
 
 
-class Status(Model):
+class Status(ApiModel):
     """How everything is."""
 
     now: datetime

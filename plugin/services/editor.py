@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import ScheduleVersion
+from airflow_backup.core.errors import Refused
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
+from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.http.problems import InvalidDefinition
 from airflow_backup.plugin.services import edits, queries
 from airflow_backup.plugin.views.rows import row_of
@@ -33,8 +35,10 @@ class Editor:
         checked = edits.checked(definition, known_ids=self._known_ids())
         schedule_id: str = checked["id"]
         newest = self.catalog.schedules.newest(schedule_id)
-        edits.free_id(row_of(self.catalog.deployed.get(schedule_id), newest), schedule_id)
-        edits.free_id(row_of(None, newest), schedule_id)
+        visible = bool(self.access.readable([schedule_id]))
+        deployed = self.catalog.deployed.get(schedule_id)
+        edits.free_id(row_of(deployed, newest), schedule_id, visible=visible)
+        edits.free_id(row_of(None, newest), schedule_id, visible=visible)
         self._save(checked, before=newest)
         enabled = bool(checked.get("enabled", True))
         airflow_changes.revive(self.session, dag_id(schedule_id), paused=not enabled)
@@ -68,6 +72,12 @@ class Editor:
     def delete(self, schedule_id: str, match: str | None) -> int:
         """End a schedule, and return the version that ended it."""
         before = self._current(schedule_id, match)
+        busy = airflow_reads.active_runs(self.session, [dag_id(schedule_id)])
+        if busy:
+            raise Refused(
+                f"a run of this schedule is {busy[0].state}: {busy[0].run_id!r}",
+                hint="wait until it has finished, or cancel it",
+            )
         saved = self._save(before.definition, before=before, deleted=True)
         airflow_changes.retire(self.session, dag_id(schedule_id))
         return saved.version
@@ -84,7 +94,8 @@ class Editor:
         return saved
 
     def _known_ids(self) -> list[str]:
-        return [row.id for row in queries.every_row(self.catalog)]
+        """Return what may be named: a schedule that the user may not read does not exist for them."""
+        return [row.id for row in queries.visible(self.catalog, self.access)]
 
     def _save(
         self,

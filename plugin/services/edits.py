@@ -62,10 +62,12 @@ def _field_problem(problem: Problem, lines_off: int | None) -> FieldProblem:
     )
 
 
-def free_id(row: Row | None, schedule_id: str) -> None:
-    """Refuse an id that is taken."""
+def free_id(row: Row | None, schedule_id: str, *, visible: bool) -> None:
+    """Refuse an id that is taken; where it is written is told to those who may see it."""
     if row is None:
         return
+    if not visible:
+        raise Refused(f"the id {schedule_id!r} is taken", hint="choose another")
     if row.made is None:
         raise Refused(
             f"schedule {schedule_id!r} is written in {row.origin}",

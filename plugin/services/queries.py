@@ -36,13 +36,13 @@ def visible(catalog: Catalog, access: Access) -> list[Row]:
     """List the schedules that the user may read."""
     rows = every_row(catalog)
     readable = access.readable(row.id for row in rows)
-    return [row for row in rows if row.id in readable]
+    return [row for row in rows if row.id in readable or access.has_just_made(row.made)]
 
 
 def one(catalog: Catalog, access: Access, schedule_id: str) -> Row:
     """Return a schedule; one that the user may not read does not exist for them."""
     row = row_of(catalog.deployed.get(schedule_id), catalog.schedules.newest(schedule_id))
-    if row is None or not access.readable([schedule_id]):
+    if row is None or not (access.readable([schedule_id]) or access.has_just_made(row.made)):
         raise NotFound(
             f"no schedule {schedule_id!r}", hint="GET /backup/api/v1/schedules lists them"
         )

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from airflow_backup.plugin.schemas.schedules import Condition, Model, Run, ScheduleSummary
+from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.schedules import Condition, Run, ScheduleSummary
 
 SortKey = Literal[
     "id",
@@ -30,13 +31,13 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _WORST_FIRST = {condition: place for place, condition in enumerate(Condition)}
 
 
-class Filters(Model):
+class Filters(ApiModel):
     """Which schedules are wanted, in what order."""
 
     q: Annotated[str, Field(max_length=200)] = ""
     """Part of the id, description, group, source or a tag, whatever the case."""
-    group: str | None = None
-    tag: str | None = None
+    group: Annotated[str, Field(max_length=90)] | None = None
+    tag: Annotated[str, Field(max_length=90)] | None = None
     state: (
         Literal[
             "loaded",
@@ -53,11 +54,11 @@ class Filters(Model):
         ]
         | None
     ) = None
-    source: str | None = None
+    source: Annotated[str, Field(max_length=90)] | None = None
     """The engine that reads it, for example `files`."""
     sort: SortKey = "id"
     limit: Annotated[int, Field(ge=1, le=500)] = 100
-    offset: Annotated[int, Field(ge=0)] = 0
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 def select(schedules: Iterable[ScheduleSummary], filters: Filters) -> list[ScheduleSummary]:

@@ -6,6 +6,7 @@ Everything the list and the status page say, put together from the catalog and f
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ from airflow_backup.plugin.views.runs import from_execution, history
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.holds import hold_text, holds_on
 
+log = logging.getLogger(__name__)
+
 CLASH = "a schedule of this id was also made here; the file wins, and the other one does not run"
 _CONCLUSIVE = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
@@ -55,6 +58,32 @@ class ScheduleData:
     """By run id."""
     holds: Mapping[str, Sequence[Hold]] = field(default_factory=dict)
     """By schedule id, and of every schedule: those that still count."""
+
+
+def summaries(
+    rows: Iterable[Row], schedule_data: ScheduleData, *, permissions: Mapping[str, Permissions]
+) -> list[ScheduleSummary]:
+    """Say how each schedule is; one that cannot be shown costs its own row, never the list."""
+    return [_safe_summary(row, schedule_data, permissions=permissions[row.id]) for row in rows]
+
+
+def _safe_summary(
+    row: Row, schedule_data: ScheduleData, *, permissions: Permissions
+) -> ScheduleSummary:
+    try:
+        return summary(row, schedule_data, permissions=permissions)
+    except Exception as error:
+        log.exception("schedule %s cannot be shown", row.id)
+        return ScheduleSummary(
+            id=row.id,
+            dag_id=dag_id(row.id),
+            origin=row.origin,
+            state=row.state,
+            condition=Condition.REJECTED,
+            condition_reason=f"what is stored about it cannot be shown: {type(error).__name__}",
+            condition_hint="the log of the API server says more; was it stored by another release?",
+            permissions=permissions,
+        )
 
 
 def summary(row: Row, schedule_data: ScheduleData, *, permissions: Permissions) -> ScheduleSummary:

@@ -27,7 +27,7 @@ def days_of(content: bytes) -> list[str]:
         last = _date(end)
         if end > begin and (not isinstance(end, datetime) or end.time() == datetime.min.time()):
             last -= _DAY  # the end is not part of the event
-        day = _date(begin)
+        day, last = max(_date(begin), FIRST), min(last, LAST)
         while day <= last:
             days.add(day)
             day += _DAY

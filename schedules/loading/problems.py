@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_backup.core.names import quoted
+
 PathPart = int | str
 
 
@@ -79,29 +81,29 @@ def _finding(item: dict[str, Any], model: type[BaseModel]) -> Finding:
 def _one_of(given: Any, context: Mapping[str, Any]) -> tuple[str, str | None]:
     expected = str(context.get("expected", ""))
     known = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-    return f"{_shown(given)} is not one of {', '.join(known)}", did_you_mean(str(given), known)
+    return f"{quoted(given)} is not one of {', '.join(known)}", did_you_mean(str(given), known)
 
 
 def _not_a(what: str, hint: str | None = None) -> Callable[..., tuple[str, str | None]]:
-    return lambda given, context: (f"{_shown(given)} is not {what}", hint)
+    return lambda given, context: (f"{quoted(given)} is not {what}", hint)
 
 
 def _bound(words: str, key: str) -> Callable[..., tuple[str, str | None]]:
-    return lambda given, context: (f"{_shown(given)} is {words} {context[key]}", None)
+    return lambda given, context: (f"{quoted(given)} is {words} {context[key]}", None)
 
 
 def _pattern(given: Any, context: Mapping[str, Any]) -> tuple[str, str | None]:
     pattern = str(context.get("pattern", ""))
     if pattern.startswith("^[a-z][a-z0-9_-]"):
         return (
-            f"{_shown(given)} is not a name",
+            f"{quoted(given)} is not a name",
             "a small letter, then small letters, digits, `_` or `-`; at most 63",
         )
     if pattern.startswith("^/"):
-        return f"{_shown(given)} is not an absolute path", "does it start with `/`?"
+        return f"{quoted(given)} is not an absolute path", "does it start with `/`?"
     if "://" in pattern:
-        return f"{_shown(given)} is not a storage URL", "write for example file:///var/backups"
-    return f"{_shown(given)} does not match {pattern}", None
+        return f"{quoted(given)} is not a storage URL", "write for example file:///var/backups"
+    return f"{quoted(given)} does not match {pattern}", None
 
 
 _WORDS: dict[str, Callable[..., tuple[str, str | None]]] = {
@@ -123,11 +125,18 @@ _WORDS: dict[str, Callable[..., tuple[str, str | None]]] = {
     "less_than_equal": _bound("more than", "le"),
     "string_too_short": lambda given, context: ("is empty", None),
     "too_short": lambda given, context: ("is empty", None),
+    "too_long": lambda given, context: (
+        f"has more than {context['max_length']} entries",
+        None,
+    ),
     "string_too_long": lambda given, context: (
         f"is longer than {context['max_length']} characters",
         None,
     ),
 }
+
+
+_LONGEST_WORD = 100
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
@@ -137,6 +146,8 @@ def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     >>> did_you_mean("crn", ["cron", "every"])
     'did you mean `cron`?'
     """
+    if len(word) > _LONGEST_WORD:
+        return None  # comparing takes the square of its length
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
 
@@ -162,8 +173,3 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
         if found is not None:
             return found
     return None
-
-
-def _shown(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."

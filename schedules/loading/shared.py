@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_backup.core.names import quoted
 from airflow_backup.schedules.loading.layers import Layer
 from airflow_backup.schedules.loading.problems import (
     Finding,
@@ -73,7 +73,7 @@ class Shared:
         if version is None:
             self._report(document, ("version",), "`version` is missing", hint)
         elif version != FORMAT_VERSION or isinstance(version, bool):
-            self._report(document, ("version",), f"version {version!r} is not known", hint)
+            self._report(document, ("version",), f"version {quoted(version)} is not known", hint)
 
     def _collect(self, document: Document) -> None:
         for key, model in _NAMED.items():
@@ -157,7 +157,15 @@ class Shared:
             days_of,  # icalendar; only for those who use it
         )
 
-        file = (document.folder or Path()) / str(calendar.ics)
+        if document.folder is None:  # sent to the API: it must not read files of the server
+            self._report(
+                document,
+                ("calendars", name, "ics"),
+                "a calendar file lies beside a schedules file",
+                "write the days as `dates`",
+            )
+            return
+        file = document.folder / str(calendar.ics)
         self.also.append(str(file))
         try:
             days = days_of(file.read_bytes())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from airflow_backup.core.names import quoted
 from airflow_backup.schedules.model.base import Model
 
 
@@ -26,10 +28,10 @@ def _day_or_range(value: Any) -> str:
         begin, end = date.fromisoformat(first), date.fromisoformat(last if dots else first)
     except ValueError:
         raise ValueError(
-            f"{text!r} is not a date; write 2026-12-24, or 2026-12-24..2026-12-27"
+            f"{quoted(text)} is not a date; write 2026-12-24, or 2026-12-24..2026-12-27"
         ) from None
     if end < begin:
-        raise ValueError(f"{text!r} ends before it begins")
+        raise ValueError(f"{quoted(text)} ends before it begins")
     return text
 
 
@@ -43,7 +45,7 @@ class Calendar(Model):
     name: str | None = None
     """What the schedules call it."""
 
-    dates: list[DayOrRange] = []
+    dates: Annotated[list[DayOrRange], Field(max_length=10_000)] = []
     """Dates and ranges of dates, both ends included."""
 
     country: str | None = None
@@ -65,14 +67,25 @@ class Calendar(Model):
             _check_country(self.country, self.subdivision)
         return self
 
+    @cached_property
+    def _spans(self) -> list[tuple[str, str]]:
+        """The dates as first and last days, in order, none of them within another."""
+        given = (item.partition("..") for item in self.dates)
+        joined: list[tuple[str, str]] = []
+        for first, last in sorted((first, last or first) for first, _, last in given):
+            if joined and first <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+            else:
+                joined.append((first, last))
+        return joined
+
     def reason_on(self, day: date) -> str | None:
         """Say why ``day`` is on the calendar, or None when it is not."""
         name = self.name or "calendar"
         text = day.isoformat()
-        for item in self.dates:
-            first, dots, last = item.partition("..")
-            if first <= text <= (last if dots else first):
-                return name
+        place = bisect_right(self._spans, (text, "~")) - 1
+        if place >= 0 and text <= self._spans[place][1]:
+            return name
         if self.country is not None:
             holiday = _holidays(self.country, self.subdivision, day.year).get(day)
             if holiday is not None:
@@ -103,11 +116,11 @@ def _check_country(country: str, subdivision: str | None) -> None:
     known = holidays.list_supported_countries()
     if country not in known:
         raise ValueError(
-            f"no holidays are known for country {country!r}; write an ISO code such as DE"
+            f"no holidays are known for country {quoted(country)}; write an ISO code such as DE"
         )
     if subdivision is not None and subdivision not in known[country]:
         raise ValueError(
-            f"country {country} has no subdivision {subdivision!r}; "
+            f"country {country} has no subdivision {quoted(subdivision)}; "
             f"there are {', '.join(known[country]) or 'none'}"
         )
 

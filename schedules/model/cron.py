@@ -10,8 +10,10 @@ from typing import Annotated, Any
 from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import BeforeValidator
 
+from airflow_backup.core.names import quoted
 from airflow_backup.schedules.model.cron_ranges import written_out
 
+_LONGEST = 256
 _EXAMPLE = 'write for example "0 2 * * *"'
 _LONGEST_GAP_YEARS = 9
 """A 29 February may be eight years away (1896 to 1904, 2096 to 2104); nothing is rarer."""
@@ -34,7 +36,11 @@ def check_cron(text: Any) -> str:
     ValueError: cron '0 2 30 2 *' never fires: no month has that day
     """
     if not isinstance(text, str):
-        raise ValueError(f"{text!r} is not a cron expression; {_EXAMPLE}")
+        raise ValueError(f"{quoted(text)} is not a cron expression; {_EXAMPLE}")
+    if len(text) > _LONGEST:
+        raise ValueError(
+            f"a cron expression has at most {_LONGEST} characters; write several levels or schedules"
+        )
     return _check(" ".join(text.split()))
 
 
@@ -42,29 +48,31 @@ def check_cron(text: Any) -> str:
 def _check(cron: str) -> str:
     fields = cron.split(" ")
     if cron.startswith("@"):
-        raise ValueError(f"cron {cron!r} is not accepted; write `preset: {cron[1:] or 'daily'}`")
+        raise ValueError(
+            f"cron {quoted(cron)} is not accepted; write `preset: {cron[1:] or 'daily'}`"
+        )
     if len(fields) not in (5, 6):
         raise ValueError(
-            f"cron {cron!r} has {len(fields) if cron else 0} fields; "
+            f"cron {quoted(cron)} has {len(fields) if cron else 0} fields; "
             f"it takes five, or six with seconds first; {_EXAMPLE}"
         )
     day, weekday = fields[-3], fields[-1]
     if re.search("[#lL]", weekday) and day not in ("*", "?", "*/1"):
         raise ValueError(
-            f"cron {cron!r} asks for a day of the month and for the n-th weekday {weekday!r} of it; "
+            f"cron {quoted(cron)} asks for a day of the month and for the n-th weekday {quoted(weekday)} of it; "
             "write two levels or two schedules, one for each"
         )
     if any(field.lower().startswith(_RANDOM) for field in fields):
         raise ValueError(
-            f"cron {cron!r} is random; write the time itself, and `jitter:` to spread the load"
+            f"cron {quoted(cron)} is random; write the time itself, and `jitter:` to spread the load"
         )
     try:
         croniter.expand(cron, second_at_beginning=True)
         iterator(cron, _ANY_DAY).get_next(datetime)
     except CroniterBadDateError:
-        raise ValueError(f"cron {cron!r} never fires: no month has that day") from None
+        raise ValueError(f"cron {quoted(cron)} never fires: no month has that day") from None
     except (CroniterError, ValueError, KeyError, IndexError, TypeError):
-        raise ValueError(f"cron {cron!r} is wrong: {_culprit(fields)}; {_EXAMPLE}") from None
+        raise ValueError(f"cron {quoted(cron)} is wrong: {_culprit(fields)}; {_EXAMPLE}") from None
     return cron
 
 
@@ -77,7 +85,7 @@ def _culprit(fields: list[str]) -> str:
         try:
             croniter.expand(" ".join(alone), second_at_beginning=True)
         except (CroniterError, ValueError, KeyError, IndexError, TypeError):
-            return f"the {name} {field!r} is not possible"
+            return f"the {name} {quoted(field)} is not possible"
     return "its fields do not go together"
 
 

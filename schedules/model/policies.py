@@ -10,7 +10,15 @@ from pydantic import Field, field_validator, model_validator
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.format.age import recipient
 from airflow_backup.core.words import Kind, VerificationLevel
-from airflow_backup.schedules.model.base import Duration, Model, Size
+from airflow_backup.schedules.model.base import (
+    AbsolutePath,
+    ConnectionId,
+    Count,
+    Duration,
+    Model,
+    Size,
+    Words,
+)
 from airflow_backup.schedules.model.cron import CronExpression
 
 
@@ -47,22 +55,22 @@ class Retry(Model):
 class Retention(Model):
     """Which sets survive a prune. A set is kept when any rule keeps it."""
 
-    last: Annotated[int, Field(ge=1)] | None = None
+    last: Count | None = None
     """Keep this many newest sets, whatever their age."""
 
-    hourly: Annotated[int, Field(ge=1)] | None = None
+    hourly: Count | None = None
     """Keep the newest set of each of this many hours."""
 
-    daily: Annotated[int, Field(ge=1)] | None = None
+    daily: Count | None = None
     """Keep the newest set of each of this many days."""
 
-    weekly: Annotated[int, Field(ge=1)] | None = None
+    weekly: Count | None = None
     """Keep the newest set of each of this many weeks."""
 
-    monthly: Annotated[int, Field(ge=1)] | None = None
+    monthly: Count | None = None
     """Keep the newest set of each of this many months."""
 
-    yearly: Annotated[int, Field(ge=1)] | None = None
+    yearly: Count | None = None
     """Keep the newest set of each of this many years."""
 
     within: Duration | None = None
@@ -77,7 +85,7 @@ class Retention(Model):
     lock: Duration | None = None
     """Let nobody remove a set younger than this: written into each set, and not undone by a later change of the rules."""
 
-    min_chains: Annotated[int, Field(ge=1)] = 1
+    min_chains: Count = 1
     """Never go below this many recoverable chains, whatever the other rules say."""
 
 
@@ -87,7 +95,7 @@ class Verify(Model):
     level: Literal["none", "quick", "standard", "full"] = "standard"
     """How thoroughly each set is checked after the backup."""
 
-    every: Annotated[int, Field(ge=1)] = 1
+    every: Count = 1
     """Check every n-th set."""
 
     restore_test: Literal["never", "daily", "weekly", "monthly"] | None = None
@@ -96,10 +104,10 @@ class Verify(Model):
     share: Annotated[int, Field(ge=1, le=1000)] | None = None
     """With each verification also read one share of this many of every other set that is kept, so that every stored byte is read again in this many verifications."""
 
-    assertions: list[str] = []
+    assertions: Annotated[list[Words], Field(max_length=100)] = []
     """SQL queries that a restore test asks of the restored database; the first value of each must be true."""
 
-    scratch: Annotated[str, Field(pattern=r"^/")] | None = None
+    scratch: AbsolutePath | None = None
     """The folder below which sets are decoded and restored for a test; the system's temporary folder when missing."""
 
     @property
@@ -118,13 +126,15 @@ class Compression(Model):
 class Encryption(Model):
     """To whom sets are encrypted, in the age format; the worker needs the public keys only."""
 
-    recipients: Annotated[list[str], Field(min_length=1)]
+    recipients: Annotated[
+        list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=100)
+    ]
     """Public keys, as `age-keygen` prints them. Any one of the secret keys opens a set."""
 
-    key_file: str | None = None
+    key_file: Annotated[str, Field(max_length=4096)] | None = None
     """Where a restore finds the secret key; a backup never reads it."""
 
-    connection: str | None = None
+    connection: ConnectionId | None = None
     """The Airflow connection that has the secret key as its password, for restores."""
 
     @field_validator("recipients")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from airflow_backup.core.names import quoted
+
 PROTOCOLS = ("file", "s3", "gs", "az", "sftp")
 """The protocols on the list; everything else is refused."""
 
@@ -23,7 +25,7 @@ def check_repository(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in PROTOCOLS:
         raise ValueError(
-            f"no storage {parts.scheme!r}; there are {', '.join(f'{each}://' for each in PROTOCOLS)}"
+            f"no storage {quoted(parts.scheme)}; there are {', '.join(f'{each}://' for each in PROTOCOLS)}"
         )
     if parts.scheme != "file" and (parts.username or parts.password or parts.query):
         raise ValueError("credentials belong into `connection`, not into the URL")

@@ -7,8 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from airflow_backup.core.names import quoted
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import Duration, Model, Name, TimezoneName
+from airflow_backup.schedules.model.base import (
+    ConnectionId,
+    Count,
+    Duration,
+    Model,
+    Name,
+    TimezoneName,
+    Words,
+)
 from airflow_backup.schedules.model.calendars import Calendar
 from airflow_backup.schedules.model.cron import CronExpression
 from airflow_backup.schedules.model.policies import (
@@ -31,22 +40,24 @@ class Schedule(Model):
     id: Name
     """The name of the schedule; its DAG is `backup__<id>`."""
 
-    description: str | None = None
+    description: Words | None = None
     """What this protects, for people."""
 
     group: Name | None = None
     """A name under which schedules are listed and switched together."""
 
-    tags: list[Annotated[str, Field(min_length=1, max_length=90)]] = []
+    tags: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=90)]], Field(max_length=100)
+    ] = []
     """Tags of the DAG."""
 
     source: Source
     """What is backed up: the engine's name and its options."""
 
-    repository: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+]*://.+$")]
+    repository: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+]*://.+$", max_length=2000)]
     """The storage URL under which sets lie, for example `file:///var/backups` or `s3://bucket/backups`."""
 
-    connection: str | None = None
+    connection: ConnectionId | None = None
     """The Airflow connection with the credentials of the repository."""
 
     timezone: TimezoneName = "UTC"
@@ -70,7 +81,7 @@ class Schedule(Model):
     jitter: Duration = timedelta(0)
     """Shift every run by an offset below this, always the same for this schedule."""
 
-    window: list[Window] = []
+    window: Annotated[list[Window], Field(max_length=1000)] = []
     """Weekly times in which a backup may start; always when empty."""
 
     outside_window: Literal["wait", "skip"] = "wait"
@@ -79,7 +90,7 @@ class Schedule(Model):
     finish_in_window: Literal["finish", "stop"] = "finish"
     """What to do with a backup that still runs when the window closes."""
 
-    skip_on: list[Calendar] = []
+    skip_on: Annotated[list[Calendar], Field(max_length=100)] = []
     """Calendars on whose days no backup runs."""
 
     missed: Literal["skip", "run_once"] = "skip"
@@ -91,7 +102,7 @@ class Schedule(Model):
     priority: Annotated[int, Field(ge=0, le=255)] = 100
     """Which backup goes first when not all may run: 255 before 0."""
 
-    after: list[Name] = []
+    after: Annotated[list[Name], Field(max_length=1000)] = []
     """Run when these schedules have completed, instead of at a time."""
 
     max_duration: Duration | None = None
@@ -118,7 +129,7 @@ class Schedule(Model):
     alert_after: Duration | None = None
     """The schedule is stale when its last good set is older than this."""
 
-    disable_after_failures: Annotated[int, Field(ge=1)] | None = None
+    disable_after_failures: Count | None = None
     """Disable the schedule after this many failures in a row; it stays stale."""
 
     enabled: bool = True
@@ -138,7 +149,7 @@ class Schedule(Model):
     @classmethod
     def _known_preset(cls, preset: str | None) -> str | None:
         if preset is not None and preset not in PRESETS:
-            raise ValueError(f"no preset {preset!r}; there are {', '.join(sorted(PRESETS))}")
+            raise ValueError(f"no preset {quoted(preset)}; there are {', '.join(sorted(PRESETS))}")
         return preset
 
     @field_validator("every")
@@ -147,6 +158,15 @@ class Schedule(Model):
         if every is not None and every < timedelta(seconds=1):
             raise ValueError("`every` is shorter than one second")
         return every
+
+    @field_validator("skip_on")
+    @classmethod
+    def _calendar_files_have_names(cls, calendars: list[Calendar]) -> list[Calendar]:
+        if any(calendar.ics is not None for calendar in calendars):
+            raise ValueError(
+                "a calendar file needs a name; write it below `calendars:`, and the name here"
+            )
+        return calendars
 
     @model_validator(mode="after")
     def _one_answer_to_when(self) -> Schedule:

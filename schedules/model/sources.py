@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from airflow_backup.core import installed_engines
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.names import quoted
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import Model
 
@@ -53,7 +54,7 @@ def options_model(engine: str) -> type[EngineOptions] | None:
         return None
     if not (isinstance(model, type) and issubclass(model, EngineOptions)):
         raise ConfigError(
-            f"engine {engine!r} has no model of options",
+            f"engine {quoted(engine)} has no model of options",
             hint="its class needs an attribute `options`, a subclass of airflow_backup.engine.EngineOptions",
         )
     return model
@@ -69,7 +70,9 @@ def _read(value: Any) -> Any:
     except ConfigError as error:
         raise ValueError(f"{error.message}; {error.hint}") from error
     if model is None:
-        raise ValueError(f"no engine {engine!r}; there are {', '.join(installed_engines.names())}")
+        raise ValueError(
+            f"no engine {quoted(engine)}; there are {', '.join(installed_engines.names())}"
+        )
     return model.model_validate(value)
 
 

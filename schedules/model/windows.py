@@ -8,18 +8,22 @@ opens at the first and closes at the second, so it is never shorter than the clo
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from airflow_backup.core.names import quoted
 from airflow_backup.schedules.model.base import Model, TimeOfDay, TimezoneName
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_LOOK_BACK = timedelta(days=8)
-_LOOK_AHEAD = timedelta(days=16)
+_LOOK_BACK = timedelta(days=9)
+_LOOK_AHEAD = timedelta(days=23)
+"""From the Monday of a week: a week before any of its days, two weeks after."""
 
 
 def _days(value: Any) -> list[str]:
@@ -39,7 +43,7 @@ def _days(value: Any) -> list[str]:
             begin, end = DAYS.index(first[:3]), DAYS.index((last or first)[:3])
         except ValueError:
             raise ValueError(
-                f"{item!r} is not a day; write mon to sun, or a range mon-fri"
+                f"{quoted(item)} is not a day; write mon to sun, or a range mon-fri"
             ) from None
         found.update(DAYS[(begin + step) % 7] for step in range((end - begin) % 7 + 1))
     return [day for day in DAYS if day in found]
@@ -122,36 +126,40 @@ def is_open(windows: Sequence[Window], at: datetime, *, timezone: str) -> bool:
 
 def opening_at(windows: Sequence[Window], at: datetime, *, timezone: str) -> Opening | None:
     """Return the opening that holds ``at``, with those that touch it joined on; None when closed."""
-    for opening in openings(windows, at, timezone=timezone):
-        if opening.opens_at <= at < opening.closes_at:
-            return opening
-    return None
+    found = openings(windows, at, timezone=timezone)
+    place = bisect_right(found, at, key=lambda opening: opening.opens_at) - 1
+    return found[place] if place >= 0 and at < found[place].closes_at else None
 
 
 def next_opening(windows: Sequence[Window], at: datetime, *, timezone: str) -> datetime:
     """Return the first instant from ``at`` on at which a backup may start (``at`` itself when open)."""
     if not windows:
         return at
-    for opening in openings(windows, at, timezone=timezone):
-        if opening.closes_at > at:
-            return max(opening.opens_at, at)
-    raise ValueError("the windows never open")  # every window opens once a week
+    found = openings(windows, at, timezone=timezone)
+    place = bisect_right(found, at, key=lambda opening: opening.closes_at)
+    return max(found[place].opens_at, at)  # every window opens once a week
 
 
-def openings(windows: Sequence[Window], around: datetime, *, timezone: str) -> list[Opening]:
+def openings(windows: Sequence[Window], around: datetime, *, timezone: str) -> Sequence[Opening]:
     """List the openings from a week before to two weeks after ``around``, joined, in order."""
+    weekly = tuple((window.timezone or timezone, window.spans()) for window in windows)
+    day = around.astimezone(UTC).date()
+    return _openings(weekly, day - timedelta(days=day.weekday()))
+
+
+@lru_cache(maxsize=64)  # a preview asks for each of its runs
+def _openings(weekly: tuple[tuple[str, tuple[Span, ...]], ...], week: date) -> Sequence[Opening]:
     found: list[Opening] = []
-    for window in windows:
-        zone = ZoneInfo(window.timezone or timezone)
-        local = around.astimezone(zone).date()
-        found += _of_window(window, zone, local - _LOOK_BACK, local + _LOOK_AHEAD)
+    for name, spans in weekly:
+        zone = ZoneInfo(name)
+        found += _of_window(spans, zone, week - _LOOK_BACK, week + _LOOK_AHEAD)
     return _joined(found)
 
 
-def _of_window(window: Window, zone: ZoneInfo, first: date, last: date) -> Iterable[Opening]:
+def _of_window(spans: Sequence[Span], zone: ZoneInfo, first: date, last: date) -> Iterable[Opening]:
     monday = first - timedelta(days=first.weekday())
     while monday <= last:
-        for span in window.spans():
+        for span in spans:
             opens_at = _instant(monday, span.opens, zone, fold=0)
             closes_at = _instant(monday, span.closes, zone, fold=1)
             if opens_at < closes_at:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
+
+from pydantic import Field
 
 from airflow_backup.schedules.model.base import Model, TimezoneName
 from airflow_backup.schedules.model.calendars import Calendar, reason_to_skip
@@ -20,13 +22,13 @@ class StartPolicy(Model):
     timezone: TimezoneName = "UTC"
     """The zone in which times are meant."""
 
-    window: list[Window] = []
+    window: Annotated[list[Window], Field(max_length=1000)] = []
     """Weekly times in which a backup may start; always when empty."""
 
     outside_window: Literal["wait", "skip"] = "wait"
     """What to do when a run is due outside the window."""
 
-    skip_on: list[Calendar] = []
+    skip_on: Annotated[list[Calendar], Field(max_length=100)] = []
     """Calendars on whose days no backup runs."""
 
 
@@ -77,5 +79,9 @@ def _by_window(policy: StartPolicy, *, now: datetime) -> Decision:
 
 
 def local_text(at: datetime, timezone: str) -> str:
-    """Write a moment for people, in their zone."""
-    return f"{at.astimezone(ZoneInfo(timezone)):%a %d %b %H:%M %Z}"
+    """Write a moment for people, in their zone; one at the end of time in UTC."""
+    try:
+        local = at.astimezone(ZoneInfo(timezone))
+    except OverflowError:
+        local = at
+    return f"{local:%a %d %b %H:%M %Z}"

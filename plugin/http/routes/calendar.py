@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.schemas.base import Id
 from airflow_backup.plugin.schemas.calendar import DayStrips, Timeline
 from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep, TrendsDep
@@ -51,7 +52,7 @@ def show_days(
     catalog: CatalogDep,
     trends: TrendsDep,
     access: AccessDep,
-    ids: Annotated[list[str], Query(max_length=500)],
+    ids: Annotated[list[Id], Query(max_length=500)],
     count: Count = 30,
     offset: Offset = 0,
 ) -> DayStrips:

@@ -8,8 +8,6 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Depends, Header, Response, status
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import Refused
-from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import Access, AccessDep, may_edit
 from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
@@ -51,11 +49,12 @@ def validate_schedule(
     catalog: CatalogDep,
     trends: TrendsDep,
     session: SessionDep,
+    access: AccessDep,
 ) -> Validation:
     """Check a definition, given as JSON or as `yaml`, and preview its runs; nothing is saved."""
     return validate(
         body.yaml if isinstance(body, DefinitionText) else body,
-        rows=queries.every_row(catalog),
+        rows=queries.visible(catalog, access),
         slots=airflow_reads.pool_slots(session, airflow_reads.POOL),
         durations=trends.medians(now=queries.now()),
         now=queries.now(),
@@ -91,16 +90,9 @@ def delete_schedule(
     schedule_id: ScheduleId,
     body: Annotated[Nothing, Body()],
     editor: EditorDep,
-    session: SessionDep,
     if_match: IfMatch = None,
 ) -> Deleted:
     """Delete a schedule that was made here. Its sets stay, and so does its history."""
-    busy = airflow_reads.active_runs(session, [dag_id(schedule_id)])
-    if busy:
-        raise Refused(
-            f"a run of this schedule is {busy[0].state}: {busy[0].run_id!r}",
-            hint="wait until it has finished, or cancel it",
-        )
     return Deleted(schedule_id=schedule_id, version=editor.delete(schedule_id, if_match))
 
 

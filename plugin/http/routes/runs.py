@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Body, Query, status
+from fastapi import APIRouter, Body, Path, Query, status
 
 from airflow_backup.core.ids import schedule_id_of
 from airflow_backup.plugin.access import AccessDep, may_cancel, may_control
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
+from airflow_backup.plugin.schemas.base import Moment
 from airflow_backup.plugin.schemas.edits import Controlled
 from airflow_backup.plugin.schemas.requests import Nothing
 from airflow_backup.plugin.schemas.schedules import CancelledRun, RunList
@@ -19,6 +19,9 @@ from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 
 router = APIRouter(tags=["runs"])
+
+DagId = Annotated[str, Path(description="the id of a schedule's DAG", max_length=80)]
+RunId = Annotated[str, Path(description="the id of a run", max_length=250)]
 
 
 @router.get("/schedules/{schedule_id}/runs")
@@ -28,7 +31,7 @@ def list_runs(
     session: SessionDep,
     access: AccessDep,
     limit: Annotated[int, Query(ge=1, le=200)] = 25,
-    before: Annotated[datetime | None, Query(description="only older ones")] = None,
+    before: Annotated[Moment | None, Query(description="only older ones")] = None,
 ) -> RunList:
     """List the executions of a schedule, the newest first, with the reason for what became of each."""
     row = queries.one(catalog, access, schedule_id)
@@ -47,8 +50,8 @@ def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep
     dependencies=may_cancel(),
 )
 def cancel_run(
-    dag_id: str,
-    run_id: str,
+    dag_id: DagId,
+    run_id: RunId,
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,
@@ -66,8 +69,8 @@ def cancel_run(
     dependencies=may_control(),
 )
 def pause_run(
-    dag_id: str,
-    run_id: str,
+    dag_id: DagId,
+    run_id: RunId,
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,
@@ -85,8 +88,8 @@ def pause_run(
     dependencies=may_control(),
 )
 def resume_run(
-    dag_id: str,
-    run_id: str,
+    dag_id: DagId,
+    run_id: RunId,
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,

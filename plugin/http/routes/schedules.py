@@ -40,7 +40,7 @@ def list_schedules(
     rows = queries.visible(catalog, access)
     found = queries.schedule_data(catalog, session, rows)
     may = access.permissions(row.id for row in rows)
-    every = [schedule_views.summary(row, found, permissions=may[row.id]) for row in rows]
+    every = schedule_views.summaries(rows, found, permissions=may)
     chosen = sort(select(every, filters), filters.sort)
     groups, tags = facets(every)
     return ScheduleList(

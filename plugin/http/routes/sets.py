@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Path, Query, status
-from pydantic import AwareDatetime
+from fastapi import APIRouter, HTTPException, Path, Query, status
 
 from airflow_backup.actions.report.page import sentence_of
 from airflow_backup.actions.report.report import report
@@ -22,6 +22,7 @@ from airflow_backup.plugin.access import (
     may_verify,
 )
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
+from airflow_backup.plugin.schemas.base import Moment
 from airflow_backup.plugin.schemas.requests import PinRequest, RestoreRequest, VerifyRequest
 from airflow_backup.plugin.schemas.schedules import Started
 from airflow_backup.plugin.schemas.sets import (
@@ -41,6 +42,8 @@ from airflow_backup.plugin.views.rhythms import schedule_of
 
 router = APIRouter(tags=["sets"])
 
+LONGEST_LOCK = timedelta(days=30 * 366)
+
 SetId = Annotated[str, Path(description="the id of a set", max_length=40)]
 
 
@@ -50,7 +53,7 @@ def list_sets(
     catalog: CatalogDep,
     access: AccessDep,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> SetList:
     """List the stored sets of a schedule, the newest first."""
     queries.one(catalog, access, schedule_id)
@@ -62,7 +65,7 @@ def show_recovery_path(
     schedule_id: ScheduleId,
     catalog: CatalogDep,
     access: AccessDep,
-    at: Annotated[AwareDatetime | None, Query(description="the moment; now when missing")] = None,
+    at: Annotated[Moment | None, Query(description="the moment; now when missing")] = None,
 ) -> RecoveryPlan:
     """Say which sets bring the source back to a moment, how much is read, how long it takes, and what is missing."""
     queries.one(catalog, access, schedule_id)
@@ -128,8 +131,11 @@ def restore_set(
 
 @router.post("/sets/{set_id}/pin", dependencies=may_pin())
 def pin_set(set_id: SetId, body: PinRequest, catalog: CatalogDep, access: AccessDep) -> Pinned:
-    """Keep a set whatever the rules say, or no longer; `lock_until` cannot be taken back."""
+    """Keep a set whatever the rules say, or no longer; `lock_until` needs `confirm`, and cannot be taken back."""
     row = _visible(catalog, access, set_id)
+    now = queries.now()
+    if body.lock_until is not None:
+        _check_lock(access, row, body, now=now)
     if body.pinned is not None:
         catalog.sets.pin(set_id, pinned=body.pinned)
     if body.lock_until is not None and not catalog.sets.lock(set_id, body.lock_until):
@@ -138,7 +144,7 @@ def pin_set(set_id: SetId, body: PinRequest, catalog: CatalogDep, access: Access
             hint="a lock is made longer, never shorter",
         )
     catalog.events.append(
-        at=queries.now(),
+        at=now,
         actor=access.user.get_name(),
         action="pin",
         subject=set_id,
@@ -160,6 +166,20 @@ def show_report(catalog: CatalogDep, access: AccessDep) -> ReportSummary:
         sentence=sentence_of(reports),
         reports=[ScheduleProof(**each.as_dict()) for each in reports],
     )
+
+
+def _check_lock(access: Access, row: SetRow, body: PinRequest, *, now: datetime) -> None:
+    """Let only those lock a set who could delete the schedule's DAG, and only when they mean it."""
+    assert body.lock_until is not None
+    if not access.may_delete(row.schedule_id):
+        raise HTTPException(403)
+    if body.confirm != row.schedule_id:
+        raise Refused(
+            "the lock was not confirmed, and it cannot be taken back",
+            hint=f"type the schedule's id, {row.schedule_id!r}, as `confirm`",
+        )
+    if body.lock_until > now + LONGEST_LOCK:
+        raise Refused("the lock would last longer than thirty years", hint="is the year right?")
 
 
 def _visible(catalog: Catalog, access: Access, set_id: str) -> SetRow:

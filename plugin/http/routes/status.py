@@ -33,7 +33,7 @@ def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> 
     rows = queries.visible(catalog, access)
     found = queries.schedule_data(catalog, session, rows)
     may = access.permissions(row.id for row in rows)
-    schedules = [schedule_views.summary(row, found, permissions=may[row.id]) for row in rows]
+    schedules = schedule_views.summaries(rows, found, permissions=may)
     problems = file_problems(
         catalog.load_errors.all(),
         readable=access.readable,
@@ -45,7 +45,7 @@ def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> 
         airflow_reads.components(),
         now=found.now,
         maintenance=maintenance_of(found.holds.get(EVERY_SCHEDULE, ())),
-        may_maintain=access.may_edit(),
+        may_maintain=access.may_maintain(),
     )
 
 
@@ -69,7 +69,7 @@ def show_metrics(catalog: CatalogDep, session: SessionDep, access: AccessDep) ->
     rows = queries.visible(catalog, access)
     found = queries.schedule_data(catalog, session, rows)
     may = access.permissions(row.id for row in rows)
-    schedules = [schedule_views.summary(row, found, permissions=may[row.id]) for row in rows]
+    schedules = schedule_views.summaries(rows, found, permissions=may)
     known = [given for row in rows if (given := schedule_of(row.definition)) is not None]
     reports = report(known, catalog, now=found.now)
     components = [component_of(airflow_runs) for airflow_runs in airflow_reads.components()]

@@ -176,8 +176,15 @@ def test_a_pin_holds_and_a_lock_is_never_made_shorter(admin: httpx.Client, sets:
     verdict = next(each for each in view["sets"] if each["set_id"] == sets[0])
     assert (verdict["kept"], verdict["reasons"][0]) == (True, "pinned")
     assert admin.post(path, json={"pinned": False}).json()["pinned"] is False
-    until = (NOW + timedelta(days=2)).isoformat()
-    assert admin.post(path, json={"lock_until": until}).status_code == 200
-    shorter = (NOW + timedelta(days=1)).isoformat()
-    assert admin.post(path, json={"lock_until": shorter}).status_code == 409
+    lock = {"lock_until": (NOW + timedelta(days=2)).isoformat(), "confirm": "metrics"}
+    unconfirmed = admin.post(path, json={"lock_until": lock["lock_until"]})
+    assert (unconfirmed.status_code, unconfirmed.json()["hint"]) == (
+        409,
+        "type the schedule's id, 'metrics', as `confirm`",
+    )
+    absurd = lock | {"lock_until": (NOW + timedelta(days=31 * 366)).isoformat()}
+    assert admin.post(path, json=absurd).status_code == 409
+    assert admin.post(path, json=lock).status_code == 200
+    shorter = lock | {"lock_until": (NOW + timedelta(days=1)).isoformat()}
+    assert admin.post(path, json=shorter).status_code == 409
     assert admin.post(path, json={}).status_code == 422
