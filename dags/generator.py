@@ -32,7 +32,7 @@ from airflow_backup.schedules.loading.index import (
     schedule_of,
     write_index,
 )
-from airflow_backup.schedules.loading.loader import CATALOG
+from airflow_backup.schedules.loading.loaded import CATALOG
 
 log = logging.getLogger(__name__)
 
@@ -131,14 +131,16 @@ def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) 
         index = current_index(path)
     definition = index.runnable().get(identifier)
     if definition is not None:
-        namespace[wanted] = build(schedule_of(definition), definition)
+        fenced = index.entries[identifier].file == CATALOG
+        namespace[wanted] = build(schedule_of(definition), definition, fenced=fenced)
 
 
 def _build_all(index: Index) -> list[DAG]:
     built = []
     for identifier, definition in index.runnable().items():
         try:
-            dag = build(schedule_of(definition), definition)
+            fenced = index.entries[identifier].file == CATALOG
+            dag = build(schedule_of(definition), definition, fenced=fenced)
             if not index.proven:
                 _prove(dag)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not cost the other schedules theirs

@@ -102,6 +102,9 @@ class Surroundings:
     set_id: str = ""
     """The set that is being taken; an engine that stores elsewhere marks its own copy with it."""
 
+    source_roots: Sequence[str] | None = None
+    """Folders within which local sources must lie; None for a schedule that may read anything."""
+
     allowed_commands: Sequence[str] = ()
     """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
 

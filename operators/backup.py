@@ -22,6 +22,7 @@ from airflow_backup.operators.airflow_settings import (
     catalog_url,
     connection,
 )
+from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import conf_of, fire_time_of, trigger_of
 from airflow_backup.schedules.model.policies import Retry
@@ -54,6 +55,7 @@ class BackupOperator(BaseOperator):
     :param options: further keys of a schedule, for example ``{"checksum": "blake3", "retry": {...}}``
     :param schedule: a whole schedule instead of all of the above; nothing of it is a template
     :param definition: that schedule as plain data, where the caller has it already
+    :param fenced: let the schedule name only paths within ``[backup] source_roots`` and ``repository_roots``
     """
 
     template_fields = ("source", "repository", "options")
@@ -68,6 +70,7 @@ class BackupOperator(BaseOperator):
         options: Mapping[str, Any] | None = None,
         schedule: Schedule | None = None,
         definition: Mapping[str, Any] | None = None,
+        fenced: bool = False,
         **kwargs: Any,
     ) -> None:
         if schedule is None and (source is None or repository is None):
@@ -84,11 +87,13 @@ class BackupOperator(BaseOperator):
         self.schedule_id = schedule_id
         self.kind = kind
         self.schedule = schedule
+        self.fenced = fenced
         self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Take the backup; the result goes to XCom."""
         schedule = self._schedule()
+        roots = roots_for(schedule, fenced=self.fenced)
         run = run_of(context)
         reporter = Reporter(self._listener(context, schedule))
         with Catalog.open(catalog_url()) as catalog:
@@ -101,6 +106,7 @@ class BackupOperator(BaseOperator):
                 reporter=reporter,
                 clock=_now,
                 allowed_commands=allowed_commands(),
+                source_roots=roots,
             )
         facts = result.as_dict()
         self.log.info(

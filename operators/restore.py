@@ -19,7 +19,9 @@ from airflow_backup.operators.airflow_settings import (
     catalog_url,
     connection,
 )
+from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.runs import run_id_of
+from airflow_backup.schedules.loading.loaded import CATALOG
 from airflow_backup.schedules.model.schedule import Schedule
 
 
@@ -111,11 +113,13 @@ class RestoreOperator(BaseOperator):
 
 
 def deployed(catalog: Catalog, schedule_id: str) -> Schedule:
-    """Return a schedule as it is deployed; NotFound when there is none."""
+    """Return a schedule as it is deployed; NotFound when there is none, Refused when it is fenced in and leads out."""
     row = catalog.deployed.get(schedule_id)
     if row is None or not row.definition:
         raise NotFound(f"no schedule '{schedule_id}'", hint="airflow-backup list")
-    return Schedule.model_validate(row.definition)
+    schedule = Schedule.model_validate(row.definition)
+    roots_for(schedule, fenced=row.file == CATALOG)
+    return schedule
 
 
 def _moment(text: Any) -> datetime | None:

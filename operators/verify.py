@@ -20,6 +20,7 @@ from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.operators.airflow_settings import catalog_url, connection
+from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import fire_time_of, run_id_of
 from airflow_backup.schedules.model.schedule import Schedule
@@ -37,16 +38,18 @@ class VerifyOperator(BaseOperator):
     :param schedule: whose set to verify
     """
 
-    def __init__(self, *, schedule: Schedule, **kwargs: Any) -> None:
+    def __init__(self, *, schedule: Schedule, fenced: bool = False, **kwargs: Any) -> None:
         kwargs.setdefault("retries", schedule.retry.max_retries)
         kwargs.setdefault("retry_delay", schedule.retry.delay)
         kwargs.setdefault("retry_policy", BackupRetryPolicy(schedule.retry))
         super().__init__(**kwargs)
         self.schedule = schedule
+        self.fenced = fenced
         self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
+        roots_for(self.schedule, fenced=self.fenced)
         with Catalog.open(catalog_url()) as catalog:
             verifier = Verifier(
                 self.schedule,

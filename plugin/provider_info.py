@@ -54,6 +54,16 @@ def _options() -> dict[str, dict[str, Any]]:
             "Programs that the ``command`` engine may run, separated by commas. Empty: none.",
             example="/usr/bin/rsync,/opt/bin/dump-erp",
         ),
+        "source_roots": _option(
+            "Folders within which a schedule that was made on the page may read files, separated by "
+            "commas. Empty: none. Schedules from files may read anything.",
+            example="/srv,/home",
+        ),
+        "repository_roots": _option(
+            "Folders within which a schedule that was made on the page may keep its sets, separated by "
+            "commas. Empty: none. Schedules from files may write anywhere.",
+            example="/var/backups",
+        ),
         "restore_roots": _option(
             "Folders below which the DAG ``backup_restore`` may write, separated by commas. Empty: "
             "``restores`` in ``$AIRFLOW_HOME``.",

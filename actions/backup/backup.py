@@ -49,11 +49,13 @@ def backup(
     reporter: Reporter | None = None,
     engines: Registry | None = None,
     allowed_commands: Sequence[str] = (),
+    source_roots: Sequence[str] | None = None,
 ) -> BackupResult:
     """
     Store the set of ``run`` and note it in the catalog.
 
-    ``allowed_commands`` are the programs that an administrator lets schedules run.
+    ``allowed_commands`` are the programs that an administrator lets schedules run, ``source_roots`` the
+    folders within which local sources must lie (None: anywhere).
 
     Every failure is noted with the execution and raised. A failure before the manifest leaves
     no set. After the manifest the set is safe, and when only the catalog fails, the retry of
@@ -80,6 +82,7 @@ def backup(
         schedule_id=schedule.id,
         kind=wanted,
         allowed_commands=allowed_commands,
+        source_roots=source_roots,
     )
     try:
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)

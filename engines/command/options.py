@@ -144,6 +144,15 @@ class CommandOptions(EngineOptions):
                     )
         return self
 
+    @property
+    def local_paths(self) -> tuple[str, ...]:
+        """What the program writes for us to store, and the folder in which it runs."""
+        return (*self.output, *(() if self.folder is None else (self.folder,)))
+
+    def summary(self) -> str:
+        """Name the program."""
+        return self.workflow.command[0]
+
     def command_line(self) -> list[str]:
         """
         Return the argument list.

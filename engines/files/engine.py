@@ -30,6 +30,7 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.patterns import Patterns
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.roots import open_real, real_path
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.chain import ARCHIVE, INDEX, PATCHES, ChainArchive
 from airflow_backup.engines.files.dump import FilesDump, FolderAttributes, attributes_or_error
@@ -75,7 +76,7 @@ class FilesEngine:
             problems.append(error)
         for root in options.roots:
             try:
-                os.close(_open_root(root))
+                os.close(_open_root(root, around.source_roots))
             except BackupError as error:
                 problems.append(error)
         return problems + _nested(options.roots)
@@ -101,7 +102,7 @@ class FilesEngine:
                 earlier=None if parent is None else parent.blocks(INDEX),
                 by_content=options.compare == "content",
             )
-            _add_roots(options.roots, patterns, dump)
+            _add_roots(options.roots, around.source_roots, patterns, dump)
             output.archive.write(END)
             if output.patches is not None:
                 output.patches.write(END)
@@ -244,13 +245,15 @@ def _counts(output: FilesOutput, parent: SetReader | None) -> dict[str, int]:
     return counts
 
 
-def _add_roots(roots: list[str], patterns: Patterns, dump: FilesDump) -> None:
+def _add_roots(
+    roots: list[str], within: Sequence[str] | None, patterns: Patterns, dump: FilesDump
+) -> None:
     if len(roots) == 1:
-        _add_root(roots[0], b"", patterns, dump)
+        _add_root(roots[0], b"", within, patterns, dump)
     else:
         prefixes = {os.fsencode(os.path.normpath(root).strip("/")): root for root in roots}
         for prefix in sorted(prefixes, key=order_of):
-            _add_root(prefixes[prefix], prefix, patterns, dump)
+            _add_root(prefixes[prefix], prefix, within, patterns, dump)
     dump.finish()
 
 
@@ -260,10 +263,12 @@ def _options(source: Model) -> FilesOptions:
     return source
 
 
-def _open_root(root: str) -> int:
+def _open_root(root: str, within: Sequence[str] | None) -> int:
     # The root itself may be a link that the user wrote into the schedule; below it, none is
     # followed.
     try:
+        if within is not None:
+            return open_real(real_path(root, within, what="the source"), _ROOT_FLAGS)
         return os.open(root, _ROOT_FLAGS)
     except PermissionError as error:
         raise SourceDenied(f"may not read '{root}'", hint=f"ls -ld {root}") from error
@@ -272,19 +277,29 @@ def _open_root(root: str) -> int:
         raise SourceError(f"cannot read '{root}': {why}", hint=f"ls -ld {root}") from error
 
 
-def _add_root(root: str, prefix: bytes, patterns: Patterns, dump: FilesDump) -> None:
-    descriptor = _open_root(root)
+def _add_root(
+    root: str, prefix: bytes, within: Sequence[str] | None, patterns: Patterns, dump: FilesDump
+) -> None:
+    descriptor = _open_root(root, within)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         whole = prefix + b"/" if prefix else b""
         walk = Walk(descriptor, prefix=whole, patterns=patterns, warn=dump.cannot_read)
         _add_all(walk, patterns, dump)
         return
     os.close(descriptor)
-    folder, name = os.path.split(os.path.realpath(os.fsencode(root)))
-    parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder, name = os.path.split(real_path(root, within, what="the source"))
+    parent = open_real(folder, os.O_RDONLY | os.O_DIRECTORY)
     before = dump.output.files
     try:
-        dump.add(Entry(parent, name, prefix or os.fsencode(os.path.basename(root)), True, False))
+        dump.add(
+            Entry(
+                parent,
+                os.fsencode(name),
+                prefix or os.fsencode(os.path.basename(root)),
+                True,
+                False,
+            )
+        )
     finally:
         os.close(parent)
     if dump.output.files == before:

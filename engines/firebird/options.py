@@ -32,3 +32,8 @@ class FirebirdOptions(EngineOptions):
         """The kinds that can be taken of this source."""
         more = {Kind.INCREMENTAL, Kind.DIFFERENTIAL} if self.method == "physical" else set()
         return frozenset({Kind.FULL, *more})
+
+    @property
+    def local_paths(self) -> tuple[str, ...]:
+        """The database file: without a host in the connection it lies here."""
+        return () if self.database is None else (self.database,)

@@ -43,3 +43,7 @@ class MysqlOptions(EngineOptions):
         if self.method == "physical" and self.database is not None:
             raise ValueError("`method: physical` copies all databases; leave `database` out")
         return self
+
+    def summary(self) -> str:
+        """Name the connection and the database."""
+        return self.connection if self.database is None else f"{self.connection}/{self.database}"

@@ -71,3 +71,12 @@ class PostgresOptions(EngineOptions):
         if self.slot is not None and self.wal != "slot":
             raise ValueError("`slot` needs `wal: slot`")
         return self
+
+    @property
+    def local_paths(self) -> tuple[str, ...]:
+        """The folder of archived WAL."""
+        return () if self.archive is None else (self.archive,)
+
+    def summary(self) -> str:
+        """Name the connection and the database."""
+        return self.connection if self.database is None else f"{self.connection}/{self.database}"

@@ -65,6 +65,16 @@ class ResticOptions(EngineOptions):
         return self
 
     @property
+    def local_places(self) -> tuple[str, ...]:
+        """restic's own repository, where it is a folder."""
+        scheme = self.restic_repository.partition(":")[0]
+        is_folder = self.restic_repository.startswith("/") or scheme in (
+            "local",
+            self.restic_repository,
+        )
+        return (self.restic_repository.removeprefix("local:"),) if is_folder else ()
+
+    @property
     def local_paths(self) -> tuple[str, ...]:
         """The folders and files to back up, at least one."""
         return tuple(self.roots)

@@ -29,6 +29,7 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.roots import real_path
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -180,7 +181,7 @@ def _path(source: Model, around: Surroundings) -> Path:
     if not isinstance(source, SqliteOptions):
         raise EngineError(f"the sqlite engine cannot read a {type(source).__name__}")
     if source.path is not None:
-        return Path(source.path)
+        return _allowed(source.path, around)
     found = around.connections(source.connection or "")
     # Airflow keeps the path in the host; a URI with four slashes puts it into the schema.
     path = found.host or (f"/{found.schema}" if found.schema else "")
@@ -189,7 +190,14 @@ def _path(source: Model, around: Surroundings) -> Path:
             f"connection '{found.id}' does not name a database file",
             hint="put its absolute path into the host field",
         )
-    return Path(path)
+    return _allowed(path, around)
+
+
+def _allowed(path: str, around: Surroundings) -> Path:
+    """Return the path; where an administrator fenced the schedule in, the one that it really is."""
+    if around.source_roots is None:
+        return Path(path)
+    return Path(real_path(path, around.source_roots, what="the database"))
 
 
 def _size(live: sqlite3.Connection) -> tuple[int, int]:

@@ -10,6 +10,8 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.errors import Refused
+from airflow_backup.core.names import quoted
+from airflow_backup.operators.airflow_settings import folders
 from airflow_backup.plugin.http.problems import InvalidDefinition, VersionConflict, VersionMissing
 from airflow_backup.plugin.schemas.edits import FieldProblem, KeyChange, VersionEntry
 from airflow_backup.plugin.views.rows import Row
@@ -19,6 +21,8 @@ from airflow_backup.schedules.loading.loader import Loaded, check_definition
 from airflow_backup.schedules.loading.placeholders import fill
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.loading.yaml_reader import read
+from airflow_backup.schedules.model.paths import outside
+from airflow_backup.schedules.model.schedule import Schedule
 
 _PATH = re.compile(r"^schedules\.\d+\.?")
 _ETAG = re.compile(r'^(?:W/)?"(\d+)"$')
@@ -31,7 +35,30 @@ def checked(definition: Mapping[str, Any], *, known_ids: Iterable[str]) -> dict[
     loaded = check_definition(definition, known_ids=known_ids)
     if loaded.problems or not loaded.schedules:
         raise InvalidDefinition([problem.model_dump() for problem in problems_of(loaded)])
-    return loaded.schedules[0].schedule.definition()
+    schedule = loaded.schedules[0].schedule
+    beyond = beyond_the_fence(schedule)
+    if beyond:
+        raise InvalidDefinition([problem.model_dump() for problem in beyond])
+    return schedule.definition()
+
+
+def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
+    """
+    Return a problem for each path that a schedule made here may not name.
+
+    They are judged as they are written: the worker, whose paths they are, follows the links.
+    """
+    roots = {"source": folders("source_roots"), "repository": folders("repository_roots")}
+    found = outside(schedule, source_roots=roots["source"], repository_roots=roots["repository"])
+    return [
+        FieldProblem(
+            field=named.key,
+            message=f"{quoted(named.path)} is not within {', '.join(roots[named.use]) or 'any allowed folder'}",
+            hint=f"an administrator names folders in [backup] {named.use}_roots; "
+            "a schedule in a file may name any path",
+        )
+        for named in found
+    ]
 
 
 def read_yaml(text: str, *, known_ids: Iterable[str]) -> tuple[Loaded, int]:

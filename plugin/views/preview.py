@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_backup.plugin.schemas.edits import CautionNote, Validation
-from airflow_backup.plugin.services.edits import problems_of, read_yaml
+from airflow_backup.plugin.services.edits import beyond_the_fence, problems_of, read_yaml
 from airflow_backup.plugin.views.rhythms import coming, schedule_of
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.schedules.loading.loader import Loaded, check_definition
@@ -31,10 +31,12 @@ def validate(
     loaded, lines_off = _read(given, [row.id for row in rows])
     found = [item.schedule for item in loaded.schedules]
     only = found[0] if len(found) == 1 else None
+    problems = problems_of(loaded, lines_off=lines_off)
+    problems += [problem for schedule in found for problem in beyond_the_fence(schedule)]
     return Validation(
-        valid=bool(found) and not loaded.problems,
-        definition=only.definition() if only is not None and not loaded.problems else None,
-        problems=problems_of(loaded, lines_off=lines_off),
+        valid=bool(found) and not problems,
+        definition=only.definition() if only is not None and not problems else None,
+        problems=problems,
         warnings=_warnings(found, rows, slots=slots, durations=durations, now=now),
         timezone=only.timezone if only is not None else "UTC",
         next_runs=[] if only is None else coming(only, after=now, count=RUNS),

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_backup.catalog.records import Deployed, ScheduleVersion
 from airflow_backup.plugin.schemas.schedules import State
-from airflow_backup.schedules.loading.loader import CATALOG
+from airflow_backup.schedules.loading.loaded import CATALOG
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.model.schedule import Schedule
 
+CATALOG = "catalog"
+"""Stands in place of the file of a schedule that was made on the page or through the API."""
+
 
 @dataclass(frozen=True)
 class Located:

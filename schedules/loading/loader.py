@@ -16,16 +16,12 @@ from typing import Any
 
 from airflow_backup.core.collecting import collection_paused
 from airflow_backup.schedules.loading.assembly import assemble
-from airflow_backup.schedules.loading.loaded import Loaded, Located, Rejected
+from airflow_backup.schedules.loading.loaded import CATALOG, Loaded, Located, Rejected
 from airflow_backup.schedules.loading.placeholders import fill
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.loading.yaml_reader import Document, read
 
-CATALOG = "catalog"
-"""What stands for a file name where a schedule comes from the catalog."""
-
 __all__ = [
-    "CATALOG",
     "Loaded",
     "Located",
     "Rejected",

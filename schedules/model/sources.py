@@ -39,6 +39,11 @@ class EngineOptions(Model):
         """The files and folders that the engine reads on the machine where it runs."""
         return ()
 
+    @property
+    def local_places(self) -> tuple[str, ...]:
+        """The files and folders that the engine writes on the machine where it runs."""
+        return ()
+
     def summary(self) -> str:
         """Name the source in a few words, for lists."""
         given: dict[str, Any] = self.model_dump(exclude_none=True)

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -183,6 +184,8 @@ class AirflowHome:
             "core__simple_auth_manager_users": ",".join(f"{role}:{role}" for role in ROLES),
             "core__simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
             "api__base_url": self.api_url,
+            "backup__source_roots": f"/srv,{self.folder.parent},{tempfile.gettempdir()}",
+            "backup__repository_roots": f"/b,/srv,/var/backups,{self.folder.parent},{tempfile.gettempdir()}",
             "api__secret_key": "a-secret-of-the-tests",
             "api_auth__jwt_secret": "another-secret-of-the-tests-which-is-long-enough-for-its-digest",
             "dag_processor__dag_bundle_storage_path": str(self.folder / "bundles"),

@@ -122,10 +122,10 @@ def test_a_schedule_that_cannot_be_built_costs_the_others_nothing(
 ) -> None:
     build = factory.build
 
-    def fails(schedule: Any, definition: Any) -> DAG:
+    def fails(schedule: Any, definition: Any, *, fenced: bool) -> DAG:
         if schedule.id == "wiki":
             raise RuntimeError("out of luck")
-        return build(schedule, definition)
+        return build(schedule, definition, fenced=fenced)
 
     monkeypatch.setattr(generator, "build", fails)
     assert list(parsed(folder)) == ["backup__shop"]

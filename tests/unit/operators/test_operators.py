@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.dags import generate
 from airflow_backup.dags.factory import build
 from airflow_backup.operators.backup import BackupOperator
+from airflow_backup.operators.prune import PruneOperator
 from airflow_backup.operators.requested import RequestedRestoreOperator, RequestedVerifyOperator
 from airflow_backup.operators.restore import RestoreOperator
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
@@ -442,3 +444,129 @@ def test_a_restore_is_a_task_of_a_hand_written_dag(home: Path) -> None:
     task = RestoreOperator(task_id="copy", schedule_id="mine", target=str(home / "anywhere"))
     assert task.execute(context())["files"] == 2
     assert (home / "anywhere" / "a.txt").read_text() == "hello"
+
+
+@pytest.fixture
+def fence(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An administrator lets schedules of the page read and write below two folders."""
+    for name in ("open", "kept"):
+        (home / name).mkdir()
+    (home / "open" / "a.txt").write_text("mine")
+    monkeypatch.setenv("AIRFLOW__BACKUP__SOURCE_ROOTS", str(home / "open"))
+    monkeypatch.setenv("AIRFLOW__BACKUP__REPOSITORY_ROOTS", f"{home}/kept")
+    return home
+
+
+def made_on_the_page(folder: Path, **more: Any) -> Schedule:
+    return Schedule.model_validate(
+        {
+            "id": "mine",
+            "source": {"engine": "files", "path": f"{folder}/open"},
+            "repository": f"file://{folder}/kept",
+            "preset": "daily",
+        }
+        | more
+    )
+
+
+def test_a_schedule_of_the_page_reads_and_writes_where_it_may(fence: Path) -> None:
+    task = BackupOperator(task_id="backup", schedule=made_on_the_page(fence), fenced=True)
+    assert task.execute(context())["status"] == "completed"
+
+
+def secret(home: Path) -> Path:
+    """A file that only the worker may read."""
+    (home / "secret").mkdir(exist_ok=True)
+    (home / "secret" / "key").write_text("s3cret")
+    return home / "secret"
+
+
+@pytest.mark.parametrize("way", ["plain", "dots", "link", "link on the way", "root of the disk"])
+def test_a_schedule_of_the_page_reads_nothing_else(fence: Path, way: str) -> None:
+    beyond = secret(fence)
+    (fence / "open" / "link").symlink_to(beyond)
+    (fence / "open" / "up").symlink_to(fence)
+    path = {
+        "plain": str(beyond),
+        "dots": f"{fence}/open/../secret",
+        "link": f"{fence}/open/link",
+        "link on the way": f"{fence}/open/up/secret",
+        "root of the disk": "/",
+    }[way]
+    schedule = made_on_the_page(fence, source={"engine": "files", "path": path})
+    with pytest.raises(Refused, match=r"`source`: .* does not lie within"):
+        BackupOperator(task_id="backup", schedule=schedule, fenced=True).execute(context())
+    assert not (fence / "kept" / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "more"),
+    [
+        ("repository", {"repository": "file://HOME/dags"}),
+        ("repository", {"repository": "file://HOME/kept/../dags"}),
+        ("repository", {"repository": "file://HOME/kept/%2e%2e/dags"}),
+        ("source", {"source": {"engine": "sqlite", "path": "HOME/secret/key"}}),
+        ("verify.scratch", {"verify": {"scratch": "HOME/dags"}}),
+        (
+            "source",
+            {
+                "source": {
+                    "engine": "restic",
+                    "path": "HOME/open",
+                    "restic_repository": "HOME/dags",
+                    "connection": "x",
+                }
+            },
+        ),
+        (
+            "source",
+            {
+                "source": {
+                    "engine": "postgres",
+                    "connection": "x",
+                    "method": "physical",
+                    "wal": "archive",
+                    "archive": "HOME/secret",
+                },
+            },
+        ),
+    ],
+)
+def test_no_path_of_a_schedule_of_the_page_leads_out(
+    fence: Path, key: str, more: dict[str, Any]
+) -> None:
+    secret(fence)
+    (fence / "dags").mkdir(exist_ok=True)
+    given = json.loads(json.dumps(more).replace("HOME", str(fence)))
+    schedule = made_on_the_page(fence, **given)
+    for operator in (BackupOperator, VerifyOperator, PruneOperator):
+        task = operator(task_id="t", schedule=schedule, fenced=True)
+        with pytest.raises(Refused, match=rf"`{key}`: .* does not lie within"):
+            task.execute(context())
+    assert not list((fence / "dags").iterdir())
+
+
+def test_a_database_that_a_connection_names_is_fenced_in_too(
+    fence: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(fence / "outside.db") as database:
+        database.execute("CREATE TABLE t (a)")
+    database.close()
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", f"sqlite:///{fence}/outside.db")
+    source = {"engine": "sqlite", "connection": "elsewhere"}
+    task = BackupOperator(
+        task_id="backup", schedule=made_on_the_page(fence, source=source), fenced=True
+    )
+    with pytest.raises(Refused, match=r"the database .* does not lie within"):
+        task.execute(context())
+
+
+def test_a_restore_of_a_schedule_of_the_page_is_fenced_in_too(fence: Path) -> None:
+    with Catalog.open(f"sqlite:///{fence}/airflow_backup.db") as catalog:
+        schedule = made_on_the_page(fence, repository=f"file://{secret(fence)}")
+        catalog.schedules.save(
+            "mine", schedule.definition(), author="ann", at=datetime.now(UTC), after_version=0
+        )
+    generate({"__file__": str(fence / "backup_dags.py")})
+    with pytest.raises(Refused, match=r"`repository`: .* does not lie within"):
+        restoring().execute(asked(fence, "restore", target="copy"))

@@ -234,7 +234,7 @@ def test_the_audit_log_tells_what_changed_and_no_password(
 def test_a_text_is_validated_with_lines_and_previewed(op: httpx.Client) -> None:
     text = (
         "# a comment\nid: typed\nsource: {engine: files, path: /srv/made}\n"
-        "repository: file:///backups\npreset: daily\ntimezone: Europe/Berlin\n"
+        "repository: file:///var/backups\npreset: daily\ntimezone: Europe/Berlin\n"
     )
     found = op.post(f"{SCHEDULES}/validate", json={"yaml": text}).json()
     assert found["valid"] is True

@@ -191,3 +191,29 @@ def test_a_description_is_text_and_no_file(admin: httpx.Client, airflow: Airflow
     dag = build(parse(text).by_id()["described"])
     assert dag.doc_md is not None
     assert dag.doc_md.strip() == str(secret)
+
+
+BEYOND = {
+    "source": {"source": {"engine": "files", "path": "/etc"}},
+    "repository": {"repository": "file:///opt/airflow/dags"},
+    "verify.scratch": {"verify": {"scratch": "/opt/airflow/dags"}},
+    "encryption.key_file": {
+        "encryption": {
+            "recipients": ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"],
+            "key_file": "/root/.ssh/id_ed25519",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(("field", "more"), BEYOND.items(), ids=BEYOND)
+def test_a_schedule_of_the_page_may_not_name_any_path(
+    admin: httpx.Client, field: str, more: dict[str, object]
+) -> None:
+    definition = VALID | {"repository": "file:///var/backups/x"} | more
+    saved = admin.post(f"{API}/schedules", json=definition)
+    checked = admin.post(f"{API}/schedules/validate", json=definition).json()
+    assert saved.status_code == 422
+    assert [each["field"] for each in saved.json()["errors"]] == [field]
+    assert "an administrator names folders in [backup]" in saved.json()["hint"]
+    assert (checked["valid"], checked["problems"][0]["field"]) == (False, field)
