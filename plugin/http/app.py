@@ -21,7 +21,7 @@ from airflow_backup import __version__
 from airflow_backup.operators.airflow_settings import option
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.http.guard import Guard, SafeAnswers
-from airflow_backup.plugin.http.problems import CatchUnforeseen, add_handlers
+from airflow_backup.plugin.http.problems import MEDIA_TYPE, CatchUnforeseen, add_handlers
 from airflow_backup.plugin.http.routes import (
     calendar,
     editing,
@@ -31,6 +31,7 @@ from airflow_backup.plugin.http.routes import (
     sets,
     status,
 )
+from airflow_backup.plugin.schemas.problems import ProblemDocument
 from airflow_backup.plugin.services.catalog_access import catalog_handle
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,10 @@ API = "/api/v1"
 STATIC = Path(__file__).parents[1] / "static"
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"description": text, "content": {"application/problem+json": {}}}
+    code: {
+        "description": text,
+        "content": {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}},
+    }
     for code, text in {
         401: "not logged in",
         403: "not allowed",
@@ -47,6 +51,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         409: "it makes no sense now",
         412: "somebody changed it meanwhile",
         413: "the body is too large",
+        415: "the body is not JSON",
         422: "the request is wrong",
         428: "the version that is meant is missing",
         503: "a database does not answer now; Retry-After says when to ask again",

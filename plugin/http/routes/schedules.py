@@ -7,7 +7,7 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Path, Query, Response, status
 
-from airflow_backup.core.ids import dag_id
+from airflow_backup.core.ids import SCHEDULE_ID, dag_id
 from airflow_backup.plugin.access import AccessDep, FromPage, may_run, may_toggle
 from airflow_backup.plugin.schemas.requests import RunRequest, ToggleRequest
 from airflow_backup.plugin.schemas.schedules import (
@@ -26,7 +26,16 @@ from airflow_backup.plugin.views.listing import Filters, facets, select, sort
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 
-ScheduleId = Annotated[str, Path(description="the id of a schedule", max_length=63)]
+ScheduleId = Annotated[
+    str,
+    Path(
+        description="the id of a schedule",
+        max_length=63,
+        json_schema_extra={
+            "pattern": f"^{SCHEDULE_ID.pattern}$"
+        },  # others are not found, not wrong
+    ),
+]
 
 
 @router.get("")

@@ -13,6 +13,7 @@ from airflow_backup.actions.report.report import report
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import ConfigError, Refused
+from airflow_backup.core.ids import SET_ID
 from airflow_backup.plugin.access import (
     Access,
     AccessDep,
@@ -44,7 +45,14 @@ router = APIRouter(tags=["sets"])
 
 LONGEST_LOCK = timedelta(days=30 * 366)
 
-SetId = Annotated[str, Path(description="the id of a set", max_length=40)]
+SetId = Annotated[
+    str,
+    Path(
+        description="the id of a set",
+        max_length=40,
+        json_schema_extra={"pattern": f"^{SET_ID.pattern}$"},  # others are not found, not wrong
+    ),
+]
 
 
 @router.get("/schedules/{schedule_id}/sets")
