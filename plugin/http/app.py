@@ -39,10 +39,11 @@ log = logging.getLogger(__name__)
 API = "/api/v1"
 STATIC = Path(__file__).parents[1] / "static"
 
+_PROBLEM = ProblemDocument.__name__
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {
         "description": text,
-        "content": {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_PROBLEM}"}}},
     }
     for code, text in {
         401: "not logged in",
@@ -113,9 +114,17 @@ def _api(app: FastAPI) -> APIRouter:
     @api.get("/openapi.json", include_in_schema=False)
     def describe() -> dict[str, Any]:
         """Describe the API."""
-        return app.openapi()
+        return described(app)
 
     return api
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """Return the description of the API (OpenAPI 3.1), that of its errors among the others."""
+    whole = app.openapi()
+    schemas: dict[str, Any] = whole["components"]["schemas"]
+    schemas[_PROBLEM] = ProblemDocument.model_json_schema()
+    return whole
 
 
 class PageFiles(StaticFiles):

@@ -14,7 +14,12 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 class ApiModel(BaseModel):
     """A frozen value; unknown keys are errors, attribute docstrings are the documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,  # an answer always has every field
+    )
 
 
 def _bounded(moment: datetime) -> datetime:
