@@ -23,7 +23,7 @@ from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
 from support.postgres import PASSWORD, USER, Postgres, postgres, programs
 from support.sets import START, Clock, KeptJob, run_number, take
-from unit import test_catalog as on_sqlite
+from unit.catalog import test_catalog as on_sqlite
 
 if programs() is None and not os.environ.get("CI"):
     pytest.skip("PostgreSQL is not installed", allow_module_level=True)

@@ -62,3 +62,8 @@ def test_nothing_committed_names_a_registry_or_a_lock_file_that_would() -> None:
     found = lock.read_text() if lock.exists() else ""
     assert '"resolved"' not in found
     assert not re.search(r"://[^\"]+\.(?:tgz|tar\.gz|whl)", found)
+
+
+def test_the_map_in_the_docs_is_what_the_imports_say() -> None:
+    done = subprocess.run([sys.executable, "scripts/draw_map.py", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, "run scripts/draw_map.py"

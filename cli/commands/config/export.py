@@ -22,7 +22,7 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("schedule", nargs="*", metavar="SCHEDULE", help="ids; all when missing")
     parser.add_argument(
-        "--made",
+        "--from-catalog",
         action="store_true",
         help="those made on the page or through the API, from the catalog",
     )

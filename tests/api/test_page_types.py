@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.service
 
-DESCRIPTION = Path(__file__).parents[3] / "docs" / "reference" / "openapi.json"
+DESCRIPTION = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 
 
 def test_the_description_is_current(admin: httpx.Client) -> None:

@@ -41,7 +41,7 @@ def test_export_and_import_round_trip(folder: Path, capsys: pytest.CaptureFixtur
     (folder / "exported.yaml").write_text(exported)
     assert main(["import", "exported.yaml", "--author", "anna"]) == 0
     assert capsys.readouterr().out == "wiki: added\nshop: added\n"
-    assert main(["export", "--made"]) == 0
+    assert main(["export", "--from-catalog"]) == 0
     made = capsys.readouterr().out
     assert sorted(made.splitlines()) == sorted(exported.splitlines())
     assert main(["diff", "schedules.yaml", "exported.yaml"]) == 0

@@ -21,7 +21,7 @@ from support.airflow_fixture import ROLES, AirflowHome
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
-HOOKS = Path(__file__).parents[2] / "support"
+HOOKS = Path(__file__).parents[1] / "support"
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

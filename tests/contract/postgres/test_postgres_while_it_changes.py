@@ -21,7 +21,7 @@ from airflow_backup.engines.postgres import dump as postgres_logical
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
-from contract.test_postgres import schedule
+from contract.postgres.test_postgres import schedule
 from support.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.service

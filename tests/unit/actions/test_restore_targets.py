@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import RestoreReport
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.storage.open import open_storage
 from support import trees
 from support.sets import Clock, PlainJob, run_number, take
@@ -241,12 +244,13 @@ def test_a_dry_run_refuses_what_the_restore_refuses(
     assert main([*bare, "--path", "b/c", "--dry-run"]) == 0
 
 
-def test_parts_of_what_has_none_are_refused_in_the_plan(
-    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: PlainJob
-) -> None:
+def test_parts_of_what_has_none_are_refused_in_the_plan(catalog: Catalog, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as database:
+        database.execute("CREATE TABLE t (a)")
+    source = SqliteOptions(engine="sqlite", path=str(tmp_path / "a.db"))
+    job = PlainJob(source, f"file://{tmp_path}/repository")
     take(job, catalog)
-    monkeypatch.delattr(FilesEngine, "check_parts")
-    with pytest.raises(ConfigError, match="the files engine restores all of a set"):
+    with pytest.raises(ConfigError, match="the sqlite engine restores all of a set"):
         planned(job, tmp_path / "back", only=["a"])
 
 

@@ -21,7 +21,7 @@ from airflow_backup.engines.mysql import keys as mysql_keys
 from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.mysql.load import swap as mysql_swap
 from airflow_backup.engines.protocol import RestoreReport, Surroundings
-from contract.test_mysql import Keeper
+from contract.mysql.test_mysql import Keeper
 from support.mariadb import USER, MariaDB, mariadb, require
 from support.mariadb_histories import accounts, quoted, told
 

@@ -19,7 +19,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
-from contract.test_postgres import INVARIANT, busy, schedule
+from contract.postgres.test_postgres import INVARIANT, busy, schedule
 from support.postgres import Postgres
 
 pytestmark = pytest.mark.service

@@ -2,7 +2,7 @@
 The one property: a set that says completed restores to the state that was there, minus what the set itself lists.
 
 Seeded histories of file trees and of SQLite databases, with faults under every read of the source and every call of
-the repository. `HISTORIES=2000 pytest tests/unit/test_histories.py` runs as many of each.
+the repository. `HISTORIES=2000 pytest tests/unit/engines/files/test_histories.py` runs as many of each.
 """
 
 from __future__ import annotations

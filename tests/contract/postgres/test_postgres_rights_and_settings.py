@@ -23,7 +23,7 @@ from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
-from contract.test_postgres import schedule
+from contract.postgres.test_postgres import schedule
 from support.argument_lists import ArgumentLists
 from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres, programs
 

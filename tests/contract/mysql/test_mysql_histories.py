@@ -18,7 +18,7 @@ import pytest
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.protocol import Surroundings
-from contract.test_mysql import Keeper
+from contract.mysql.test_mysql import Keeper
 from support.mariadb import MariaDB, mariadb, require
 from support.mariadb_histories import History, accounts, quoted, told
 

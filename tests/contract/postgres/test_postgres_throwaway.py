@@ -26,7 +26,7 @@ from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.slots import slot_name
 from airflow_backup.engines.protocol import Proof, Surroundings
 from airflow_backup.storage.open import open_storage
-from contract.test_postgres import schedule
+from contract.postgres.test_postgres import schedule
 from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres
 
 pytestmark = pytest.mark.service

@@ -20,7 +20,7 @@ from airflow_backup.core.connections import Connection
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
-from contract.test_postgres import schedule
+from contract.postgres.test_postgres import schedule
 from support.postgres import USER, Postgres, modern_programs, postgres, programs
 from support.postgres_strange import Strange, described, quoted
 

@@ -1,7 +1,7 @@
 """
 Who may do what: every operation of the API, as every role, with both of Airflow's common auth managers.
 
-The page docs/reference/permissions.md is made here: UPDATE_DOCS=1 pytest tests/unit/plugin/test_permissions.py
+The page docs/reference/permissions.md is made here: UPDATE_DOCS=1 pytest tests/api/test_permissions.py
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from support.airflow_fixture import ROLES, AirflowHome
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 API = "/api/v1"
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "permissions.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
 MANAGERS = ("simple", "fab")
 EVERYBODY = (*ROLES, "nobody")
 LATER = "2099-01-01T00:00:00Z"
@@ -189,7 +189,7 @@ def page(tables: dict[str, dict[str, dict[str, bool]]]) -> str:
 INTRODUCTION = """\
 # Permissions
 
-*Made by a test, which asks every operation as every role: `UPDATE_DOCS=1 pytest tests/unit/plugin/test_permissions.py`.*
+*Made by a test, which asks every operation as every role: `UPDATE_DOCS=1 pytest tests/api/test_permissions.py`.*
 
 The API asks Airflow's auth manager on every request. What it asks for:
 

@@ -23,7 +23,7 @@ from airflow_backup.core.format.age import Identity
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.policies import Encryption
 from airflow_backup.schedules.model.schedule import Schedule
-from contract.test_postgres import INVARIANT, busy, schedule
+from contract.postgres.test_postgres import INVARIANT, busy, schedule
 from support.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.service

@@ -270,7 +270,7 @@ def test_memory_does_not_grow_with_the_number_of_files(root: Path) -> None:
             folder.mkdir(exist_ok=True)
             (folder / f"{number}").write_bytes(b"x")
         done = subprocess.run(
-            [sys.executable, "-c", _MANY, str(root), str(Path(__file__).parents[1])],
+            [sys.executable, "-c", _MANY, str(root), str(Path(__file__).parents[3])],
             capture_output=True,
             text=True,
             check=True,
