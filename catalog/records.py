@@ -60,7 +60,7 @@ class Attempt:
     failure_class: FailureClass | None = None
 
 
-SetState = Literal["good", "quarantined", "deleting"]
+SetState = Literal["good", "quarantined", "deleting", "lost"]
 
 
 class SetRow(NamedTuple):

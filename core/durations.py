@@ -67,6 +67,30 @@ def format_duration(span: timedelta) -> str:
     return "".join(parts)
 
 
+def spoken(span: timedelta) -> str:
+    """
+    Say how long something is, in one or two units and without false precision.
+
+    >>> spoken(timedelta(days=9, hours=3)), spoken(timedelta(hours=26)), spoken(timedelta(minutes=4))
+    ('9 days 3 hours', '26 hours', '4 minutes')
+    """
+    seconds = int(span.total_seconds())
+    if seconds < 120:
+        return _count(max(seconds, 0), "second")
+    minutes = seconds // 60
+    if minutes < 60:
+        return _count(minutes, "minute")
+    hours = minutes // 60
+    if hours < 48:
+        return _count(hours, "hour")
+    days, hours = divmod(hours, 24)
+    return _count(days, "day") + (f" {_count(hours, 'hour')}" if hours else "")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
 def parse_size(text: str | int) -> int:
     """
     Read a number of bytes; raise ValueError with what would be right.

@@ -116,6 +116,16 @@ class Verify(Model):
         return None if self.level == "none" else VerificationLevel(self.level)
 
 
+class Objectives(Model):
+    """What is promised: how much may be lost, and how long a restore may take."""
+
+    rpo: Duration | None = None
+    """How old the newest good set may become (recovery point objective); `alert_after` is its short form."""
+
+    rto: Duration | None = None
+    """How long a restore may take (recovery time objective); restore tests measure it."""
+
+
 class Compression(Model):
     """How hard sets are compressed, with zstd."""
 

@@ -24,6 +24,7 @@ from airflow_backup.schedules.model.policies import (
     Compression,
     Encryption,
     Levels,
+    Objectives,
     Retention,
     Retry,
     Verify,
@@ -127,7 +128,10 @@ class Schedule(Model):
     """The checksum of pieces."""
 
     alert_after: Duration | None = None
-    """The schedule is stale when its last good set is older than this."""
+    """The schedule is late when its last good set is older than this. Twice the longest gap between runs, and the usual duration, when missing."""
+
+    objectives: Objectives = Objectives()
+    """What is promised of the schedule's sets."""
 
     disable_after_failures: Count | None = None
     """Disable the schedule after this many failures in a row; it stays stale."""
@@ -186,6 +190,12 @@ class Schedule(Model):
         return self
 
     @model_validator(mode="after")
+    def _one_limit_of_age(self) -> Schedule:
+        if self.alert_after is not None and self.objectives.rpo is not None:
+            raise ValueError("`alert_after` and `objectives.rpo` are the same; write one of them")
+        return self
+
+    @model_validator(mode="after")
     def _the_source_has_the_kinds(self) -> Schedule:
         possible = self.source.kinds
         if possible is None:
@@ -196,6 +206,11 @@ class Schedule(Model):
                 f"no {kind} set can be taken of this source, only {', '.join(sorted(possible))}"
             )
         return self
+
+    @property
+    def rpo(self) -> timedelta | None:
+        """How old the newest good set may become, where that is written."""
+        return self.alert_after if self.objectives.rpo is None else self.objectives.rpo
 
     def crons(self) -> dict[Kind, str]:
         """Return the cron expression of each kind; empty for `every` and `after`."""

@@ -38,6 +38,7 @@ _HEADINGS = {
     "Retry": "Retry",
     "Retention": "Retention",
     "Verify": "Verify",
+    "Objectives": "Objectives",
     "Compression": "Compression",
     "Encryption": "Encryption",
     "Preset": "A preset",
