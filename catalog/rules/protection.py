@@ -22,6 +22,43 @@ BADGE_AFTER = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSets:
+    """What counts of a schedule's sets."""
+
+    stored: int = 0
+    """How many there are, good or not, and how many were and are gone."""
+
+    good: SetRow | None = None
+    """The newest that can be restored with all that it needs."""
+
+    quarantined: SetRow | None = None
+    """The newest that failed its verification."""
+
+    lost: SetRow | None = None
+    """The newest that was stored and is not there any more."""
+
+    lost_count: int = 0
+
+    @classmethod
+    def of(cls, rows: Sequence[SetRow], *, now: datetime) -> KnownSets:
+        """Sum up all sets of a schedule."""
+        kept = [row for row in rows if row.state != "deleting"]
+        found = recovery_path([row for row in kept if row.state != "lost"], now)
+        lost = [row for row in kept if row.state == "lost"]
+        return cls(
+            stored=len(kept),
+            good=found.sets[-1] if isinstance(found, Path) else None,
+            quarantined=_newest([row for row in kept if row.state == "quarantined"]),
+            lost=_newest(lost),
+            lost_count=len(lost),
+        )
+
+
+def _newest(rows: Sequence[SetRow]) -> SetRow | None:
+    return max(rows, key=lambda row: (row.consistent_at, row.set_id), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is known of a schedule and of its sets."""
 
@@ -49,8 +86,8 @@ class Known:
     restore_test: str | None = None
     """``daily``, ``weekly``, ``monthly``, or None."""
 
-    sets: Sequence[SetRow] = ()
-    """All that are stored, or were and are gone."""
+    sets: KnownSets
+    """What is stored, and what was and is gone."""
 
     last_passed: Verification | None = None
     """The newest verification that passed."""
@@ -84,12 +121,10 @@ class Protection:
 
 def protection(known: Known, *, now: datetime) -> Protection:
     """Judge a schedule by the worst that is true at ``now``."""
-    rows = [row for row in known.sets if row.state != "deleting"]
-    found = recovery_path([row for row in rows if row.state != "lost"], now)
-    good = found.sets[-1] if isinstance(found, Path) else None
+    good = known.sets.good
     begun = known.first_seen if good is None else good.consistent_at
     late_at = begun + known.deadline
-    state, reason, since = _worst(known, rows, good, late_at, now)
+    state, reason, since = _worst(known, late_at, now)
     overdue = state is ProtectionState.NEVER and now > late_at and known.enabled is not False
     attention = state not in (ProtectionState.GOOD, ProtectionState.NEVER) or overdue
     return Protection(
@@ -107,33 +142,26 @@ def protection(known: Known, *, now: datetime) -> Protection:
 _Answer = tuple[ProtectionState, str, datetime]
 
 
-def _worst(
-    known: Known,
-    rows: Sequence[SetRow],
-    good: SetRow | None,
-    late_at: datetime,
-    now: datetime,
-) -> _Answer:
+def _worst(known: Known, late_at: datetime, now: datetime) -> _Answer:
+    good = known.sets.good
     for answer in (
-        _broken(known, good, late_at, now),
-        _lost(rows, good),
-        _never(known, rows, late_at, now),
-        _late(known, rows, good, late_at, now),
-        _at_risk(known, rows, good, now),
+        _broken(known, late_at, now),
+        _lost(known.sets),
+        _never(known, late_at, now),
+        _late(known, late_at, now),
     ):
         if answer is not None:
             return answer
     assert good is not None
-    return ProtectionState.GOOD, _good_words(known, good), good.consistent_at
+    at_risk = _at_risk(known, good, now)
+    return at_risk or (ProtectionState.GOOD, _good_words(known, good), good.consistent_at)
 
 
-def _broken(known: Known, good: SetRow | None, late_at: datetime, now: datetime) -> _Answer | None:
+def _broken(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
+    good = known.sets.good
     if known.rejected is not None:
-        return (
-            ProtectionState.BROKEN,
-            f"rejected, and nothing runs: {known.rejected}",
-            known.first_seen,
-        )
+        why = f"rejected, and nothing runs: {known.rejected}"
+        return ProtectionState.BROKEN, why, known.first_seen
     if known.enabled is False and good is not None and now > late_at:
         age = spoken(now - good.consistent_at)
         why = f"disabled, and its newest set is {age} old; the limit is {spoken(known.deadline)}"
@@ -141,26 +169,25 @@ def _broken(known: Known, good: SetRow | None, late_at: datetime, now: datetime)
     return None
 
 
-def _lost(rows: Sequence[SetRow], good: SetRow | None) -> _Answer | None:
-    lost = [row for row in rows if row.state == "lost"]
-    newest = max(lost, key=lambda row: row.consistent_at, default=None)
+def _lost(sets: KnownSets) -> _Answer | None:
+    good, newest = sets.good, sets.lost
     if newest is None or (good is not None and good.consistent_at >= newest.consistent_at):
         return None
-    count = (
-        "1 set that was stored is" if len(lost) == 1 else f"{len(lost)} sets that were stored are"
+    gone = (
+        "1 set that was stored is"
+        if sets.lost_count == 1
+        else f"{sets.lost_count} sets that were stored are"
     )
     older = (
         ""
         if good is None
         else f"; the newest that is there is of {good.consistent_at:%Y-%m-%d %H:%M} UTC"
     )
-    return ProtectionState.LOST, f"{count} not there any more{older}", newest.finished_at
+    return ProtectionState.LOST, f"{gone} not there any more{older}", newest.finished_at
 
 
-def _never(
-    known: Known, rows: Sequence[SetRow], late_at: datetime, now: datetime
-) -> _Answer | None:
-    if rows:
+def _never(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
+    if known.sets.stored:
         return None
     if known.failures_in_row:
         why = f"nothing was stored yet; the last {_times(known.failures_in_row)} failed: {known.last_error}"
@@ -173,16 +200,14 @@ def _never(
     return ProtectionState.NEVER, why, known.first_seen
 
 
-def _late(
-    known: Known,
-    rows: Sequence[SetRow],
-    good: SetRow | None,
-    late_at: datetime,
-    now: datetime,
-) -> _Answer | None:
+def _late(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
+    good = known.sets.good
+    if good is None and known.sets.quarantined is not None:
+        worse = known.sets.quarantined
+        why = f"set '{worse.set_id}' failed its verification, and no other can be restored"
+        return ProtectionState.AT_RISK, why, worse.verified_at or worse.finished_at
     if good is None:
-        newest = max(rows, key=lambda row: row.consistent_at)
-        return ProtectionState.LATE, "no stored set can be restored", newest.finished_at
+        return ProtectionState.LATE, "no stored set can be restored", known.first_seen
     if now <= late_at:
         return None
     age = spoken(now - good.consistent_at)
@@ -190,12 +215,8 @@ def _late(
     return ProtectionState.LATE, why, late_at
 
 
-def _at_risk(
-    known: Known, rows: Sequence[SetRow], good: SetRow | None, now: datetime
-) -> _Answer | None:
-    assert good is not None
-    bad = [row for row in rows if row.state == "quarantined"]
-    worse = max(bad, key=lambda row: row.consistent_at, default=None)
+def _at_risk(known: Known, good: SetRow, now: datetime) -> _Answer | None:
+    worse = known.sets.quarantined
     if worse is not None and worse.consistent_at > good.consistent_at:
         why = f"set '{worse.set_id}' failed its verification; the newest good one is of before"
         return ProtectionState.AT_RISK, why, worse.verified_at or worse.finished_at
