@@ -12,11 +12,13 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "airflow_backup.engines"
 """Under this group other packages register engines."""
@@ -41,6 +43,10 @@ def built_in() -> tuple[str, ...]:
 
 def points() -> Iterable[EntryPoint]:
     """Return the entry points of other packages."""
+    from importlib.metadata import (
+        entry_points,  # slow to load, and most schedules name a built-in engine
+    )
+
     return entry_points(group=ENTRY_POINT_GROUP)
 
 

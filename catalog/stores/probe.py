@@ -23,7 +23,6 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 Condition = Callable[[FromClause], ColumnElement[bool]]
 
@@ -61,6 +60,10 @@ def _given_ids(ids: list[str], *, is_sqlite: bool) -> FromClause:
     if is_sqlite:
         each = func.json_each(bindparam("ids", json.dumps(ids), String)).table_valued("value")
     else:
+        from sqlalchemy.dialects.postgresql import (
+            JSONB,  # a fiftieth of a second, only for those who use it
+        )
+
         given = cast(bindparam("ids", ids, JSON), JSONB)
         each = func.jsonb_array_elements_text(given).table_valued("value")
     return select(cast(each.c.value, String).label("id")).distinct().subquery("wanted")
