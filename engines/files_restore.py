@@ -11,6 +11,7 @@ from airflow_backup.engines.files_helpers import Helpers
 from airflow_backup.engines.files_unpacking import Archive, Unpacking
 from airflow_backup.engines.jail import Jail, open_target
 from airflow_backup.engines.protocol import RestoreReport
+from airflow_backup.engines.restore_marker import MARKER
 from airflow_backup.engines.tar_reader import TarReader
 
 
@@ -37,7 +38,14 @@ def restore_members(
     with ExitStack() as running:
         helpers = Helpers(folder, running)
         hands = None if resume else helpers
-        unpacking = Unpacking(archive, jail, reporter, resume=resume, hands=hands)
+        unpacking = Unpacking(
+            archive,
+            jail,
+            reporter,
+            resume=resume,
+            hands=hands,
+            is_marked=(target / MARKER).exists(),
+        )
         try:
             unpacking.run()
             for _ in rest:

@@ -13,6 +13,7 @@ from airflow_backup.core.names import shown
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines import tar_writer as tar
 from airflow_backup.engines.jail import Jail
+from airflow_backup.engines.restore_marker import stand_in
 from airflow_backup.engines.tar_reader import Member
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -65,7 +66,8 @@ class Unpacking:
     """
     Makes the members of an archive below a jail; damage found on the way is raised.
 
-    ``resume`` leaves alone what an earlier attempt made whole; ``hands`` help with small files.
+    ``resume`` leaves alone what an earlier attempt made whole; ``hands`` help with small files. ``is_marked``:
+    the marker of an unfinished restore is in the target, and names that would hit it give way.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class Unpacking:
         *,
         resume: bool = False,
         hands: Hands | None = None,
+        is_marked: bool = False,
     ) -> None:
-        self._resume, self._hands = resume, hands
+        self._resume, self._hands, self._is_marked = resume, hands, is_marked
         self.files = 0
         self.bytes_written = 0
         self.warnings: list[str] = []
@@ -99,11 +102,18 @@ class Unpacking:
             if maker is None:
                 self._warn(member, "devices are not restored; make it with mknod")
                 continue
+            if self._is_marked:
+                self._give_way(member)
             self._make(maker, member)
             self._untold_files += 1
             if self._untold >= _TELL_EVERY or self._untold_files >= 1000:
                 self._tell()
         self._tell()
+
+    def _give_way(self, member: Member) -> None:
+        member.name = stand_in(member.name)
+        if member.kind == tar.HARD_LINK:
+            member.link = stand_in(member.link)
 
     def _make(self, maker: Callable[[Member], None], member: Member) -> None:
         try:

@@ -14,7 +14,6 @@ from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines import mysql_keys
-from airflow_backup.engines.jail import MARKER
 from airflow_backup.engines.mysql_logical import COMPLETE, DUMP
 from airflow_backup.engines.mysql_physical import BASE, read_points
 from airflow_backup.engines.mysql_replay import (
@@ -27,6 +26,7 @@ from airflow_backup.engines.mysql_replay import (
 from airflow_backup.engines.mysql_server import environment, find, told_by, version_of
 from airflow_backup.engines.mysql_throwaway import running
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.restore_marker import MARKER
 from airflow_backup.engines.scratch import check_room
 
 LOGS, ROLL_FORWARD = "binlog", "roll-forward.txt"

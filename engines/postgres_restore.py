@@ -14,7 +14,6 @@ from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines import postgres_libpq as libpq
 from airflow_backup.engines import tar_unpack
-from airflow_backup.engines.jail import MARKER
 from airflow_backup.engines.postgres_cluster import position_of
 from airflow_backup.engines.postgres_logical import ARCHIVE, DUMP, GLOBALS
 from airflow_backup.engines.postgres_physical import BASE
@@ -22,6 +21,7 @@ from airflow_backup.engines.postgres_programs import find
 from airflow_backup.engines.postgres_properties import PROPERTIES
 from airflow_backup.engines.postgres_wal import WAL
 from airflow_backup.engines.protocol import RestoreReport, SetReader
+from airflow_backup.engines.restore_marker import MARKER
 from airflow_backup.engines.scratch import check_room
 from airflow_backup.engines.tar_unpack import unpack
 

@@ -28,7 +28,7 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.manifest import Manifest
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.jail import MARKER, open_target
+from airflow_backup.engines.jail import open_target
 from airflow_backup.engines.protocol import (
     DumpReport,
     Proof,
@@ -38,6 +38,7 @@ from airflow_backup.engines.protocol import (
     Surroundings,
 )
 from airflow_backup.engines.restic_program import Message, Restic
+from airflow_backup.engines.restore_marker import MARKER
 from airflow_backup.engines.scratch import scratch_folder
 from airflow_backup.schedules.base import Model
 from airflow_backup.schedules.program_sources import ResticSource

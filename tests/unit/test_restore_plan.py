@@ -24,7 +24,7 @@ from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import NotFound, Refused, VerifyError
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.engines.jail import MARKER
+from airflow_backup.engines.restore_marker import MARKER
 from airflow_backup.schedules.sources import FilesSource, SqliteSource
 from airflow_backup.storage.open import open_storage
 from support import trees
