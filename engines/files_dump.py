@@ -22,10 +22,7 @@ from airflow_backup.engines.file_reader import (
 from airflow_backup.engines.files_index import Block, Earlier, escaped, facts, is_tail
 from airflow_backup.engines.files_large import LargeFile, store_changes, store_whole
 from airflow_backup.engines.files_output import FilesOutput
-from airflow_backup.engines.walk import Entry
-
-_VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
-"""What the system says of something that was removed, or replaced by something of another kind."""
+from airflow_backup.engines.walk import Entry, is_gone
 
 _KINDS = {
     stat.S_IFLNK: tar.SYMLINK,
@@ -75,11 +72,18 @@ class FilesDump:
             else:
                 self._add_other(entry)
         except OSError as error:
-            self.cannot_read(entry.path, error)
+            self.cannot_read(
+                entry.path, error, is_gone=is_gone(entry.name, entry.parent, entry.kind)
+            )
 
-    def cannot_read(self, path: bytes, error: OSError) -> None:
-        """Note what could not be opened, entered or read, and with a folder all below it."""
-        if error.errno in _VANISHED:
+    def cannot_read(self, path: bytes, error: OSError, *, is_gone: bool) -> None:
+        """
+        Note what could not be opened, entered or read, and with a folder all below it.
+
+        ``is_gone``: another look shows nothing of that name, or something of another kind. Only then it vanished: an
+        error alone may say so of what is there, such as a name that the system lists and does not take.
+        """
+        if is_gone:
             self.output.vanished(path)
             return
         if self._earlier is not None:

@@ -254,7 +254,10 @@ def test_the_index_says_where_each_member_lies(
 def test_the_walk_closes_what_it_opened(root: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     walk = Walk(
-        os.open(root, os.O_RDONLY), prefix=b"", patterns=Patterns(), warn=lambda path, error: None
+        os.open(root, os.O_RDONLY),
+        prefix=b"",
+        patterns=Patterns(),
+        warn=lambda path, error, is_gone: None,
     )
     entries = iter(walk)
     for _ in range(4):
