@@ -22,6 +22,7 @@ from airflow_backup.engines.file_reader import (
 from airflow_backup.engines.files_index import Block, Earlier, escaped, facts, is_tail
 from airflow_backup.engines.files_large import LargeFile, store_changes, store_whole
 from airflow_backup.engines.files_output import FilesOutput
+from airflow_backup.engines.files_places import data_record
 from airflow_backup.engines.walk import Entry, is_gone
 
 _KINDS = {
@@ -214,6 +215,7 @@ class FilesDump:
         assert output.patches is not None
         offset = output.patches.position
         name = b"%b/size=%d" % (path, known.length)
+        extended = {**data_record(known.length), **(extended or {})}
         output.patches.write(
             output.headers.member(name, found, kind=b"0", size=0, extended=extended)
         )

@@ -18,6 +18,7 @@ from airflow_backup.engines.file_reader import (
 from airflow_backup.engines.files_blocks import BlockLines, Compared, compared
 from airflow_backup.engines.files_index import Block
 from airflow_backup.engines.files_output import Attributes, FilesOutput, Held
+from airflow_backup.engines.files_places import data_record
 
 
 class LargeFile:
@@ -78,9 +79,9 @@ def store_changes(file: LargeFile, output: FilesOutput, earlier: Iterator[Block]
     assert patches is not None
     offset = patches.position
     name = b"%b/size=%d" % (file.path, file.found.st_size)
-    patches.write(
-        output.headers.member(name, file.found, kind=b"0", size=0, extended=file.extended)
-    )
+    data = data_record(sum(length for _, length in file.segments))
+    extended = {**data, **(file.extended or {})}
+    patches.write(output.headers.member(name, file.found, kind=b"0", size=0, extended=extended))
     held = Held()
     is_cut = False
     try:

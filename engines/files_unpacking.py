@@ -145,9 +145,8 @@ class Unpacking:
     def _is_whole(self, member: Member, parent: int, name: bytes, found: os.stat_result) -> bool:
         # The time of a file is set when all of it is written.
         if member.kind == tar.REGULAR:
-            size = int(member.records.get(b"GNU.sparse.realsize", member.size))
             return stat.S_ISREG(found.st_mode) and (found.st_size, found.st_mtime_ns) == (
-                size,
+                member.real_size,
                 member.mtime_ns,
             )
         if member.kind == tar.SYMLINK:
@@ -200,7 +199,7 @@ class Unpacking:
         self._untold += size
 
     def _fill_sparse(self, file: int, member: Member) -> None:
-        size = int(member.records[b"GNU.sparse.realsize"])
+        size = member.real_size
         for offset, length in self._archive.sparse_segments():
             if offset + length > size:
                 raise VerifyError(f"'{_shown(member)}' has data after its end")
