@@ -73,7 +73,7 @@ class _Side:
 
     def expect(self, offset: int, name: bytes) -> Member:
         """Return the next member, whose headers must begin at ``offset``."""
-        member = next(self._members, None)
+        member, self._segments = next(self._members, None), None
         is_there = member is not None and self._reader.member_begin == offset
         if member is None or not is_there or member.name.rstrip(b"/") != name:
             raise self._otherwise(offset, name)
@@ -85,11 +85,12 @@ class _Side:
 
         False leaves the reader where it was, for whoever looks closely.
         """
+        self._segments = None
         return self._reader.pass_plain(record.offset, name, record.kind, record.size)
 
     def blocks_of(self, record: Record) -> Blocks:
         """Return what the blocks of the current member must be, before anything behind it is read."""
-        places, self._segments = self._segments or [(0, record.size)], None
+        places = self._segments or [(0, record.size)]
         data = sum(length for _, length in places)
         return Blocks(record.path, data, begin=self._reader.position, places=places)
 
