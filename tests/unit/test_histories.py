@@ -79,7 +79,8 @@ class Faults:
             return self.rng.randrange(1, 60_000)  # a read that comes short
         if self.rng.random() < 0.02:
             self.struck.add(path)
-            raise read_error(self.rng.choice(ERRORS))
+            # ENXIO says where the data of a file ends: who gives it to a question for holes tells a lie.
+            raise read_error(errno.EIO if call == "lseek" else self.rng.choice(ERRORS))
         return None
 
     def blow(self, operation: str, name: str) -> None:
