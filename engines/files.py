@@ -24,7 +24,6 @@ from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
     EngineError,
-    SourceDenied,
     SourceError,
     VerifyError,
 )
@@ -36,6 +35,7 @@ from airflow_backup.engines.files_index import order_of
 from airflow_backup.engines.files_output import FilesOutput
 from airflow_backup.engines.files_proof import check_edges, check_tree, concerned
 from airflow_backup.engines.files_restore import restore_archive, restore_members
+from airflow_backup.engines.files_roots import nested, open_root
 from airflow_backup.engines.files_structure import check_structure
 from airflow_backup.engines.patterns import Patterns
 from airflow_backup.engines.protocol import (
@@ -55,8 +55,6 @@ from airflow_backup.schedules.sources import FilesSource
 _MOST_UNREAD = 20
 """Entries that cannot be read before a run fails at once: enough to see what is wrong, and why wait."""
 
-_ROOT_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-
 
 class FilesEngine:
     """Backs up file trees."""
@@ -75,10 +73,10 @@ class FilesEngine:
             problems.append(error)
         for root in options.roots:
             try:
-                os.close(_open_root(root))
+                os.close(open_root(root, allow_empty=options.allow_empty))
             except BackupError as error:
                 problems.append(error)
-        return problems + _nested(options.roots)
+        return problems + nested(options.roots)
 
     def dump(
         self,
@@ -101,7 +99,7 @@ class FilesEngine:
                 earlier=None if parent is None else parent.blocks(INDEX),
                 by_content=options.compare == "content",
             )
-            _add_roots(options.roots, patterns, dump)
+            _add_roots(options, patterns, dump)
             output.archive.write(END)
             if output.patches is not None:
                 output.patches.write(END)
@@ -244,13 +242,14 @@ def _counts(output: FilesOutput, parent: SetReader | None) -> dict[str, int]:
     return counts
 
 
-def _add_roots(roots: list[str], patterns: Patterns, dump: FilesDump) -> None:
-    if len(roots) == 1:
-        _add_root(roots[0], b"", patterns, dump)
-    else:
-        prefixes = {os.fsencode(os.path.normpath(root).strip("/")): root for root in roots}
-        for prefix in sorted(prefixes, key=order_of):
-            _add_root(prefixes[prefix], prefix, patterns, dump)
+def _add_roots(options: FilesSource, patterns: Patterns, dump: FilesDump) -> None:
+    prefixes = {os.fsencode(os.path.normpath(root).strip("/")): root for root in options.roots}
+    if len(options.roots) == 1:
+        prefixes = {b"": options.roots[0]}
+    for prefix in sorted(prefixes, key=order_of):
+        root = prefixes[prefix]
+        descriptor = open_root(root, allow_empty=options.allow_empty)
+        _add_root(root, descriptor, prefix, patterns, dump)
     dump.finish()
 
 
@@ -260,20 +259,9 @@ def _options(source: Model) -> FilesSource:
     return source
 
 
-def _open_root(root: str) -> int:
-    # The root itself may be a link that the user wrote into the schedule; below it, none is
-    # followed.
-    try:
-        return os.open(root, _ROOT_FLAGS)
-    except PermissionError as error:
-        raise SourceDenied(f"may not read '{root}'", hint=f"ls -ld {root}") from error
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise SourceError(f"cannot read '{root}': {why}", hint=f"ls -ld {root}") from error
-
-
-def _add_root(root: str, prefix: bytes, patterns: Patterns, dump: FilesDump) -> None:
-    descriptor = _open_root(root)
+def _add_root(
+    root: str, descriptor: int, prefix: bytes, patterns: Patterns, dump: FilesDump
+) -> None:
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         whole = prefix + b"/" if prefix else b""
         walk = Walk(descriptor, prefix=whole, patterns=patterns, warn=dump.cannot_read)
@@ -323,13 +311,3 @@ def _only_needed_folders(walk: Walk, dump: FilesDump) -> Iterator[Entry]:
 
 def _is_above(folder: bytes, path: bytes) -> bool:
     return folder == b"." or path.startswith(folder + b"/")
-
-
-def _nested(roots: list[str]) -> list[BackupError]:
-    clean = [os.path.normpath(root) for root in roots]
-    return [
-        SourceError(f"'{inner}' lies inside '{outer}', and would be stored twice")
-        for position, inner in enumerate(clean)
-        for other, outer in enumerate(clean)
-        if position != other and (inner + "/").startswith(outer.rstrip("/") + "/")
-    ]
