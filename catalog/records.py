@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from airflow_backup.core.errors import FailureClass
-from airflow_backup.core.manifest import Manifest
+from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import (
     ExecutionStatus,
     Kind,
@@ -60,7 +60,7 @@ class Attempt:
     failure_class: FailureClass | None = None
 
 
-SetState = Literal["good", "quarantined", "deleting"]
+SetState = Literal["good", "quarantined", "deleting", "lost"]
 
 
 class SetRow(NamedTuple):
@@ -105,6 +105,20 @@ class PieceRow:
     size: int
     raw_size: int
     checksum: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What a person asked for, to be carried out once, by the run ``run_id``."""
+
+    run_id: str
+    verb: Literal["restore", "verify"]
+    schedule_id: str
+    request: Mapping[str, Any]
+    person: str
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
 
 
 DeployedState = Literal["loaded", "rejected", "last_known_good"]

@@ -234,6 +234,19 @@ repositories = Table(
     Column("seen_at", Moment, nullable=False),
 )
 
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("run_id", String(250), primary_key=True),
+    Column("verb", String(20), nullable=False),
+    _id(),
+    Column("request", Text, nullable=False),
+    Column("person", String(250), nullable=False),
+    Column("issued_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+)
+
 deployed = Table(
     "deployed",
     metadata,

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_backup.core.errors import CatalogError, ConfigError, NotFound
-from airflow_backup.schedules.loader import Loaded, load
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.problems import did_you_mean
+from airflow_backup.schedules.loading.loader import Loaded, load
+from airflow_backup.schedules.loading.problems import did_you_mean
+from airflow_backup.schedules.model.schedule import Schedule
 
 if TYPE_CHECKING:
     from airflow_backup.catalog import Catalog
-    from airflow_backup.core.age import Identity
+    from airflow_backup.core.format.age import Identity
 
 SCHEDULES_VARIABLE = "AIRFLOW__BACKUP__SCHEDULES_PATH"
 ALLOWED_COMMANDS_VARIABLE = "AIRFLOW__BACKUP__ALLOWED_COMMANDS"
@@ -81,7 +81,7 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
 
 def keys(arguments: argparse.Namespace) -> list[Identity] | None:
     """Return the secret keys that were given; None when none were."""
-    from airflow_backup.actions.encryption import read_keys
+    from airflow_backup.actions.sets.encryption import read_keys
 
     if not arguments.key_file:
         return None

@@ -8,11 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from airflow_backup.core import process
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.core.ids import DAG_PREFIX
-from airflow_backup.schedules.loaded import Loaded
-from airflow_backup.schedules.problems import Problem
+from airflow_backup.core.process import process
+from airflow_backup.schedules.loading.loaded import Loaded
+from airflow_backup.schedules.loading.problems import Problem
 
 _BUILD = """
 import json, sys

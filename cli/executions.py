@@ -10,7 +10,7 @@ from airflow_backup.cli.output import iso, local, print_table
 from airflow_backup.core.durations import format_duration, format_size
 
 if TYPE_CHECKING:
-    from airflow_backup.catalog.executions import Execution
+    from airflow_backup.catalog.stores.executions import Execution
 
 
 def execution_dict(execution: Execution) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from airflow_backup.cli.commands import COMMANDS
 from airflow_backup.core.errors import BackupError, FailureClass, NotFound, classify
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code."""
+def main(argv: Sequence[str] | None = None, *, program: str = "airflow-backup") -> int:
+    """Run one command; return its exit code. ``program`` is what the user typed to get here."""
     # A task's process leaves this set; with it, tools of Airflow would see one DAG only.
     os.environ.pop("_AIRFLOW_PARSING_CONTEXT_DAG_ID", None)
-    arguments = parser().parse_args(argv)
+    arguments = parser(program).parse_args(argv)
     return run_command(arguments.run, arguments)
 
 
@@ -36,10 +36,10 @@ def run_command(command: Callable[[argparse.Namespace], int], arguments: argpars
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = "airflow-backup") -> argparse.ArgumentParser:
     """Make the parser of the whole command line."""
     top = argparse.ArgumentParser(
-        prog="airflow-backup",
+        prog=program,
         description="Backups as code on Apache Airflow. Works without a running Airflow.",
         epilog="exit codes: 0 done, 1 the answer is bad, 2 wrong usage, 3 not found, 4 worth trying again, "
         "5 could not be told",

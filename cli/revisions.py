@@ -7,9 +7,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from airflow_backup.core import process
 from airflow_backup.core.errors import BackupError, NotFound
-from airflow_backup.schedules.loader import Loaded, load
+from airflow_backup.core.process import process
+from airflow_backup.schedules.loading.loader import Loaded, load
 
 
 def load_revision(revision: str, path: Path) -> Loaded:
@@ -35,7 +35,7 @@ def load_revision(revision: str, path: Path) -> Loaded:
             f"git has no {path} in '{revision}'",
             hint="is it committed there? two paths can be compared without git",
         ) from error
-    from airflow_backup.engines.tar_unpack import unpack_all  # engines are much to load
+    from airflow_backup.engines.shared.tar_unpack import unpack_all  # engines are much to load
 
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

@@ -81,3 +81,25 @@ class DamageKind(StrEnum):
 
     TAMPERED = "tampered"
     """A manifest that can be read and is not the one that was written."""
+
+
+class ProtectionState(StrEnum):
+    """Whether what a schedule protects could be brought back as promised, in one word; the worst that is true."""
+
+    BROKEN = "broken"
+    """Nothing more will be stored: the schedule is rejected, or disabled while its sets become too old."""
+
+    LOST = "lost"
+    """Sets that were stored are not there any more, and no newer one is."""
+
+    LATE = "late"
+    """The newest set that can be restored is older than its limit."""
+
+    AT_RISK = "at_risk"
+    """There is a set, and its verification failed, or the last one that passed is too long ago."""
+
+    NEVER = "never"
+    """Nothing was stored yet."""
+
+    GOOD = "good"
+    """The newest set is young enough, and verified as asked."""

@@ -17,7 +17,7 @@ from airflow_backup.operators.backup import BackupOperator
 from airflow_backup.operators.prune import PruneOperator
 from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 
 POOL = "backup"
 TAG = "backup"
@@ -37,11 +37,14 @@ def _bundle_versioning_is_off() -> bool:
     return bool(conf.getboolean("dag_processor", "disable_bundle_versioning"))
 
 
-def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DAG:
+def build(
+    schedule: Schedule, definition: Mapping[str, Any] | None = None, *, fenced: bool = False
+) -> DAG:
     """
     Make the DAG of a schedule. Not registered: the caller publishes it when it is whole.
 
-    ``definition`` is the schedule as plain data, where the caller has it.
+    ``definition`` is the schedule as plain data, where the caller has it. ``fenced``: it was made on the page,
+    and may name only paths that an administrator allows.
     """
     dag = DAG(
         dag_id(schedule.id),
@@ -57,7 +60,7 @@ def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DA
         is_paused_upon_creation=not schedule.enabled,
         allowed_run_types=_run_types(schedule),
         tags={TAG, *schedule.tags, *([schedule.group] if schedule.group else [])},
-        doc_md=schedule.description,
+        doc_md=_text(schedule.description),
     )
     window = BackupWindowSensor(
         task_id="window",
@@ -74,6 +77,7 @@ def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DA
         dag=dag,
         schedule=schedule,
         definition=definition,
+        fenced=fenced,
         pool=POOL,
         priority_weight=schedule.priority,
         weight_rule="absolute",
@@ -81,11 +85,11 @@ def build(schedule: Schedule, definition: Mapping[str, Any] | None = None) -> DA
         outlets=[asset(schedule.id)],
     )
     window.set_downstream(backup)
-    _add_proof_and_prune(dag, backup, schedule)
+    _add_verify_and_prune(dag, backup, schedule)
     return dag
 
 
-def _add_proof_and_prune(dag: DAG, backup: BackupOperator, schedule: Schedule) -> None:
+def _add_verify_and_prune(dag: DAG, backup: BackupOperator, schedule: Schedule) -> None:
     before: list[BaseOperator] = [backup]
     policy = schedule.verify
     if policy.level != "none" or policy.restore_test not in (None, "never"):
@@ -93,6 +97,7 @@ def _add_proof_and_prune(dag: DAG, backup: BackupOperator, schedule: Schedule) -
             task_id="verify",
             dag=dag,
             schedule=schedule,
+            fenced=backup.fenced,
             pool=POOL,
             priority_weight=schedule.priority,
             weight_rule="absolute",
@@ -103,7 +108,11 @@ def _add_proof_and_prune(dag: DAG, backup: BackupOperator, schedule: Schedule) -
         # Not after a failure of either. A verification that was not due counts for nothing, and a
         # backup that was skipped leaves nothing to prune after.
         prune = PruneOperator(
-            task_id="prune", dag=dag, schedule=schedule, trigger_rule="none_failed_min_one_success"
+            task_id="prune",
+            dag=dag,
+            schedule=schedule,
+            fenced=backup.fenced,
+            trigger_rule="none_failed_min_one_success",
         )
         prune.set_upstream(before)
 
@@ -123,3 +132,8 @@ def _run_types(schedule: Schedule) -> Any:  # the SDK has its own copy of this e
     """Forbid backfill: a backup of the past cannot be taken."""
     own = DagRunType.ASSET_TRIGGERED if schedule.after else DagRunType.SCHEDULED
     return {own, DagRunType.MANUAL}
+
+
+def _text(description: str | None) -> str | None:
+    """Keep text what it is: Airflow would read the file that a `doc_md` ending in ``.md`` names."""
+    return None if description is None else f"{description}\n"

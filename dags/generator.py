@@ -21,9 +21,9 @@ from airflow_backup.dags.factory import build
 from airflow_backup.dags.published import ask_catalog, known_definitions, publish
 from airflow_backup.dags.verbs import VERBS
 from airflow_backup.operators.airflow_settings import airflow_home, option
-from airflow_backup.schedules.index import (
+from airflow_backup.schedules.loading.index import (
+    CatalogSchedules,
     Index,
-    Made,
     compile_index,
     fingerprint,
     index_file,
@@ -32,7 +32,7 @@ from airflow_backup.schedules.index import (
     schedule_of,
     write_index,
 )
-from airflow_backup.schedules.loader import CATALOG
+from airflow_backup.schedules.loading.loaded import CATALOG
 
 log = logging.getLogger(__name__)
 
@@ -83,25 +83,27 @@ def current_index(path: Path) -> Index:
     file = _file(path)
     index = read_index(file)
     known_there = ask_catalog(str(path))
-    made = known_there.made if known_there is not None else _made_before(index)
-    if _is_current(index, path) and index is not None and index.made == made.stamp:
+    from_catalog = known_there.from_catalog if known_there is not None else _made_before(index)
+    if _is_current(index, path) and index is not None and index.from_catalog == from_catalog.stamp:
         if known_there is not None and known_there.deployed != len(index.entries):
             index.published = False  # the catalog was lost, or is another one
         return index
     known = index.runnable() if index is not None else known_definitions(str(path))
     fresh = compile_index(
-        path, known=known, made=made, is_optional=option("schedules_path") is None
+        path, known=known, from_catalog=from_catalog, is_optional=option("schedules_path") is None
     )
     write_index(file, fresh)
     return fresh
 
 
-def _made_before(index: Index | None) -> Made:
+def _made_before(index: Index | None) -> CatalogSchedules:
     """While the catalog is out of reach, its schedules go on as they were."""
     if index is None:
-        return Made()
+        return CatalogSchedules()
     entries = (entry for entry in index.entries.values() if entry.file == CATALOG)
-    return Made(index.made, tuple(entry.definition for entry in entries if entry.definition))
+    return CatalogSchedules(
+        index.from_catalog, tuple(entry.definition for entry in entries if entry.definition)
+    )
 
 
 def _is_current(index: Index | None, path: Path) -> bool:
@@ -129,14 +131,16 @@ def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) 
         index = current_index(path)
     definition = index.runnable().get(identifier)
     if definition is not None:
-        namespace[wanted] = build(schedule_of(definition), definition)
+        fenced = index.entries[identifier].file == CATALOG
+        namespace[wanted] = build(schedule_of(definition), definition, fenced=fenced)
 
 
 def _build_all(index: Index) -> list[DAG]:
     built = []
     for identifier, definition in index.runnable().items():
         try:
-            dag = build(schedule_of(definition), definition)
+            fenced = index.entries[identifier].file == CATALOG
+            dag = build(schedule_of(definition), definition, fenced=fenced)
             if not index.proven:
                 _prove(dag)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not cost the other schedules theirs

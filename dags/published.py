@@ -10,7 +10,7 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError
 from airflow_backup.operators.airflow_settings import catalog_url
-from airflow_backup.schedules.index import Index, Made
+from airflow_backup.schedules.loading.index import CatalogSchedules, Index
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def known_definitions(origin: str) -> dict[str, dict[str, Any]]:
 class Known:
     """What the catalog says: the schedules made in it, and how many it knows as deployed from an origin."""
 
-    made: Made
+    from_catalog: CatalogSchedules
     deployed: int
 
 
@@ -54,4 +54,4 @@ def ask_catalog(origin: str) -> Known | None:
         log.error("the catalog cannot be read: %s", error)
         return None
     stamp = hashlib.sha256(repr([(item.id, item.version) for item in newest]).encode()).hexdigest()
-    return Known(Made(stamp, tuple(item.definition for item in newest)), count)
+    return Known(CatalogSchedules(stamp, tuple(item.definition for item in newest)), count)

@@ -12,8 +12,8 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, T
 from pendulum import DateTime, instance
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.fire_times import FixedRhythm, rhythm_of, slot_to_run
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.fire_times import FixedRhythm, rhythm_of, slot_to_run
 
 
 class BackupTimetable(Timetable):
@@ -108,10 +108,14 @@ class BackupTimetable(Timetable):
     ) -> DagRunInfo | None:
         """Return the slot that runs next; Airflow's catchup is not consulted, ``missed`` decides."""
         last = None if last_automated_data_interval is None else last_automated_data_interval.start
-        due = slot_to_run(self.rhythm, last=last, now=self.clock(), made_up_for=self.made_up_for)
-        if due is None or (restriction.latest is not None and due.at > restriction.latest):
+        occurrence = slot_to_run(
+            self.rhythm, last=last, now=self.clock(), made_up_for=self.made_up_for
+        )
+        if occurrence is None or (
+            restriction.latest is not None and occurrence.at > restriction.latest
+        ):
             return None
-        return DagRunInfo.exact(instance(due.at))
+        return DagRunInfo.exact(instance(occurrence.at))
 
 
 @lru_cache(maxsize=20_000)

@@ -14,15 +14,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import BackupError
-from airflow_backup.core.manifest import Manifest
+from airflow_backup.core.format.checksums import Bytes
+from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.base import Model
+from airflow_backup.schedules.model.base import Model
 
 
 class Stream(Protocol):
@@ -101,6 +101,9 @@ class Surroundings:
 
     set_id: str = ""
     """The set that is being taken; an engine that stores elsewhere marks its own copy with it."""
+
+    source_roots: Sequence[str] | None = None
+    """Folders within which local sources must lie; None for a schedule that may read anything."""
 
     allowed_commands: Sequence[str] = ()
     """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
@@ -219,6 +222,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """An engine that can read its streams as their format, without a server."""
 
@@ -231,6 +235,7 @@ class Decoder(Protocol):
         ...
 
 
+@runtime_checkable
 class RestoreTester(Protocol):
     """An engine that can restore into a throwaway place and look at what it got."""
 
@@ -246,6 +251,7 @@ class RestoreTester(Protocol):
         ...
 
 
+@runtime_checkable
 class FormatChecker(Protocol):
     """An engine that can tell by beginnings and ends whether streams are what they should be."""
 
@@ -258,6 +264,7 @@ class FormatChecker(Protocol):
         ...
 
 
+@runtime_checkable
 class StructureChecker(Protocol):
     """An engine that can tell by the structure of a set whether it would restore, without its content."""
 
@@ -271,6 +278,7 @@ class StructureChecker(Protocol):
         ...
 
 
+@runtime_checkable
 class PartChecker(Protocol):
     """An engine that restores parts of its source, and can tell whether a set has them."""
 
@@ -281,6 +289,7 @@ class PartChecker(Protocol):
         ...
 
 
+@runtime_checkable
 class Locator(Protocol):
     """An engine that can tell which part of its source lies in a part of a stream."""
 
@@ -289,6 +298,7 @@ class Locator(Protocol):
         ...
 
 
+@runtime_checkable
 class Resumer(Protocol):
     """An engine that can go on with a restore that was interrupted."""
 
@@ -305,6 +315,7 @@ class Resumer(Protocol):
         ...
 
 
+@runtime_checkable
 class Loader(Protocol):
     """An engine that can restore into a running server."""
 
@@ -326,6 +337,7 @@ class Loader(Protocol):
         ...
 
 
+@runtime_checkable
 class Sweeper(Protocol):
     """An engine that leaves something on a server between two runs: a replication slot, for example."""
 
@@ -340,6 +352,7 @@ class Sweeper(Protocol):
         ...
 
 
+@runtime_checkable
 class Outside(Protocol):
     """An engine whose bytes lie in a place of its own (restic); a set of it is a small receipt."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk.configuration import conf
@@ -24,6 +25,11 @@ def option(name: str) -> str | None:
 def allowed_commands() -> list[str]:
     """Return the programs that schedules may run: ``[backup] allowed_commands``."""
     return [each.strip() for each in (option("allowed_commands") or "").split(",") if each.strip()]
+
+
+def folders(name: Literal["source_roots", "repository_roots"]) -> list[str]:
+    """Return the folders that an option names; none when it is empty."""
+    return [each.strip() for each in (option(name) or "").split(",") if each.strip()]
 
 
 def airflow_home() -> Path:

@@ -10,11 +10,11 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
-from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, ConfigError
 from airflow_backup.core.ids import schedule_id_of
+from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.operators.airflow_settings import (
@@ -22,11 +22,13 @@ from airflow_backup.operators.airflow_settings import (
     catalog_url,
     connection,
 )
+from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
-from airflow_backup.operators.runs import conf_of, due_at, trigger_of
-from airflow_backup.schedules.fire_times import kind_due_at, rhythm_of
-from airflow_backup.schedules.model import Retry, Schedule
-from airflow_backup.schedules.windows import opening_at
+from airflow_backup.operators.runs import conf_of, fire_time_of, trigger_of
+from airflow_backup.schedules.model.policies import Retry
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.windows import opening_at
+from airflow_backup.schedules.times.fire_times import kind_at, rhythm_of
 
 PAUSE_CHECK = 2.0
 """Seconds between two looks at whether a paused run may go on."""
@@ -53,6 +55,7 @@ class BackupOperator(BaseOperator):
     :param options: further keys of a schedule, for example ``{"checksum": "blake3", "retry": {...}}``
     :param schedule: a whole schedule instead of all of the above; nothing of it is a template
     :param definition: that schedule as plain data, where the caller has it already
+    :param fenced: let the schedule name only paths within ``[backup] source_roots`` and ``repository_roots``
     """
 
     template_fields = ("source", "repository", "options")
@@ -67,6 +70,7 @@ class BackupOperator(BaseOperator):
         options: Mapping[str, Any] | None = None,
         schedule: Schedule | None = None,
         definition: Mapping[str, Any] | None = None,
+        fenced: bool = False,
         **kwargs: Any,
     ) -> None:
         if schedule is None and (source is None or repository is None):
@@ -83,11 +87,13 @@ class BackupOperator(BaseOperator):
         self.schedule_id = schedule_id
         self.kind = kind
         self.schedule = schedule
+        self.fenced = fenced
         self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Take the backup; the result goes to XCom."""
         schedule = self._schedule()
+        roots = roots_for(schedule, fenced=self.fenced)
         run = run_of(context)
         reporter = Reporter(self._listener(context, schedule))
         with Catalog.open(catalog_url()) as catalog:
@@ -100,6 +106,7 @@ class BackupOperator(BaseOperator):
                 reporter=reporter,
                 clock=_now,
                 allowed_commands=allowed_commands(),
+                source_roots=roots,
             )
         facts = result.as_dict()
         self.log.info(
@@ -166,7 +173,7 @@ def run_of(context: Mapping[str, Any]) -> Run:
     """Describe the run that a task belongs to."""
     return Run(
         id=context["dag_run"].run_id,
-        at=due_at(context),
+        at=fire_time_of(context),
         trigger=trigger_of(context),
         attempt=context["ti"].try_number,
         note=conf_of(context).get("note"),
@@ -185,7 +192,7 @@ def _kind(schedule: Schedule, context: Mapping[str, Any]) -> Kind:
     asked = conf_of(context).get("kind")
     if asked is not None:
         return Kind(asked)
-    return kind_due_at(rhythm_of(schedule), due_at(context))
+    return kind_at(rhythm_of(schedule), fire_time_of(context))
 
 
 def _id_from(dag_id: str, task_id: str) -> str:

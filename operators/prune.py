@@ -7,13 +7,14 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from airflow_backup.actions.prune import prune
+from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import StorageDenied
 from airflow_backup.operators.airflow_settings import catalog_url, connection
+from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.runs import run_id_of
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 class PruneOperator(BaseOperator):
@@ -23,15 +24,17 @@ class PruneOperator(BaseOperator):
     :param schedule: whose sets to judge
     """
 
-    def __init__(self, *, schedule: Schedule, **kwargs: Any) -> None:
+    def __init__(self, *, schedule: Schedule, fenced: bool = False, **kwargs: Any) -> None:
         kwargs.setdefault("retries", schedule.retry.max_retries)
         kwargs.setdefault("retry_delay", schedule.retry.delay)
         kwargs.setdefault("retry_policy", BackupRetryPolicy(schedule.retry))
         super().__init__(**kwargs)
         self.schedule = schedule
+        self.fenced = fenced
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Prune; the result goes to XCom."""
+        roots_for(self.schedule, fenced=self.fenced)
         with Catalog.open(catalog_url()) as catalog:
             result = prune(
                 self.schedule,

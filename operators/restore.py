@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from airflow_backup.actions.encryption import secret_keys
-from airflow_backup.actions.restore import restore
-from airflow_backup.actions.restore_target import ServerTarget, Target, target_of
+from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.restore.target import Target, target_of
+from airflow_backup.actions.sets.encryption import secret_keys
 from airflow_backup.catalog import Catalog
-from airflow_backup.core import process
-from airflow_backup.core.errors import Cancelled, ConfigError, NotFound, Refused
+from airflow_backup.core.errors import Cancelled, ConfigError, NotFound
+from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.operators.airflow_settings import (
-    airflow_home,
     catalog_url,
     connection,
-    option,
 )
+from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.runs import run_id_of
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.loading.loaded import CATALOG
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 class RestoreOperator(BaseOperator):
@@ -90,7 +88,7 @@ class RestoreOperator(BaseOperator):
                 keys=secret_keys(schedule.encryption, connection),
                 reporter=Reporter(listen),
                 catalog=catalog,
-                actor=f"run {run_id_of(context)}",
+                actor=wanted.get("actor") or f"run {run_id_of(context)}",
             )
         return result.as_dict()
 
@@ -100,7 +98,7 @@ class RestoreOperator(BaseOperator):
         process.end_all()
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
-        """Return what to restore."""
+        """Return what to restore: schedule, target, at, set_id, paths."""
         return {
             "schedule": self.schedule_id,
             "target": self.target,
@@ -114,71 +112,14 @@ class RestoreOperator(BaseOperator):
         return target_of(str(wanted["target"]))
 
 
-class ConfirmedRestoreOperator(RestoreOperator):
-    """
-    Restore what a person asked for in the parameters of the run, within limits that an administrator set.
-
-    The person types the schedule's id once more. Folders must lie below one of ``[backup] restore_roots``, and
-    connections be among ``restore_connections``: who may start a DAG may not therefore write anywhere.
-    """
-
-    template_fields: Collection[str] = ()
-
-    def wanted(self, context: Context) -> Mapping[str, Any]:
-        """Read the parameters of the run."""
-        return dict(context.get("params", {}))
-
-    def checked(self, wanted: Mapping[str, Any]) -> Target:
-        """Return the target; Refused where it is not confirmed, or not allowed."""
-        if wanted.get("confirm") != wanted.get("schedule"):
-            raise Refused(
-                "the restore was not confirmed",
-                hint=f"type the schedule's id, '{wanted.get('schedule')}', as `confirm`",
-            )
-        target = target_of(str(wanted["target"]))
-        if isinstance(target, ServerTarget):
-            _check_connection(target)
-            return target
-        return _below_a_root(target)
-
-
 def deployed(catalog: Catalog, schedule_id: str) -> Schedule:
-    """Return a schedule as it is deployed; NotFound when there is none."""
+    """Return a schedule as it is deployed; NotFound when there is none, Refused when it is fenced in and leads out."""
     row = catalog.deployed.get(schedule_id)
     if row is None or not row.definition:
         raise NotFound(f"no schedule '{schedule_id}'", hint="airflow-backup list")
-    return Schedule.model_validate(row.definition)
-
-
-def restore_roots() -> list[Path]:
-    """Return the folders below which the restore DAG may write."""
-    configured = option("restore_roots")
-    if configured is None:
-        return [airflow_home() / "restores"]
-    return [Path(each.strip()).expanduser() for each in configured.split(",") if each.strip()]
-
-
-def _below_a_root(target: Path) -> Path:
-    roots = restore_roots()
-    path = target if target.is_absolute() else roots[0] / target
-    clean = Path(os.path.realpath(path))
-    for root in roots:
-        if clean != (real := Path(os.path.realpath(root))) and clean.is_relative_to(real):
-            clean.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return clean
-    raise Refused(
-        f"'{target}' does not lie below {', '.join(map(str, roots))}",
-        hint="an administrator names folders in [backup] restore_roots; or use airflow-backup restore",
-    )
-
-
-def _check_connection(target: ServerTarget) -> None:
-    allowed = {each.strip() for each in (option("restore_connections") or "").split(",")}
-    if target.connection not in allowed:
-        raise Refused(
-            f"nothing may be restored into connection '{target.connection}'",
-            hint="an administrator names connections in [backup] restore_connections",
-        )
+    schedule = Schedule.model_validate(row.definition)
+    roots_for(schedule, fenced=row.file == CATALOG)
+    return schedule
 
 
 def _moment(text: Any) -> datetime | None:

@@ -8,8 +8,8 @@ from airflow.sdk import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_backup.core.errors import classify
-from airflow_backup.schedules.model import Retry
-from airflow_backup.schedules.retry_delays import retry_after
+from airflow_backup.schedules.model.policies import Retry
+from airflow_backup.schedules.times.retry_delays import retry_after
 
 
 class BackupRetryPolicy(RetryPolicy):

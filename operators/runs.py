@@ -29,7 +29,7 @@ def is_manual(context: Mapping[str, Any]) -> bool:
     return trigger_of(context) is Trigger.MANUAL
 
 
-def due_at(context: Mapping[str, Any]) -> datetime:
+def fire_time_of(context: Mapping[str, Any]) -> datetime:
     """Return when the run was due (UTC): its slot, or for a run without one the moment it was asked for."""
     run = context["dag_run"]
     moment: datetime = run.logical_date or run.run_after

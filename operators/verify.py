@@ -10,20 +10,20 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_backup.actions.damage import VerifyResult
-from airflow_backup.actions.verify import Verifier, worst
-from airflow_backup.actions.verify_due import due
+from airflow_backup.actions.sets.damage import VerifyResult
+from airflow_backup.actions.verify.plan import plan_verification
+from airflow_backup.actions.verify.verify import Verifier, worst
 from airflow_backup.catalog import Catalog
-from airflow_backup.core import process
 from airflow_backup.core.errors import Cancelled, Inconclusive, NotFound, VerifyError
 from airflow_backup.core.ids import set_id
+from airflow_backup.core.process import process
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.operators.airflow_settings import catalog_url, connection
-from airflow_backup.operators.restore import deployed
+from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
-from airflow_backup.operators.runs import due_at, run_id_of
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.operators.runs import fire_time_of, run_id_of
+from airflow_backup.schedules.model.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +38,18 @@ class VerifyOperator(BaseOperator):
     :param schedule: whose set to verify
     """
 
-    def __init__(self, *, schedule: Schedule, **kwargs: Any) -> None:
+    def __init__(self, *, schedule: Schedule, fenced: bool = False, **kwargs: Any) -> None:
         kwargs.setdefault("retries", schedule.retry.max_retries)
         kwargs.setdefault("retry_delay", schedule.retry.delay)
         kwargs.setdefault("retry_policy", BackupRetryPolicy(schedule.retry))
         super().__init__(**kwargs)
         self.schedule = schedule
+        self.fenced = fenced
         self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
+        roots_for(self.schedule, fenced=self.fenced)
         with Catalog.open(catalog_url()) as catalog:
             verifier = Verifier(
                 self.schedule,
@@ -56,7 +58,7 @@ class VerifyOperator(BaseOperator):
                 clock=_now,
                 reporter=Reporter(self._listener(context)),
             )
-            wanted = set_id(self.schedule.id, run_id_of(context), due_at(context))
+            wanted = set_id(self.schedule.id, run_id_of(context), fire_time_of(context))
             if catalog.sets.get(wanted) is None:
                 raise NotFound(
                     f"the catalog does not know set '{wanted}' of this run",
@@ -73,22 +75,22 @@ class VerifyOperator(BaseOperator):
 
     def _verify(self, verifier: Verifier, catalog: Catalog, wanted: str) -> list[VerifyResult]:
         policy, schedule = self.schedule.verify, self.schedule
-        now = due(
+        plan = plan_verification(
             policy,
             catalog.sets.of(schedule.id),
             catalog.verifications.last_restore_test(schedule.id),
             now=_now(),
             timezone=schedule.timezone,
         )
-        for reason in now.reasons:
+        for reason in plan.reasons:
             self.log.info("%s", reason)
-        share = verifier.next_share() if now.anything else None
-        if not now.anything:
-            raise AirflowSkipException("; ".join(now.reasons))
+        share = verifier.next_share() if plan.anything else None
+        if not plan.anything:
+            raise AirflowSkipException("; ".join(plan.reasons))
         results: list[VerifyResult] = []
-        if now.level is not None:
-            results += verifier.verify(wanted, now.level)
-        if now.restore_test and worst(results) is None:
+        if plan.level is not None:
+            results += verifier.verify(wanted, plan.level)
+        if plan.restore_test and worst(results) is None:
             results += verifier.verify(wanted, VerificationLevel.RESTORE_TEST)
         if share is not None:
             self.log.info("share %s of every other set", share)
@@ -96,7 +98,7 @@ class VerifyOperator(BaseOperator):
         return results
 
     def _listener(self, context: Context) -> Callable[[Progress], None]:
-        tell = _telling(context)
+        tell = tell_progress(context)
 
         def listen(progress: Progress) -> None:
             if self._killed:
@@ -106,36 +108,8 @@ class VerifyOperator(BaseOperator):
         return listen
 
 
-class AskedVerifyOperator(BaseOperator):
-    """Verify the set that a person asked for in the parameters of the run."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("retries", 0)
-        super().__init__(**kwargs)
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Verify; the result goes to XCom."""
-        wanted = context.get("params", {})
-        with Catalog.open(catalog_url()) as catalog:
-            schedule = deployed(catalog, wanted["schedule"])
-            verifier = Verifier(
-                schedule,
-                catalog=catalog,
-                connections=connection,
-                clock=_now,
-                reporter=Reporter(_telling(context)),
-            )
-            set_id = wanted.get("set_id") or verifier.newest()
-            results = verifier.verify(set_id, VerificationLevel(wanted["level"]))
-        raise_what_is_bad(results, schedule.id)
-        return results[0].as_dict()
-
-    def on_kill(self) -> None:
-        """End the tools that run for us."""
-        process.end_all()
-
-
-def _telling(context: Context) -> Callable[[Progress], None]:
+def tell_progress(context: Context) -> Callable[[Progress], None]:
+    """Return a listener that shows progress in Airflow."""
     store = context.get("task_state_store")
 
     def listen(progress: Progress) -> None:

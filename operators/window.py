@@ -12,12 +12,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.operators.airflow_settings import catalog_url
-from airflow_backup.operators.runs import due_at, is_manual
+from airflow_backup.operators.runs import fire_time_of, is_manual
 from airflow_backup.operators.triggers import WindowTrigger
-from airflow_backup.schedules.calendars import Calendar
-from airflow_backup.schedules.gate import Decision, Gate, decide
-from airflow_backup.schedules.holds import hold_text, maintenance_of, pause_at, skips
-from airflow_backup.schedules.windows import Window
+from airflow_backup.schedules.model.calendars import Calendar
+from airflow_backup.schedules.model.windows import Window
+from airflow_backup.schedules.times.holds import hold_text, maintenance_of, pause_at, skips
+from airflow_backup.schedules.times.start_policy import Decision, StartPolicy, decide
 
 SHORTEST_DEFERRAL = timedelta(seconds=10)
 """Airflow 3.3 may fail a task whose trigger fires before the first leg is accounted for; wait in place."""
@@ -51,7 +51,7 @@ class BackupWindowSensor(BaseSensorOperator):
         kwargs.setdefault("retries", 2)
         kwargs.setdefault("retry_delay", timedelta(seconds=10))
         super().__init__(**kwargs)
-        self.gate = Gate.model_validate(
+        self.policy = StartPolicy.model_validate(
             {
                 "window": list(window),
                 "outside_window": outside_window,
@@ -68,17 +68,18 @@ class BackupWindowSensor(BaseSensorOperator):
             self._refuse_in_maintenance()
             self.log.info("started by hand: windows and calendars do not hold it")
             return "started by hand"
-        due = due_at(context)
+        fire_time = fire_time_of(context)
         while True:
             now = datetime.now(UTC)
-            decision = decide(self.gate, due=due, now=now)
+            decision = decide(self.policy, fire_time=fire_time, now=now)
             if decision.until is None:
                 return self._conclude(decision)
             self.log.info("%s", decision.reason)
             left = decision.until - now
             if self.deferrable and left >= SHORTEST_DEFERRAL:
                 trigger = WindowTrigger(
-                    self.gate.model_dump(mode="json", exclude_defaults=True), due.isoformat()
+                    self.policy.model_dump(mode="json", exclude_defaults=True),
+                    fire_time.isoformat(),
                 )
                 self.defer(trigger=trigger, method_name="resume")
             time.sleep(min(max(left.total_seconds(), 0.05), 60.0))
@@ -103,7 +104,7 @@ class BackupWindowSensor(BaseSensorOperator):
         with Catalog.open(catalog_url()) as catalog:
             found = maintenance_of(catalog.holds.active(self.schedule_id, now=now))
         if found is not None:
-            raise AirflowSkipException(hold_text(found, self.gate.timezone))
+            raise AirflowSkipException(hold_text(found, self.policy.timezone))
 
     def _held(self) -> str | None:
         """Say which hold forbids the run; a hold for one run ends with it."""
@@ -114,8 +115,8 @@ class BackupWindowSensor(BaseSensorOperator):
             holds = catalog.holds.active(self.schedule_id, now=now)
             pause = pause_at(holds, now)
             if pause is not None:
-                return hold_text(pause, self.gate.timezone)
+                return hold_text(pause, self.policy.timezone)
             for hold in skips(holds)[:1]:
                 catalog.holds.end(hold.id, at=now)
-                return hold_text(hold, self.gate.timezone)
+                return hold_text(hold, self.policy.timezone)
         return None

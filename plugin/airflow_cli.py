@@ -4,66 +4,48 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
+from airflow.cli.cli_config import ActionCommand, Arg
 
-GROUP = "backup"
-
-
-def get_cli_commands() -> list[GroupCommand]:
-    """
-    Return the group ``backup``; called by every ``airflow`` command.
-
-    Its commands are only looked up when one of them is asked for, because that imports the model.
-    """
-    asked_for = GROUP in sys.argv[1:2]
-    commands = _commands() if asked_for else []
-    return [
-        GroupCommand(
-            name=GROUP, help="Backups as code: the command airflow-backup", subcommands=commands
-        )
-    ]
+NAME = "backup"
 
 
-def _commands() -> list[ActionCommand]:
-    """Turn each command of our parser into one of Airflow's."""
-    from airflow_backup.cli.main import parser
-
-    (group,) = (
-        action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    helps = {choice.dest: choice.help or "" for choice in group._choices_actions}
+def get_cli_commands() -> list[ActionCommand]:
+    """Return the command ``backup``; called by every ``airflow`` command, so it loads nothing."""
     return [
         ActionCommand(
-            name=name,
-            help=helps[name],
-            func=partial(_run, command.get_default("run")),
-            args=[_argument(action) for action in command._actions if action.dest != "help"],
+            name=NAME,
+            help="Backups as code: the command airflow-backup",
+            func=_run,
+            args=[_Everything(("arguments",), nargs="*")],  # type: ignore[no-untyped-call]  # untyped in Airflow
         )
-        for name, command in group.choices.items()
     ]
 
 
-def _argument(action: argparse.Action) -> Arg:
-    facts: dict[str, Any] = {"help": action.help, "default": action.default}
-    if isinstance(action, argparse._StoreTrueAction):
-        facts["action"] = "store_true"
-    else:
-        facts |= {
-            "type": action.type,
-            "choices": action.choices,
-            "metavar": action.metavar,
-            "nargs": action.nargs,
-        }
-    given = {key: value for key, value in facts.items() if value is not None}
-    flags = tuple(action.option_strings) or (action.dest,)
-    return Arg(flags=flags, **given)  # type: ignore[no-untyped-call]  # untyped in Airflow
+class _Everything(Arg):
+    """
+    Takes all that follows as it is: one parser reads our command line, and that is our own.
+
+    Airflow's parser would have to know each option of each command, and would read ``--help`` itself.
+    """
+
+    def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
+        """Let ``parser`` hand on what it is given instead of reading it."""
+
+        def hand_on(
+            arguments: Sequence[str] | None = None, namespace: Any = None
+        ) -> tuple[argparse.Namespace, list[str]]:
+            given = argparse.Namespace(
+                func=parser.get_default("func"), arguments=list(arguments or ())
+            )
+            return given, []
+
+        parser.parse_known_args = hand_on  # type: ignore[method-assign,assignment]
 
 
-def _run(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> None:
-    from airflow_backup.cli.main import run_command
+def _run(arguments: argparse.Namespace) -> None:
+    from airflow_backup.cli.main import main
 
-    sys.exit(run_command(command, arguments))
+    sys.exit(main(arguments.arguments, program=f"airflow {NAME}"))

@@ -49,7 +49,7 @@ class BackupPlugin(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # read once, by the API server
         """Return the API and the page's files."""
-        from airflow_backup.plugin.app import create_app
+        from airflow_backup.plugin.http.app import create_app
 
         return [{"app": create_app(), "url_prefix": PREFIX, "name": "Backup API"}]
 

@@ -54,6 +54,16 @@ def _options() -> dict[str, dict[str, Any]]:
             "Programs that the ``command`` engine may run, separated by commas. Empty: none.",
             example="/usr/bin/rsync,/opt/bin/dump-erp",
         ),
+        "source_roots": _option(
+            "Folders within which a schedule that was made on the page may read files, separated by "
+            "commas. Empty: none. Schedules from files may read anything.",
+            example="/srv,/home",
+        ),
+        "repository_roots": _option(
+            "Folders within which a schedule that was made on the page may keep its sets, separated by "
+            "commas. Empty: none. Schedules from files may write anywhere.",
+            example="/var/backups",
+        ),
         "restore_roots": _option(
             "Folders below which the DAG ``backup_restore`` may write, separated by commas. Empty: "
             "``restores`` in ``$AIRFLOW_HOME``.",
@@ -62,11 +72,6 @@ def _options() -> dict[str, dict[str, Any]]:
         "restore_connections": _option(
             "Connections into which the DAG ``backup_restore`` may restore, separated by commas. Empty: none.",
             example="orders_copy",
-        ),
-        "check_interval": _option(
-            "Seconds between two looks of a task at what may change while it waits or works.",
-            kind="integer",
-            default="60",
         ),
         "index_folder": _option(
             "Where the compiled index of the schedules lies, so that the start of a task does not "

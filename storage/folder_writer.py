@@ -7,8 +7,8 @@ import errno
 import os
 from datetime import UTC, datetime
 
-from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.folder_errors import storage_error
 from airflow_backup.storage.protocol import Stored
 from airflow_backup.storage.writing import OneObject, taken

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.errors import NotFound
+from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
 from airflow_backup.storage.writing import OneObject, taken
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import obstore
 from obstore.store import ObjectStore
 
-from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.errors import NameTaken, NotFound, StorageError
+from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.objects_errors import translated
 from airflow_backup.storage.protocol import Stored
 from airflow_backup.storage.writing import OneObject, taken

@@ -20,8 +20,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.errors import StorageError
+from airflow_backup.core.format.checksums import Bytes
 
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}"
 _NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")

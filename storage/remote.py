@@ -18,7 +18,6 @@ from typing import Any, BinaryIO, cast
 
 from fsspec import AbstractFileSystem
 
-from airflow_backup.core.checksums import Bytes
 from airflow_backup.core.errors import (
     BackupError,
     NotFound,
@@ -27,6 +26,7 @@ from airflow_backup.core.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
 from airflow_backup.storage.writing import OneObject, taken
 

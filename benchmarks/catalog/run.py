@@ -19,13 +19,13 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.catalog.recovery import Path as RecoveryPath
+from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
 from airflow_backup.catalog.tables import sets
+from airflow_backup.core.format.manifest import Manifest, read_manifest, set_prefix
 from airflow_backup.core.ids import set_id
-from airflow_backup.core.manifest import Manifest, read_manifest, set_prefix
 from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.storage.folder import FolderStorage
 
@@ -147,9 +147,9 @@ def rebuild(folder: Path) -> float:
 
 def _some_manifest() -> Manifest:
     """Take one real set, and read its manifest."""
-    from airflow_backup.actions.backup import Run, backup
+    from airflow_backup.actions.backup.backup import Run, backup
     from airflow_backup.core.connections import from_environment
-    from airflow_backup.schedules.model import Schedule
+    from airflow_backup.schedules.model.schedule import Schedule
 
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "source").mkdir()

@@ -6,10 +6,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_backup.actions.backup import Run, backup
+from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 def now() -> datetime:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from airflow_backup.cli.commands import (
-    diff,
-    export,
-    import_,
+from airflow_backup.cli.commands.config import diff, export, import_, next_, schema, validate
+from airflow_backup.cli.commands.sets import (
     init,
     list_,
-    next_,
     prune,
     report,
     restore,
     run,
-    schema,
     show,
     status,
     sync,
-    validate,
     verify,
 )
 

@@ -11,19 +11,19 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_backup.actions.prune import prune
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.maintain.prune import prune
+from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.recovery import Path as RecoveryPath
-from airflow_backup.catalog.recovery import recovery_path
+from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
+from airflow_backup.catalog.rules.recovery import recovery_path
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Retention
-from airflow_backup.schedules.sources import FilesSource
+from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
 from support.postgres import PASSWORD, USER, Postgres, postgres, programs
 from support.sets import START, Clock, KeptJob, run_number, take
-from unit import test_catalog as on_sqlite
+from unit.catalog import test_catalog as on_sqlite
 
 if programs() is None and not os.environ.get("CI"):
     pytest.skip("PostgreSQL is not installed", allow_module_level=True)
@@ -101,7 +101,7 @@ def _job(folder: Path) -> KeptJob:
     (folder / "source").mkdir()
     (folder / "source" / "a").write_text("a")
     return KeptJob(
-        FilesSource(engine="files", path=str(folder / "source")),
+        FilesOptions(engine="files", path=str(folder / "source")),
         f"file://{folder}/repository",
         retention=Retention(last=3),
     )

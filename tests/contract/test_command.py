@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from airflow_backup.actions.backup import BackupResult, backup
-from airflow_backup.actions.restore import restore
+from airflow_backup.actions.backup.backup import BackupResult, backup
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, SourceError
-from airflow_backup.schedules.program_sources import CommandSource
+from airflow_backup.engines.command.options import CommandOptions
 from support.sets import Clock, PlainJob, run_number, stored
 
 PROGRAM = """#!{python}
@@ -56,17 +56,17 @@ def catalog() -> Iterator[Catalog]:
         yield catalog
 
 
-def source(program: Path, *fixed: str, **options: Any) -> CommandSource:
+def source(program: Path, *fixed: str, **options: Any) -> CommandOptions:
     parameters = options.pop("parameters", {})
     workflow = {"command": [str(program), *fixed], "parameters": parameters}
-    return CommandSource.model_validate({"engine": "command", "workflow": workflow, **options})
+    return CommandOptions.model_validate({"engine": "command", "workflow": workflow, **options})
 
 
 def connections(connection_id: str) -> Connection:
     return Connection(id=connection_id, type="http", password=CANARY)
 
 
-def run(given: CommandSource, catalog: Catalog, tmp_path: Path) -> tuple[PlainJob, BackupResult]:
+def run(given: CommandOptions, catalog: Catalog, tmp_path: Path) -> tuple[PlainJob, BackupResult]:
     job = PlainJob(given, f"file://{tmp_path}/repository", id="export")
     result = backup(
         job,
@@ -279,7 +279,7 @@ def test_a_program_that_does_not_listen_is_ended_in_time(
 
 ALONE = """
 import sys
-from airflow_backup.core.process import Process
+from airflow_backup.core.process.process import Process
 with Process([sys.argv[1]], contained=True) as child:
     print("started", flush=True)
     for chunk in child.chunks():

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult
+from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError, Refused, SourceError, VerifyError
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.engines.sqlite.options import SqliteOptions
+from airflow_backup.schedules.model.sources import EngineOptions
 from support import trees
 from support.sets import PlainJob, path_of, run_number, stored, take
 from support.sqlite_writer import writer_at
@@ -32,8 +33,8 @@ class Case:
     """One engine: a source, a copy of what is in it, and a look at what was restored."""
 
     engine: str
-    source: Model
-    missing: Model
+    source: EngineOptions
+    missing: EngineOptions
     expected: Callable[[], object]
     found: Callable[[Path], object]
     change: Callable[[int], None]
@@ -45,8 +46,8 @@ def files_case(folder: Path) -> Iterator[Case]:
     trees.make_tree(root)
     yield Case(
         "files",
-        FilesSource(engine="files", path=str(root)),
-        FilesSource(engine="files", path=str(folder / "gone")),
+        FilesOptions(engine="files", path=str(root)),
+        FilesOptions(engine="files", path=str(folder / "gone")),
         lambda: trees.facts(root),
         trees.facts,
         lambda step: trees.change_tree(root, step),
@@ -67,8 +68,8 @@ def sqlite_case(folder: Path, *, journal: str) -> Iterator[Case]:
     with writer_at(path):
         yield Case(
             "sqlite",
-            SqliteSource(engine="sqlite", path=str(path)),
-            SqliteSource(engine="sqlite", path=str(folder / "gone.sqlite")),
+            SqliteOptions(engine="sqlite", path=str(path)),
+            SqliteOptions(engine="sqlite", path=str(folder / "gone.sqlite")),
             lambda: ("ok", 100_000, True),
             _sqlite_facts,
             lambda step: _sqlite_change(path, step),
@@ -242,7 +243,7 @@ def _digest(blocks: Iterator[bytes]) -> bytes:
 def test_an_archive_unpacks_with_tar_alone(tmp_path: Path, catalog: Catalog) -> None:
     root = tmp_path / "source"
     trees.make_tree(root)
-    job = PlainJob(FilesSource(engine="files", path=str(root)), repository(tmp_path))
+    job = PlainJob(FilesOptions(engine="files", path=str(root)), repository(tmp_path))
     take(job, catalog)
     target = tmp_path / "target"
     target.mkdir()

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup import BackupResult, backup
+from airflow_backup.actions.backup.backup import BackupResult, backup
 from airflow_backup.catalog import Catalog
-from airflow_backup.core import process
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
     BackupError,
@@ -23,11 +22,12 @@ from airflow_backup.core.errors import (
     SourceUnavailable,
     VerifyError,
 )
+from airflow_backup.core.process import process
 from airflow_backup.core.words import Kind
-from airflow_backup.engines import firebird_program
-from airflow_backup.engines.firebird import FirebirdEngine
+from airflow_backup.engines.firebird import program as firebird_program
+from airflow_backup.engines.firebird.engine import FirebirdEngine
+from airflow_backup.engines.firebird.options import FirebirdOptions
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.schedules.program_sources import FirebirdSource
 from support.argument_lists import ArgumentLists
 from support.firebird import PASSWORD, Firebird, is_installed, make_firebird
 from support.sets import START, Clock, PlainJob, path_of, run_number, stored
@@ -50,7 +50,7 @@ class Place:
         return self.connection
 
     def job(self, method: str) -> PlainJob:
-        source = FirebirdSource.model_validate(
+        source = FirebirdOptions.model_validate(
             {
                 "engine": "firebird",
                 "connection": "bank",

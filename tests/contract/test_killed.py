@@ -19,15 +19,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.repository import MARKER_NAME
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.sync import sync
+from airflow_backup.actions.maintain.sync import sync
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.repository import MARKER_NAME
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import ExecutionStatus, Kind
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.engines.sqlite.options import SqliteOptions
+from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.folder import FolderStorage
 from support import trees
 from support.sets import PlainJob, run_number, take
@@ -41,9 +42,10 @@ sys.path.insert(0, sys.argv[1])
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.sources import FilesSource, SqliteSource
+from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.engines.sqlite.options import SqliteOptions
 from support.sets import PlainJob, run_number, take
-source = {"files": FilesSource, "sqlite": SqliteSource}[sys.argv[2]]
+source = {"files": FilesOptions, "sqlite": SqliteOptions}[sys.argv[2]]
 job = PlainJob(source(engine=sys.argv[2], path=sys.argv[3]), "file://" + sys.argv[4])
 Registry().get(sys.argv[2])
 with Catalog.open("sqlite:///" + sys.argv[5]) as catalog:
@@ -61,7 +63,7 @@ class Place:
         self.source = folder / "source"
         self.repository, self.catalog = folder / "repository", folder / "catalog.db"
         self.expected: dict[str, object] = {}
-        options: dict[str, type[Model]] = {"files": FilesSource, "sqlite": SqliteSource}
+        options: dict[str, type[EngineOptions]] = {"files": FilesOptions, "sqlite": SqliteOptions}
         source = options[engine].model_validate({"engine": engine, "path": str(self.source)})
         self.job = PlainJob(source, f"file://{self.repository}")
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions import attempt as attempt_module
-from airflow_backup.actions.backup import BackupResult, backup
-from airflow_backup.actions.prune import prune
-from airflow_backup.actions.restore import restore
+from airflow_backup.actions.backup import attempt as attempt_module
+from airflow_backup.actions.backup.backup import BackupResult, backup
+from airflow_backup.actions.maintain.prune import prune
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
@@ -34,9 +34,9 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.engines.restic import ResticEngine
-from airflow_backup.schedules.model import Retention
-from airflow_backup.schedules.program_sources import ResticSource
+from airflow_backup.engines.restic.engine import ResticEngine
+from airflow_backup.engines.restic.options import ResticOptions
+from airflow_backup.schedules.model.policies import Retention
 from support.sets import START, Clock, KeptJob, run_number, stored
 
 PASSWORD = "canary-restic-8c2"
@@ -57,7 +57,7 @@ class Place:
     def connections(self, connection_id: str) -> Connection:
         return Connection(id=connection_id, type="generic", password=self.password)
 
-    def source(self, **options: Any) -> ResticSource:
+    def source(self, **options: Any) -> ResticOptions:
         given = {
             "engine": "restic",
             "path": str(self.folder / "source"),
@@ -65,7 +65,7 @@ class Place:
             "connection": "restic",
             "init": True,
         }
-        return ResticSource.model_validate({**given, **options})
+        return ResticOptions.model_validate({**given, **options})
 
     def job(self, **options: Any) -> KeptJob:
         return KeptJob(self.source(**options), f"file://{self.folder}/repository", id="tree")

@@ -71,3 +71,8 @@ def test_every_python_that_is_started_leaves_the_working_folder_out_of_its_path(
             for line in path.read_text().splitlines():
                 if "sys.executable," in line:
                     assert re.search(r'sys\.executable, "-[PI]"', line), f"{path}: {line.strip()}"
+
+
+def test_the_map_in_the_docs_is_what_the_imports_say() -> None:
+    done = subprocess.run([sys.executable, "scripts/draw_map.py", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, "run scripts/draw_map.py"

@@ -50,7 +50,7 @@ def test_other_commands_of_airflow_do_not_pay_for_it(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['airflow', 'version']; "
         "from airflow_backup.plugin.airflow_cli import get_cli_commands; get_cli_commands(); "
-        "print('airflow_backup.schedules.model' in sys.modules)"
+        "print('airflow_backup.schedules.model.schedule' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ _ARGUMENTS = {
     "scheduler": ["--skip-serve-logs"],
     "triggerer": ["--skip-serve-logs"],
 }
+_FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 _PATIENCE = 120.0
 _GRACE = 5.0
 
@@ -55,8 +57,9 @@ class AirflowHome:
         schedules: str = "version: 1\nschedules: []\n",
         environment: Mapping[str, str] | None = None,
         python: Path | None = None,
+        auth: str = "simple",
     ) -> None:
-        self.folder = folder
+        self.folder, self.auth = folder, auth
         self.python = python or Path(sys.executable)
         self.dags = folder / "dags"
         self.schedules = self.dags / "schedules.yaml"
@@ -135,6 +138,15 @@ class AirflowHome:
         headers = {} if user is None else {"Authorization": f"Bearer {self.token(user)}"}
         return httpx.Client(base_url=self.api_url, headers=headers, timeout=60)
 
+    def add_users(self) -> None:
+        """Make a user for each role, where the auth manager keeps them in Airflow's database."""
+        for role in ROLES:
+            self.run(
+                *("users", "create", "--username", role, "--password", role, "--role"),
+                *(role.capitalize(), "--email", f"{role}@example.com"),
+                *("--firstname", role, "--lastname", role),
+            )
+
     def token(self, user: str) -> str:
         """Log in and return the token."""
         answer = httpx.post(
@@ -183,6 +195,8 @@ class AirflowHome:
             "core__simple_auth_manager_users": ",".join(f"{role}:{role}" for role in ROLES),
             "core__simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
             "api__base_url": self.api_url,
+            "backup__source_roots": f"/srv,{self.folder.parent},{tempfile.gettempdir()}",
+            "backup__repository_roots": f"/b,/srv,/var/backups,{self.folder.parent},{tempfile.gettempdir()}",
             "api__secret_key": "a-secret-of-the-tests",
             "api_auth__jwt_secret": "another-secret-of-the-tests-which-is-long-enough-for-its-digest",
             "dag_processor__dag_bundle_storage_path": str(self.folder / "bundles"),
@@ -194,6 +208,8 @@ class AirflowHome:
             "usage_data_collection__enabled": "False",
             "workers__execution_api_timeout": "60",
         }
+        if self.auth == "fab":
+            settings["core__auth_manager"] = _FAB
         prefixed = {f"AIRFLOW__{name.upper()}": value for name, value in settings.items()}
         return prefixed | {"AIRFLOW_HOME": str(self.folder), "TZ": "UTC"}
 

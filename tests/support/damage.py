@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from airflow_backup.actions.damage import Share, VerifyResult
-from airflow_backup.actions.inspect_set import Inspection, inspect_set
+from airflow_backup.actions.sets.damage import Share, VerifyResult
+from airflow_backup.actions.verify.inspect import Inspection, inspect_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.core.manifest import Manifest, read_manifest
+from airflow_backup.core.format.manifest import Manifest, read_manifest
 from airflow_backup.core.words import VerificationLevel
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.memory import MemoryStorage

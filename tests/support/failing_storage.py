@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airflow_backup.core.checksums import Bytes
+from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.memory import MemoryStorage, MemoryWriter
 from airflow_backup.storage.protocol import Stored
 

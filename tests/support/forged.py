@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from airflow_backup.actions.sink import PieceSink
-from airflow_backup.actions.stored_set import StoredSet
-from airflow_backup.core.manifest import Manifest, manifest_name, set_prefix
+from airflow_backup.actions.backup.sink import PieceSink
+from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.core.format.manifest import Manifest, manifest_name, set_prefix
 from airflow_backup.storage.protocol import Storage
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from airflow_backup.actions.backup import BackupResult, Run, backup
-from airflow_backup.actions.restore import path_to
-from airflow_backup.actions.stored_set import StoredSet, open_set
+from airflow_backup.actions.backup.backup import BackupResult, Run, backup
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import StoredSet, open_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, Trigger
-from airflow_backup.schedules.base import Model
-from airflow_backup.schedules.model import Compression, Encryption, Retention
+from airflow_backup.schedules.model.policies import Compression, Encryption, Retention
+from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.open import open_storage
 
 START = datetime(2026, 5, 4, 2, 0, tzinfo=UTC)
@@ -34,7 +34,7 @@ class Clock:
 class PlainJob:
     """The part of a schedule that a backup reads."""
 
-    source: Model
+    source: EngineOptions
     repository: str
     id: str = "wiki"
     connection: str | None = None
@@ -83,6 +83,6 @@ def stored(job: PlainJob, result: BackupResult) -> StoredSet:
     return open_set(open_storage(job.repository), job.id, result.set_id)
 
 
-def _commands_of(source: Model) -> list[str]:
+def _commands_of(source: EngineOptions) -> list[str]:
     workflow = getattr(source, "workflow", None)
     return [] if workflow is None else [workflow.command[0]]

@@ -11,9 +11,8 @@ from typing import Literal
 
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, VerifyError
-from airflow_backup.core.process import run
+from airflow_backup.core.process.process import run
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.jail import open_target
 from airflow_backup.engines.protocol import (
     DumpReport,
     RestoreReport,
@@ -21,13 +20,14 @@ from airflow_backup.engines.protocol import (
     Sink,
     Surroundings,
 )
-from airflow_backup.schedules.base import Model
+from airflow_backup.engines.shared.restore_root import open_target
+from airflow_backup.schedules.model.sources import EngineOptions
 
 SNAPSHOT = "dump.rdb"
 _MAGIC, _END, _CHECKSUM = b"REDIS", 0xFF, 8
 
 
-class RedisSource(Model):
+class RedisOptions(EngineOptions):
     """One Redis server."""
 
     engine: Literal["redis"]
@@ -40,12 +40,12 @@ class RedisSource(Model):
 class RedisEngine:
     """Takes what a replica of the server would get."""
 
-    source = RedisSource  # the options that a schedule may write
+    options = RedisOptions  # the options that a schedule may write
     name = "redis"
     version = "1"  # of what is inside the streams
     kinds = frozenset({Kind.FULL})
 
-    def check(self, source: RedisSource, around: Surroundings) -> list[BackupError]:
+    def check(self, source: RedisOptions, around: Surroundings) -> list[BackupError]:
         """Return every problem that can be seen before anything is read."""
         try:
             server = around.connections(source.connection)
@@ -58,7 +58,7 @@ class RedisEngine:
 
     def dump(
         self,
-        source: RedisSource,
+        source: RedisOptions,
         around: Surroundings,
         *,
         kind: Kind,

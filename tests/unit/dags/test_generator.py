@@ -122,10 +122,10 @@ def test_a_schedule_that_cannot_be_built_costs_the_others_nothing(
 ) -> None:
     build = factory.build
 
-    def fails(schedule: Any, definition: Any) -> DAG:
+    def fails(schedule: Any, definition: Any, *, fenced: bool) -> DAG:
         if schedule.id == "wiki":
             raise RuntimeError("out of luck")
-        return build(schedule, definition)
+        return build(schedule, definition, fenced=fenced)
 
     monkeypatch.setattr(generator, "build", fails)
     assert list(parsed(folder)) == ["backup__shop"]
@@ -163,9 +163,9 @@ def test_a_folder_without_schedules_is_no_error_as_long_as_none_was_there(folder
 def test_without_a_file_the_schedules_of_the_catalog_run(folder: Path) -> None:
     (folder / "schedules.yaml").unlink()
     assert parsed(folder) == {}
-    made(folder, "made")
+    save(folder, "made")
     assert list(parsed(folder)) == ["backup__made"]
-    made(folder, "made", 1, priority=7)
+    save(folder, "made", 1, priority=7)
     assert parsed(folder)["backup__made"].get_task("backup").priority_weight == 7
     report_errors({"__file__": str(folder / "schedule_errors.py")})
 
@@ -211,7 +211,7 @@ def test_an_unchanged_schedule_serializes_to_the_same_bytes_in_every_process(fol
     assert len(json.loads(texts.pop())) == 2
 
 
-def made(folder: Path, identifier: str, version: int = 0, **more: Any) -> None:
+def save(folder: Path, identifier: str, version: int = 0, **more: Any) -> None:
     """Make a schedule, as the page does."""
     definition = {
         "id": identifier,
@@ -229,16 +229,16 @@ def made(folder: Path, identifier: str, version: int = 0, **more: Any) -> None:
 def test_a_schedule_made_in_the_catalog_is_a_dag_without_the_defaults_of_the_files(
     folder: Path,
 ) -> None:
-    made(folder, "made")
+    save(folder, "made")
     dags = parsed(folder)
     assert list(dags) == ["backup__wiki", "backup__shop", "backup__made"]
     assert dags["backup__made"].tags == {"backup"}
-    made(folder, "made", 1, priority=7)
+    save(folder, "made", 1, priority=7)
     assert parsed(folder)["backup__made"].get_task("backup").priority_weight == 7
 
 
 def test_a_file_wins_over_the_catalog_and_the_clash_is_shown(folder: Path) -> None:
-    made(folder, "wiki")
+    save(folder, "wiki")
     assert backup_task(parsed(folder)["backup__wiki"]).source == {"engine": "files", "path": "/srv"}
     with pytest.raises(
         ConfigError,
@@ -248,7 +248,7 @@ def test_a_file_wins_over_the_catalog_and_the_clash_is_shown(folder: Path) -> No
 
 
 def test_a_clash_keeps_no_deleted_schedule_alive(folder: Path) -> None:
-    made(folder, "wiki")
+    save(folder, "wiki")
     parsed(folder)
     (folder / "schedules.yaml").write_text(FILE[: FILE.index("  - id: shop")])
     assert list(parsed(folder)) == ["backup__wiki"]
@@ -258,14 +258,14 @@ def test_a_clash_keeps_no_deleted_schedule_alive(folder: Path) -> None:
 def test_made_schedules_go_on_while_the_catalog_is_out_of_reach(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made(folder, "made")
+    save(folder, "made")
     parsed(folder)
     monkeypatch.setattr(generator, "ask_catalog", lambda origin: None)
     (folder / "schedules.yaml").write_text(FILE.replace("priority: 200", "priority: 201"))
     assert "backup__made" in parsed(folder)
 
 
-def test_the_dags_that_people_start_ask_for_what_they_need(folder: Path) -> None:
+def test_the_dags_that_people_start_take_no_parameters(folder: Path) -> None:
     for make in VERBS.values():
         dag = make()
         dag.validate()  # type: ignore[no-untyped-call]  # untyped in Airflow
@@ -273,14 +273,7 @@ def test_the_dags_that_people_start_ask_for_what_they_need(folder: Path) -> None
         assert first == again, "the same every time"
         assert dag.is_paused_upon_creation is False
         assert [str(kind) for kind in first["dag"]["allowed_run_types"]] == ["manual"]
-    assert set(VERBS[RESTORE]().params) == {
-        "schedule",
-        "at",
-        "set_id",
-        "target",
-        "paths",
-        "confirm",
-    }
+        assert not dag.params, "what is to be done stands in the run's ticket"
 
 
 def test_a_task_of_a_verb_builds_its_own_dag_only(

@@ -11,8 +11,8 @@ from airflow.timetables.base import DataInterval, TimeRestriction
 from pendulum import instance
 
 from airflow_backup.dags.timetable import BackupTimetable
-from airflow_backup.schedules.fire_times import upcoming
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.fire_times import upcoming
 
 FREE = TimeRestriction(earliest=None, latest=None, catchup=False)
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)

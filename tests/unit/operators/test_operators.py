@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,12 +28,15 @@ from airflow_backup.core.errors import (
 from airflow_backup.dags import generate
 from airflow_backup.dags.factory import build
 from airflow_backup.operators.backup import BackupOperator
-from airflow_backup.operators.restore import ConfirmedRestoreOperator, RestoreOperator
+from airflow_backup.operators.prune import PruneOperator
+from airflow_backup.operators.requested import RequestedRestoreOperator, RequestedVerifyOperator
+from airflow_backup.operators.restore import RestoreOperator
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.triggers import WindowTrigger
-from airflow_backup.operators.verify import AskedVerifyOperator, VerifyOperator
+from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
-from airflow_backup.schedules.model import Retry, Schedule
+from airflow_backup.schedules.model.policies import Retry
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 class StateStore:
@@ -346,56 +350,90 @@ def deploy(home: Path, schedule: Schedule) -> None:
     generate({"__file__": str(home / "backup_dags.py")})
 
 
-def asked(home: Path, **params: Any) -> Any:
-    """The context of a run that a person started with parameters."""
-    return context() | {"params": params}
+def asked(home: Path, verb: Any, *, run_id: str = "manual__1", **request: Any) -> Any:
+    """The context of a run for which the API wrote a ticket."""
+    now = datetime.now(UTC)
+    with Catalog.open(f"sqlite:///{home}/airflow_backup.db") as catalog:
+        catalog.tickets.issue(run_id, verb, "mine", request, person="ann", at=now)
+    given = context()
+    given["dag_run"].run_id = run_id
+    return given
 
 
-def restoring() -> ConfirmedRestoreOperator:
-    return ConfirmedRestoreOperator(task_id="restore")
+def restoring() -> RequestedRestoreOperator:
+    return RequestedRestoreOperator(task_id="restore")
 
 
-def test_a_confirmed_restore_brings_a_set_back(home: Path) -> None:
+def test_a_restore_that_was_asked_for_brings_a_set_back(home: Path) -> None:
     schedule = scheduled(home)
     deploy(home, schedule)
     BackupOperator(task_id="backup", schedule=schedule).execute(context())
-    params = {"schedule": "mine", "target": "copy", "confirm": "mine", "paths": []}
-    facts = restoring().execute(asked(home, **params))
+    facts = restoring().execute(asked(home, "restore", target="copy", paths=[]))
     assert facts["target"] == f"{home}/restores/copy"
     assert (home / "restores/copy/a.txt").read_text() == "hello"
     with Catalog.open(f"sqlite:///{home}/airflow_backup.db") as catalog:
         event = next(each for each in catalog.events.recent(5, subject="mine"))
-    assert (event.action, event.actor) == ("restore", "run manual__1")
+    assert (event.action, event.actor) == ("restore", "ann, run manual__1")
 
 
 @pytest.mark.parametrize(
-    ("params", "message"),
+    ("target", "message"),
     [
-        ({"confirm": "another"}, "the restore was not confirmed"),
-        ({"confirm": None}, "the restore was not confirmed"),
-        ({"target": "/etc/backup"}, "'/etc/backup' does not lie below"),
-        ({"target": "../outside"}, "'../outside' does not lie below"),
-        ({"target": "."}, "'.' does not lie below"),
-        ({"target": "link/below"}, "'link/below' does not lie below"),
-        ({"target": "connection:prod"}, "nothing may be restored into connection 'prod'"),
+        ("/etc/backup", "'/etc/backup' does not lie below"),
+        ("../outside", "'../outside' does not lie below"),
+        (".", "'.' does not lie below"),
+        ("link/below", "'link/below' does not lie below"),
+        ("connection:prod", "nothing may be restored into connection 'prod'"),
     ],
 )
-def test_a_restore_that_is_not_confirmed_or_leads_elsewhere_is_refused(
-    home: Path, params: dict[str, Any], message: str
-) -> None:
+def test_a_restore_that_leads_elsewhere_is_refused(home: Path, target: str, message: str) -> None:
     (home / "restores").mkdir()
     (home / "restores" / "link").symlink_to("/tmp")
-    given = {"schedule": "mine", "target": "copy", "confirm": "mine"} | params
     with pytest.raises(Refused, match=re.escape(message)):
-        restoring().execute(asked(home, **given))
+        restoring().execute(asked(home, "restore", target=target))
+
+
+@pytest.mark.parametrize("verb", ["restore", "verify"])
+def test_a_run_that_was_started_in_airflow_itself_does_nothing(home: Path, verb: str) -> None:
+    task = restoring() if verb == "restore" else RequestedVerifyOperator(task_id="verify")
+    given = context()
+    words = {"schedule": "mine", "target": str(home / "taken"), "confirm": "mine", "level": "full"}
+    given["dag_run"].conf = given["params"] = words
+    with pytest.raises(Refused, match=f"nobody was allowed to start this {verb}") as caught:
+        task.execute(given)
+    assert "/backup/api/v1/sets/SET/" in str(caught.value.hint)
+    other = asked(home, "verify" if verb == "restore" else "restore", set_id="x", level="full")
+    with pytest.raises(Refused, match="it has no ticket"):
+        task.execute(other)
+    assert not (home / "taken").exists()
+
+
+def test_a_ticket_serves_once_also_when_the_run_is_cleared(home: Path) -> None:
+    schedule = scheduled(home)
+    deploy(home, schedule)
+    BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    given = asked(home, "restore", target="copy", paths=[])
+    restoring().execute(given)
+    with pytest.raises(Refused, match="this restore was carried out already"):
+        restoring().execute(given)
+
+
+def test_a_ticket_does_not_serve_a_day_later(home: Path) -> None:
+    asked(home, "restore", target="copy", paths=[])
+    later = datetime.now(UTC) + timedelta(days=2)
+    with (
+        Catalog.open(f"sqlite:///{home}/airflow_backup.db") as catalog,
+        pytest.raises(Refused, match="too long ago"),
+    ):
+        catalog.tickets.use("manual__1", "restore", at=later)
 
 
 def test_a_person_may_ask_for_a_verification(home: Path) -> None:
     schedule = scheduled(home)
     deploy(home, schedule)
-    BackupOperator(task_id="backup", schedule=schedule).execute(context())
-    task = AskedVerifyOperator(task_id="verify")
-    facts = task.execute(asked(home, schedule="mine", set_id=None, level="restore_test"))
+    stored = BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    task = RequestedVerifyOperator(task_id="verify")
+    facts = task.execute(asked(home, "verify", set_id=stored["set_id"], level="restore_test"))
     assert (facts["outcome"], facts["proven"]) == ("passed", "restore_test")
 
 
@@ -406,3 +444,129 @@ def test_a_restore_is_a_task_of_a_hand_written_dag(home: Path) -> None:
     task = RestoreOperator(task_id="copy", schedule_id="mine", target=str(home / "anywhere"))
     assert task.execute(context())["files"] == 2
     assert (home / "anywhere" / "a.txt").read_text() == "hello"
+
+
+@pytest.fixture
+def fence(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An administrator lets schedules of the page read and write below two folders."""
+    for name in ("open", "kept"):
+        (home / name).mkdir()
+    (home / "open" / "a.txt").write_text("mine")
+    monkeypatch.setenv("AIRFLOW__BACKUP__SOURCE_ROOTS", str(home / "open"))
+    monkeypatch.setenv("AIRFLOW__BACKUP__REPOSITORY_ROOTS", f"{home}/kept")
+    return home
+
+
+def made_on_the_page(folder: Path, **more: Any) -> Schedule:
+    return Schedule.model_validate(
+        {
+            "id": "mine",
+            "source": {"engine": "files", "path": f"{folder}/open"},
+            "repository": f"file://{folder}/kept",
+            "preset": "daily",
+        }
+        | more
+    )
+
+
+def test_a_schedule_of_the_page_reads_and_writes_where_it_may(fence: Path) -> None:
+    task = BackupOperator(task_id="backup", schedule=made_on_the_page(fence), fenced=True)
+    assert task.execute(context())["status"] == "completed"
+
+
+def secret(home: Path) -> Path:
+    """A file that only the worker may read."""
+    (home / "secret").mkdir(exist_ok=True)
+    (home / "secret" / "key").write_text("s3cret")
+    return home / "secret"
+
+
+@pytest.mark.parametrize("way", ["plain", "dots", "link", "link on the way", "root of the disk"])
+def test_a_schedule_of_the_page_reads_nothing_else(fence: Path, way: str) -> None:
+    beyond = secret(fence)
+    (fence / "open" / "link").symlink_to(beyond)
+    (fence / "open" / "up").symlink_to(fence)
+    path = {
+        "plain": str(beyond),
+        "dots": f"{fence}/open/../secret",
+        "link": f"{fence}/open/link",
+        "link on the way": f"{fence}/open/up/secret",
+        "root of the disk": "/",
+    }[way]
+    schedule = made_on_the_page(fence, source={"engine": "files", "path": path})
+    with pytest.raises(Refused, match=r"`source`: .* does not lie within"):
+        BackupOperator(task_id="backup", schedule=schedule, fenced=True).execute(context())
+    assert not (fence / "kept" / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "more"),
+    [
+        ("repository", {"repository": "file://HOME/dags"}),
+        ("repository", {"repository": "file://HOME/kept/../dags"}),
+        ("repository", {"repository": "file://HOME/kept/%2e%2e/dags"}),
+        ("source", {"source": {"engine": "sqlite", "path": "HOME/secret/key"}}),
+        ("verify.scratch", {"verify": {"scratch": "HOME/dags"}}),
+        (
+            "source",
+            {
+                "source": {
+                    "engine": "restic",
+                    "path": "HOME/open",
+                    "restic_repository": "HOME/dags",
+                    "connection": "x",
+                }
+            },
+        ),
+        (
+            "source",
+            {
+                "source": {
+                    "engine": "postgres",
+                    "connection": "x",
+                    "method": "physical",
+                    "wal": "archive",
+                    "archive": "HOME/secret",
+                },
+            },
+        ),
+    ],
+)
+def test_no_path_of_a_schedule_of_the_page_leads_out(
+    fence: Path, key: str, more: dict[str, Any]
+) -> None:
+    secret(fence)
+    (fence / "dags").mkdir(exist_ok=True)
+    given = json.loads(json.dumps(more).replace("HOME", str(fence)))
+    schedule = made_on_the_page(fence, **given)
+    for operator in (BackupOperator, VerifyOperator, PruneOperator):
+        task = operator(task_id="t", schedule=schedule, fenced=True)
+        with pytest.raises(Refused, match=rf"`{key}`: .* does not lie within"):
+            task.execute(context())
+    assert not list((fence / "dags").iterdir())
+
+
+def test_a_database_that_a_connection_names_is_fenced_in_too(
+    fence: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(fence / "outside.db") as database:
+        database.execute("CREATE TABLE t (a)")
+    database.close()
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", f"sqlite:///{fence}/outside.db")
+    source = {"engine": "sqlite", "connection": "elsewhere"}
+    task = BackupOperator(
+        task_id="backup", schedule=made_on_the_page(fence, source=source), fenced=True
+    )
+    with pytest.raises(Refused, match=r"the database .* does not lie within"):
+        task.execute(context())
+
+
+def test_a_restore_of_a_schedule_of_the_page_is_fenced_in_too(fence: Path) -> None:
+    with Catalog.open(f"sqlite:///{fence}/airflow_backup.db") as catalog:
+        schedule = made_on_the_page(fence, repository=f"file://{secret(fence)}")
+        catalog.schedules.save(
+            "mine", schedule.definition(), author="ann", at=datetime.now(UTC), after_version=0
+        )
+    generate({"__file__": str(fence / "backup_dags.py")})
+    with pytest.raises(Refused, match=r"`repository`: .* does not lie within"):
+        restoring().execute(asked(fence, "restore", target="copy"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from airflow_backup.plugin.app import API, create_app
+from airflow_backup.plugin.http.app import API, create_app
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "api.md"
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from airflow_backup.core.words import ExecutionStatus, Trigger
-from airflow_backup.plugin.board import judge, without_passwords
-from airflow_backup.plugin.models import Run, State
-from airflow_backup.plugin.rhythms import coming, next_run, rhythms, schedule_of
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.plugin.schemas.schedules import Run, State
+from airflow_backup.plugin.views.rhythms import coming, next_run, rhythms, schedule_of
+from airflow_backup.plugin.views.schedules import judge, without_passwords
+from airflow_backup.schedules.model.schedule import Schedule
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -9,26 +9,26 @@ import pytest
 
 from airflow_backup.catalog.records import Execution
 from airflow_backup.core.words import ExecutionStatus, Trigger
-from airflow_backup.plugin.executions import history
-from airflow_backup.plugin.facts import RunFacts, TaskFacts
-from airflow_backup.plugin.models import Run
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.plugin.airflow.records import AirflowRun, AirflowTask
+from airflow_backup.plugin.schemas.schedules import Run
+from airflow_backup.plugin.views.runs import history
+from airflow_backup.schedules.model.schedule import Schedule
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def run_of(
     state: str = "running", *, tasks: dict[str, str] | None = None, **given: Any
-) -> RunFacts:
+) -> AirflowRun:
     """Make what Airflow knows of a run."""
-    return RunFacts(
+    return AirflowRun(
         dag_id="backup__wiki",
         run_id=given.pop("run_id", "r1"),
         run_type=given.pop("run_type", "scheduled"),
         state=state,
         run_after=NOW - timedelta(minutes=5),
         started_at=NOW - timedelta(minutes=4),
-        tasks={name: TaskFacts(found, 1) for name, found in (tasks or {}).items()},
+        tasks={name: AirflowTask(found, 1) for name, found in (tasks or {}).items()},
         **given,
     )
 
@@ -94,7 +94,7 @@ AIRFLOW_ONLY = {
 
 
 @pytest.mark.parametrize(("facts", "status", "reason"), AIRFLOW_ONLY.values(), ids=AIRFLOW_ONLY)
-def test_a_run_that_only_airflow_knows(facts: RunFacts, status: str, reason: str | None) -> None:
+def test_a_run_that_only_airflow_knows(facts: AirflowRun, status: str, reason: str | None) -> None:
     run = only([], [facts])
     assert (run.status, run.reason) == (status, reason)
     assert (run.error is not None) == (status == "failed")
@@ -111,7 +111,7 @@ def test_a_skipped_run_says_which_calendar_it_was() -> None:
         }
     )
     tasks = {"window": "skipped", "backup": "skipped"}
-    facts = run_of("success", tasks=tasks, due_at=NOW - timedelta(hours=1), ended_at=NOW)
+    facts = run_of("success", tasks=tasks, slot=NOW - timedelta(hours=1), ended_at=NOW)
     assert only([], [facts], schedule=schedule).reason == "on calendar freeze"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import jsonschema
 
 from airflow_backup.plugin.provider_info import get_provider_info
+
+ROOT = Path(__file__).parents[3]
+ROOMS = ("operators", "dags", "plugin", "cli")
 
 
 def airflow_folder() -> Path:
@@ -34,18 +38,11 @@ def test_every_module_that_the_metadata_name_is_there() -> None:
                 assert importlib.util.find_spec(module) is not None, module
 
 
-def test_every_option_is_described_and_has_a_default() -> None:
+def test_every_option_is_described_has_a_default_and_is_read_by_something() -> None:
     options = get_provider_info()["config"]["backup"]["options"]
-    assert set(options) == {
-        "schedules_path",
-        "catalog_conn_id",
-        "max_concurrent",
-        "allowed_commands",
-        "check_interval",
-        "restore_roots",
-        "restore_connections",
-        "index_folder",
-    }
+    code = "".join(path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    read = set(re.findall(r"""\b(?:option|folders)\("(\w+)"\)|AIRFLOW__BACKUP__(\w+)""", code))
+    assert set(options) == {(name or variable).lower() for name, variable in read}
     for name, option in options.items():
         assert option["description"], name
         assert isinstance(option["default"], str), name

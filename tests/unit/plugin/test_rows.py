@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_backup.catalog.records import Deployed, ScheduleVersion
-from airflow_backup.plugin.models import State
-from airflow_backup.plugin.rows import join, row_of
+from airflow_backup.plugin.schemas.schedules import State
+from airflow_backup.plugin.views.rows import join, row_of
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

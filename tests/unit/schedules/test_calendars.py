@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.schedules.ics import days_of
-from airflow_backup.schedules.index import compile_index, fingerprint
-from airflow_backup.schedules.loader import load
+from airflow_backup.schedules.loading.ics import days_of
+from airflow_backup.schedules.loading.index import compile_index, fingerprint
+from airflow_backup.schedules.loading.loader import load
 
 ICS = """\
 BEGIN:VCALENDAR

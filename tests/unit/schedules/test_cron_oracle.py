@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_backup.schedules.cron import check_cron
-from airflow_backup.schedules.cron_times import next_of_cron
-from airflow_backup.schedules.load_warnings import load_warnings
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.loading.warnings import load_warnings
+from airflow_backup.schedules.model.cron import check_cron
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.cron_times import next_of_cron
 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.sources import MysqlSource, PostgresSource
+from airflow_backup.engines.mysql.options import MysqlOptions
+from airflow_backup.engines.postgres.options import PostgresOptions
+from airflow_backup.schedules.model.schedule import Schedule
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a dump with WAL": ({"wal": "slot"}, "`wal` needs `method: physical`"),
@@ -29,12 +30,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("options", "problem"), WRONG.values(), ids=WRONG)
 def test_options_that_do_not_fit_are_refused(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
-        PostgresSource(engine="postgres", connection="pg", **options)
+        PostgresOptions(engine="postgres", connection="pg", **options)
 
 
 def test_a_data_folder_has_no_single_database() -> None:
     with pytest.raises(ValidationError, match="copies all databases; leave `database` out"):
-        MysqlSource(engine="mysql", connection="my", method="physical", database="shop")
+        MysqlOptions(engine="mysql", connection="my", method="physical", database="shop")
 
 
 def schedule(source: dict[str, Any], **when: Any) -> Schedule:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.cli.main import main
-from airflow_backup.schedules import drivers, sources
-from airflow_backup.schedules.drivers import missing_drivers
-from airflow_backup.schedules.loader import parse
+from airflow_backup.core import installed_engines
+from airflow_backup.schedules.loading import drivers
+from airflow_backup.schedules.loading.drivers import missing_drivers
+from airflow_backup.schedules.loading.loader import parse
 
 BROKEN = {
     "raises": "raise RuntimeError('no licence')",
@@ -19,7 +20,7 @@ BROKEN = {
     "is no Python": "def (",
     "leaves": "raise SystemExit(3)",
     "has no options": "class Engine: pass",
-    "has options that are none": "class Engine: source = int",
+    "has options that are none": "class Engine: options = int",
 }
 TEXT = """version: 1
 schedules:
@@ -38,12 +39,8 @@ def bring(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     (folder / "tape_engine.py").write_text(text)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, "tape_engine", raising=False)
-    point = EntryPoint("tape", "tape_engine:Engine", sources.ENTRY_POINTS)
-    monkeypatch.setattr(
-        sources,
-        "entry_points",
-        lambda group, name=None: [point] if name in (None, "tape") else [],
-    )
+    point = EntryPoint("tape", "tape_engine:Engine", installed_engines.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(installed_engines, "points", lambda: [point])
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
@@ -55,7 +52,7 @@ def test_a_package_that_is_broken_costs_only_its_own_schedule(
     assert [item.schedule.id for item in found.schedules] == ["good"]
     (problem,) = found.problems
     assert problem.line == 4
-    assert problem.message.startswith("engine 'tape' of tape_engine:Engine")
+    assert problem.message.startswith("engine 'tape'")
 
 
 def test_options_that_fail_cost_only_their_own_schedule(
@@ -63,15 +60,15 @@ def test_options_that_fail_cost_only_their_own_schedule(
 ) -> None:
     text = (
         "from pydantic import model_validator\n"
-        "from airflow_backup.schedules.base import Model\n"
-        "class Options(Model):\n"
+        "from airflow_backup.schedules.model.sources import EngineOptions\n"
+        "class Options(EngineOptions):\n"
         "    engine: str\n"
         "    reel: int\n"
         "    @model_validator(mode='after')\n"
         "    def check(self):\n"
         "        raise TypeError('a bug')\n"
         "class Engine:\n"
-        "    source = Options\n"
+        "    options = Options\n"
     )
     bring(monkeypatch, tmp_path, text)
     found = parse(TEXT)

@@ -13,19 +13,19 @@ import pytest
 from croniter import croniter
 
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.cron import fires_every_hour
-from airflow_backup.schedules.cron_times import next_of_cron
-from airflow_backup.schedules.fire_times import (
+from airflow_backup.schedules.model.cron import fires_every_hour
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.windows import resolve
+from airflow_backup.schedules.times.cron_times import next_of_cron
+from airflow_backup.schedules.times.fire_times import (
     FixedRhythm,
-    dues,
-    kind_due_at,
-    latest_due,
-    next_due,
+    kind_at,
+    latest_occurrence,
+    next_occurrence,
+    occurrences,
     slot_to_run,
     upcoming,
 )
-from airflow_backup.schedules.model import Schedule
-from airflow_backup.schedules.windows import resolve
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = datetime(2026, 3, 28, 22, tzinfo=UTC), datetime(2026, 10, 24, 21, tzinfo=UTC)
@@ -36,12 +36,15 @@ def rhythm(cron: str, zone: str = "Europe/Berlin") -> FixedRhythm:
 
 
 def fires(cron: str, after: datetime, count: int) -> list[str]:
-    coming = dues(rhythm(cron), after)
+    coming = occurrences(rhythm(cron), after)
     return [f"{next(coming).at.astimezone(BERLIN):%d %H:%M%z}" for _ in range(count)]
 
 
 def walk(given: FixedRhythm, begin: datetime, end: datetime) -> list[datetime]:
-    return [due.at for due in takewhile(lambda due: due.at <= end, dues(given, begin))]
+    return [
+        fire_time.at
+        for fire_time in takewhile(lambda fire_time: fire_time.at <= end, occurrences(given, begin))
+    ]
 
 
 CLOCK_CHANGES = {
@@ -147,10 +150,12 @@ def test_the_walk_is_the_same_from_wherever_it_starts() -> None:
 
 def test_a_steady_rhythm_counts_real_time_and_does_not_drift() -> None:
     steady = FixedRhythm({}, timedelta(minutes=45), Kind.FULL, "Europe/Berlin", timedelta(0))
-    beats = dues(steady, AUTUMN)
+    beats = occurrences(steady, AUTUMN)
     found = [next(beats).at for _ in range(40)]
     assert {later - earlier for earlier, later in pairwise(found)} == {timedelta(minutes=45)}
-    assert next_due(steady, found[7] + timedelta(minutes=44)) == next_due(steady, found[7])
+    assert next_occurrence(steady, found[7] + timedelta(minutes=44)) == next_occurrence(
+        steady, found[7]
+    )
 
 
 def test_when_levels_meet_the_most_complete_one_runs() -> None:
@@ -162,10 +167,10 @@ def test_when_levels_meet_the_most_complete_one_runs() -> None:
         timedelta(0),
     )
     sunday = datetime(2026, 11, 22, 2, tzinfo=UTC)
-    coming = dues(levels, sunday - timedelta(hours=3))
+    coming = occurrences(levels, sunday - timedelta(hours=3))
     assert [next(coming).kind for _ in range(3)] == [Kind.INCREMENTAL, Kind.FULL, Kind.INCREMENTAL]
-    assert kind_due_at(levels, sunday + timedelta(days=1)) is Kind.DIFFERENTIAL
-    assert kind_due_at(levels, sunday + timedelta(minutes=7)) is Kind.FULL
+    assert kind_at(levels, sunday + timedelta(days=1)) is Kind.DIFFERENTIAL
+    assert kind_at(levels, sunday + timedelta(minutes=7)) is Kind.FULL
 
 
 def test_jitter_shifts_every_run_by_the_same_offset() -> None:
@@ -237,13 +242,13 @@ SLOTS = {
 def test_the_slot_that_runs_next(
     last: datetime | None, now: datetime, hours: int, expected: datetime
 ) -> None:
-    due = slot_to_run(DAILY, last=last, now=now, made_up_for=timedelta(hours=hours))
-    assert due is not None
-    assert due.at == expected
+    fire_time = slot_to_run(DAILY, last=last, now=now, made_up_for=timedelta(hours=hours))
+    assert fire_time is not None
+    assert fire_time.at == expected
 
 
 def test_a_schedule_of_every_second_that_missed_a_day_runs_once() -> None:
     often = rhythm("* * * * * *", "UTC")
-    due = latest_due(often, since=MONDAY, until=MONDAY + timedelta(days=1))
-    assert due is not None
-    assert due.at == MONDAY + timedelta(days=1)
+    fire_time = latest_occurrence(often, since=MONDAY, until=MONDAY + timedelta(days=1))
+    assert fire_time is not None
+    assert fire_time.at == MONDAY + timedelta(days=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_backup.schedules.index import (
+from airflow_backup.schedules.loading.index import (
     compile_index,
     fingerprint,
     read_index,

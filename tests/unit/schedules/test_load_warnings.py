@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.schedules.load_warnings import LoadWarning, load_warnings
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.loading.warnings import LoadWarning, load_warnings
+from airflow_backup.schedules.model.schedule import Schedule
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

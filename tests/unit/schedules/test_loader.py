@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.schedules.loader import load, parse
+from airflow_backup.schedules.loading.loader import load, parse
 
 GOOD = """\
 version: 1
@@ -193,7 +193,7 @@ MORE_PROBLEMS: dict[str, tuple[str, ...]] = {
     ),
     "description is no text": (
         "    every: 1h\n    group: [a]",
-        "9:12: schedules.0.group: ['a'] is not text",
+        "9:12: schedules.0.group: a list is not text",
     ),
     "group is no name": (
         "    every: 1h\n    group: My Group",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_backup.schedules.loader import parse
+from airflow_backup.schedules.loading.loader import parse
 
 MUTATIONS = 10_000
 BATCHES = 10

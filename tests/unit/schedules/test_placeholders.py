@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.schedules.index import fingerprint
-from airflow_backup.schedules.loader import parse
+from airflow_backup.schedules.loading.index import fingerprint
+from airflow_backup.schedules.loading.loader import parse
 
 FILE = """\
 version: 1

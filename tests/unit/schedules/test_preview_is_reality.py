@@ -13,10 +13,10 @@ from airflow.timetables.base import DataInterval, TimeRestriction
 from pendulum import instance
 
 from airflow_backup.dags.timetable import BackupTimetable
-from airflow_backup.schedules.fire_times import upcoming
-from airflow_backup.schedules.gate import decide, gate_of
-from airflow_backup.schedules.holds import PAUSE_UNTIL, SKIP_NEXT, hold_text, pause_at
-from airflow_backup.schedules.model import Schedule
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.fire_times import upcoming
+from airflow_backup.schedules.times.holds import PAUSE_UNTIL, SKIP_NEXT, hold_text, pause_at
+from airflow_backup.schedules.times.start_policy import decide, start_policy_of
 
 COMBINATIONS = 500
 FREE = TimeRestriction(earliest=None, latest=None, catchup=False)
@@ -56,7 +56,7 @@ def crons(chosen: random.Random) -> str:
 
 
 def schedules(chosen: random.Random) -> Schedule:
-    made: dict[str, Any] = {
+    from_catalog: dict[str, Any] = {
         "id": "s",
         "source": {"engine": "files", "path": "/srv"},
         "repository": "file:///b",
@@ -64,36 +64,36 @@ def schedules(chosen: random.Random) -> Schedule:
     }
     what = chosen.random()
     if what < 0.6:
-        made["cron"] = crons(chosen)
+        from_catalog["cron"] = crons(chosen)
     elif what < 0.8:
-        made["levels"] = {"full": crons(chosen), "incremental": crons(chosen)}
+        from_catalog["levels"] = {"full": crons(chosen), "incremental": crons(chosen)}
     else:
-        made["every"] = chosen.choice(["45m", "6h", "90s", "7h30m"])
+        from_catalog["every"] = chosen.choice(["45m", "6h", "90s", "7h30m"])
     if chosen.random() < 0.6:
         opens, closes = (
             f"{chosen.randrange(24):02}:{chosen.choice(['00', '30'])}" for _ in range(2)
         )
         days = chosen.choice([["mon-fri"], ["sat", "sun"], ["mon-sun"], ["sun"]])
-        made["window"] = [{"days": days, "from": opens, "to": closes}]
-        made["outside_window"] = chosen.choice(["wait", "skip"])
+        from_catalog["window"] = [{"days": days, "from": opens, "to": closes}]
+        from_catalog["outside_window"] = chosen.choice(["wait", "skip"])
     if chosen.random() < 0.3:
-        made["window"] = [{"preset": chosen.choice(["business_hours", "off_hours"])}]
+        from_catalog["window"] = [{"preset": chosen.choice(["business_hours", "off_hours"])}]
     if chosen.random() < 0.5:
         first = chosen.choice(CHANGES).date() + timedelta(days=chosen.randrange(-2, 3))
         last: date = first + timedelta(days=chosen.randrange(3))
-        made["skip_on"] = [{"name": "freeze", "dates": [f"{first}..{last}"]}]
+        from_catalog["skip_on"] = [{"name": "freeze", "dates": [f"{first}..{last}"]}]
     if chosen.random() < 0.3:
-        made["jitter"] = chosen.choice(["10m", "59m"])
-    return Schedule.model_validate(made)
+        from_catalog["jitter"] = chosen.choice(["10m", "59m"])
+    return Schedule.model_validate(from_catalog)
 
 
 def holds(chosen: random.Random, now: datetime) -> list[Hold]:
-    made = []
+    from_catalog = []
     if chosen.random() < 0.3:
-        made.append(Hold(1, PAUSE_UNTIL, now + timedelta(hours=chosen.randrange(1, 60))))
+        from_catalog.append(Hold(1, PAUSE_UNTIL, now + timedelta(hours=chosen.randrange(1, 60))))
     if chosen.random() < 0.3:
-        made.append(Hold(2, SKIP_NEXT, None))
-    return made
+        from_catalog.append(Hold(2, SKIP_NEXT, None))
+    return from_catalog
 
 
 def created(schedule: Schedule, now: datetime, count: int) -> list[datetime]:
@@ -111,17 +111,17 @@ def created(schedule: Schedule, now: datetime, count: int) -> list[datetime]:
 
 
 def happened(
-    schedule: Schedule, due: datetime, held: list[Hold]
+    schedule: Schedule, fire_time: datetime, held: list[Hold]
 ) -> tuple[datetime | None, str | None]:
     """What the sensor does with a run: wait for the gate, then look for holds."""
-    gate = gate_of(schedule)
-    decision, now = decide(gate, due=due, now=due), due
+    policy = start_policy_of(schedule)
+    decision, now = decide(policy, fire_time=fire_time, now=fire_time), fire_time
     while decision.until is not None:
         now = decision.until
-        decision = decide(gate, due=due, now=now)
+        decision = decide(policy, fire_time=fire_time, now=now)
     if decision.action == "skip":
         return None, decision.reason
-    pause = pause_at(held, due)
+    pause = pause_at(held, fire_time)
     if pause is not None:
         return None, hold_text(pause, schedule.timezone)
     once = deque(hold for hold in held if hold.kind == SKIP_NEXT)

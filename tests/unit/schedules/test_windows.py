@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.schedules.gate import Gate, decide
-from airflow_backup.schedules.windows import Window, is_open, next_opening, opening_at
+from airflow_backup.schedules.model.windows import Window, is_open, next_opening, opening_at
+from airflow_backup.schedules.times.start_policy import StartPolicy, decide
 
 NIGHTLY = Window.model_validate({"days": ["mon-fri"], "from": "22:00", "to": "06:00"})
 
@@ -139,14 +139,18 @@ GATES: dict[str, tuple[dict[str, Any], str, str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("gate", "due", "now", "action", "reason"), GATES.values(), ids=GATES)
+@pytest.mark.parametrize(
+    ("policy", "fire_time", "now", "action", "reason"), GATES.values(), ids=GATES
+)
 def test_the_gate_says_what_to_do_and_why(
-    gate: dict[str, Any], due: str, now: str, action: str, reason: str
+    policy: dict[str, Any], fire_time: str, now: str, action: str, reason: str
 ) -> None:
-    decision = decide(Gate.model_validate(gate), due=at(due), now=at(now))
+    decision = decide(StartPolicy.model_validate(policy), fire_time=at(fire_time), now=at(now))
     assert (decision.action, decision.reason) == (action, reason)
 
 
 def test_a_gate_survives_being_plain_data() -> None:
-    gate = Gate(window=[NIGHTLY, Window(preset="off_hours")], timezone="Europe/Berlin")
-    assert Gate.model_validate(gate.model_dump(mode="json", exclude_defaults=True)) == gate
+    policy = StartPolicy(window=[NIGHTLY, Window(preset="off_hours")], timezone="Europe/Berlin")
+    assert (
+        StartPolicy.model_validate(policy.model_dump(mode="json", exclude_defaults=True)) == policy
+    )

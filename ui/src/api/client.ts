@@ -61,7 +61,7 @@ const change = async <T>(
 ): Promise<T> =>
   request<T>(apiUrl(path), {
     body: JSON.stringify(body),
-    headers: { "Content-Type": "application/json", ...headers },
+    headers: { "Content-Type": "application/json", "X-Backup-Client": "page", ...headers },
     method,
     ...(signal === undefined ? {} : { signal }),
   });

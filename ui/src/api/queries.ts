@@ -5,7 +5,7 @@ import { serverNow } from "../clock";
 import { ApiError, changeVersion, get, post, remove } from "./client";
 import type {
   BulkResults,
-  Cancelled,
+  CancelledRun,
   Controlled,
   DayStrips,
   Deleted,
@@ -138,7 +138,7 @@ export const useCancel = () => {
 
   return useMutation({
     mutationFn: async ({ dagId, runId }: { dagId: string; runId: string }) =>
-      post<Cancelled>(`runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/cancel`),
+      post<CancelledRun>(`runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/cancel`),
     onSettled: async () => refreshAll(client),
   });
 };

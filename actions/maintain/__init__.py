@@ -1,0 +1,1 @@
+"""The verbs prune and sync, and what they clean up."""

@@ -1,0 +1,169 @@
+"""Rebuild what the catalog knows of a repository from the manifests that lie there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from airflow_backup.actions.maintain.leftovers import remove_leftovers
+from airflow_backup.actions.sets.repository import check, read_marker
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.errors import FormatError, NotFound, VerifyError
+from airflow_backup.core.format.manifest import Manifest, hash_of, manifest_name, read_manifest
+from airflow_backup.storage.protocol import Storage
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_THREADS = 8
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """What was found; ``problems`` names the manifests that cannot be read, and why."""
+
+    recorded: int
+    forgotten: int
+    unfinished: tuple[str, ...]
+    """Set folders without a manifest: attempts that failed, or still run."""
+
+    removed: tuple[str, ...] = ()
+    """What failed attempts left and is removed now, or would be in a dry run."""
+
+    problems: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return {
+            "recorded": self.recorded,
+            "forgotten": self.forgotten,
+            "unfinished": list(self.unfinished),
+            "removed": list(self.removed),
+            "problems": list(self.problems),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    manifest: Manifest
+    hash: str
+
+    @property
+    def id(self) -> str:
+        return self.manifest.set_id
+
+
+def sync(
+    storage: Storage,
+    repository: str,
+    catalog: Catalog,
+    *,
+    leftovers_before: datetime | None = None,
+    dry_run: bool = False,
+) -> SyncResult:
+    """
+    Record every set of the repository, and forget those that it no longer holds.
+
+    RepositoryMissing, and nothing is forgotten, when what is there is not the repository that is known.
+
+    A manifest that cannot be read is a problem in the result, and its set is not forgotten.
+    Leftovers whose last byte was written before ``leftovers_before`` are removed, never those of
+    a run that is still active. A dry run changes nothing and returns what it would do.
+    """
+    check(storage, repository, catalog)
+    marker = read_marker(storage)
+    if marker is not None and not dry_run:
+        catalog.repositories.record(repository, marker)
+    recorded = forgotten = 0
+    unfinished: list[str] = []
+    problems: list[str] = []
+    for schedule_id in sorted({*catalog.sets.schedules_in(repository), *storage.folders()}):
+        present: set[str] = set()
+        # Read before the repository is: a set that a run stores meanwhile is not gone.
+        known = _hashes(catalog, schedule_id, repository)
+        for batch in _batches(_read_all(storage, schedule_id)):
+            found = [each for _, each in batch if isinstance(each, _Found)]
+            changed = [each for each in found if known.get(each.id, each.hash) != each.hash]
+            good = [each for each in found if each not in changed]
+            if not dry_run:
+                _record(good, known, storage, repository, catalog)
+            recorded += sum(each.id not in known for each in good)
+            present.update(set_id for set_id, each in batch if each is not None)
+            unfinished += [f"{schedule_id}/sets/{name}" for name, each in batch if each is None]
+            problems += [each for _, each in batch if isinstance(each, str)]
+            # To learn it would make what somebody changed look like what was written.
+            problems += [
+                f"the manifest of set '{each.id}' is not the one that the catalog knows"
+                for each in changed
+            ]
+        gone = [set_id for set_id in known if set_id not in present]
+        forgotten += len(gone)
+        if not dry_run:
+            for ids in _batches(iter(gone)):
+                catalog.sets.forget(*ids)
+    for problem in problems:
+        logger.error("%s", problem)
+    removed: tuple[str, ...] = ()
+    if leftovers_before is not None:
+        removed = remove_leftovers(storage, catalog, before=leftovers_before, dry_run=dry_run)
+    return SyncResult(
+        recorded=recorded,
+        forgotten=forgotten,
+        unfinished=tuple(unfinished),
+        removed=removed,
+        problems=tuple(problems),
+    )
+
+
+def _hashes(catalog: Catalog, schedule_id: str, repository: str) -> dict[str, str]:
+    rows = catalog.sets.of(schedule_id)
+    return {row.set_id: row.manifest_hash for row in rows if row.repository == repository}
+
+
+def _record(
+    good: Sequence[_Found],
+    known: Mapping[str, str],
+    storage: Storage,
+    repository: str,
+    catalog: Catalog,
+) -> None:
+    """Record sets; those that a prune removed between our reading and our writing are forgotten again."""
+    if not good:
+        return
+    catalog.sets.record_many([(each.manifest, each.hash) for each in good], repository)
+    for each in good:
+        if each.id not in known:
+            try:
+                storage.stat(manifest_name(each.manifest.schedule_id, each.id))
+            except NotFound:
+                catalog.sets.forget(each.id)
+
+
+def _read_all(storage: Storage, schedule_id: str) -> Iterator[tuple[str, _Found | str | None]]:
+    def read(set_id: str) -> _Found | str | None:
+        name = manifest_name(schedule_id, set_id)
+        try:
+            data = storage.read(name)
+            manifest = read_manifest(data, name=name)
+        except NotFound:
+            return None
+        except (VerifyError, FormatError) as error:
+            return error.message
+        if (manifest.schedule_id, manifest.set_id) != (schedule_id, set_id):
+            return f"'{name}' is the manifest of set '{manifest.set_id}'"
+        return _Found(manifest, hash_of(data))
+
+    with ThreadPoolExecutor(_THREADS) as workers:
+        for ids in _batches(storage.folders(f"{schedule_id}/sets/")):
+            yield from zip(ids, workers.map(read, ids), strict=True)
+
+
+def _batches(given: Iterator[_T]) -> Iterator[list[_T]]:
+    while batch := list(islice(given, _BATCH)):
+        yield batch

@@ -1,0 +1,116 @@
+"""Which sets restore a moment, from the repository alone: on the day that there is no catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import MAXYEAR, UTC, datetime
+
+from airflow_backup.catalog.records import SetRow, as_row
+from airflow_backup.catalog.rules.recovery import Path, log_before, recovery_path
+from airflow_backup.core.errors import NotFound, VerifyError
+from airflow_backup.core.format.manifest import MANIFEST_NAME, hash_of, read_manifest, set_prefix
+from airflow_backup.core.words import Kind
+from airflow_backup.storage.protocol import Storage
+
+
+def path_at(storage: Storage, schedule_id: str, at: datetime) -> Path:
+    """
+    Return the sets that bring the source back to ``at``; NotFound when there are none.
+
+    What `recovery_path` says of all sets, without reading all of their manifests.
+    """
+    known = _Known(storage, schedule_id)
+    found = recovery_path(known.around(at), at)
+    if isinstance(found, Path):
+        return replace(found, skipped=(*known.unreadable.values(), *found.skipped))
+    hint = (
+        "is the name right?"
+        if found.earliest is None
+        else f"the earliest is of {found.earliest:%Y-%m-%d %H:%M} UTC"
+    )
+    reasons = [*known.unreadable.values(), *found.reasons]
+    why = f": {reasons[0]}" if len(reasons) > 1 else ""
+    when = f"set at or before {at:%Y-%m-%d %H:%M %Z}"
+    if at.year == MAXYEAR:
+        when = "set that can be restored"
+    raise NotFound(f"'{schedule_id}' has no {when}{why}", hint=hint)
+
+
+def set_at(storage: Storage, schedule_id: str, at: datetime) -> str:
+    """Return the last of the sets that bring the source back to ``at``; NotFound when there are none."""
+    return path_at(storage, schedule_id, at).sets[-1].set_id
+
+
+class _Known:
+    """The sets of a schedule whose manifests were read."""
+
+    def __init__(self, storage: Storage, schedule_id: str) -> None:
+        self._storage, self._schedule_id = storage, schedule_id
+        self.rows: dict[str, SetRow] = {}
+        self.unreadable: dict[str, str] = {}
+        """Sets whose manifest is damaged: on the day that everything is wrong, the one before it counts."""
+
+    def around(self, at: datetime) -> Iterable[SetRow]:
+        """Read the sets from the last good one before ``at`` to the log that reaches it."""
+        ids = sorted(self._storage.folders(f"{self._schedule_id}/sets/"))
+        # A set is of a moment after that in its id, which is when its run was due.
+        due = [set_id for set_id in ids if set_id[:16] <= f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"]
+        base = self._back_to_a_base(due, at)
+        if base is None:
+            due = []
+        self._on_to_the_log(ids[len(due) :], at)
+        self._what_the_logs_continue(base)
+        return self.rows.values()
+
+    def _back_to_a_base(self, ids: list[str], at: datetime) -> SetRow | None:
+        for set_id in reversed(ids):
+            row = self._read(set_id)
+            if row is None or row.kind is Kind.ARCHIVE_LOG or row.consistent_at > at:
+                continue
+            below: SetRow | None = row
+            seen = {set_id}
+            while below is not None and below.parent is not None and below.parent not in seen:
+                seen.add(below.parent)
+                below = self._read(below.parent)
+            if below is not None and below.kind is Kind.FULL:
+                return row
+        return None
+
+    def _on_to_the_log(self, ids: list[str], at: datetime) -> None:
+        logs = any(row.kind is Kind.ARCHIVE_LOG for row in self.rows.values())
+        fulls = 0
+        for set_id in ids:
+            row = self._read(set_id)
+            if row is None:
+                continue
+            if row.kind is Kind.ARCHIVE_LOG:
+                logs = True
+                if row.consistent_at >= at:
+                    return
+            fulls += row.kind is Kind.FULL
+            if fulls == 2 and not logs:
+                return  # of a schedule without logs, not everything needs to be read
+
+    def _what_the_logs_continue(self, base: SetRow | None) -> None:
+        for row in sorted(self.rows.values(), key=lambda each: each.consistent_at):
+            if base is None or row.kind is not Kind.ARCHIVE_LOG or row.parent is None:
+                continue
+            while isinstance(missing := log_before(row, self.rows), str):
+                if self._read(missing) is None:
+                    break
+
+    def _read(self, set_id: str) -> SetRow | None:
+        if set_id not in self.rows:
+            name = set_prefix(self._schedule_id, set_id) + MANIFEST_NAME
+            try:
+                data = self._storage.read(name)
+            except NotFound:
+                return None  # an attempt that was never finished, or a set that is gone
+            try:
+                manifest = read_manifest(data, name=name)
+            except VerifyError as error:
+                self.unreadable[set_id] = error.message
+                return None
+            self.rows[set_id] = as_row(manifest, self._storage.url, hash_of(data))
+        return self.rows[set_id]

@@ -1,0 +1,302 @@
+"""Restore a set, with or without a catalog: the repository is enough."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path as Folder
+from typing import TYPE_CHECKING
+
+from airflow_backup.actions.restore.carry_out import RestoreResult, carry_out
+from airflow_backup.actions.restore.choose import path_at
+from airflow_backup.actions.restore.plan import (
+    ASSUMED_RATE,
+    RestorePlan,
+    bytes_written,
+    rate_of,
+)
+from airflow_backup.actions.restore.swap import Swap
+from airflow_backup.actions.restore.target import ServerTarget, Target, TargetState, look_at
+from airflow_backup.actions.sets.stored_set import StoredSet, open_set
+from airflow_backup.catalog.rules.recovery import Gap, Path
+from airflow_backup.core.connections import Connections, from_environment
+from airflow_backup.core.errors import ConfigError, FormatError, NotFound, VerifyError
+from airflow_backup.core.format.age import Identity
+from airflow_backup.core.format.manifest import MANIFEST_NAME, Manifest, set_prefix
+from airflow_backup.core.progress import Reporter
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.protocol import (
+    Engine,
+    Loader,
+    PartChecker,
+    Resumer,
+    SetReader,
+    Surroundings,
+)
+from airflow_backup.engines.registry import Registry, registry
+from airflow_backup.storage.folder import FolderStorage
+from airflow_backup.storage.open import open_storage
+from airflow_backup.storage.protocol import Storage
+
+if TYPE_CHECKING:
+    from airflow_backup.catalog import Catalog
+
+
+def restore(
+    schedule_id: str,
+    *,
+    repository: str,
+    target: Target,
+    connections: Connections,
+    clock: Callable[[], datetime],
+    connection: str | None = None,
+    set_id: str | None = None,
+    at: datetime | None = None,
+    only: Sequence[str] = (),
+    keys: Sequence[Identity] = (),
+    reporter: Reporter | None = None,
+    engines: Registry | None = None,
+    catalog: Catalog | None = None,
+    replace: bool = False,
+    actor: str = "airflow-backup",
+) -> RestoreResult:
+    """
+    Restore a set of a schedule, its newest one without ``set_id`` and ``at``, into an empty folder.
+
+    ``at`` is the moment to come back to, as near as sets and archived logs come to it.
+    ``only`` names parts of it, such as files and folders of a file tree; ``keys`` open an
+    encrypted one. ``replace`` puts the restored folder in the place of one that is not empty,
+    which is kept beside it.
+
+    The sizes of all pieces are compared with the manifests first, and every frame is checked
+    before its bytes are used: nothing damaged is ever written.
+    """
+    storage = open_storage(repository, connections, connection=connection)
+    what = plan(
+        storage,
+        schedule_id,
+        target=target,
+        set_id=set_id,
+        at=at,
+        only=only,
+        keys=keys,
+        catalog=catalog,
+        engines=engines,
+        connections=connections,
+        replace=replace,
+    )
+    around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
+    return carry_out(what, around, engines=engines, catalog=catalog, actor=actor)
+
+
+def plan(
+    storage: Storage,
+    schedule_id: str,
+    *,
+    target: Target,
+    set_id: str | None = None,
+    at: datetime | None = None,
+    only: Sequence[str] = (),
+    keys: Sequence[Identity] = (),
+    catalog: Catalog | None = None,
+    engines: Registry | None = None,
+    connections: Connections = from_environment,
+    replace: bool = False,
+) -> RestorePlan:
+    """
+    Say what a restore would do; raise where nothing can be restored at all.
+
+    With a catalog, sets that failed a verification are not chosen.
+    """
+    path, gaps = _choose(storage, schedule_id, set_id=set_id, at=at, keys=keys, catalog=catalog)
+    for each in path:
+        check_pieces(storage, each)
+    last = path[-1].manifest
+    engine = (engines or registry()).get(last.engine)
+    _check_layout(last, engine)
+    _check_engine(engine, path, target, only, connections)
+    until = stop_at(path, at)
+    needed = bytes_written(path)
+    to_read = sum(each.manifest.totals.bytes_stored for each in path)
+    rate = rate_of(schedule_id, catalog)
+    what = RestorePlan(
+        schedule_id=schedule_id,
+        engine=last.engine,
+        target=target,
+        asked_at=at,
+        consistent_at=until or last.consistent_at,
+        until=until,
+        path=path,
+        only=tuple(only),
+        bytes_to_read=to_read,
+        bytes_to_write=needed,
+        seconds=to_read / (rate or ASSUMED_RATE),
+        measured=rate is not None,
+        gaps=gaps,
+        warnings=_doubts(path, catalog),
+    )
+    precious = {"the repository": storage.root} if isinstance(storage, FolderStorage) else {}
+    found = _look(what, needed=needed, replace=replace, precious=precious)
+    if found.resumes and not isinstance(engine, Resumer):
+        why = f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it"
+        found = TargetState(found.holds, refused=why, hint="remove it, or --replace")
+    return dataclasses.replace(
+        what,
+        holds=found.holds,
+        resumes=found.resumes,
+        replaces=found.replaces,
+        refused=found.refused,
+        hint=found.hint,
+        warnings=(*what.warnings, *found.warnings),
+    )
+
+
+def _look(
+    what: RestorePlan, *, needed: int, replace: bool, precious: Mapping[str, Folder]
+) -> TargetState:
+    if not isinstance(what.target, ServerTarget):
+        interrupted = Swap(what.target, what.marker()).look()
+        if interrupted is not None:
+            return interrupted
+    return look_at(what.target, what.marker(), needed=needed, replace=replace, precious=precious)
+
+
+def _check_engine(
+    engine: Engine,
+    path: Sequence[StoredSet],
+    target: Target,
+    only: Sequence[str],
+    connections: Connections,
+) -> None:
+    """Raise what the engine would raise, before anything is written: a dry run tells the same."""
+    if isinstance(target, ServerTarget) and not isinstance(engine, Loader):
+        raise ConfigError(
+            f"the {engine.name} engine restores into folders only", hint="--to FOLDER"
+        )
+    for each in path:
+        each.check_keys()
+    if not only:
+        return
+    if not isinstance(engine, PartChecker):
+        raise ConfigError(
+            f"the {engine.name} engine restores all of a set", hint="leave the paths out"
+        )
+    engine.check_parts(path, only, Surroundings(connections=connections))
+
+
+def _choose(
+    storage: Storage,
+    schedule_id: str,
+    *,
+    set_id: str | None,
+    at: datetime | None,
+    keys: Sequence[Identity],
+    catalog: Catalog | None,
+) -> tuple[list[StoredSet], tuple[str, ...]]:
+    if set_id is not None:
+        return path_to(storage, schedule_id, set_id, keys), ()
+    if catalog is not None and catalog.sets.of(schedule_id, limit=1):
+        found = catalog.sets.recovery_path(schedule_id, at or datetime.max.replace(tzinfo=UTC))
+        if isinstance(found, Gap):
+            raise _nothing_for(schedule_id, found, at)
+        return open_path(storage, found, keys), found.skipped
+    if at is None:
+        newest_set(storage, schedule_id)  # where there is none at all, it says what there is
+    found = path_at(storage, schedule_id, at or datetime.max.replace(tzinfo=UTC))
+    return open_path(storage, found, keys), found.skipped
+
+
+def _nothing_for(schedule_id: str, gap: Gap, at: datetime | None) -> NotFound:
+    when = "good set" if at is None else f"set at or before {at:%Y-%m-%d %H:%M %Z}"
+    why = f": {'; '.join(gap.reasons)}" if gap.reasons[0].startswith("set ") else ""
+    hint = "airflow-backup restore ... --set ID takes one all the same"
+    if gap.earliest is not None:
+        hint = f"the earliest is of {gap.earliest:%Y-%m-%d %H:%M} UTC"
+    return NotFound(f"'{schedule_id}' has no {when}{why}", hint=hint)
+
+
+def _check_layout(last: Manifest, engine: Engine) -> None:
+    if last.engine_version != engine.version:
+        raise FormatError(
+            f"set '{last.set_id}' has the layout {last.engine_version} of the {engine.name} engine, "
+            f"and this release reads {engine.version}",
+            hint="which release wrote it? install that one or a newer one",
+        )
+
+
+def _doubts(path: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, ...]:
+    if catalog is None:
+        return ()
+    doubts = []
+    for each in path:
+        row = catalog.sets.get(each.manifest.set_id)
+        if row is None:
+            continue
+        if row.manifest_hash != each.hash:
+            raise VerifyError(
+                f"the manifest of set '{row.set_id}' is not the one that the catalog knows",
+                hint="tampered with? an earlier set: --at; to restore it all the same: --repository URL",
+            )
+        if row.state != "good":
+            doubts.append(f"set '{row.set_id}' is {row.state}")
+    return tuple(doubts)
+
+
+def path_to(
+    storage: Storage, schedule_id: str, set_id: str, keys: Sequence[Identity] = ()
+) -> list[StoredSet]:
+    """Return the sets that restore ``set_id``, the full one first."""
+    path = [open_set(storage, schedule_id, set_id, keys=keys)]
+    while (parent := path[0].manifest.parent) is not None:
+        if any(parent == each.manifest.set_id for each in path):
+            raise VerifyError(f"the chain of set '{set_id}' goes in a circle")
+        path.insert(0, open_set(storage, schedule_id, parent, keys=keys))
+    return path
+
+
+def open_path(storage: Storage, path: Path, keys: Sequence[Identity] = ()) -> list[StoredSet]:
+    """Open the sets of a recovery path."""
+    return [open_set(storage, row.schedule_id, row.set_id, keys=keys) for row in path.sets]
+
+
+def stop_at(path: Sequence[SetReader], at: datetime | None) -> datetime | None:
+    """Return where to stop in the archived logs at the end of ``path``; None when there are none."""
+    last = path[-1].manifest
+    if last.kind is not Kind.ARCHIVE_LOG:
+        return None
+    return last.consistent_at if at is None else min(at, last.consistent_at)
+
+
+def newest_set(storage: Storage, schedule_id: str) -> str:
+    """Return the id of the newest set that has a manifest."""
+    folders = sorted(storage.folders(f"{schedule_id}/sets/"), reverse=True)
+    for set_id in folders:
+        try:
+            storage.stat(set_prefix(schedule_id, set_id) + MANIFEST_NAME)
+        except NotFound:
+            continue  # an attempt that did not finish
+        return set_id
+    raise NotFound(
+        f"no set of '{schedule_id}' in {storage.url}",
+        hint=f"there are sets of: {', '.join(storage.folders()) or 'nothing'}",
+    )
+
+
+def check_pieces(storage: Storage, each: StoredSet) -> None:
+    """Raise VerifyError when a piece is missing or has another size than the manifest says."""
+    manifest = each.manifest
+    prefix = set_prefix(manifest.schedule_id, manifest.set_id)
+    for piece in manifest.pieces:
+        try:
+            size = storage.stat(prefix + piece.name).size
+        except NotFound as error:
+            raise VerifyError(
+                f"set '{manifest.set_id}' has lost its piece '{piece.name}'",
+                hint="restore an earlier set",
+            ) from error
+        if size != piece.size:
+            raise VerifyError(
+                f"'{prefix}{piece.name}' has {size} bytes, and its manifest says {piece.size}",
+                hint="restore an earlier set",
+            )

@@ -1,0 +1,123 @@
+"""
+Puts a restored folder in the place of another one, so that a kill at any moment loses nothing.
+
+The restore is made in ``NAME.restoring``. When it is whole, a journal beside it, ``.NAME.restoring.json``, says
+so and how what is in the way will be called; then ``NAME`` is renamed to that, ``NAME.restoring`` to ``NAME``, and
+the journal removed. Whoever finds a journal does what is left of that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.actions.restore.target import TargetState, end_marker, named
+from airflow_backup.core.errors import Refused
+from airflow_backup.core.removal import remove_tree
+from airflow_backup.engines.shared.restore_marker import MARKER
+
+
+class Swap:
+    """The swap of one target; ``marker`` names what is restored."""
+
+    def __init__(self, target: Path, marker: Mapping[str, Any]) -> None:
+        self.target = named(target)
+        self.beside = self.target.with_name(f"{self.target.name}.restoring")
+        self._journal = self.target.with_name(f".{self.target.name}.restoring.json")
+        self._marker = dict(marker)
+
+    def look(self) -> TargetState | None:
+        """Return what a swap that was interrupted means for the plan; None when there was none."""
+        found = self._read()
+        if found is None:
+            return None
+        holds = "a restore that is whole and was not yet swapped in"
+        if found["marker"] == self._marker:
+            return TargetState(holds, replaces=True)
+        sets = found["marker"].get("sets") or [{}]
+        kept = self.target.with_name(found["kept"])
+        where = f"; what was there is in '{kept}'" if not os.path.lexists(self.target) else ""
+        return TargetState(
+            holds,
+            refused=f"'{self.beside}' is a finished restore of something else{where}",
+            hint=f"let it be swapped in: --set {sets[-1].get('id')} --replace, or remove it and '{self._journal}'",
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the folder beside is a whole restore of what is asked for."""
+        found = self._read()
+        return found is not None and found["marker"] == self._marker
+
+    def clear(self) -> None:
+        """Remove what an attempt at something else left unfinished beside; it is nobody's but ours."""
+        marker = self.beside / MARKER
+        try:
+            told = json.loads(marker.read_bytes())
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError):
+            told = None
+        if told != self._marker:
+            remove_tree(self.beside)
+
+    def is_ready(self, kept: str) -> None:
+        """Write down that the folder beside is whole, and what the target will be called."""
+        partial = self._journal.with_name(f"{self._journal.name}.part")
+        with partial.open("w") as file:
+            json.dump({"marker": self._marker, "kept": kept}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(self._journal)
+
+    def carry_out(self) -> Path | None:
+        """Do what is left; return where that is which was in the target."""
+        told = self._read()
+        assert told is not None
+        kept = self.target.with_name(told["kept"])
+        if os.path.lexists(self.beside):
+            end_marker(self.beside, self._marker)
+            if os.path.lexists(self.target):
+                if os.path.lexists(kept):
+                    raise Refused(f"'{kept}' is there already", hint="give it another name")
+                self._rename(self.target, kept)
+            self._rename(self.beside, self.target)
+        _sync(self.target.parent)
+        self._journal.unlink()
+        return kept if os.path.lexists(kept) else None
+
+    def _rename(self, old: Path, new: Path) -> None:
+        try:
+            os.rename(old, new)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise Refused(
+                f"cannot rename '{old}' to '{new.name}': {why}; the restore is whole in '{self.beside}'",
+                hint="mend that, and give the same command again: nothing is restored twice",
+            ) from error
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            found = json.loads(self._journal.read_bytes())
+            return {"marker": dict(found["marker"]), "kept": _one_name(found["kept"])}
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None if not os.path.lexists(self.beside) else {"marker": {}, "kept": "unknown"}
+
+
+def _one_name(name: object) -> str:
+    if not isinstance(name, str) or "/" in name or name in ("", ".", ".."):
+        raise ValueError("not a name")
+    return name
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Sets and repositories as they lie in a storage."""

@@ -1,0 +1,162 @@
+"""The quick look: are the manifests those that were written, and do the pieces lie there as they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from airflow_backup.actions.sets.checked_set import CheckedSet
+from airflow_backup.actions.sets.damage import Damage, Findings
+from airflow_backup.catalog.records import SetRow
+from airflow_backup.core.errors import NotFound, VerifyError
+from airflow_backup.core.format.age import Identity
+from airflow_backup.core.format.manifest import (
+    Manifest,
+    hash_of,
+    manifest_name,
+    read_manifest,
+    set_prefix,
+)
+from airflow_backup.core.words import DamageKind, Kind
+from airflow_backup.storage.protocol import Storage
+
+
+@dataclass(frozen=True)
+class ManifestCheck:
+    """Looks at the manifests of one schedule; ``known`` is what the catalog says of its sets."""
+
+    storage: Storage
+    schedule_id: str
+    findings: Findings
+    known: Mapping[str, SetRow] = field(default_factory=dict)
+    keys: Sequence[Identity] = ()
+
+    def chain(self, set_id: str) -> list[CheckedSet]:
+        """
+        Return the set and those below it, the full one first, each compared with what is known.
+
+        Damage is noted; the list then ends where it cannot be followed further.
+        """
+        path: list[CheckedSet] = []
+        following: str | None = set_id
+        while following is not None:
+            if any(following == each.manifest.set_id for each in path):
+                self._note(set_id, DamageKind.TAMPERED, "its chain goes in a circle")
+                break
+            found = self._open(following)
+            if found is None:
+                break
+            path.insert(0, found)
+            if self.findings.of_manifests(following):
+                break  # whatever parent it names
+            following = found.manifest.parent
+        for each in path:
+            if not self.findings.of_manifests(each.manifest.set_id):
+                self._check_pieces(each.manifest)
+        if path and path[-1].manifest.set_id == set_id:
+            self._check_neighbours(path[-1])
+        if path and path[0].manifest.kind is Kind.FULL:
+            self.findings.checks.append(f"{len(path)} manifests and the sizes of their pieces")
+        return path
+
+    def _open(self, set_id: str) -> CheckedSet | None:
+        name = manifest_name(self.schedule_id, set_id)
+        try:
+            data = self.storage.read(name)
+            manifest = read_manifest(data, name=name)
+        except NotFound:
+            self._note(set_id, DamageKind.MISSING, "the manifest is not there")
+            return None
+        except VerifyError as error:
+            self._note(set_id, DamageKind.CORRUPT, error.message)
+            return None
+        if (manifest.schedule_id, manifest.set_id) != (self.schedule_id, set_id):
+            self._note(
+                set_id,
+                DamageKind.TAMPERED,
+                f"it is the manifest of set '{manifest.set_id}' of '{manifest.schedule_id}'",
+            )
+            return None
+        digest = hash_of(data)
+        row = self.known.get(set_id)
+        if row is not None and row.manifest_hash != digest:
+            self._note(
+                set_id, DamageKind.TAMPERED, "the manifest is not the one that the catalog knows"
+            )
+        return CheckedSet(
+            self.storage, manifest, manifest_hash=digest, keys=self.keys, findings=self.findings
+        )
+
+    def _check_pieces(self, manifest: Manifest) -> None:
+        prefix = set_prefix(manifest.schedule_id, manifest.set_id)
+        sizes = {stored.name: stored.size for stored in self.storage.list(prefix)}
+        for piece in manifest.pieces:
+            found = sizes.get(prefix + piece.name)
+            if found == piece.size:
+                continue
+            self.findings.add(
+                Damage(
+                    kind=DamageKind.MISSING if found is None else DamageKind.CORRUPT,
+                    set_id=manifest.set_id,
+                    file=prefix + piece.name,
+                    piece=piece.name,
+                    what="the piece is not there"
+                    if found is None
+                    else f"it has {found} bytes, and its manifest says {piece.size}",
+                    offset=0 if found is None else min(found, piece.size),
+                    length=piece.size if found is None else abs(piece.size - found),
+                )
+            )
+
+    def _check_neighbours(self, stored: CheckedSet) -> None:
+        """Follow the hashes to the schedule's manifest before this one, and from the one after it."""
+        manifest = stored.manifest
+        if self.findings.of_manifests(manifest.set_id):
+            return  # what it says of others is worth nothing
+        previous = manifest.previous
+        if previous is not None:
+            self._check_previous(manifest, previous.set_id, previous.hash)
+        if manifest.set_id not in self.known:
+            self._check_next(manifest.set_id, stored.hash)
+
+    def _check_previous(self, manifest: Manifest, set_id: str, expected: str) -> None:
+        name = manifest_name(self.schedule_id, set_id)
+        try:
+            found = hash_of(self.storage.read(name))
+        except NotFound:
+            return  # pruned: a chain of hashes begins with the oldest set that is kept
+        if found == expected:
+            self.findings.checks.append("the hash of the manifest before it")
+            return
+        self._note(
+            set_id,
+            DamageKind.TAMPERED,
+            f"the manifest is not the one that set '{manifest.set_id}' followed",
+        )
+
+    def _check_next(self, set_id: str, found: str) -> None:
+        later = sorted(
+            each for each in self.storage.folders(f"{self.schedule_id}/sets/") if each > set_id
+        )
+        for each in later:
+            name = manifest_name(self.schedule_id, each)
+            try:
+                manifest = read_manifest(self.storage.read(name), name=name)
+            except (NotFound, VerifyError):
+                continue  # an attempt that did not finish, or a finding about that set
+            if manifest.previous is not None and manifest.previous.set_id == set_id:
+                if manifest.previous.hash != found:
+                    self._note(
+                        set_id,
+                        DamageKind.TAMPERED,
+                        f"the manifest is not the one that set '{each}' followed",
+                    )
+                return
+        self.findings.notes.append(
+            "nothing says which manifest was written: the catalog does not know the set, "
+            "and no later set followed it"
+        )
+
+    def _note(self, set_id: str, kind: DamageKind, what: str) -> None:
+        name = manifest_name(self.schedule_id, set_id)
+        self.findings.add(Damage(kind=kind, set_id=set_id, file=name, what=what))

@@ -1,0 +1,136 @@
+"""
+A repository is made once, and is then known by its marker: ``airflow-backup.json`` at its top, with an id.
+
+A disk that is not mounted looks like an empty folder, and another disk like a repository without our sets. So
+nothing is written to, removed from or forgotten of a repository that is known and whose marker is not there, or is
+another one. The first run at an address that nobody knows makes the repository, and so does ``airflow-backup init``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.errors import (
+    BackupError,
+    FormatError,
+    NameTaken,
+    NotFound,
+    RepositoryMissing,
+    VerifyError,
+)
+from airflow_backup.core.format.manifest import FORMAT_VERSION, hash_of, manifest_name
+from airflow_backup.storage.protocol import Storage
+
+MARKER_NAME = "airflow-backup.json"
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def ensure(storage: Storage, url: str, catalog: Catalog) -> str:
+    """
+    Return the id of the repository at ``url``, made when nobody knows of one there.
+
+    RepositoryMissing when it is known, and what is there now is not it.
+    """
+    found = read_marker(storage)
+    if found is None:
+        if _is_known(url, catalog) and not _holds_what_is_known(storage, url, catalog):
+            raise _missing(storage, "its marker is not there, and the catalog knows sets in it")
+        found = make(storage)
+    _compare(storage, url, found, catalog)
+    catalog.repositories.record(url, found)
+    return found
+
+
+def check(storage: Storage, url: str, catalog: Catalog) -> None:
+    """Raise RepositoryMissing when the repository at ``url`` is known, and what is there now is not it."""
+    found = read_marker(storage)
+    if found is not None:
+        _compare(storage, url, found, catalog)
+    elif _is_known(url, catalog) and not _holds_what_is_known(storage, url, catalog):
+        raise _missing(storage, "its marker is not there, and the catalog knows sets in it")
+
+
+def check_same(storage: Storage, repository_id: str) -> None:
+    """Raise RepositoryMissing when the repository is not the one that it was a moment ago."""
+    if read_marker(storage) != repository_id:
+        raise _missing(storage, "it was there when the run began, and is not any more")
+
+
+def make(storage: Storage, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
+    """Make a repository, or return the id of the one that is there."""
+    told = {
+        "format_version": FORMAT_VERSION,
+        "id": secrets.token_hex(16),
+        "made_at": clock().isoformat(),
+    }
+    with contextlib.suppress(NameTaken):  # somebody else was faster: theirs counts
+        storage.put(MARKER_NAME, json.dumps(told, sort_keys=True).encode() + b"\n")
+    found = read_marker(storage)
+    if found is None:
+        raise _missing(storage, "its marker was written and is not there")
+    return found
+
+
+def read_marker(storage: Storage) -> str | None:
+    """Return the repository's id, None where there is no marker; VerifyError when it is not one."""
+    try:
+        data = storage.read(MARKER_NAME, length=65536)
+    except NotFound:
+        return None
+    try:
+        told = json.loads(data)
+        version, found = told["format_version"], told["id"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(storage) from error
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise FormatError(
+            f"{storage.url} has format version {version}, and this release reads {FORMAT_VERSION}",
+            hint="which release made it? install that one or a newer one",
+        )
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise _unreadable(storage)
+    return found
+
+
+def _compare(storage: Storage, url: str, found: str, catalog: Catalog) -> None:
+    known = catalog.repositories.get(url)
+    if known is not None and known != found:
+        raise _missing(storage, f"another one is there: its id is {found[:8]}, not {known[:8]}")
+
+
+def _is_known(url: str, catalog: Catalog) -> bool:
+    return catalog.repositories.get(url) is not None or bool(catalog.sets.schedules_in(url))
+
+
+def _holds_what_is_known(storage: Storage, url: str, catalog: Catalog) -> bool:
+    """Whether one of the newest known sets lies there as it was: a repository of before markers."""
+    if catalog.repositories.get(url) is not None:
+        return False
+    for schedule_id in catalog.sets.schedules_in(url):
+        rows = (row for row in catalog.sets.of(schedule_id) if row.repository == url)
+        for row in list(rows)[-3:]:
+            with contextlib.suppress(NotFound):
+                data = storage.read(manifest_name(row.schedule_id, row.set_id))
+                if hash_of(data) == row.manifest_hash:
+                    return True
+    return False
+
+
+def _missing(storage: Storage, why: str) -> BackupError:
+    return RepositoryMissing(
+        f"the repository {storage.url} is not there: {why}",
+        hint="is the disk mounted, and is it the right one? a new one: airflow-backup init --repository URL",
+    )
+
+
+def _unreadable(storage: Storage) -> BackupError:
+    return VerifyError(
+        f"'{MARKER_NAME}' in {storage.url} is not the marker of a repository",
+        hint="was it edited by hand? an old copy serves, or without it: airflow-backup init",
+    )

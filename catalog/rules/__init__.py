@@ -1,0 +1,1 @@
+"""Pure rules over sets: what is kept, and what restores a moment."""

@@ -1,0 +1,277 @@
+"""
+Is what a schedule protects safe? The one answer that page, API, metrics, ``status``, ``report`` and monitor give. Pure.
+
+It is judged by sets, never by runs: what completed and is gone protects nothing. Worst wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airflow_backup.catalog.records import SetRow, Verification
+from airflow_backup.catalog.rules.recovery import Path, recovery_path
+from airflow_backup.core.durations import spoken
+from airflow_backup.core.words import ProtectionState, VerificationOutcome
+
+_PERIODS = {"daily": timedelta(days=1), "weekly": timedelta(days=7), "monthly": timedelta(days=31)}
+
+BADGE_AFTER = 3
+"""Failures in a row from which a schedule carries a mark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSets:
+    """What counts of a schedule's sets."""
+
+    stored: int = 0
+    """How many there are, good or not, and how many were and are gone."""
+
+    good: SetRow | None = None
+    """The newest that can be restored with all that it needs."""
+
+    quarantined: SetRow | None = None
+    """The newest that failed its verification."""
+
+    lost: SetRow | None = None
+    """The newest that was stored and is not there any more."""
+
+    lost_count: int = 0
+
+    @classmethod
+    def of(cls, rows: Sequence[SetRow], *, now: datetime) -> KnownSets:
+        """Sum up all sets of a schedule."""
+        kept = [row for row in rows if row.state != "deleting"]
+        found = recovery_path([row for row in kept if row.state != "lost"], now)
+        lost = [row for row in kept if row.state == "lost"]
+        return cls(
+            stored=len(kept),
+            good=found.sets[-1] if isinstance(found, Path) else None,
+            quarantined=_newest([row for row in kept if row.state == "quarantined"]),
+            lost=_newest(lost),
+            lost_count=len(lost),
+        )
+
+
+def _newest(rows: Sequence[SetRow]) -> SetRow | None:
+    return max(rows, key=lambda row: (row.consistent_at, row.set_id), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a schedule and of its sets."""
+
+    first_seen: datetime
+    """When the schedule was seen first: what never succeeded is late from its deadline on."""
+
+    enabled: bool | None
+    """None while it has no DAG."""
+
+    rejected: str | None = None
+    """Why what is written is wrong and nothing runs; None when it is right."""
+
+    outdated: str | None = None
+    """Why what is written is wrong, while the version before it runs on; None when it is right."""
+
+    deadline: timedelta
+    """The age at which the newest good set is late."""
+
+    is_verified: bool = True
+    """Whether the schedule asks for verifications."""
+
+    verify_every: int = 1
+    """Every how many sets are verified."""
+
+    restore_test: str | None = None
+    """``daily``, ``weekly``, ``monthly``, or None."""
+
+    sets: KnownSets
+    """What is stored, and what was and is gone."""
+
+    last_passed: Verification | None = None
+    """The newest verification that passed."""
+
+    last_restore_test: Verification | None = None
+    failures_in_row: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """How safe something is, why, and since when."""
+
+    state: ProtectionState
+    reason: str
+    since: datetime
+    needs_attention: bool
+    deadline: timedelta
+    late_at: datetime
+    """When it is late, or became so, if nothing is stored until then."""
+
+    last_good: SetRow | None = None
+    """The newest set that can be restored with all that it needs."""
+
+    failures_in_row: int = 0
+
+    def seconds_until_late(self, now: datetime) -> float:
+        """Return the seconds until it is late; negative when it is."""
+        return (self.late_at - now).total_seconds()
+
+
+def protection(known: Known, *, now: datetime) -> Protection:
+    """Judge a schedule by the worst that is true at ``now``."""
+    good = known.sets.good
+    begun = known.first_seen if good is None else good.consistent_at
+    late_at = begun + known.deadline
+    state, reason, since = _worst(known, late_at, now)
+    overdue = state is ProtectionState.NEVER and now > late_at and known.enabled is not False
+    attention = state not in (ProtectionState.GOOD, ProtectionState.NEVER) or overdue
+    return Protection(
+        state=state,
+        reason=reason,
+        since=since,
+        needs_attention=attention or known.failures_in_row > 0,
+        deadline=known.deadline,
+        late_at=late_at,
+        last_good=good,
+        failures_in_row=known.failures_in_row,
+    )
+
+
+_Answer = tuple[ProtectionState, str, datetime]
+
+
+def _worst(known: Known, late_at: datetime, now: datetime) -> _Answer:
+    good = known.sets.good
+    for answer in (
+        _broken(known, late_at, now),
+        _lost(known.sets),
+        _never(known, late_at, now),
+        _late(known, late_at, now),
+    ):
+        if answer is not None:
+            return answer
+    assert good is not None
+    at_risk = _at_risk(known, good, now)
+    return at_risk or (ProtectionState.GOOD, _good_words(known, good), good.consistent_at)
+
+
+def _broken(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
+    good = known.sets.good
+    if known.rejected is not None:
+        why = f"rejected, and nothing runs: {known.rejected}"
+        return ProtectionState.BROKEN, why, known.first_seen
+    if known.enabled is False and good is not None and now > late_at:
+        age = spoken(now - good.consistent_at)
+        why = f"disabled, and its newest set is {age} old; the limit is {spoken(known.deadline)}"
+        return ProtectionState.BROKEN, why, late_at
+    return None
+
+
+def _lost(sets: KnownSets) -> _Answer | None:
+    good, newest = sets.good, sets.lost
+    if newest is None or (good is not None and good.consistent_at >= newest.consistent_at):
+        return None
+    gone = (
+        "1 set that was stored is"
+        if sets.lost_count == 1
+        else f"{sets.lost_count} sets that were stored are"
+    )
+    older = (
+        ""
+        if good is None
+        else f"; the newest that is there is of {good.consistent_at:%Y-%m-%d %H:%M} UTC"
+    )
+    return ProtectionState.LOST, f"{gone} not there any more{older}", newest.finished_at
+
+
+def _never(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
+    if known.sets.stored:
+        return None
+    if known.failures_in_row:
+        why = f"nothing was stored yet; the last {_times(known.failures_in_row)} failed: {known.last_error}"
+    elif known.enabled is False:
+        why = "nothing was stored yet, and it is disabled"
+    elif now > late_at:
+        why = f"nothing was stored yet, although it is there for {spoken(now - known.first_seen)}"
+    else:
+        why = "waits for its first backup"
+    return ProtectionState.NEVER, why, known.first_seen
+
+
+def _late(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
+    good = known.sets.good
+    if good is None and known.sets.quarantined is not None:
+        worse = known.sets.quarantined
+        why = f"set '{worse.set_id}' failed its verification, and no other can be restored"
+        return ProtectionState.AT_RISK, why, worse.verified_at or worse.finished_at
+    if good is None:
+        return ProtectionState.LATE, "no stored set can be restored", known.first_seen
+    if now <= late_at:
+        return None
+    age = spoken(now - good.consistent_at)
+    why = f"the newest good set is {age} old; the limit is {spoken(known.deadline)}"
+    return ProtectionState.LATE, why, late_at
+
+
+def _at_risk(known: Known, good: SetRow, now: datetime) -> _Answer | None:
+    worse = known.sets.quarantined
+    if worse is not None and worse.consistent_at > good.consistent_at:
+        why = f"set '{worse.set_id}' failed its verification; the newest good one is of before"
+        return ProtectionState.AT_RISK, why, worse.verified_at or worse.finished_at
+    if known.outdated is not None:
+        why = f"what is written is wrong, and the version before it runs: {known.outdated}"
+        return ProtectionState.AT_RISK, why, known.first_seen
+    return _unproven(known, good, now) or _untested(known, now)
+
+
+def _unproven(known: Known, good: SetRow, now: datetime) -> _Answer | None:
+    if not known.is_verified:
+        return None
+    if good.verified_outcome is VerificationOutcome.PASSED:
+        return None
+    limit = known.deadline * known.verify_every
+    proven = known.last_passed.finished_at if known.last_passed is not None else known.first_seen
+    if now - proven <= limit:
+        return None
+    if known.last_passed is None:
+        return ProtectionState.AT_RISK, "no set was verified yet", proven + limit
+    why = f"the last verification that passed is {spoken(now - proven)} old; the limit is {spoken(limit)}"
+    return ProtectionState.AT_RISK, why, proven + limit
+
+
+def _untested(known: Known, now: datetime) -> _Answer | None:
+    if known.restore_test is None:
+        return None
+    test = known.last_restore_test
+    if test is not None and test.outcome is VerificationOutcome.FAILED:
+        return (
+            ProtectionState.AT_RISK,
+            f"the last restore test failed: {test.reason}",
+            test.finished_at,
+        )
+    limit = 2 * _PERIODS[known.restore_test] + known.deadline
+    last = known.first_seen if test is None else test.finished_at
+    if now - last <= limit:
+        return None
+    why = (
+        "no restore was tested yet"
+        if test is None
+        else f"the last restore test is {spoken(now - last)} old"
+    )
+    return ProtectionState.AT_RISK, f"{why}; the limit is {spoken(limit)}", last + limit
+
+
+def _good_words(known: Known, good: SetRow) -> str:
+    if known.failures_in_row:
+        return f"the newest set is good, but the last {_times(known.failures_in_row)} failed: {known.last_error}"
+    if known.enabled is False:
+        return "disabled; the newest set is good"
+    if good.verified_outcome is VerificationOutcome.PASSED:
+        return f"the newest set is good, and passed its {good.verified_level} verification"
+    return "the newest set is good"
+
+
+def _times(count: int) -> str:
+    return "run" if count == 1 else f"{count} runs"

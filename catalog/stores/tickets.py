@@ -1,0 +1,91 @@
+"""
+Tickets: what a person may have done once.
+
+A run that restores or verifies does what its ticket says, not what the run's own parameters say: whoever may
+start a DAG in Airflow may write those. The API writes a ticket for a person whom it has asked for the right, under
+an id of the run that nobody can guess, and the run uses it up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.records import Ticket
+from airflow_backup.catalog.tables import tickets
+from airflow_backup.core.errors import Refused
+
+VALID_FOR = timedelta(days=1)
+"""A run may have to wait for a free place; after this it must be asked for again."""
+
+_ASK = "ask for it on the page Backups, or with POST /backup/api/v1/sets/SET/{verb}; or use airflow-backup {verb}"
+
+
+class Tickets:
+    """The tickets of all runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def issue(
+        self,
+        run_id: str,
+        verb: Literal["restore", "verify"],
+        schedule_id: str,
+        request: Mapping[str, Any],
+        *,
+        person: str,
+        at: datetime,
+    ) -> None:
+        """Write the ticket of a run that is about to be started."""
+        with self._database.writing() as connection:
+            connection.execute(
+                tickets.insert().values(
+                    run_id=run_id,
+                    verb=verb,
+                    schedule_id=schedule_id,
+                    request=json.dumps(request, sort_keys=True),
+                    person=person,
+                    issued_at=at,
+                    expires_at=at + VALID_FOR,
+                )
+            )
+
+    def use(self, run_id: str, verb: Literal["restore", "verify"], *, at: datetime) -> Ticket:
+        """
+        Use up the ticket of a run; Refused when there is none, it is used already, or it has expired.
+
+        Of two that come at once, one gets it.
+        """
+        hint = _ASK.format(verb=verb)
+        with self._database.writing() as connection:
+            row = (
+                connection.execute(
+                    select(tickets).where(tickets.c.run_id == run_id, tickets.c.verb == verb)
+                )
+                .mappings()
+                .one_or_none()
+            )
+            if row is None:
+                raise Refused(
+                    f"nobody was allowed to start this {verb}: it has no ticket", hint=hint
+                )
+            if row["used_at"] is not None:
+                raise Refused(
+                    f"this {verb} was carried out already, at {row['used_at']:%Y-%m-%d %H:%M:%S} UTC",
+                    hint=hint,
+                )
+            if at > row["expires_at"]:
+                raise Refused(
+                    f"this {verb} was asked for at {row['issued_at']:%Y-%m-%d %H:%M:%S} UTC, too long ago",
+                    hint=hint,
+                )
+            connection.execute(
+                tickets.update().where(tickets.c.run_id == run_id).values(used_at=at)
+            )
+        return Ticket(**{**row, "request": json.loads(row["request"]), "used_at": at})

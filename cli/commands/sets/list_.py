@@ -1,0 +1,68 @@
+"""`airflow-backup list`: all schedules, a line each."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_backup.cli import exit_codes
+from airflow_backup.cli.arguments import add_format, add_schedules, loaded
+from airflow_backup.cli.output import local, print_json, print_table
+from airflow_backup.schedules.loading.loader import Located, Rejected
+from airflow_backup.schedules.model.describe import when_text
+from airflow_backup.schedules.times.fire_times import upcoming
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "list", help="list the schedules, right and wrong"
+    )
+    add_schedules(parser)
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print right schedules, then wrong ones."""
+    found = loaded(arguments.schedules)
+    now = datetime.now(UTC)
+    if arguments.format == "json":
+        print_json([*map(_right, found.schedules), *map(_wrong, found.rejected)])
+        return exit_codes.DONE
+    rows = [_row(item, now) for item in found.schedules]
+    rows += [
+        (wrong.id or "?", "wrong", "-", f"{wrong.file}:{wrong.line}", "airflow-backup validate")
+        for wrong in found.rejected
+    ]
+    print_table(("SCHEDULE", "ENGINE", "WHEN", "SOURCE", "NEXT"), rows)
+    return exit_codes.DONE
+
+
+def _row(item: Located, now: datetime) -> tuple[str, ...]:
+    schedule = item.schedule
+    coming = upcoming(schedule, after=now, count=1)
+    following = local(coming[0].at, schedule.timezone) if coming else "-"
+    engine: str = schedule.source.model_dump()["engine"]
+    return schedule.id, engine, when_text(schedule), schedule.source.summary(), following
+
+
+def _right(item: Located) -> dict[str, Any]:
+    return {
+        "id": item.schedule.id,
+        "file": item.file,
+        "line": item.line,
+        "state": "right",
+        "definition": item.schedule.definition(),
+    }
+
+
+def _wrong(item: Rejected) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "file": item.file,
+        "line": item.line,
+        "state": "wrong",
+        "problems": [problem.as_dict() for problem in item.problems],
+    }

@@ -1,0 +1,193 @@
+"""`airflow-backup restore`: say what a restore would do, and do it; without Airflow, and without the catalog."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_backup.cli import exit_codes
+from airflow_backup.cli.arguments import (
+    add_catalog,
+    add_format,
+    add_keys,
+    add_repository,
+    add_schedules,
+    catalog_beside,
+    keys,
+    moment,
+    schedule,
+)
+from airflow_backup.cli.output import print_json
+from airflow_backup.cli.progress_bar import progress_bar
+from airflow_backup.core.connections import from_environment
+from airflow_backup.core.durations import format_duration, format_size
+from airflow_backup.core.progress import Reporter
+
+if TYPE_CHECKING:
+    from airflow_backup.actions.restore.carry_out import RestoreResult
+    from airflow_backup.actions.restore.plan import RestorePlan
+    from airflow_backup.catalog import Catalog
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "restore",
+        help="bring a schedule's source back as it was at a moment; --dry-run only says how",
+    )
+    parser.add_argument("schedule", metavar="SCHEDULE")
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="TARGET",
+        help="an empty or missing folder, or connection:ID[/DATABASE] for a running server",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--at",
+        type=moment,
+        metavar="TIME",
+        help="as it was at this moment (default: the newest set)",
+    )
+    which.add_argument("--set", metavar="ID", help="this set")
+    parser.add_argument(
+        "--path",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="only this file or folder; repeatable",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="restore beside a folder that is not empty, then swap the two; the old one is kept. "
+        "Of a server: replace what the database holds",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 1 when a newer set was passed over, or not all of a set came back",
+    )
+    add_repository(parser)
+    add_keys(parser)
+    add_schedules(parser)
+    add_catalog(parser)
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Restore; raise BackupError when anything is damaged, before it is written."""
+    catalog = catalog_beside(arguments, may_lack=True)
+    try:
+        return _restore(arguments, catalog)
+    finally:
+        if catalog is not None:
+            catalog.close()
+
+
+def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
+    from airflow_backup.actions.restore.carry_out import carry_out
+    from airflow_backup.engines.protocol import Surroundings
+
+    what = _plan(arguments, catalog)
+    if arguments.dry_run:
+        if arguments.format == "json":
+            print_json(what.as_dict())
+        else:
+            _print_plan(what)
+        is_bad = what.refused or (arguments.strict and (what.gaps or what.warnings))
+        return exit_codes.BAD if is_bad else exit_codes.DONE
+    quiet = arguments.format == "json" or not sys.stderr.isatty()
+    if not quiet:
+        _print_plan(what, to=sys.stderr)
+    with progress_bar(quiet=quiet) as listener:
+        around = Surroundings(
+            connections=from_environment,
+            reporter=Reporter(listener, interval=0.2),
+            clock=lambda: datetime.now(UTC),
+        )
+        result = carry_out(what, around, catalog=catalog, actor=getpass.getuser())
+    if arguments.format == "json":
+        print_json(result.as_dict())
+    else:
+        _print_result(result)
+    return exit_codes.BAD if arguments.strict and not result.is_plain else exit_codes.DONE
+
+
+def _plan(arguments: argparse.Namespace, catalog: Catalog | None) -> RestorePlan:
+    from airflow_backup.actions.restore.restore import plan
+    from airflow_backup.actions.restore.target import target_of
+    from airflow_backup.actions.sets.encryption import secret_keys
+    from airflow_backup.storage.open import open_storage
+
+    repository, connection, own_keys = arguments.repository, None, keys(arguments)
+    if repository is None:
+        item = schedule(arguments.schedules, arguments.schedule)
+        repository, connection = item.repository, item.connection
+        if own_keys is None:
+            own_keys = secret_keys(item.encryption, from_environment)
+    return plan(
+        open_storage(repository, from_environment, connection=connection),
+        arguments.schedule,
+        target=target_of(arguments.to),
+        set_id=arguments.set,
+        at=arguments.at,
+        only=arguments.path,
+        keys=own_keys or (),
+        catalog=catalog,
+        replace=arguments.replace,
+    )
+
+
+def _print_plan(what: RestorePlan, to: Any = None) -> None:
+    from airflow_backup.actions.restore.target import ServerTarget
+
+    to = to or sys.stdout
+    took = format_duration(timedelta(seconds=max(1, round(what.seconds))))
+    basis = "as measured" if what.measured else "assumed, nothing was measured yet"
+    lines = [
+        f"restore {what.schedule_id} as of {what.consistent_at:%Y-%m-%d %H:%M:%S} UTC to {what.target}",
+        f"  reads {format_size(what.bytes_to_read)}, writes about {format_size(what.bytes_to_write)}",
+        f"  takes about {took} ({basis})",
+        f"  the target holds {what.holds}",
+    ]
+    if what.resumes:
+        lines.append("  the earlier attempt is continued")
+    if what.replaces and isinstance(what.target, ServerTarget):
+        lines.append("  what the database holds is replaced")
+    elif what.replaces:
+        lines.append(
+            "  it is restored beside that and swapped in when it is whole; the old one is kept"
+        )
+    for each in what.path:
+        manifest = each.manifest
+        lines.append(
+            f"  {manifest.kind:<12} {manifest.set_id}  {manifest.consistent_at:%Y-%m-%d %H:%M:%S}  "
+            f"{format_size(manifest.totals.bytes_stored)}"
+        )
+    lines += [f"  only {path}" for path in what.only]
+    lines += [f"  PASSED OVER: {gap}" for gap in what.gaps]
+    lines += [f"  WARNING: {warning}" for warning in what.warnings]
+    if what.refused is not None:
+        lines.append(f"  REFUSED: {what.refused}")
+        lines.append(f"  HINT: {what.hint}")
+    print("\n".join(lines), file=to)
+
+
+def _print_result(result: RestoreResult) -> None:
+    print(
+        f"{result.schedule_id}: set {result.set_ids[-1]} of {result.consistent_at.isoformat()}, "
+        f"{result.report.files} files, {format_size(result.report.bytes_written)} in {result.target}"
+    )
+    if result.kept is not None:
+        print(f"    what was there is kept in {os.fspath(result.kept)}")
+    for gap in result.passed_over:
+        print(f"    PASSED OVER: {gap}")
+    for warning in result.warnings:
+        print(f"    WARNING: {warning}")

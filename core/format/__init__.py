@@ -1,0 +1,1 @@
+"""What is stored, byte for byte: manifests, frames, checksums, encryption."""

@@ -1,0 +1,326 @@
+"""
+What a set says about itself: repository format version 1.
+
+A set is the folder ``<repository>/<schedule id>/sets/<set id>/``. It exists if and only if its
+``manifest.json`` does, which is written last. The manifest is enough to restore the set: no
+catalog is needed, and nothing in it is secret.
+
+The stored bytes are canonical JSON (sorted keys, no spaces, UTF-8, one line), and their
+SHA-256 is the manifest's hash; each manifest carries the hash of its schedule's previous one,
+so a manifest that was changed or replayed later breaks the chain.
+
+A release may add a field that older releases can do without; they ignore it. Whatever an older
+release must not ignore raises :data:`FORMAT_VERSION`, and that release then refuses the set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from airflow_backup.core.errors import FormatError, VerifyError
+from airflow_backup.core.format.checksums import FRAME_ALGORITHM, FRAME_DIGITS
+from airflow_backup.core.ids import SCHEDULE_ID, SET_ID
+from airflow_backup.core.words import Kind
+
+FORMAT_VERSION: Final = 1
+MAX_FRAME_SIZE: Final = 16 * 1024 * 1024
+"""The most raw bytes that one frame may hold: readers take memory for as much as a manifest says."""
+
+MANIFEST_NAME = "manifest.json"
+_LATER = ("source", "locked_until")
+"""Fields that came after the first release; they are written only when they say something."""
+
+Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+Count = Annotated[int, Field(ge=0)]
+Hex = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
+PieceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$")]
+SetId = Annotated[str, Field(pattern=f"^{SET_ID.pattern}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Frame(_Model):
+    """Where one frame lies: in the stored piece, and in the stream that the pieces make."""
+
+    offset: Count
+    size: Count
+    raw_offset: Count
+    raw_size: Count
+    checksum: str
+
+
+class Frames(_Model):
+    """The frames of a piece, in columns, because a large set has a million of them."""
+
+    algorithm: Literal["blake3-128"] = FRAME_ALGORITHM
+    """What `checksums` are: the first 128 bits of the BLAKE3 of the frame, keyed when encrypted."""
+
+    raw_size: Annotated[int, Field(gt=0, le=MAX_FRAME_SIZE)]
+    """Raw bytes in every frame but the last one of the stream."""
+
+    sizes: tuple[Annotated[int, Field(gt=0, le=2 * MAX_FRAME_SIZE)], ...]
+    """Stored bytes of each frame, in order; offsets are their running sum."""
+
+    checksums: Annotated[str, Field(pattern=r"^[0-9a-f]*$")]
+    """The checksums of all frames, 32 hex digits each, one after the other."""
+
+    @model_validator(mode="after")
+    def _columns_have_one_length(self) -> Frames:
+        if len(self.checksums) != FRAME_DIGITS * len(self.sizes):
+            raise ValueError("`checksums` must have 32 digits for each of `sizes`")
+        return self
+
+
+class Piece(_Model):
+    """One write-once object of a set."""
+
+    name: PieceName
+    """The object's name inside the set."""
+
+    stream: PieceName
+    """The stream it is a part of; the parts of a stream, in order of `name`, are the stream."""
+
+    size: Count
+    """Stored bytes."""
+
+    raw_offset: Count
+    """Where in the raw stream this piece begins."""
+
+    raw_size: Count
+    """Raw bytes: what `zstd -d` gives for it."""
+
+    checksum: Hex
+    """Of the stored bytes, by the manifest's `checksum_algorithm`."""
+
+    plain_size: Count | None = None
+    """Bytes of the frames before they were encrypted; None when the piece is not."""
+
+    frames: Frames | None = None
+    """None for a piece that is not made of frames."""
+
+    def each_frame(self) -> Iterator[Frame]:
+        """Yield the frames in order."""
+        return self.frames_from(self.raw_offset)
+
+    def frames_from(self, raw_offset: int) -> Iterator[Frame]:
+        """Yield the frames in order, from the one on that has the raw byte at ``raw_offset``."""
+        if self.frames is None:
+            return
+        end = self.raw_offset + self.raw_size
+        first = max(raw_offset - self.raw_offset, 0) // self.frames.raw_size
+        offset = sum(self.frames.sizes[:first])
+        raw_offset = self.raw_offset + first * self.frames.raw_size
+        for index in range(first, len(self.frames.sizes)):
+            size = self.frames.sizes[index]
+            raw_size = min(self.frames.raw_size, end - raw_offset)
+            at = index * FRAME_DIGITS
+            yield Frame.model_construct(
+                offset=offset,
+                size=size,
+                raw_offset=raw_offset,
+                raw_size=raw_size,
+                checksum=self.frames.checksums[at : at + FRAME_DIGITS],
+            )
+            offset += size
+            raw_offset += raw_size
+
+    @model_validator(mode="after")
+    def _frames_fill_the_piece(self) -> Piece:
+        if self.frames is None:
+            return self
+        if sum(self.frames.sizes) != (self.size if self.plain_size is None else self.plain_size):
+            raise ValueError(f"the frames of '{self.name}' do not add up to its size")
+        needed = max(1, -(-self.raw_size // self.frames.raw_size))  # an empty stream has one frame
+        if len(self.frames.sizes) != needed:
+            raise ValueError(f"'{self.name}' has not as many frames as its raw size needs")
+        return self
+
+
+class Totals(_Model):
+    """What was read and what was stored."""
+
+    files: Count = 0
+    """Files, folders and links for a file tree; databases for a database."""
+
+    bytes_read: Count = 0
+    """Bytes read from the source."""
+
+    bytes_stored: Count = 0
+    """Bytes of all pieces."""
+
+
+class Previous(_Model):
+    """The schedule's manifest before this one."""
+
+    set_id: SetId
+    hash: Hex
+
+
+class Manifest(_Model):
+    """Everything needed to restore a set."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    set_id: SetId
+    schedule_id: Annotated[str, Field(pattern=f"^{SCHEDULE_ID.pattern}$")]
+    run_id: str
+    """The run that made it; a retry of that run adopts the set."""
+
+    attempt: Annotated[int, Field(ge=1)] = 1
+    engine: str
+    engine_version: str
+    """The version of the engine's own layout inside its streams."""
+
+    tools: dict[str, str] = {}
+    """Programs and libraries that took part, and their versions."""
+
+    kind: Kind
+    parent: SetId | None = None
+    """The set that this one is a change of; None for a full set."""
+
+    base: SetId | None = None
+    """The full set under the chain; None for a full set."""
+
+    source: Hex | None = None
+    """A digest of the source's options: an incremental of other options would mean nothing."""
+
+    run_at: Utc
+    """The moment the run was due."""
+
+    started_at: Utc
+    consistent_at: Utc
+    """The moment of the source that the set restores."""
+
+    finished_at: Utc
+    checksum_algorithm: Literal["sha256", "sha512", "sha1", "md5", "blake3"]
+    compression: Literal["zstd", "none"] = "zstd"
+    encryption: dict[str, str] | None = None
+    """Format and key ids, never a key; None when the pieces are not encrypted."""
+
+    pieces: tuple[Piece, ...]
+    totals: Totals
+    counts: dict[str, int] = {}
+    """What the source held at `consistent_at`, where the engine can know it: rows by table."""
+
+    warnings: tuple[str, ...] = ()
+    state: dict[str, Any] = {}
+    """What the engine needs to take the next incremental; plain JSON data."""
+
+    previous: Previous | None = None
+    locked_until: Utc | None = None
+    """Nobody removes the set before this moment, whatever retention says."""
+
+    @model_validator(mode="after")
+    def _a_chain_begins_with_a_full_set(self) -> Manifest:
+        if (self.kind is Kind.FULL) != (self.parent is None):
+            raise ValueError("a full set has no parent, and every other set has one")
+        if (self.parent is None) != (self.base is None):
+            raise ValueError("`parent` and `base` go together")
+        return self
+
+    @model_validator(mode="after")
+    def _pieces_are_named_once(self) -> Manifest:
+        names = [piece.name for piece in self.pieces]
+        if len(set(names)) != len(names) or MANIFEST_NAME in names:
+            raise ValueError("two pieces have one name")
+        return self
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON that is stored, ending in a newline."""
+        plain = self.model_dump(mode="json")
+        for key in _LATER:  # so that what an earlier release wrote is written the same again
+            if plain[key] is None:
+                del plain[key]
+        for piece in plain["pieces"]:
+            if piece["plain_size"] is None:
+                del piece["plain_size"]
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return text.encode() + b"\n"
+
+    def pieces_of(self, stream: str) -> tuple[Piece, ...]:
+        """Return the pieces of a stream in order; empty when there is no such stream."""
+        found = (piece for piece in self.pieces if piece.stream == stream)
+        return tuple(sorted(found, key=lambda piece: piece.raw_offset))
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams, in order of first appearance."""
+        return tuple(dict.fromkeys(piece.stream for piece in self.pieces))
+
+
+def digest_of_options(options: BaseModel) -> str:
+    """Return what `Manifest.source` says of a source's options; defaults do not count."""
+    plain = options.model_dump(mode="json", exclude_defaults=True)
+    return hash_of(json.dumps(plain, sort_keys=True).encode())
+
+
+def hash_of(data: bytes) -> str:
+    """
+    Return the hash of a manifest: the SHA-256 of its stored bytes.
+
+    >>> hash_of(b"{}")[:8]
+    '44136fa3'
+    """
+    return hashlib.sha256(data).hexdigest()
+
+
+def set_prefix(schedule_id: str, set_id: str) -> str:
+    """
+    Return the folder of a set inside the repository, ending in a slash.
+
+    >>> set_prefix("wiki", "20260504T020000Z-2a642dede1")
+    'wiki/sets/20260504T020000Z-2a642dede1/'
+    """
+    return f"{schedule_id}/sets/{set_id}/"
+
+
+def manifest_name(schedule_id: str, set_id: str) -> str:
+    """Return the name of a set's manifest inside the repository."""
+    return set_prefix(schedule_id, set_id) + MANIFEST_NAME
+
+
+def read_manifest(data: bytes, *, name: str) -> Manifest:
+    """
+    Read stored bytes; ``name`` is where they came from.
+
+    FormatError: a newer release wrote it. VerifyError: it is not a manifest, or was damaged.
+
+    >>> read_manifest(b'{"format_version": 7}', name="wiki/sets/x/manifest.json")
+    Traceback (most recent call last):
+    airflow_backup.core.errors.FormatError: 'wiki/sets/x/manifest.json' has format version 7, and this release reads 1
+    HINT: which release wrote it? install that one or a newer one
+    """
+    try:
+        plain = json.loads(data)
+    except ValueError as error:
+        raise VerifyError(f"'{name}' is not JSON", hint="was it cut or overwritten?") from error
+    version = plain.get("format_version") if isinstance(plain, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise FormatError(
+            f"'{name}' has format version {version}, and this release reads {FORMAT_VERSION}",
+            hint="which release wrote it? install that one or a newer one",
+        )
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the manifest"
+        raise VerifyError(
+            f"'{name}' is not a manifest: {where}: {first['msg']}",
+            hint="was it edited by hand?",
+        ) from error

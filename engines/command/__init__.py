@@ -1,0 +1,1 @@
+"""Engine command: a program of one's own."""

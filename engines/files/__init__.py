@@ -1,0 +1,1 @@
+"""Engine files: folders and files, with all that belongs to them."""

@@ -1,0 +1,66 @@
+"""What a schedule may say about files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.patterns import Patterns
+from airflow_backup.schedules.model.base import AbsolutePath, Pattern
+from airflow_backup.schedules.model.sources import EngineOptions
+
+
+class FilesOptions(EngineOptions):
+    """Folders and files, with their owners, modes, times and links."""
+
+    engine: Literal["files"]
+    """Which engine reads the source."""
+
+    path: AbsolutePath | None = None
+    """The folder or file to back up."""
+
+    paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)] | None = None
+    """Several folders or files, instead of `path`."""
+
+    include: Annotated[list[Pattern], Field(max_length=10_000)] = []
+    """Take only what matches one of these patterns; everything when empty."""
+
+    exclude: Annotated[list[Pattern], Field(max_length=10_000)] = []
+    """Leave out what matches one of these patterns, in the manner of gitignore: `*.tmp`, `cache/`, `!keep.tmp`."""
+
+    compare: Literal["metadata", "content"] = "metadata"
+    """How an incremental finds what changed: by size, times, inode and owner, or by reading all."""
+
+    on_unreadable: Literal["fail", "warn"] = "fail"
+    """Whether a file that cannot be read fails the run, or is left out, listed, and told of."""
+
+    allow_empty: bool = False
+    """Take a source folder with nothing in it. Off, because a disk that is not mounted looks like that."""
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _patterns_mean_something(cls, patterns: list[str]) -> list[str]:
+        try:
+            Patterns(exclude=patterns)
+        except ConfigError as error:
+            advice = f"; {error.hint}" if error.hint else ""
+            raise ValueError(f"{error.message}{advice}") from error
+        return patterns
+
+    @model_validator(mode="after")
+    def _one_of_path_and_paths(self) -> FilesOptions:
+        if (self.path is None) == (self.paths is None):
+            raise ValueError("write either `path` or `paths`")
+        return self
+
+    @property
+    def roots(self) -> list[str]:
+        """The folders and files to back up, at least one."""
+        return self.paths if self.paths is not None else [self.path or ""]
+
+    @property
+    def local_paths(self) -> tuple[str, ...]:
+        """The folders and files to back up, at least one."""
+        return tuple(self.roots)

@@ -1,0 +1,1 @@
+"""Engine firebird: gbak and nbackup."""

@@ -1,0 +1,1 @@
+"""Engine mysql: MariaDB and MySQL."""

@@ -1,0 +1,1 @@
+"""Binary logs: archived, read and replayed."""

@@ -1,0 +1,1 @@
+"""How a MariaDB or MySQL server is reached."""

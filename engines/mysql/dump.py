@@ -1,0 +1,292 @@
+"""
+One database, or all but the server's own, by ``mariadb-dump`` or ``mysqldump``.
+
+A set has the stream ``database.sql``. The rows of every table are counted by a second session whose
+snapshot begins under the same short global read lock as that of the dump; the binary log's position
+in the dump must then be the one that was read under the lock. Where the lock is not allowed, nothing
+is counted rather than something else, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_backup.core.errors import EngineError, SourceDenied
+from airflow_backup.core.process.process import Process
+from airflow_backup.engines.mysql.client.server import Server, ask, environment, told_by
+from airflow_backup.engines.mysql.facts import (
+    Facts,
+    Position,
+    Tables,
+    databases,
+    gtid_at,
+    position,
+    settings,
+)
+from airflow_backup.engines.mysql.left_out import (
+    ALWAYS,
+    can_dump_history,
+    floats,
+    shown,
+    versioned,
+)
+from airflow_backup.engines.mysql.test_server import SETTINGS
+from airflow_backup.engines.protocol import DumpReport, Sink, Surroundings
+
+if TYPE_CHECKING:
+    import pymysql
+
+DUMP = "database.sql"
+COMPLETE = b"-- Dump completed"
+HEADS = (b"-- MariaDB dump", b"-- MySQL dump")
+_HISTORY = "--dump-history"
+_KEPT = 65536
+_LOCK_TIMEOUT = 30
+_BEGUN = 4096
+_PLACE = re.compile(
+    rb"(?:MASTER|SOURCE)_LOG_FILE='([^']+)', (?:MASTER|SOURCE)_LOG_POS=(\d+)", re.IGNORECASE
+)
+_SIZE = """
+    SELECT COALESCE(SUM(data_length), 0) FROM information_schema.tables WHERE table_schema IN ({})
+"""
+
+
+def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport:
+    """Dump, and count in the same snapshot."""
+    with server.session() as session:
+        facts = Facts.of(session)
+        names = databases(session, server)
+        if not names:
+            raise EngineError("the server has no database but its own")
+        tables = Tables.of(session, names)
+        marks = ", ".join(["%s"] * len(names))
+        ((size,),) = ask(session, _SIZE.format(marks), *names)
+        charset = _charset_of(session, server.database)
+        own = settings(session, SETTINGS)
+        kept_history, digits = versioned(session, names), floats(session, names)
+        has_place = facts.has_binlog and _may_ask_for_position(session)
+    around.reporter.begin("dumping", bytes_total=int(size) or None)
+    with Watch.beside(server, tables, has_place=has_place) as watch:
+        command = dump_command(server, names, facts, has_place=has_place, history=kept_history)
+        read = _dump(command, server, around, sink, watch)
+        around.reporter.begin("counting")
+        counts = watch.counts(read.place)
+    around.reporter.finish()
+    return DumpReport(
+        consistent_at=watch.at or facts.now,
+        files=len(names),
+        bytes_read=read.size,
+        tools={"server": facts.version, "dump": _version(command[0])},
+        counts=counts,
+        warnings=[*watch.warnings, *_unsafe(tables), *digits, *_lost(kept_history, command)],
+        state={
+            "method": "logical",
+            "database": server.database,
+            "databases": names,
+            "charset": charset,
+            "settings": own,
+            "leaves_out": [*ALWAYS, *_lost(kept_history, command)],
+            "tools": server.tools,
+            "identity": facts.identity,
+            "binlog": None if read.place is None else read.place.as_dict(),
+        },
+    )
+
+
+def _charset_of(session: pymysql.Connection[Any], database: str | None) -> list[str] | None:
+    """Return character set and collation of a database: a dump of one does not make it."""
+    query = (
+        "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata"
+        " WHERE schema_name = %s"
+    )
+    rows = ask(session, query, database) if database is not None else ()
+    return [str(word) for word in rows[0]] if rows else None
+
+
+class Watch:
+    """
+    A session that sees what the dump sees.
+
+    Its snapshot begins while a read lock stands, and the lock stands until the dump has begun: nothing
+    is written between the two. Where the lock is refused, there is nothing to count in.
+    """
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+        self.warnings: list[str] = []
+        self._place: Position | None = None
+        self._lock: pymysql.Connection[Any] | None = None
+        self._counting: Future[dict[str, int]] | None = None
+        self._number = 0
+        self._once = threading.Lock()
+
+    @classmethod
+    @contextmanager
+    def beside(cls, server: Server, tables: Tables, *, has_place: bool) -> Iterator[Watch]:
+        """Take the lock, begin the snapshot, and start to count."""
+        watch = cls()
+        with server.session() as eye, server.session() as lock, ThreadPoolExecutor(1) as aside:
+            watch._begin(eye, lock, has_place=has_place)
+            if watch._lock is not None:
+                watch._counting = aside.submit(tables.count, eye)
+            timer = threading.Timer(_LOCK_TIMEOUT, watch.release)
+            timer.start()
+            try:
+                yield watch
+            except BaseException:
+                with suppress(Exception):  # the count ends; what failed is raised
+                    ask(lock, f"KILL QUERY {watch._number}")
+                raise
+            finally:
+                timer.cancel()
+                watch.release()
+
+    def _begin(
+        self, eye: pymysql.Connection[Any], lock: pymysql.Connection[Any], *, has_place: bool
+    ) -> None:
+        import pymysql
+
+        try:
+            ask(lock, f"SET SESSION lock_wait_timeout = {_LOCK_TIMEOUT}")
+            ask(lock, "FLUSH TABLES WITH READ LOCK")
+        except pymysql.Error as error:
+            self.warnings.append(
+                f"rows were not counted, because the lock that needs was refused: {error.args[-1]}"
+            )
+            return
+        self._lock = lock
+        ((self._number,),) = ask(eye, "SELECT CONNECTION_ID()")
+        ask(eye, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        ask(eye, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        ((now,),) = ask(lock, "SELECT UTC_TIMESTAMP(6)")
+        self.at = now.replace(tzinfo=UTC)
+        self._place = position(lock) if has_place else None
+
+    def release(self) -> None:
+        """Let the others write again: the dump has begun, or takes too long to."""
+        with self._once:
+            lock, self._lock = self._lock, None
+            if lock is not None:
+                ask(lock, "UNLOCK TABLES")
+
+    def counts(self, place: Position | None) -> dict[str, int]:
+        """Return the rows, if the dump began at the place where we did."""
+        if self._counting is None:
+            return {}
+        counts = self._counting.result()
+        if place is None or self._place is None or place.is_same_moment(self._place):
+            return counts
+        self.warnings.append("rows were not counted, because the dump began late")
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    size: int
+    place: Position | None
+
+
+def _dump(
+    command: list[str], server: Server, around: Surroundings, sink: Sink, watch: Watch
+) -> _Read:
+    size, head, tail = 0, b"", b""
+    with sink.stream(DUMP) as stream, server.options_file() as options:
+        whole = [command[0], f"--defaults-file={options}", *command[1:]]
+        with Process(whole, environment=environment(), inherit=False) as child:
+            for chunk in child.chunks():
+                stream.write(chunk)
+                size += len(chunk)
+                head += chunk[: _KEPT - len(head)]
+                tail = (tail + chunk)[-_KEPT:]
+                if size > _BEGUN:
+                    watch.release()
+                around.reporter.advance(bytes_done=len(chunk))
+        watch.release()
+        if not any(mark in head for mark in HEADS):
+            raise EngineError("the dump program wrote nothing that is a dump")
+        if COMPLETE not in tail[-4096:]:
+            raise EngineError("the dump ended before its last line")
+    return _Read(size, _place(head, server))
+
+
+def _place(head: bytes, server: Server) -> Position | None:
+    found = _PLACE.search(head)
+    if found is None:
+        return None
+    file, offset = found[1].decode(), int(found[2])
+    with server.session() as session:
+        return Position(file, offset, gtid_at(session, file, offset))
+
+
+def dump_command(
+    server: Server,
+    names: list[str],
+    facts: Facts,
+    *,
+    has_place: bool,
+    history: Sequence[str] = (),
+) -> list[str]:
+    """Return the command of a dump, without the file that says how to log in."""
+    program = server.tool("mariadb-dump")
+    of_mysql = is_mysqls(program)
+    options = [
+        "--single-transaction",
+        "--quick",
+        "--routines",
+        "--triggers",
+        "--events",
+        "--hex-blob",
+        "--skip-add-locks",
+        "--default-character-set=utf8mb4",
+    ]
+    if history and facts.is_mariadb and can_dump_history(program):
+        options.append(_HISTORY)
+    if has_place:
+        options.append("--source-data=2" if of_mysql else "--master-data=2")
+    if of_mysql and not facts.is_mariadb:
+        options.append("--set-gtid-purged=COMMENTED")
+    which = ["--databases", *names] if server.database is None else ["--", server.database]
+    return [program, *options, *which]
+
+
+def _lost(history: Sequence[str], command: Sequence[str]) -> list[str]:
+    if not history or _HISTORY in command:
+        return []
+    return [f"the history of versioned tables is not in the set: {shown(history)}"]
+
+
+def is_mysqls(program: str) -> bool:
+    """Whether a program is MySQL's own: MariaDB's have the same names and other options."""
+    return "mariadb" not in _told(program).lower()
+
+
+def _version(program: str) -> str:
+    found = re.search(r"(\d+\.\d+\.\d+)", _told(program))
+    return found[1] if found else "?"
+
+
+def _told(program: str) -> str:
+    return told_by([program, "--no-defaults", "--version"]).output.decode("utf-8", "replace")
+
+
+def _may_ask_for_position(session: pymysql.Connection[Any]) -> bool:
+    import pymysql
+
+    try:
+        position(session)
+    except (pymysql.Error, SourceDenied):
+        return False
+    return True
+
+
+def _unsafe(tables: Tables) -> Iterator[str]:
+    if tables.unsafe:
+        shown = ", ".join(tables.unsafe[:10]) + (" ..." if len(tables.unsafe) > 10 else "")
+        yield f"not of one moment and not counted, because their engines know no transactions: {shown}"

@@ -1,0 +1,1 @@
+"""Loading a set into a running server."""

@@ -1,0 +1,279 @@
+"""Loads a logical MariaDB or MySQL set into a running server, counts its rows, and rolls it forward."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_backup.core.errors import ConfigError, EngineError, ToolMissing, VerifyError
+from airflow_backup.core.process.process import Process
+from airflow_backup.engines.mysql.binlog import relay as mysql_relay
+from airflow_backup.engines.mysql.binlog.events import about_others
+from airflow_backup.engines.mysql.binlog.relay import trust, trust_definers
+from airflow_backup.engines.mysql.binlog.replay import stop_of, unpack_logs
+from airflow_backup.engines.mysql.client.client import apply
+from airflow_backup.engines.mysql.client.server import Server, ask, environment, quoted
+from airflow_backup.engines.mysql.dump import COMPLETE, DUMP, dump_command
+from airflow_backup.engines.mysql.facts import Facts, Tables, databases
+from airflow_backup.engines.mysql.left_out import versioned
+from airflow_backup.engines.mysql.load import swap as mysql_swap
+from airflow_backup.engines.mysql.load.dump_parts import unlocked
+from airflow_backup.engines.mysql.restore import LOGS, split
+from airflow_backup.engines.mysql.test_server import new_server, running
+from airflow_backup.engines.mysql.verify_dump import look_through
+from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.shared.scratch import check_room
+from airflow_backup.engines.shared.test_server import place
+
+if TYPE_CHECKING:
+    import pymysql
+
+_VIEWS = "SELECT table_schema, table_name FROM information_schema.views WHERE table_schema IN ({})"
+_INVALID_VIEW = 1356
+_DEFINER = re.compile(rb"DEFINER=`((?:[^`]|``)+)`@`((?:[^`]|``)*)`")
+
+
+def load(
+    path: Sequence[SetReader],
+    around: Surroundings,
+    *,
+    connection: str,
+    database: str | None,
+    until: datetime | None,
+    overwrite: bool,
+) -> RestoreReport:
+    """
+    Load a set into databases of a running server, which are made where they are missing.
+
+    With logs it is loaded into a throwaway server first and rolled forward there: on the running one nothing
+    is executed but what makes and fills these databases.
+    """
+    if path[0].manifest.state.get("method") != "logical":
+        raise ConfigError(
+            "a physical set is a whole data folder and goes into no running server",
+            hint="restore it to a folder, and start a server on that",
+        )
+    (base,), logs = split(path)
+    live = Server.at(around.connections(connection), None).other(None)
+    names = _names(base, database)
+    with live.session() as session:
+        for name in names.values():
+            mysql_swap.check(session, name, overwrite=overwrite)
+    around.reporter.begin("checking", bytes_total=base.manifest.totals.bytes_read)
+    look_through(base, around.reporter)  # before anything that is there is touched
+    warnings: list[str] = []
+    if logs:
+        with rolled_forward(base, logs, around, until, warnings) as (server, found):
+            if base.manifest.state["database"] is None:
+                names = {name: name for name in found}
+                with live.session() as session:
+                    for name in found:
+                        mysql_swap.check(session, name, overwrite=overwrite)
+            broken = _broken_views(server, found)
+            warnings += [
+                f"the view '{schema}.{view}' was broken at that moment, and is left out"
+                for schema, view in broken
+            ]
+            expected = count(server, {name: name for name in found})
+            written, kept = _install(
+                base, live, names, _dumped(server, base, found, broken), around, expected
+            )
+    else:
+        written, kept = _install(base, live, names, base.blocks(DUMP), around, base.manifest.counts)
+    around.reporter.finish()
+    warnings += [
+        f"the database '{name}' as it was before is kept as '{old}': drop that when it is not needed any more"
+        for name, old in kept.items()
+    ]
+    return RestoreReport(files=1, bytes_written=written, warnings=warnings)
+
+
+def _install(
+    base: SetReader,
+    live: Server,
+    names: Mapping[str, str],
+    blocks: Iterable[bytes],
+    around: Surroundings,
+    expected: Mapping[str, int],
+) -> tuple[int, dict[str, str]]:
+    written = 0
+
+    def told() -> Iterator[bytes]:
+        nonlocal written
+        for block in blocks:
+            written += len(block)
+            around.reporter.advance(bytes_done=len(block))
+            yield block
+
+    def look(stages: Mapping[str, str]) -> None:
+        around.reporter.begin("counting")
+        compare(base, count(live, stages), expected)
+
+    around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
+    kept = mysql_swap.install(
+        live,
+        told(),
+        names,
+        only=base.manifest.state["database"],
+        compare=look,
+        charset=base.manifest.state.get("charset"),
+    )
+    return written, kept
+
+
+def _broken_views(server: Server, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the views that refer to what is not there: no server makes such a view anew."""
+    import pymysql
+
+    broken = []
+    marks = ", ".join(["%s"] * len(names))
+    with server.session() as session:
+        for schema, view in ask(session, _VIEWS.format(marks), *names):
+            try:
+                ask(session, f"SHOW FIELDS FROM {quoted(str(schema), str(view))}")
+            except pymysql.Error as error:
+                if error.args[0] != _INVALID_VIEW:
+                    raise
+                broken.append((str(schema), str(view)))
+    return broken
+
+
+def _dumped(
+    server: Server, base: SetReader, names: Sequence[str], left_out: Sequence[tuple[str, str]]
+) -> Iterator[bytes]:
+    """Dump what was rolled forward, in the manner of the set."""
+    one = server.other(base.manifest.state["database"])
+    tail = b""
+    with server.session() as session:
+        history = versioned(session, names)
+        command = dump_command(one, [*names], Facts.of(session), has_place=False, history=history)
+    with one.options_file() as options:
+        ignored = [f"--ignore-table={schema}.{view}" for schema, view in left_out]
+        whole = [command[0], f"--defaults-file={options}", *ignored, *command[1:]]
+        with Process(whole, environment=environment(), inherit=False) as child:
+            for chunk in child.chunks():
+                tail = (tail + chunk)[-4096:]
+                yield chunk
+    if COMPLETE not in tail:
+        raise EngineError("the dump of what was rolled forward ended before its last line")
+
+
+@contextmanager
+def rolled_forward(
+    base: SetReader,
+    logs: Sequence[SetReader],
+    around: Surroundings,
+    until: datetime | None,
+    warnings: list[str],
+) -> Iterator[tuple[Server, list[str]]]:
+    """Load a set into a throwaway server, roll it forward, and give the server and its databases."""
+    state = base.manifest.state
+    if "mariadb" not in str(base.manifest.tools.get("server", "mariadb")).lower():
+        raise ToolMissing(
+            "the binary log of MySQL is rolled forward by no throwaway server of MariaDB",
+            hint="restore to a folder; roll-forward.txt there says how it is applied to a server of its own",
+        )
+    size = sum(each.manifest.totals.bytes_read for each in (base, *logs))
+    check_room(around.scratch, 4 * size)
+    settings = state.get("settings") or {}
+    with place(around) as where:
+        data = new_server(where, state["tools"], settings)
+        folder = where.folder / LOGS
+        files = unpack_logs(logs, folder, around.reporter)
+        files = mysql_relay.prepare(base, files, folder, stop=stop_of(logs, until))
+        where.give()
+        only = state["database"]
+        begin = int(state["binlog"]["offset"])
+        if only is not None and (others := about_others(files, begin, only)):
+            warnings.append(
+                f"the log has {others} changes of other databases as statements: what one of them changed in '{only}' "
+                "by a trigger or a view there is not in what was restored (with binlog_format = ROW it is)"
+            )
+        options = mysql_relay.options_of(folder, files, None if only is None else [only])
+        with running(
+            data,
+            where.socket,
+            around,
+            user=where.user,
+            tools=state["tools"],
+            settings=settings,
+            more=options,
+        ) as server:
+            fill(base, server, around)
+            around.reporter.begin("rolling forward")
+            mysql_relay.play(server, base, files, around, only=only)
+            with server.session() as session:
+                found = databases(session, server)
+                trust_definers(session)
+            yield server, [only] if only is not None else found
+
+
+def _names(base: SetReader, database: str | None) -> dict[str, str]:
+    """Return under which name each database of the set is loaded."""
+    of_one = base.manifest.state["database"]
+    if of_one is not None:
+        return {of_one: database or of_one}
+    if database is not None:
+        raise ConfigError(
+            "the set holds several databases, which are loaded under their own names",
+            hint="leave the database out",
+        )
+    return {name: name for name in base.manifest.state["databases"]}
+
+
+def fill(base: SetReader, server: Server, around: Surroundings) -> int:
+    """Load a dump into an empty throwaway server under the names that it has, and compare the rows."""
+    around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
+    state = base.manifest.state
+    if state["database"] is not None:
+        words = "CHARACTER SET {} COLLATE {}".format(*state["charset"]) if state["charset"] else ""
+        with server.session() as session:
+            ask(session, f"CREATE DATABASE {quoted(state['database'])} {words}")
+    written = 0
+
+    def blocks(session: pymysql.Connection[Any]) -> Iterator[bytes]:
+        nonlocal written
+        known: set[tuple[bytes, bytes]] = set()
+        carried = b""
+        for block in base.blocks(DUMP):
+            written += len(block)
+            around.reporter.advance(bytes_done=len(block))
+            for found in _DEFINER.findall(carried + block):
+                if found not in known:
+                    # Without them views of views cannot be made, and others read as text that they are not.
+                    trust(session, *(name.replace(b"``", b"`").decode() for name in found))
+                    known.add(found)
+            carried = block[-512:]
+            yield block
+
+    with server.session() as session:
+        apply(server.other(state["database"]), unlocked(blocks(session)))
+    around.reporter.begin("counting")
+    compare(base, count(server, {name: name for name in state["databases"]}))
+    return written
+
+
+def count(server: Server, names: Mapping[str, str]) -> dict[str, int]:
+    """Count the rows, under the names that the databases have in the set."""
+    counts: dict[str, int] = {}
+    with server.session() as session:
+        for name, here in names.items():
+            found = Tables.of(session, [here]).count(session)
+            counts |= {f"{name}.{key[len(here) + 1 :]}": rows for key, rows in found.items()}
+    return counts
+
+
+def compare(
+    base: SetReader, found: Mapping[str, int], expected: Mapping[str, int] | None = None
+) -> None:
+    """Raise VerifyError where a table has not the rows that it had."""
+    wanted = base.manifest.counts if expected is None else expected
+    for table, rows in wanted.items():
+        if found.get(table) != rows:
+            raise VerifyError(
+                f"'{table}' has {found.get(table, 'no')} rows, "
+                f"and in set '{base.manifest.set_id}' it had {rows}"
+            )

@@ -1,0 +1,172 @@
+"""
+The data folder by ``mariadb-backup``: full, and what changed since a position in the redo log.
+
+A set has the stream ``base.mbstream``; ``mbstream -x`` unpacks it, ``mariadb-backup --prepare`` makes
+it consistent. The program reads the server's files, so it runs on the server's machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.core.errors import (
+    BackupError,
+    ConfigError,
+    EngineError,
+    ParentUnusable,
+    ToolMissing,
+)
+from airflow_backup.core.process.process import Process
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.mysql.client.server import Server, ask, environment, version_of
+from airflow_backup.engines.mysql.facts import Facts, Position, gtid_at
+from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.shared.scratch import scratch_folder
+
+BASE = "base.mbstream"
+CHECKPOINTS = ("xtrabackup_checkpoints", "mariadb_backup_checkpoints")
+_INFO = ("xtrabackup_info", "mariadb_backup_info")
+_COMPLETE = "completed OK!"
+_BINLOG = re.compile(r"filename '([^']+)', position '(\d+)'")
+
+
+def problems_of(server: Server, facts: Facts) -> list[BackupError]:
+    """Return what is in the way of reading the server's files."""
+    if not facts.is_mariadb:
+        return [
+            ConfigError(
+                f"physical sets are taken by mariadb-backup, and the server is MySQL {facts.version}",
+                hint="method: logical takes its databases",
+            )
+        ]
+    if not os.access(Path(facts.datadir) / "ibdata1", os.R_OK):
+        return [
+            ConfigError(
+                f"the server's data folder '{facts.datadir}' cannot be read here",
+                hint="does the worker run on the server's machine, as a user who may read it?",
+            )
+        ]
+    program = server.tool("mariadb-backup")
+    found = version_of(program)
+    wanted = tuple(int(part) for part in facts.version.split(".")[:2])
+    if found != wanted:
+        return [
+            ToolMissing(
+                f"mariadb-backup is of {found[0]}.{found[1]}, and the server of {wanted[0]}.{wanted[1]}",
+                hint="install the mariadb-backup that belongs to the server",
+            )
+        ]
+    return []
+
+
+def dump_physical(
+    server: Server, around: Surroundings, sink: Sink, *, kind: Kind, parent: SetReader | None
+) -> DumpReport:
+    """Copy the data folder, or the pages that changed since ``parent``."""
+    with server.session() as session:
+        before = Facts.of(session)
+        since = None if parent is None else _since(parent, before, session)
+        ((size,),) = ask(
+            session,
+            "SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables",
+        )
+    total = int(size) if kind is Kind.FULL else around.expected_bytes
+    around.reporter.begin("copying", bytes_total=total or None)
+    with scratch_folder(around.scratch) as scratch:
+        read = _copy(server, before, around, sink, since=since, scratch=Path(scratch))
+        points = read_points(Path(scratch))
+        place = _place(Path(scratch), server)
+    with server.session() as session:
+        after = Facts.of(session)
+    around.reporter.finish()
+    return DumpReport(
+        consistent_at=after.now,
+        files=1,
+        bytes_read=read,
+        tools={
+            "server": before.version,
+            "mariadb-backup": ".".join(map(str, version_of(server.tool("mariadb-backup")))),
+        },
+        state={
+            "method": "physical",
+            "tools": server.tools,
+            "identity": before.identity,
+            "database": server.database,
+            "from_lsn": points["from_lsn"],
+            "to_lsn": points["to_lsn"],
+            "binlog": None if place is None else place.as_dict(),
+            "chain_binlog": (
+                None
+                if parent is None
+                else parent.manifest.state.get("chain_binlog") or parent.manifest.state["binlog"]
+            ),
+        },
+    )
+
+
+def _since(parent: SetReader, facts: Facts, session: Any) -> int:
+    manifest = parent.manifest
+    if manifest.state.get("identity") != facts.identity:
+        raise ParentUnusable(f"set '{manifest.set_id}' is of another server")
+    since = int(manifest.state["to_lsn"])
+    row = ask(session, "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'")
+    if row and int(row[0][1]) < since:
+        raise ParentUnusable(f"the server's redo log was begun anew after set '{manifest.set_id}'")
+    return since
+
+
+def _copy(
+    server: Server,
+    facts: Facts,
+    around: Surroundings,
+    sink: Sink,
+    *,
+    since: int | None,
+    scratch: Path,
+) -> int:
+    read = 0
+    work, points = scratch / "work", scratch / "points"
+    work.mkdir()
+    points.mkdir()
+    with sink.stream(BASE) as stream, server.options_file() as options:
+        command = [
+            server.tool("mariadb-backup"),
+            f"--defaults-file={options}",
+            "--backup",
+            "--stream=mbstream",
+            f"--target-dir={work}",
+            f"--extra-lsndir={points}",
+            f"--datadir={facts.datadir}",
+        ]
+        if since is not None:
+            command.append(f"--incremental-lsn={since}")
+        with Process(command, environment=environment(), inherit=False) as child:
+            for chunk in child.chunks():
+                stream.write(chunk)
+                read += len(chunk)
+                around.reporter.advance(bytes_done=len(chunk))
+        if _COMPLETE not in child.errors:
+            raise EngineError(f"mariadb-backup did not say that it is complete: {child.errors}")
+    return read
+
+
+def read_points(folder: Path) -> dict[str, int]:
+    """Return the positions in the redo log that mariadb-backup noted below ``folder``."""
+    found = [path for name in CHECKPOINTS for path in folder.rglob(name)]
+    if not found:
+        raise EngineError("mariadb-backup noted no position in the redo log")
+    pairs = re.findall(r"^(\w+_lsn) = (\d+)$", found[0].read_text(), re.MULTILINE)
+    return {key: int(value) for key, value in pairs}
+
+
+def _place(folder: Path, server: Server) -> Position | None:
+    for path in (path for name in _INFO for path in folder.rglob(name)):
+        found = _BINLOG.search(path.read_text(errors="replace"))
+        if found is not None:
+            file, offset = found[1], int(found[2])
+            with server.session() as session:
+                return Position(file, offset, gtid_at(session, file, offset))
+    return None

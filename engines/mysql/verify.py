@@ -1,0 +1,159 @@
+"""Proves stored MariaDB and MySQL sets: decodes them without a server, or restores them into a throwaway one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from airflow_backup.core.errors import EngineError, ScratchFull, ToolMissing, VerifyError
+from airflow_backup.core.process.process import Process
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.mysql.binlog.replay import unpack_logs
+from airflow_backup.engines.mysql.client.client import StatementFailed
+from airflow_backup.engines.mysql.client.server import Server, ask, environment, find, said
+from airflow_backup.engines.mysql.facts import Tables, databases
+from airflow_backup.engines.mysql.load.load import count, fill, rolled_forward
+from airflow_backup.engines.mysql.restore import LOGS, restore_physical, split, unpack
+from airflow_backup.engines.mysql.test_server import new_server, running
+from airflow_backup.engines.mysql.verify_dump import look_through
+from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
+from airflow_backup.engines.shared.scratch import check_room, scratch_folder
+from airflow_backup.engines.shared.test_server import Place, place
+
+_NO_KEYS = "errno: 140"
+"""An option of a table that this server does not know: encrypted, and no plugin for keys."""
+
+_NOT_HERE = (1115, 1193, 1231, 1273, 1286, 1298, 1524, 4161)
+"""A character set, collation, engine, setting, time zone, plugin or type that is not on this machine."""
+
+
+def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
+    """Decode the last set of ``path`` to its end."""
+    reader = path[-1]
+    try:
+        if reader.manifest.kind is Kind.ARCHIVE_LOG:
+            return _decode_log(reader, around)
+        if reader.manifest.state.get("method") == "physical":
+            return _decode_base(reader, around)
+        tables = look_through(reader, around.reporter)
+        return Proof(checks=(f"the dump makes {tables} tables and ends in its last line",))
+    except (ToolMissing, ScratchFull) as error:
+        return Proof(inconclusive=error.message)
+
+
+def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
+    check_room(around.scratch, reader.manifest.totals.bytes_read)
+    with scratch_folder(around.scratch) as scratch:
+        unpack(reader, Path(scratch) / "set", around.reporter, tools=reader.manifest.state["tools"])
+    return Proof(checks=("mbstream unpacked every file, and the redo log ends where it should",))
+
+
+def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
+    check_room(around.scratch, reader.manifest.totals.bytes_read)
+    program = find("mariadb-binlog", reader.manifest.state["tools"])
+    with scratch_folder(around.scratch) as scratch:
+        files = unpack_logs([reader], Path(scratch) / LOGS, around.reporter)
+        try:
+            command = [program, "--no-defaults", "--verify-binlog-checksum", *map(str, files)]
+            with Process(command, environment=environment(), inherit=False) as child:
+                for _ in child.chunks():
+                    around.reporter.advance()
+        except EngineError as error:
+            raise VerifyError(
+                f"set '{reader.manifest.set_id}' is not whole: {error.message}"
+            ) from error
+    return Proof(checks=(f"every event of {len(files)} binary logs was read",))
+
+
+def try_restore(
+    path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+) -> Proof:
+    """Restore into a throwaway server, count every table and ask the assertions."""
+    try:
+        if path[0].manifest.state.get("method") == "physical":
+            with place(around) as where:
+                return _try_physical(path, where, around, assertions)
+        return _try_logical(path, around, assertions)
+    except (ToolMissing, ScratchFull) as error:
+        return Proof(inconclusive=error.message)
+
+
+def _try_logical(
+    path: Sequence[SetReader], around: Surroundings, assertions: Sequence[str]
+) -> Proof:
+    (base,), logs = split(path)
+    state = base.manifest.state
+    try:
+        if logs:
+            with rolled_forward(base, logs, around, None, []) as (server, names):
+                counts = count(server, {name: name for name in names})
+                _ask(server.other(state["database"]), assertions)
+            # After the logs there are other rows than in the dump: they prove nothing against it.
+            return Proof(counts={}, checks=_told(counts, assertions))
+        check_room(around.scratch, 4 * base.manifest.totals.bytes_read)
+        with place(around) as where:
+            settings = state.get("settings") or {}
+            data = new_server(where, state["tools"], settings)
+            with running(
+                data,
+                where.socket,
+                around,
+                user=where.user,
+                tools=state["tools"],
+                settings=settings,
+            ) as server:
+                fill(base, server, around)
+                counts = count(server, {name: name for name in state["databases"]})
+                _ask(server.other(state["database"]), assertions)
+        return Proof(counts=counts, checks=_told(counts, assertions))
+    except StatementFailed as error:
+        if error.number in _NOT_HERE or _NO_KEYS in error.message:
+            raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
+        raise VerifyError(
+            f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
+        ) from error
+
+
+def _try_physical(
+    path: Sequence[SetReader], where: Place, around: Surroundings, assertions: Sequence[str]
+) -> Proof:
+    check_room(around.scratch, 3 * sum(each.manifest.totals.bytes_read for each in path))
+    state = path[0].manifest.state
+    data = where.folder / "data"
+    data.mkdir(mode=0o700)
+    restore_physical(path, data, around)
+    where.give()
+    with running(
+        data, where.socket, around, user=where.user, tools=state["tools"], is_restored=True
+    ) as server:
+        with server.session() as session:
+            counts = Tables.of(session, databases(session, server)).count(session)
+        _ask(server.other(state["database"]), assertions)
+    return Proof(counts=counts, checks=_told(counts, assertions))
+
+
+def _ask(server: Server, assertions: Sequence[str]) -> None:
+    if not assertions:
+        return
+    import pymysql
+
+    with server.session() as session:
+        for text in assertions:
+            try:
+                rows = ask(session, text)
+            except pymysql.Error as error:
+                number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+                what = f"error {number}{said(number, str(error.args[-1]))}" if number else "?"
+                raise VerifyError(f"the assertion {text!r} fails: {what}") from None
+            answer = rows[0][0] if rows else None
+            if answer != 1:
+                shown = (
+                    answer if isinstance(answer, int | None) else "something else"
+                )  # no row's value
+                raise VerifyError(f"the assertion {text!r} does not hold: it gives {shown!r}")
+
+
+def _told(counts: dict[str, int], assertions: Sequence[str]) -> tuple[str, ...]:
+    rows = f"a server started, and {len(counts)} tables hold {sum(counts.values())} rows"
+    asked = f"{len(assertions)} assertions hold" if assertions else "no assertion was given"
+    return rows, asked

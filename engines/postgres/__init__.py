@@ -1,0 +1,1 @@
+"""Engine postgres: PostgreSQL's own programs, with our storage behind."""

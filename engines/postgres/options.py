@@ -1,0 +1,82 @@
+"""What a schedule may say about PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from airflow_backup.core.words import Kind
+from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
+from airflow_backup.schedules.model.sources import Driver, EngineOptions
+
+
+class PostgresOptions(EngineOptions):
+    """One PostgreSQL database, or with `method: physical` the whole cluster."""
+
+    engine: Literal["postgres"]
+    """Which engine reads the source."""
+
+    driver: ClassVar[Driver | None] = Driver("psycopg", "postgres")
+
+    connection: ConnectionId
+    """The Airflow connection of type `postgres`."""
+
+    database: Annotated[str, Field(max_length=250)] | None = None
+    """Which database; the connection's when missing."""
+
+    method: Literal["logical", "physical"] = "logical"
+    """`logical` is pg_dump of one database, `physical` is pg_basebackup of the cluster with the WAL it needs."""
+
+    format: Literal["custom", "directory"] = "custom"
+    """Of a logical set: one stream, or a folder of one file for each table, which `jobs` write side by side."""
+
+    jobs: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many tables `format: directory` reads at once."""
+
+    wal: Literal["none", "slot", "archive"] = "none"
+    """Of a physical source: where `archive_log` sets take the WAL from, a replication slot or an archive folder."""
+
+    slot: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,63}$")] | None = None
+    """The replication slot of `wal: slot`; named after the schedule when missing."""
+
+    archive: AbsolutePath | None = None
+    """The folder into which the server's `archive_command` copies, for `wal: archive`."""
+
+    tools: AbsolutePath | None = None
+    """The folder of the client programs, for example `/usr/lib/postgresql/17/bin`; `PATH` when missing."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds that can be taken of this source."""
+        if self.method == "logical":
+            return frozenset({Kind.FULL})
+        logs = {Kind.ARCHIVE_LOG} if self.wal != "none" else set()
+        return frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL, *logs})
+
+    @model_validator(mode="after")
+    def _options_fit_the_method(self) -> PostgresOptions:
+        if self.method == "logical" and self.wal != "none":
+            raise ValueError("`wal` needs `method: physical`: a dump cannot be rolled forward")
+        if self.method == "physical" and (self.format, self.jobs) != ("custom", 1):
+            raise ValueError("`format` and `jobs` belong to `method: logical`")
+        if self.jobs > 1 and self.format != "directory":
+            raise ValueError("`jobs` needs `format: directory`")
+        return self
+
+    @model_validator(mode="after")
+    def _the_wal_has_a_place(self) -> PostgresOptions:
+        if (self.wal == "archive") != (self.archive is not None):
+            raise ValueError("`wal: archive` and `archive`, its folder, go together")
+        if self.slot is not None and self.wal != "slot":
+            raise ValueError("`slot` needs `wal: slot`")
+        return self
+
+    @property
+    def local_paths(self) -> tuple[str, ...]:
+        """The folder of archived WAL."""
+        return () if self.archive is None else (self.archive,)
+
+    def summary(self) -> str:
+        """Name the connection and the database."""
+        return self.connection if self.database is None else f"{self.connection}/{self.database}"

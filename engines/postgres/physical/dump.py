@@ -1,0 +1,214 @@
+"""
+The whole cluster by ``pg_basebackup``: full, and from PostgreSQL 17 on incremental.
+
+A set has the stream ``base.tar`` with the data folder, the WAL that it needs and the backup manifest;
+where the server can take incrementals, the backup manifest is a stream of its own as well, because it
+is what the next incremental is a change of.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from airflow_backup.core.errors import BackupError, ConfigError, EngineError, ParentUnusable
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.postgres.client.libpq import warnings_in
+from airflow_backup.engines.postgres.client.server import Server, tool_version
+from airflow_backup.engines.postgres.options import PostgresOptions
+from airflow_backup.engines.postgres.physical.cluster import Cluster
+from airflow_backup.engines.postgres.physical.slots import (
+    forgotten_slots,
+    hold_wal,
+    keep_slot,
+    slot_name,
+)
+from airflow_backup.engines.postgres.physical.tar import TarTap
+from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.shared.scratch import scratch_folder
+
+BASE, MANIFEST = "base.tar", "backup_manifest"
+INCREMENTAL_SINCE = 17
+_CHUNK = 1024 * 1024
+_WRONG_PARENT = (
+    "WAL summaries are required",
+    "system identifier",
+    "not present in this server's history",
+    "is not a child of",
+    "manifest WAL range",
+    "backup manifest",
+)
+
+
+def dump_physical(
+    given: PostgresOptions,
+    server: Server,
+    around: Surroundings,
+    sink: Sink,
+    *,
+    kind: Kind,
+    parent: SetReader | None,
+) -> DumpReport:
+    """Copy the cluster as it is, or what changed since ``parent``."""
+    warnings: list[str] = []
+    with server.session() as session:
+        held = hold_wal(session)  # first: everything after it stays until the copy has ended
+        before = Cluster.of(session)
+        server = server.beside(session)
+        warnings += _warnings(session, given, around, held)
+        total = around.expected_bytes if kind is not Kind.FULL else before.size
+        around.reporter.begin("copying", bytes_total=total)
+        with (
+            tempfile.TemporaryFile(dir=around.scratch) as manifest,
+            _since(parent, around) as since,
+        ):
+            tap = TarTap(MANIFEST, manifest)
+            read = _copy(server, around, sink, since, tap, warnings)
+            if before.version >= INCREMENTAL_SINCE:
+                _store_manifest(manifest, sink)
+        after = Cluster.of(session)
+        if given.wal == "slot":
+            warnings += keep_slot(session, slot_name(given, around.schedule_id), held)
+    before.check_same(after.state(begin=0, end=0), "that is being taken")
+    around.reporter.finish()
+    return DumpReport(
+        consistent_at=after.now,
+        files=tap.files,
+        bytes_read=read,
+        tools={
+            "postgresql": before.version_text,
+            "pg_basebackup": str(tool_version(server, "pg_basebackup")),
+        },
+        warnings=warnings,
+        state={
+            "method": "physical",
+            "server": before.version,
+            "superuser": before.superuser,
+            "database": server.database,
+            "tools": given.tools,
+            "archives": before.archives,
+            "subscriptions": before.subscriptions,
+            "wal": before.state(
+                begin=before.position,
+                end=after.position,
+                since=None if parent is None else parent.manifest.state["wal"]["since"],
+            ),
+        },
+    )
+
+
+def _warnings(
+    session: object, given: PostgresOptions, around: Surroundings, held: str | None
+) -> list[str]:
+    name = slot_name(given, around.schedule_id) if given.wal == "slot" else None
+    found = forgotten_slots(session, own=name)  # type: ignore[arg-type]  # psycopg is imported late
+    if held is None:
+        found.append(
+            "no slot was free to hold the WAL while the cluster was copied: max_replication_slots?"
+        )
+    return found
+
+
+def problems_of(cluster: Cluster, session: object, around: Surroundings) -> list[BackupError]:
+    """Return what is in the way of a physical backup of the kind that was asked for."""
+    problems: list[BackupError] = []
+    spaces = session.execute("SELECT count(*) FROM pg_tablespace WHERE oid > 16383").fetchone()  # type: ignore[attr-defined]  # psycopg is imported late
+    if spaces[0]:
+        problems.append(
+            ConfigError(
+                f"the cluster has {spaces[0]} tablespaces of its own, and a physical set holds one folder",
+                hint="method: logical takes its databases",
+            )
+        )
+    if around.kind is Kind.INCREMENTAL or around.kind is Kind.DIFFERENTIAL:
+        problems += _not_incremental(cluster, session, around.kind)
+    if around.kind is Kind.ARCHIVE_LOG and cluster.is_standby:
+        problems.append(
+            ConfigError(
+                "the server is a standby, and WAL is archived from the primary",
+                hint="name a connection to the primary",
+            )
+        )
+    return problems
+
+
+def _not_incremental(cluster: Cluster, session: object, kind: Kind) -> list[BackupError]:
+    if cluster.version < INCREMENTAL_SINCE:
+        return [
+            ConfigError(
+                f"PostgreSQL {cluster.version} takes no {kind} set, that began with {INCREMENTAL_SINCE}",
+                hint="full sets and archive_log work with every version",
+            )
+        ]
+    row = session.execute("SHOW summarize_wal").fetchone()  # type: ignore[attr-defined]  # psycopg is imported late
+    if row[0] == "on":
+        return []
+    return [
+        ConfigError(
+            f"the server does not summarize its WAL, which {kind} sets are made from",
+            hint="ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf();",
+        )
+    ]
+
+
+def _copy(
+    server: Server,
+    around: Surroundings,
+    sink: Sink,
+    since: Path | None,
+    tap: TarTap,
+    warnings: list[str],
+) -> int:
+    options = [
+        "--pgdata=-",
+        "--format=tar",
+        "--wal-method=fetch",
+        "--checkpoint=fast",
+        "--no-password",
+    ]
+    if since is not None:
+        options.append(f"--incremental={since}")
+    read = 0
+    try:
+        with (
+            sink.stream(BASE) as stream,
+            server.start("pg_basebackup", *options) as process,
+        ):
+            for chunk in process.chunks():
+                stream.write(chunk)
+                tap.feed(chunk)
+                read += len(chunk)
+                around.reporter.advance(bytes_done=len(chunk))
+    except EngineError as error:
+        if since is not None and any(sign in error.message for sign in _WRONG_PARENT):
+            raise ParentUnusable(error.message, hint=error.hint) from error
+        raise
+    warnings += warnings_in(process)
+    if not (tap.found and tap.is_whole):
+        raise EngineError("pg_basebackup ended without the backup manifest that comes last")
+    return read
+
+
+@contextmanager
+def _since(parent: SetReader | None, around: Surroundings) -> Iterator[Path | None]:
+    """Write the parent's backup manifest where pg_basebackup can read it."""
+    if parent is None:
+        yield None
+        return
+    if MANIFEST not in parent.manifest.streams:
+        raise ParentUnusable(f"set '{parent.manifest.set_id}' keeps no backup manifest")
+    with scratch_folder(around.scratch) as folder:
+        found = Path(folder) / MANIFEST
+        with found.open("wb") as file:
+            file.writelines(parent.blocks(MANIFEST))
+        yield found
+
+
+def _store_manifest(manifest: IO[bytes], sink: Sink) -> None:
+    manifest.seek(0)
+    with sink.stream(MANIFEST, is_index=True) as stream:
+        while chunk := manifest.read(_CHUNK):
+            stream.write(chunk)

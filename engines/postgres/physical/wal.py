@@ -1,0 +1,224 @@
+"""
+The WAL since the parent, so that a cluster can be restored to any moment: kind ``archive_log``.
+
+A set has the stream ``wal.tar`` with whole segments. They come through ``pg_receivewal`` or from the
+folder of the server's ``archive_command``. A replication slot makes the server keep what was not
+stored yet; it is moved on only by the next run, when this one's set is known to be stored.
+
+The first segment is the one in which the log before ended. A segment that is not there any more
+raises ParentUnusable: a full set begins anew.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.core.errors import EngineError, ParentUnusable, SourceError
+from airflow_backup.core.format.manifest import Manifest
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.postgres.client.server import Server, tool_version
+from airflow_backup.engines.postgres.options import PostgresOptions
+from airflow_backup.engines.postgres.physical.cluster import (
+    Cluster,
+    end_segment,
+    position_of,
+    segment_name,
+    text_of,
+)
+from airflow_backup.engines.postgres.physical.slots import held_from, hold_from, slot_name
+from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.shared.scratch import check_room, scratch_folder
+from airflow_backup.engines.shared.tar_stream import open_tar
+
+WAL = "wal.tar"
+ARCHIVE_TIMEOUT = 120.0
+_REMOVED = "has already been removed"
+_POLL = 0.1
+
+
+def dump_log(
+    given: PostgresOptions, server: Server, around: Surroundings, sink: Sink, parent: SetReader
+) -> DumpReport:
+    """Store the segments from the end of the log before up to now."""
+    with server.session() as session:
+        cluster = Cluster.of(session)
+        server = server.beside(session)
+        begin, log = _begin(session, given, cluster, parent, around)
+        if given.wal == "slot":
+            hold_from(session, slot_name(given, around.schedule_id), begin)
+        end = end_segment(session, cluster.segment_size)
+        span = _Span(cluster, begin, end, cluster.now)
+        if given.wal == "archive":
+            assert given.archive is not None
+            _wait_for_archive(session, Path(given.archive), span)
+    around.reporter.begin("copying", bytes_total=span.bytes)
+    with sink.stream(WAL) as stream, open_tar(stream, around.reporter) as tar:
+        if given.wal == "archive":
+            _copy_archive(Path(str(given.archive)), span, tar)
+        else:
+            _receive(server, span, around, tar)
+    around.reporter.finish()
+    return DumpReport(
+        consistent_at=span.until,
+        files=len(span.names),
+        bytes_read=span.bytes,
+        tools={
+            "postgresql": cluster.version_text,
+            "pg_receivewal": str(tool_version(server, "pg_receivewal")),
+        },
+        state={
+            "method": "physical",
+            "server": cluster.version,
+            "superuser": cluster.superuser,
+            "database": server.database,
+            "tools": given.tools,
+            "wal": cluster.state(begin=begin, end=end),
+            "segments": [span.names[0], span.names[-1]],
+            "continues": None if log is None else log.set_id,
+        },
+    )
+
+
+class _Span:
+    """The WAL that one set holds."""
+
+    def __init__(self, cluster: Cluster, begin: int, end: int, until: datetime) -> None:
+        self.cluster, self.begin, self.end, self.until = cluster, begin, end, until
+        size = cluster.segment_size
+        self.first, self.last = begin // size, max(end - 1, begin) // size
+        self.names = [
+            segment_name(cluster.timeline, number, size)
+            for number in range(self.first, self.last + 1)
+        ]
+        self.bytes = len(self.names) * size
+
+
+def _begin(
+    session: Any, given: PostgresOptions, cluster: Cluster, parent: SetReader, around: Surroundings
+) -> tuple[int, Manifest | None]:
+    """
+    Return where the log before ended, and that log; or where the chain of the parent began.
+
+    A log that was overtaken (the slot was lost, a standby took over) is not waited for: the full set
+    that was taken since is the parent, and what lies between the two is gone.
+    """
+    own = parent.manifest
+    cluster.check_same(own.state.get("wal") or {}, own.set_id)
+    slot = slot_name(given, around.schedule_id) if given.wal == "slot" else None
+    held = None if slot is None else held_from(session, slot)
+
+    def is_there(position: int) -> bool:
+        number = position // cluster.segment_size
+        if held is not None:
+            return held // cluster.segment_size <= number
+        name = segment_name(cluster.timeline, number, cluster.segment_size)
+        here = cluster.position // cluster.segment_size
+        return number >= here or (Path(str(given.archive)) / name).exists()
+
+    log = around.newest_log
+    if log is not None and cluster.is_same(log.state.get("wal") or {}):
+        end = position_of(log.state["wal"]["end"])
+        if is_there(end):
+            return end, log
+    wal = own.state["wal"]
+    places = ["end"] if own.kind is Kind.ARCHIVE_LOG else ["begin"]
+    if log is None:
+        places.insert(
+            0, "since"
+        )  # so that moments between the sets of the chain can be restored too
+    begin = next(filter(is_there, (position_of(wal[place]) for place in places)), None)
+    if begin is None:
+        raise ParentUnusable(
+            f"the WAL that follows set '{own.set_id}' is not there any more",
+            hint="is the archive cleaned by something else, or max_slot_wal_keep_size too small?",
+        )
+    return begin, None
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str, size: int) -> None:
+    if path.stat().st_size != size:
+        raise EngineError(f"the segment '{name}' has not the size of a segment")
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = size, 0o600, int(path.stat().st_mtime)
+    with path.open("rb") as file:
+        tar.addfile(member, file)
+
+
+def _receive(server: Server, span: _Span, around: Surroundings, tar: tarfile.TarFile) -> None:
+    size = span.cluster.segment_size
+    check_room(around.scratch, min(span.bytes, 8 * size))
+    with scratch_folder(around.scratch) as name:
+        folder = Path(name)
+        # The program goes on after the newest segment it finds: this one tells it where to begin.
+        before = segment_name(span.cluster.timeline, span.first - 1, size)
+        with (folder / before).open("wb") as empty:
+            empty.truncate(size)
+        end = text_of(span.end - 1)
+        options = (
+            "--no-loop",
+            "--no-sync",
+            "--no-password",
+            f"--directory={folder}",
+            f"--endpos={end}",
+        )
+        waiting = list(span.names)
+        try:
+            with server.start("pg_receivewal", *options) as process:
+                while process.is_running:
+                    _take_over(folder, waiting, size, tar)
+                    time.sleep(_POLL)
+        except EngineError as error:
+            if _REMOVED in error.message:
+                raise ParentUnusable(
+                    f"the server has removed WAL that no set holds: {error.message}",
+                    hint="source: {wal: slot} makes the server keep it",
+                ) from error
+            raise
+        _take_over(folder, waiting, size, tar)
+        if waiting:  # the last one was not ended, because we may not
+            _add(tar, folder / f"{waiting[0]}.partial", waiting[0], size)
+            waiting.pop(0)
+        if waiting:
+            raise EngineError(f"pg_receivewal ended before the segment '{waiting[0]}'")
+
+
+def _take_over(folder: Path, waiting: list[str], size: int, tar: tarfile.TarFile) -> None:
+    """Store the segments that are whole, and remove them, so that little room is needed."""
+    while waiting and (folder / waiting[0]).exists():
+        _add(tar, folder / waiting[0], waiting[0], size)
+        (folder / waiting.pop(0)).unlink()
+
+
+def _wait_for_archive(session: Any, folder: Path, span: _Span) -> None:
+    """Wait until the server has archived the last segment; say what is in the way when it does not."""
+    if not folder.is_dir():
+        raise SourceError(f"there is no archive folder '{folder}'", hint="is it mounted here?")
+    deadline = time.monotonic() + ARCHIVE_TIMEOUT
+    while True:
+        row = session.execute(
+            "SELECT last_archived_wal, last_failed_wal FROM pg_stat_archiver"
+        ).fetchone()
+        if row[0] is not None and row[0][8:24] >= span.names[-1][8:]:
+            return
+        if time.monotonic() > deadline:
+            raise EngineError(
+                f"the server has not archived the segment '{span.names[-1]}' in {ARCHIVE_TIMEOUT:.0f} seconds, "
+                f"the last was {row[0]}, the last that failed {row[1]}",
+                hint="what does archive_command say in the server's log?",
+            )
+        time.sleep(_POLL)
+
+
+def _copy_archive(folder: Path, span: _Span, tar: tarfile.TarFile) -> None:
+    for name in span.names:
+        path = folder / name
+        if not path.exists():
+            raise ParentUnusable(
+                f"the archive '{folder}' lacks the segment '{name}'",
+                hint="does anything else remove files from it?",
+            )
+        _add(tar, path, name, span.cluster.segment_size)

@@ -1,0 +1,282 @@
+"""Proves stored PostgreSQL sets: decodes them without a server, or restores them into a throwaway one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.core.errors import (
+    EngineError,
+    Inconclusive,
+    ScratchFull,
+    SourceError,
+    ToolMissing,
+    VerifyError,
+)
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.postgres import test_server as throwaway
+from airflow_backup.engines.postgres.client import libpq
+from airflow_backup.engines.postgres.client.programs import find
+from airflow_backup.engines.postgres.client.server import Server, count_rows, text_of_name
+from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP, GLOBALS
+from airflow_backup.engines.postgres.load import load_dump, named_as
+from airflow_backup.engines.postgres.physical.dump import BASE
+from airflow_backup.engines.postgres.properties import (
+    Properties,
+    create_statement,
+    execute,
+    name,
+    properties_in,
+)
+from airflow_backup.engines.postgres.restore import (
+    prove,
+    restore_physical,
+    unpack_dump,
+    unpack_logs,
+    version_of_dump,
+)
+from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
+from airflow_backup.engines.shared.scratch import check_room, scratch_folder
+from airflow_backup.engines.shared.tar_unpack import unpack
+from airflow_backup.engines.shared.test_server import Place, place
+
+_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
+
+
+def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
+    """Decode the last set of ``path`` to its end."""
+    reader = path[-1]
+    try:
+        if reader.manifest.state.get("method") != "physical":
+            return _decode_dump(reader, around)
+        if reader.manifest.kind is Kind.ARCHIVE_LOG:
+            return _decode_log(reader, around)
+        return _decode_base(reader, around)
+    except (ToolMissing, ScratchFull) as error:
+        return Proof(inconclusive=error.message)
+
+
+def _decode_dump(reader: SetReader, around: Surroundings) -> Proof:
+    program = find("pg_restore", **version_of_dump(reader))
+    if ARCHIVE in reader.manifest.streams:
+        with _room(reader, around) as folder:
+            dump, _, _ = unpack_dump(reader, folder, around.reporter)
+            prove([program, "--file=/dev/null", str(dump)], reader)
+    else:
+        _feed([program, "--file=/dev/null"], reader, DUMP)
+    tail = b""
+    for block in reader.blocks(GLOBALS):
+        tail = (tail + block)[-4096:]
+    if b"PostgreSQL database cluster dump complete" not in tail:
+        raise VerifyError(f"'{GLOBALS}' of set '{reader.manifest.set_id}' has no last line")
+    return Proof(checks=("pg_restore decoded the whole dump", "the roles end in their last line"))
+
+
+def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
+    program = find("pg_verifybackup", **version_of_dump(reader))
+    with _room(reader, around) as folder:
+        unpack(reader, BASE, folder, around.reporter)
+        prove([program, "--exit-on-error", str(folder)], reader)
+    return Proof(checks=("pg_verifybackup found every file and its WAL as the server wrote them",))
+
+
+def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
+    state = reader.manifest.state
+    program = find("pg_waldump", at_least=int(state["server"]), exactly=True, folder=state["tools"])
+    wal: dict[str, Any] = state["wal"]
+    with _room(reader, around) as folder:
+        unpack_logs([reader], folder, around.reporter)
+        span = [f"--start={wal['begin']}", f"--end={wal['end']}", f"--timeline={wal['timeline']}"]
+        prove([program, "--stats", f"--path={folder}", *span], reader)
+    return Proof(checks=(f"pg_waldump read every record from {wal['begin']} to {wal['end']}",))
+
+
+def _feed(command: Sequence[str], reader: SetReader, stream: str) -> None:
+    try:
+        libpq.feed(command, reader.blocks(stream))
+    except ToolMissing:
+        raise
+    except EngineError as error:
+        raise VerifyError(
+            f"set '{reader.manifest.set_id}' is not whole: {error.message}"
+        ) from error
+
+
+@contextmanager
+def _room(reader: SetReader, around: Surroundings) -> Iterator[Path]:
+    check_room(around.scratch, reader.manifest.totals.bytes_read)
+    with scratch_folder(around.scratch) as name:
+        yield Path(name)
+
+
+def try_restore(
+    path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+) -> Proof:
+    """Restore into a throwaway server, count every table and ask the assertions."""
+    try:
+        with place(around) as where:
+            if path[0].manifest.state.get("method") == "physical":
+                return _try_physical(path, where, around, assertions)
+            return _try_logical(path[0], where, around, assertions)
+    except (ToolMissing, ScratchFull, Inconclusive) as error:
+        return Proof(inconclusive=error.message)
+
+
+def _try_logical(
+    reader: SetReader, where: Place, around: Surroundings, assertions: Sequence[str]
+) -> Proof:
+    check_room(around.scratch, 3 * reader.manifest.totals.bytes_read)
+    state = reader.manifest.state
+    # A newer server reads an older dump; an older one does not know all of its words.
+    version = int(reader.manifest.tools["postgresql"].split(".")[0].split()[0])
+    folder = state.get("tools")
+    data = throwaway.new_cluster(where, version=version, folder=folder)
+    program = find("postgres", at_least=version, folder=folder)
+    around.reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
+    wanted = properties_in(reader)
+    objects = len(reader.manifest.counts)
+    with throwaway.running(where, data, program, around, objects=objects) as server:
+        target, is_alike = _make_database(server, reader, wanted)
+        # Where things lie on a disk is the original's own; who owns them is known where a set says so.
+        options = ["--no-tablespaces"]
+        options += ["--no-owner", "--no-privileges"] if wanted is None else []
+        try:
+            load_dump(reader, target, around, options=tuple(options))
+        except ToolMissing:
+            raise
+        except EngineError as error:
+            if throwaway.is_not_here(error.message):
+                raise Inconclusive(
+                    f"a server of this machine lacks what the database needs: {error.message}"
+                ) from error
+            if not is_alike:  # what is sorted another way may break a constraint or a partition
+                raise Inconclusive(
+                    f"this machine lacks the database's locale, and with another one: {error.message}"
+                ) from error
+            raise VerifyError(
+                f"set '{reader.manifest.set_id}' cannot be restored: {error.message}"
+            ) from error
+        around.reporter.begin("counting")
+        with target.session() as session:
+            counts = named_as(reader.manifest.counts, count_rows(session))
+        _ask(target, assertions)
+    return Proof(counts=counts, checks=_told(counts, assertions))
+
+
+def _make_database(
+    server: Server, reader: SetReader, wanted: Properties | None
+) -> tuple[Server, bool]:
+    """Make an empty database and the roles that own what is in it; tell whether it is like the original."""
+    import psycopg
+
+    encoding = str(reader.manifest.state.get("encoding") or "UTF8")
+    plain = Properties(name="", owner="", encoding=encoding, collate="C", ctype="C")
+    with server.session() as session:
+        version = session.info.server_version // 10000
+        for statement in () if wanted is None else _roles(wanted):
+            execute(session, statement)
+    is_alike = wanted is not None
+    with server.connect(autocommit=True) as session:
+        try:
+            like = (wanted or plain).model_copy(update={"tablespace": "pg_default"})
+            execute(session, create_statement("restored", like, version=version))
+        except psycopg.Error:  # a locale that this machine has not
+            is_alike = False
+            execute(session, create_statement("restored", plain, version=version))
+    target = server.other("restored")
+    with target.session() as session:
+        if wanted is not None:
+            execute(session, f"ALTER DATABASE restored OWNER TO {name(wanted.owner)}")
+            if "plpgsql" in wanted.lacks:
+                session.execute("DROP EXTENSION plpgsql")
+            if "public" in wanted.lacks:
+                session.execute("DROP SCHEMA public")
+    return target, is_alike
+
+
+def _roles(wanted: Properties) -> list[str]:
+    """Return what makes the original's roles, which nobody can log in as."""
+    made = []
+    for role in wanted.roles:
+        if role.name == throwaway.SUPERUSER:
+            continue
+        words = [
+            "SUPERUSER" if role.superuser else "NOSUPERUSER",
+            "INHERIT" if role.inherits else "NOINHERIT",
+            "BYPASSRLS" if role.bypasses_rls else "NOBYPASSRLS",
+        ]
+        made.append(f"CREATE ROLE {name(role.name)} NOLOGIN {' '.join(words)}")
+    for role in wanted.roles:
+        made += [f"GRANT {name(each)} TO {name(role.name)}" for each in role.member_of]
+    return made
+
+
+def _try_physical(
+    path: Sequence[SetReader],
+    where: Place,
+    around: Surroundings,
+    assertions: Sequence[str],
+) -> Proof:
+    state = path[-1].manifest.state
+    program = find(
+        "postgres", at_least=int(state["server"]), exactly=True, folder=state.get("tools")
+    )
+    check_room(around.scratch, 3 * sum(each.manifest.totals.bytes_read for each in path))
+    data = where.folder / "data"
+    data.mkdir(mode=0o700)
+    report = restore_physical(path, data, around.reporter)
+    around.reporter.begin("starting")
+    counts: dict[str, int] = {}
+    databases = dict.fromkeys((str(state.get("database") or "postgres"), "postgres", "template1"))
+    with throwaway.running(
+        where,
+        data,
+        program,
+        around,
+        superuser=state["superuser"],
+        databases=list(databases),
+        version=int(state["server"]),
+    ) as server:
+        around.reporter.begin("counting")
+        with server.session() as session:
+            names = [row[0] for row in session.execute(_DATABASES).fetchall()]
+        for each in map(text_of_name, names):
+            try:
+                with server.other(each).session() as session:
+                    found = count_rows(session)
+            except (SourceError, EngineError) as error:
+                if not throwaway.is_not_here(error.message):
+                    raise VerifyError(
+                        f"the database '{each}' of set '{path[-1].manifest.set_id}' cannot be read: "
+                        f"{error.message}"
+                    ) from error
+                raise Inconclusive(f"this machine cannot open '{each}': {error.message}") from error
+            counts |= {f"{each}: {table}": rows for table, rows in found.items()}
+        _ask(server.other(str(state.get("database") or "postgres")), assertions)
+    told = _told(counts, assertions)
+    return Proof(counts=counts, checks=(*told, *report.warnings))
+
+
+def _ask(server: Server, assertions: Sequence[str]) -> None:
+    if not assertions:
+        return
+    import psycopg
+
+    with server.connect() as session:
+        session.execute("RESET search_path")  # they are written for the database as it is
+        for text in assertions:
+            try:
+                row = session.execute(text.encode()).fetchone()
+            except psycopg.Error as error:
+                raise VerifyError(f"the assertion {text!r} fails: {error}") from error
+            if row is None or row[0] is not True:
+                answer = None if row is None else row[0]
+                raise VerifyError(f"the assertion {text!r} does not hold: it gives {answer!r}")
+
+
+def _told(counts: dict[str, int], assertions: Sequence[str]) -> tuple[str, ...]:
+    rows = f"a server started, and {len(counts)} tables hold {sum(counts.values())} rows"
+    asked = f"{len(assertions)} assertions hold" if assertions else "no assertion was given"
+    return rows, asked

@@ -1,0 +1,1 @@
+"""Engine restic: snapshots in restic's own repository."""

@@ -1,0 +1,80 @@
+"""What a schedule may say about restic."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from airflow_backup.core.words import Kind
+from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId, Pattern
+from airflow_backup.schedules.model.sources import EngineOptions
+
+
+class ResticOptions(EngineOptions):
+    """Folders and files, saved by restic as deduplicating snapshots in a repository of restic's own."""
+
+    engine: Literal["restic"]
+    """Which engine reads the source."""
+
+    path: AbsolutePath | None = None
+    """The folder or file to back up."""
+
+    paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)] | None = None
+    """Several folders or files, instead of `path`."""
+
+    exclude: Annotated[list[Pattern], Field(max_length=10_000)] = []
+    """Leave out what matches one of these patterns, in restic's own syntax."""
+
+    restic_repository: Annotated[str, Field(min_length=1, max_length=2000)]
+    """Where restic keeps its data, as restic writes it: a folder, `s3:...`, `sftp:...`, `rest:...`. No passwords in it."""
+
+    connection: ConnectionId
+    """The Airflow connection whose password opens the repository; its extra may have variables such as `AWS_ACCESS_KEY_ID`."""
+
+    init: bool = False
+    """Make the repository when there is none. Off, so that a disk that is not mounted is not mistaken for a new one."""
+
+    on_unreadable: Literal["fail", "warn"] = "fail"
+    """Whether a file that restic cannot read fails the run, or is left out, listed, and told of."""
+
+    program: AbsolutePath | None = None
+    """The restic program; the one in `PATH` when missing."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds that can be taken: a snapshot stores what changed, and restores without others."""
+        return frozenset({Kind.FULL, Kind.INCREMENTAL})
+
+    @property
+    def roots(self) -> list[str]:
+        """The folders and files to back up, at least one."""
+        return self.paths if self.paths is not None else [self.path or ""]
+
+    @model_validator(mode="after")
+    def _one_of_path_and_paths(self) -> ResticOptions:
+        if (self.path is None) == (self.paths is None):
+            raise ValueError("write either `path` or `paths`")
+        return self
+
+    @model_validator(mode="after")
+    def _the_password_is_elsewhere(self) -> ResticOptions:
+        rest = self.restic_repository.partition("://")[2].partition("/")[0]
+        if self.restic_repository.startswith("-") or ":" in rest.rpartition("@")[0]:
+            raise ValueError("`restic_repository` begins with '-' or holds a password")
+        return self
+
+    @property
+    def local_places(self) -> tuple[str, ...]:
+        """restic's own repository, where it is a folder."""
+        scheme = self.restic_repository.partition(":")[0]
+        is_folder = self.restic_repository.startswith("/") or scheme in (
+            "local",
+            self.restic_repository,
+        )
+        return (self.restic_repository.removeprefix("local:"),) if is_folder else ()
+
+    @property
+    def local_paths(self) -> tuple[str, ...]:
+        """The folders and files to back up, at least one."""
+        return tuple(self.roots)

@@ -1,0 +1,74 @@
+"""A folder for a throwaway server, and the user who runs it: database servers refuse root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_backup.core.errors import EngineError, ToolMissing
+from airflow_backup.core.process import process
+from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.shared.scratch import scratch_folder
+
+_SHORT, _SOCKET_LIMIT = Path("/tmp"), 80  # noqa: S108  # a folder of its own is made there
+"""The name of a socket is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder for a throwaway server, and the user who runs it: PostgreSQL refuses root."""
+
+    folder: Path
+    socket: Path
+    user: str | None
+
+    def give(self) -> None:
+        """Give everything in the folder to the user."""
+        if self.user is None:
+            return
+        for path in (self.folder, *self.folder.rglob("*")):
+            shutil.chown(path, self.user)
+
+
+@contextmanager
+def place(around: Surroundings) -> Iterator[Place]:
+    """Make a folder for a server, and remove it again; ToolMissing where no user can use one."""
+    user = unprivileged()
+    with ExitStack() as folders:
+        folder = socket = Path(folders.enter_context(scratch_folder(around.scratch)))
+        if len(str(folder)) > _SOCKET_LIMIT:
+            socket = Path(folders.enter_context(scratch_folder(_SHORT)))
+        if user is not None:
+            for each in {folder, socket}:
+                each.parent.chmod(0o711)
+                shutil.chown(each, user)
+        _check_reach(folder, user)
+        yield Place(folder, socket, user)
+
+
+def unprivileged() -> str | None:
+    """Return who runs a server: ourselves, or of root's machine an ordinary user."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "mysql", "nobody"):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return name
+    raise ToolMissing("root may not run a database server, and there is no user 'nobody'")
+
+
+def _check_reach(folder: Path, user: str | None) -> None:
+    try:
+        process.run(["test", "-w", str(folder)], user=user)
+    except EngineError as error:
+        raise ToolMissing(
+            f"the user '{user}', who would run the server, cannot reach '{folder}'",
+            hint="set TMPDIR to a folder that others may enter",
+        ) from error

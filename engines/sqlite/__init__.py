@@ -1,0 +1,1 @@
+"""Engine sqlite: a consistent view of a database, by page."""

@@ -1,0 +1,245 @@
+"""
+SQLite databases, through a consistent view, while others write: never a copy of the file.
+
+The source is read inside one read transaction by SQLite's own backup API into a temporary copy;
+held open, the transaction pins the snapshot, so the copy cannot be restarted by writers. The
+copy is checked, its rows are counted, and then it is stored, with a table of checksums of its
+pages. An incremental reads the pages themselves under the same pin, and stores those whose
+checksum is not in the parent's table: see :mod:`.sqlite_reader`.
+
+By hand::
+
+    cat database.sqlite.*.zst | zstd -d > restored.sqlite
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from airflow_backup.core.errors import (
+    BackupError,
+    ConfigError,
+    EngineError,
+    VerifyError,
+)
+from airflow_backup.core.progress import Reporter
+from airflow_backup.core.roots import real_path
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.protocol import (
+    DumpReport,
+    Proof,
+    RestoreReport,
+    SetReader,
+    Sink,
+    Stream,
+    Surroundings,
+)
+from airflow_backup.engines.shared.restore_root import open_target
+from airflow_backup.engines.shared.scratch import check_room, scratch_folder
+from airflow_backup.engines.sqlite.dump import (
+    STREAM,
+    TABLE,
+    dump_changes,
+    size_of,
+    state_of,
+    write_database,
+)
+from airflow_backup.engines.sqlite.open import look_through, reading
+from airflow_backup.engines.sqlite.options import SqliteOptions
+from airflow_backup.engines.sqlite.pages import GROUP, entry_of
+from airflow_backup.engines.sqlite.verify import check_chain, check_layout, examined, rebuilt
+from airflow_backup.schedules.model.base import Model
+
+_PAGES_A_STEP = 4096
+_CHUNK = 1024 * 1024
+_PARTIAL = ".restoring"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,199}")
+
+
+class SqliteEngine:
+    """Backs up one SQLite database."""
+
+    name = "sqlite"
+    version = "1"
+    kinds = frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL})
+
+    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+        """Return why the database cannot be read now, if it cannot."""
+        try:
+            with reading(_path(source, around)):
+                return []
+        except BackupError as error:
+            return [error]
+
+    def dump(
+        self,
+        source: Model,
+        around: Surroundings,
+        *,
+        kind: Kind,
+        parent: SetReader | None,
+        sink: Sink,
+    ) -> DumpReport:
+        """Copy a snapshot, prove the copy, store it; or store what changed since the parent."""
+        path = _path(source, around)
+        if parent is not None:
+            return dump_changes(path, around, parent, sink)
+        with scratch_folder(around.scratch) as folder:
+            copy = Path(folder) / "copy.sqlite"
+            with reading(path) as live:
+                consistent_at = around.clock()
+                size, page_size = _size(live)
+                check_room(around.scratch, size)
+                around.reporter.begin("copying", bytes_total=size)
+                _copy(live, copy, around.reporter)
+            around.reporter.begin("checking")
+            looked = look_through(copy, f"the copy of '{path}'")
+            around.reporter.begin("storing", bytes_total=size)
+            with sink.stream(STREAM) as stream, sink.stream(TABLE, is_index=True) as table:
+                stored = _store(copy, stream, table, page_size, around.reporter)
+            around.reporter.finish()
+        return DumpReport(
+            consistent_at=consistent_at,
+            files=1,
+            bytes_read=stored,
+            tools={"sqlite": sqlite3.sqlite_version},
+            counts=looked.counts,
+            warnings=looked.notes,
+            state=state_of(path, page_size=page_size, pages=stored // page_size, link=0),
+        )
+
+    def restore(
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
+        until: datetime | None = None,
+    ) -> RestoreReport:
+        """Write the database into an empty folder, under its old name, and prove it."""
+        if only:
+            raise ConfigError("a database is restored whole", hint="leave the paths out")
+        os.close(open_target(target))
+        manifest = path[-1].manifest
+        around.reporter.begin("restoring", bytes_total=size_of(path))
+        partial, final = target / _PARTIAL, target / _file_name(manifest.state)
+        write_database(path, partial, around.reporter)
+        looked = look_through(partial, f"set '{manifest.set_id}'")
+        expected = {name: n for name, n in manifest.counts.items() if name not in looked.uncounted}
+        if manifest.counts and looked.counts != expected:
+            raise VerifyError(f"set '{manifest.set_id}' has not the rows its manifest states")
+        size = partial.stat().st_size
+        partial.rename(final)
+        around.reporter.finish()
+        return RestoreReport(files=1, bytes_written=size)
+
+    def resume(
+        self,
+        path: Sequence[SetReader],
+        target: Path,
+        around: Surroundings,
+        *,
+        only: Sequence[str] = (),
+        until: datetime | None = None,
+    ) -> RestoreReport:
+        """Begin again: of a database, an unfinished copy is worth nothing."""
+        (target / _PARTIAL).unlink(missing_ok=True)
+        return self.restore(path, target, around, only=only, until=until)
+
+    def check_format(self, stored: SetReader) -> Sequence[str]:
+        """Look at the database's header, and whether all pages are there."""
+        return check_layout(stored)
+
+    def check_structure(self, path: Sequence[SetReader]) -> Sequence[str]:
+        """Look at the layout, and at what changed since the set below."""
+        return check_chain(path)
+
+    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
+        """Rebuild the database in a throwaway folder, and let SQLite check all of it."""
+        return rebuilt(path, around)
+
+    def try_restore(
+        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
+    ) -> Proof:
+        """Restore into a throwaway folder; let SQLite check it, and ask it the assertions."""
+        with scratch_folder(around.scratch) as folder:
+            target = Path(folder) / "restored"
+            check_room(around.scratch, size_of(path))
+            self.restore(path, target, around)
+            (database,) = target.iterdir()
+            return examined(database, path[-1].manifest.set_id, assertions)
+
+
+def _path(source: Model, around: Surroundings) -> Path:
+    if not isinstance(source, SqliteOptions):
+        raise EngineError(f"the sqlite engine cannot read a {type(source).__name__}")
+    if source.path is not None:
+        return _allowed(source.path, around)
+    found = around.connections(source.connection or "")
+    # Airflow keeps the path in the host; a URI with four slashes puts it into the schema.
+    path = found.host or (f"/{found.schema}" if found.schema else "")
+    if not path.startswith("/"):
+        raise ConfigError(
+            f"connection '{found.id}' does not name a database file",
+            hint="put its absolute path into the host field",
+        )
+    return _allowed(path, around)
+
+
+def _allowed(path: str, around: Surroundings) -> Path:
+    """Return the path; where an administrator fenced the schedule in, the one that it really is."""
+    if around.source_roots is None:
+        return Path(path)
+    return Path(real_path(path, around.source_roots, what="the database"))
+
+
+def _size(live: sqlite3.Connection) -> tuple[int, int]:
+    pages: int = live.execute("PRAGMA page_count").fetchone()[0]
+    page_size: int = live.execute("PRAGMA page_size").fetchone()[0]
+    return pages * page_size, page_size
+
+
+def _copy(live: sqlite3.Connection, copy: Path, reporter: Reporter) -> None:
+    page_size: int = live.execute("PRAGMA page_size").fetchone()[0]
+    left_before: int | None = None
+
+    def advance(status: int, left: int, total: int) -> None:
+        nonlocal left_before
+        before = total if left_before is None else left_before
+        if left > before:
+            raise EngineError("the copy was started over, although its snapshot is pinned")
+        reporter.advance(bytes_done=(before - left) * page_size)
+        left_before = left
+
+    with closing(sqlite3.connect(copy, isolation_level=None)) as target:
+        target.execute("PRAGMA synchronous=OFF")  # gone in a minute, and proven before it is used
+        target.execute("PRAGMA journal_mode=OFF")
+        live.backup(target, pages=_PAGES_A_STEP, progress=advance, sleep=0)
+
+
+def _store(copy: Path, stream: Stream, table: Stream, page_size: int, reporter: Reporter) -> int:
+    size = 0
+    step = max(_CHUNK, GROUP * page_size)
+    with copy.open("rb", buffering=0) as file:
+        while chunk := file.read(step):
+            stream.write(chunk)
+            view = memoryview(chunk)
+            for at in range(0, len(chunk), GROUP * page_size):
+                table.write(entry_of(view[at : at + GROUP * page_size], page_size))
+            size += len(chunk)
+            reporter.advance(bytes_done=len(chunk))
+    if not size:
+        raise EngineError("the copy of the database is empty")
+    return size
+
+
+def _file_name(state: dict[str, object]) -> str:
+    name = str(state.get("file", ""))
+    return name if _PLAIN_NAME.fullmatch(name) else STREAM

@@ -1,0 +1,127 @@
+"""
+Restores and verifications that a person asked for through the API.
+
+Who may start a DAG in Airflow may start ours too, with any parameters. So these tasks read no parameters: they do
+what the ticket of their run says, which the API wrote for a person who may, and they do it once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from airflow.sdk import BaseOperator, Context
+
+from airflow_backup.actions.restore.target import ServerTarget, Target, target_of
+from airflow_backup.actions.verify.verify import Verifier
+from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.records import Ticket
+from airflow_backup.core.errors import Refused
+from airflow_backup.core.process import process
+from airflow_backup.core.progress import Reporter
+from airflow_backup.core.words import VerificationLevel
+from airflow_backup.operators.airflow_settings import (
+    airflow_home,
+    catalog_url,
+    connection,
+    option,
+)
+from airflow_backup.operators.restore import RestoreOperator, deployed
+from airflow_backup.operators.runs import run_id_of
+from airflow_backup.operators.verify import raise_what_is_bad, tell_progress
+
+
+class RequestedRestoreOperator(RestoreOperator):
+    """
+    Restore what the ticket of the run says, within limits that an administrator set.
+
+    Folders must lie below one of ``[backup] restore_roots``, and connections be among ``restore_connections``.
+    """
+
+    template_fields: Collection[str] = ()
+
+    def wanted(self, context: Context) -> Mapping[str, Any]:
+        """Use up the ticket of the run; Refused when it has none."""
+        ticket = _ticket(context, "restore")
+        actor = f"{ticket.person}, run {ticket.run_id}"
+        return {"schedule": ticket.schedule_id, "actor": actor, **ticket.request}
+
+    def checked(self, wanted: Mapping[str, Any]) -> Target:
+        """Return the target; Refused where it is not allowed."""
+        target = target_of(str(wanted["target"]))
+        if isinstance(target, ServerTarget):
+            _check_connection(target)
+            return target
+        return _below_a_root(target)
+
+
+class RequestedVerifyOperator(BaseOperator):
+    """Verify the set that the ticket of the run names."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("retries", 0)
+        super().__init__(**kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Verify; the result goes to XCom."""
+        ticket = _ticket(context, "verify")
+        with Catalog.open(catalog_url()) as catalog:
+            schedule = deployed(catalog, ticket.schedule_id)
+            verifier = Verifier(
+                schedule,
+                catalog=catalog,
+                connections=connection,
+                clock=_now,
+                reporter=Reporter(tell_progress(context)),
+            )
+            level = VerificationLevel(ticket.request["level"])
+            results = verifier.verify(str(ticket.request["set_id"]), level)
+        raise_what_is_bad(results, schedule.id)
+        return results[0].as_dict()
+
+    def on_kill(self) -> None:
+        """End the tools that run for us."""
+        process.end_all()
+
+
+def restore_roots() -> list[Path]:
+    """Return the folders below which a requested restore may write."""
+    configured = option("restore_roots")
+    if configured is None:
+        return [airflow_home() / "restores"]
+    return [Path(each.strip()).expanduser() for each in configured.split(",") if each.strip()]
+
+
+def _ticket(context: Context, verb: Literal["restore", "verify"]) -> Ticket:
+    with Catalog.open(catalog_url()) as catalog:
+        return catalog.tickets.use(run_id_of(context), verb, at=_now())
+
+
+def _below_a_root(target: Path) -> Path:
+    roots = restore_roots()
+    path = target if target.is_absolute() else roots[0] / target
+    clean = Path(os.path.realpath(path))
+    for root in roots:
+        if clean != (real := Path(os.path.realpath(root))) and clean.is_relative_to(real):
+            clean.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return clean
+    raise Refused(
+        f"'{target}' does not lie below {', '.join(map(str, roots))}",
+        hint="an administrator names folders in [backup] restore_roots; or use airflow-backup restore",
+    )
+
+
+def _check_connection(target: ServerTarget) -> None:
+    allowed = {each.strip() for each in (option("restore_connections") or "").split(",")}
+    if target.connection not in allowed:
+        raise Refused(
+            f"nothing may be restored into connection '{target.connection}'",
+            hint="an administrator names connections in [backup] restore_connections",
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,250 @@
+"""Who may do what: Airflow's login and Airflow's permissions, asked on every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AccessView,
+    DagAccessEntity,
+    DagDetails,
+    PoolDetails,
+)
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    requires_access_dag,
+)
+from airflow.api_fastapi.logging.decorators import action_logging
+from fastapi import Depends, Header, Request
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+
+from airflow_backup.catalog.records import ScheduleVersion
+from airflow_backup.core.ids import dag_id, schedule_id_of
+from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.schemas.schedules import Permissions
+from airflow_backup.plugin.services.catalog_access import CatalogDep
+
+READ_ONLY = "your role may look at backups, but not run or change all of them"
+"""Why a control of the page is off."""
+
+RESTORE_DAG, VERIFY_DAG = "backup_restore", "backup_verify"
+"""The names that `airflow_backup.dags.verbs` gives; importing them would bring in the authoring side."""
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the user of this request may see and do."""
+
+    user: BaseUser
+    session: Session
+    manager: BaseAuthManager[Any]
+
+    def readable(self, schedule_ids: Iterable[str]) -> set[str]:
+        """Keep the schedules whose DAG the user may read, or could read if there were one."""
+        wanted = {dag_id(schedule): schedule for schedule in schedule_ids}
+        existing = airflow_reads.existing_dags(self.session, wanted)
+        allowed = self.manager.get_authorized_dag_ids(user=self.user, session=self.session)
+        unborn = self.manager.filter_authorized_dag_ids(
+            dag_ids=set(wanted) - existing, user=self.user, method="GET"
+        )
+        return {schedule for dag, schedule in wanted.items() if dag in allowed or dag in unborn}
+
+    def has_just_made(self, saved: ScheduleVersion | None) -> bool:
+        """
+        Whether the user saved a schedule that has no DAG yet.
+
+        Somebody who may read some DAGs only gets no answer about one that is not there, and must still see what
+        they saved a second ago; once there is a DAG, Airflow's rules for it count.
+        """
+        if saved is None or saved.author != self.user.get_name():
+            return False
+        return not airflow_reads.existing_dags(self.session, [dag_id(saved.id)])
+
+    def permissions(self, schedule_ids: Iterable[str]) -> dict[str, Permissions]:
+        """Say what the user may do with each schedule."""
+        wanted = {dag_id(schedule): schedule for schedule in schedule_ids}
+        teams = airflow_reads.teams(self.session, wanted)
+        edit = self.may_edit()
+        return {
+            schedule: self._permissions(DagDetails(id=dag, team_name=teams.get(dag)), edit=edit)
+            for dag, schedule in wanted.items()
+        }
+
+    def may_edit(self, method: Method = "PUT") -> bool:
+        """
+        Whether the user may make and change schedules.
+
+        A schedule names paths, connections and programs, so it takes what a connection takes.
+        """
+        return self.manager.is_authorized_connection(method=method, user=self.user)
+
+    def _permissions(self, details: DagDetails, *, edit: bool) -> Permissions:
+        may = self.manager.is_authorized_dag
+        run = DagAccessEntity.RUN
+        toggle = may(method="PUT", details=details, user=self.user)
+        start = may(method="POST", access_entity=run, details=details, user=self.user)
+        cancel = may(method="PUT", access_entity=run, details=details, user=self.user)
+        complete = toggle and start and cancel
+        return Permissions(
+            toggle=toggle,
+            run=start,
+            cancel=cancel,
+            edit=edit,
+            reason=None if complete else READ_ONLY,
+        )
+
+    def may_restore(self) -> bool:
+        """Whether the user may start the DAG that restores."""
+        return self.manager.is_authorized_dag(
+            method="POST",
+            access_entity=DagAccessEntity.RUN,
+            details=DagDetails(id=RESTORE_DAG),
+            user=self.user,
+        )
+
+    def may_maintain(self) -> bool:
+        """Whether the user may stop everything: edit every DAG, and the pool in which backups run."""
+        pool = PoolDetails(name=airflow_reads.POOL)
+        return self.manager.is_authorized_dag(method="PUT", user=self.user) and (
+            self.manager.is_authorized_pool(method="PUT", details=pool, user=self.user)
+        )
+
+    def may_delete(self, schedule_id: str) -> bool:
+        """Whether the user may delete a schedule for good: what a DAG and a connection take."""
+        details = DagDetails(id=dag_id(schedule_id))
+        may_dag = self.manager.is_authorized_dag(method="DELETE", details=details, user=self.user)
+        return may_dag and self.may_edit("DELETE")
+
+    def sees_load_errors(self) -> bool:
+        """Whether the user may read problems of files that belong to no schedule."""
+        return self.manager.is_authorized_view(access_view=AccessView.IMPORT_ERRORS, user=self.user)
+
+
+def _asked_by_page(
+    client: Annotated[
+        str | None, Header(alias="X-Backup-Client", description="`page`: the page itself")
+    ] = None,
+) -> bool:
+    return client == "page"
+
+
+FromPage = Annotated[bool, Depends(_asked_by_page)]
+"""Whether the page asks, and not a program: Airflow shows it with the run."""
+
+
+def _access(user: GetUserDep, session: SessionDep) -> Access:
+    return Access(user=user, session=session, manager=get_auth_manager())
+
+
+AccessDep = Annotated[Access, Depends(_access)]
+
+
+def _name_the_dag(request: Request) -> None:
+    # Airflow's permission check and audit log look for the DAG among the parameters of the path;
+    # with it the audit row stands on the DAG's own page.
+    parameters = request.scope["path_params"]
+    if "schedule_id" in parameters:
+        parameters["dag_id"] = dag_id(parameters["schedule_id"])
+    elif schedule_id_of(parameters.get("dag_id", "")) is None:
+        raise HTTPException(404)
+
+
+def may_toggle() -> list[Any]:
+    """Ask for the right to edit the DAG; write the audit log."""
+    return _asks(requires_access_dag("PUT"), "backup_toggle")
+
+
+def may_run() -> list[Any]:
+    """Ask for the right to start runs of the DAG; write the audit log."""
+    return _asks(requires_access_dag("POST", DagAccessEntity.RUN), "backup_run_now")
+
+
+def may_cancel() -> list[Any]:
+    """Ask for the right to change runs of the DAG; write the audit log."""
+    return _asks(requires_access_dag("PUT", DagAccessEntity.RUN), "backup_cancel")
+
+
+def may_hold() -> list[Any]:
+    """Ask for the right to edit the DAG; write the audit log."""
+    return _asks(requires_access_dag("PUT"), "backup_hold")
+
+
+def may_control() -> list[Any]:
+    """Ask for the right to change runs of the DAG; write the audit log."""
+    return _asks(requires_access_dag("PUT", DagAccessEntity.RUN), "backup_control")
+
+
+def may_verify() -> list[Any]:
+    """Ask for the right to start runs of the set's schedule; write the audit log."""
+    check = requires_access_dag("POST", DagAccessEntity.RUN)
+    return [
+        Depends(_name_the_dag_of_the_set),
+        Depends(check),
+        Depends(action_logging("backup_verify")),
+    ]
+
+
+def may_restore() -> list[Any]:
+    """Ask for the right to start the DAG that restores, and for that to edit; write the audit log."""
+
+    def check(request: Request, access: AccessDep) -> None:
+        request.scope["path_params"]["dag_id"] = RESTORE_DAG
+        if not (access.may_restore() and access.may_edit("POST")):
+            raise HTTPException(403)
+
+    return [Depends(check), Depends(action_logging("backup_restore"))]
+
+
+def may_pin() -> list[Any]:
+    """Ask for the right to edit the set's DAG, and schedules; write the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_edit("PUT"):
+            raise HTTPException(403)
+
+    return [
+        Depends(_name_the_dag_of_the_set),
+        Depends(check),
+        Depends(requires_access_dag("PUT")),
+        Depends(action_logging("backup_pin")),
+    ]
+
+
+def _name_the_dag_of_the_set(request: Request, catalog: CatalogDep) -> None:
+    parameters = request.scope["path_params"]
+    row = catalog.sets.get(parameters["set_id"])
+    if row is not None:  # else there is no DAG that anybody may start, and the route says so
+        parameters["dag_id"] = dag_id(row.schedule_id)
+
+
+def may_maintain() -> list[Any]:
+    """Ask for the right to stop everything; write the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_maintain():
+            raise HTTPException(403)
+
+    return [Depends(check), Depends(action_logging("backup_maintenance"))]
+
+
+def may_edit(method: Method) -> list[Any]:
+    """Ask for the right to make or change schedules; the edit itself writes the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_edit(method):
+            raise HTTPException(403)
+
+    return [Depends(check)]
+
+
+def _asks(check: Callable[..., None], event: str) -> list[Any]:
+    return [Depends(_name_the_dag), Depends(check), Depends(action_logging(event))]

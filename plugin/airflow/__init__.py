@@ -1,0 +1,1 @@
+"""All that touches Airflow's own database and internals."""

@@ -1,0 +1,1 @@
+"""The API as HTTP: application, guard, routes, problem documents."""

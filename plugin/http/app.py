@@ -1,0 +1,137 @@
+"""The API and the files of the page, as one application that Airflow mounts under /backup."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import get_user
+from airflow.utils.session import create_session
+from fastapi import APIRouter, Depends, FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from airflow_backup import __version__
+from airflow_backup.operators.airflow_settings import option
+from airflow_backup.plugin.airflow import changes as airflow_changes
+from airflow_backup.plugin.http.guard import Guard, SafeAnswers
+from airflow_backup.plugin.http.problems import MEDIA_TYPE, CatchUnforeseen, add_handlers
+from airflow_backup.plugin.http.routes import (
+    calendar,
+    editing,
+    holds,
+    runs,
+    schedules,
+    sets,
+    status,
+)
+from airflow_backup.plugin.schemas.problems import ProblemDocument
+from airflow_backup.plugin.services.catalog_access import catalog_handle
+
+log = logging.getLogger(__name__)
+
+API = "/api/v1"
+STATIC = Path(__file__).parents[1] / "static"
+
+_PROBLEM = ProblemDocument.__name__
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {
+        "description": text,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_PROBLEM}"}}},
+    }
+    for code, text in {
+        401: "not logged in",
+        403: "not allowed",
+        404: "no such thing, or not yours to see",
+        409: "it makes no sense now",
+        412: "somebody changed it meanwhile",
+        413: "the body is too large",
+        415: "the body is not JSON",
+        422: "the request is wrong",
+        428: "the version that is meant is missing",
+        503: "a database does not answer now; Retry-After says when to ask again",
+    }.items()
+}
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    await run_in_threadpool(prepare)
+    yield
+    catalog_handle.close()
+
+
+def prepare() -> None:
+    """
+    Make the pool in which backups run: without it Airflow would never start one.
+
+    The API server does it because nobody else of us may open Airflow's database.
+    """
+    from airflow_backup.dags.factory import (
+        POOL,  # brings in the DAG authoring side, only needed here
+    )
+
+    try:
+        with create_session(scoped=False) as session:
+            airflow_changes.ensure_pool(
+                session, name=POOL, slots=int(option("max_concurrent") or 2)
+            )
+    except (SQLAlchemyError, ValueError):
+        log.exception("the pool %r could not be made; make it by hand, or no backup starts", POOL)
+
+
+def create_app() -> FastAPI:
+    """Build the application."""
+    app = FastAPI(
+        title="airflow-backup",
+        version=__version__,
+        summary="Backups as code on Apache Airflow.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # offered below, to those who are logged in
+        lifespan=_life,
+    )
+    add_handlers(app)
+    app.include_router(_api(app))
+    app.mount("/static", PageFiles(directory=STATIC, check_dir=False), name="static")
+    app.add_middleware(Guard)
+    app.add_middleware(CatchUnforeseen)
+    app.add_middleware(SafeAnswers)
+    return app
+
+
+def _api(app: FastAPI) -> APIRouter:
+    api = APIRouter(prefix=API, dependencies=[Depends(get_user)], responses=_ERRORS)
+    for part in (status, schedules, editing, holds, runs, calendar, sets):
+        api.include_router(part.router)
+
+    @api.get("/openapi.json", include_in_schema=False)
+    def describe() -> dict[str, Any]:
+        """Describe the API."""
+        return described(app)
+
+    return api
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """Return the description of the API (OpenAPI 3.1), that of its errors among the others."""
+    whole = app.openapi()
+    schemas: dict[str, Any] = whole["components"]["schemas"]
+    schemas[_PROBLEM] = ProblemDocument.model_json_schema()
+    return whole
+
+
+class PageFiles(StaticFiles):
+    """The built page. The browser asks each time whether it is still current, so an upgrade shows at once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve one file."""
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response

@@ -1,0 +1,78 @@
+"""How everything is: Airflow's processes, counts, the next runs, what could not be loaded; for people and for Prometheus."""
+
+from __future__ import annotations
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse
+
+from airflow_backup.actions.report.report import report
+from airflow_backup.plugin.access import AccessDep, may_maintain
+from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.schemas.requests import MaintenanceRequest
+from airflow_backup.plugin.schemas.status import MaintenanceState, Status
+from airflow_backup.plugin.services import queries, verbs
+from airflow_backup.plugin.services.catalog_access import CatalogDep
+from airflow_backup.plugin.views import schedules as schedule_views
+from airflow_backup.plugin.views.metrics import MEDIA_TYPE, metrics
+from airflow_backup.plugin.views.overview import (
+    component_of,
+    file_problems,
+    maintenance_info,
+    overview,
+)
+from airflow_backup.plugin.views.rhythms import schedule_of
+from airflow_backup.schedules.times.holds import EVERY_SCHEDULE, maintenance_of
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/status")
+def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> Status:
+    """Say how everything is that you may read."""
+    rows = queries.visible(catalog, access)
+    found = queries.schedule_data(catalog, session, rows)
+    may = access.permissions(row.id for row in rows)
+    schedules = schedule_views.summaries(rows, found, permissions=may)
+    problems = file_problems(
+        catalog.load_errors.all(),
+        readable=access.readable,
+        all_files=access.sees_load_errors(),
+    )
+    return overview(
+        schedules,
+        problems,
+        airflow_reads.components(),
+        now=found.now,
+        maintenance=maintenance_of(found.holds.get(EVERY_SCHEDULE, ())),
+        may_maintain=access.may_maintain(),
+    )
+
+
+@router.post("/maintenance", dependencies=may_maintain())
+def switch_maintenance(
+    body: MaintenanceRequest, catalog: CatalogDep, access: AccessDep
+) -> MaintenanceState:
+    """Let nothing start, whatever is scheduled or asked for, and let it start again. What runs goes on to its end."""
+    now = queries.now()
+    if not body.enabled:
+        verbs.end_maintenance(catalog, now=now)
+        return MaintenanceState(maintenance=None)
+    by = access.user.get_name()
+    hold = verbs.begin_maintenance(catalog, until=body.until, by=by, reason=body.reason, now=now)
+    return MaintenanceState(maintenance=maintenance_info(hold))
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def show_metrics(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> PlainTextResponse:
+    """Give Prometheus what is known of every schedule that you may read."""
+    rows = queries.visible(catalog, access)
+    found = queries.schedule_data(catalog, session, rows)
+    may = access.permissions(row.id for row in rows)
+    schedules = schedule_views.summaries(rows, found, permissions=may)
+    known = [given for row in rows if (given := schedule_of(row.definition)) is not None]
+    reports = report(known, catalog, now=found.now)
+    components = [component_of(airflow_runs) for airflow_runs in airflow_reads.components()]
+    in_maintenance = EVERY_SCHEDULE in found.holds
+    text = metrics(schedules, reports, components, in_maintenance=in_maintenance)
+    return PlainTextResponse(text, media_type=MEDIA_TYPE)

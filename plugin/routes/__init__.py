@@ -1,1 +1,0 @@
-"""The addresses of the API: read the input, ask one function, answer plain data."""

@@ -1,0 +1,279 @@
+"""What the API answers; the attribute docstrings are its description in OpenAPI."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ConfigDict
+
+from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.plugin.schemas.base import ApiModel
+
+
+class State(StrEnum):
+    """Whether what the user wrote is what runs."""
+
+    LOADED = "loaded"
+    REJECTED = "rejected"
+    """It is wrong, and nothing runs."""
+    LAST_KNOWN_GOOD = "last_known_good"
+    """It is wrong, and the version before it keeps running."""
+    PENDING = "pending"
+    """It was saved a moment ago, and is not deployed yet."""
+
+
+class Condition(StrEnum):
+    """How a schedule is, in one word; the worst that is true."""
+
+    REJECTED = "rejected"
+    FAILED = "failed"
+    STALE = "stale"
+    OUTDATED = "outdated"
+    """It runs, but in the version before the one that was rejected."""
+    DISABLED = "disabled"
+    WAITING = "waiting"
+    """For its first backup."""
+    PROTECTED = "protected"
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look."""
+        return self in (Condition.REJECTED, Condition.FAILED, Condition.STALE, Condition.OUTDATED)
+
+
+class LoadProblem(ApiModel):
+    """One thing that is wrong in a schedules file."""
+
+    file: str
+    """The file, as the loader names it."""
+    line: int | None = None
+    column: int | None = None
+    path: str | None = None
+    """Where in the document, for example `schedules.0.cron`."""
+    message: str
+    hint: str | None = None
+
+
+class FileProblem(LoadProblem):
+    """A problem, and the schedule that it costs, if it is one schedule's."""
+
+    schedule_id: str | None = None
+
+
+class Permissions(ApiModel):
+    """What the user who asks may do with a schedule."""
+
+    toggle: bool
+    run: bool
+    cancel: bool
+    edit: bool
+    """Change what is backed up, when and how; only of schedules that were made here."""
+    reason: str | None = None
+    """Why not all of it."""
+
+
+class Progress(ApiModel):
+    """How far a running backup has come; what cannot be known is null."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    stage: str
+    percent: float | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    files_done: int | None = None
+    files_total: int | None = None
+    rate: float | None = None
+    """Bytes a second."""
+    eta: float | None = None
+    """Seconds left."""
+
+
+class Run(ApiModel):
+    """One execution of a schedule."""
+
+    schedule_id: str
+    dag_id: str
+    run_id: str
+    status: ExecutionStatus
+    reason: str | None = None
+    """Why it is so: why it was skipped, what it waits for, who cancelled it."""
+    trigger: Trigger
+    kind: Kind | None = None
+    user: str | None = None
+    """Who started it, when a person did."""
+    note: str | None = None
+    since: datetime
+    """When it came into being; history is sorted by it."""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration: float | None = None
+    """Seconds from start to finish, or until now."""
+    attempts: int = 0
+    bytes_read: int | None = None
+    bytes_stored: int | None = None
+    files: int | None = None
+    set_id: str | None = None
+    """The set it stored."""
+    error: str | None = None
+    hint: str | None = None
+    failure_class: FailureClass | None = None
+    progress: Progress | None = None
+    """Only while it runs."""
+
+
+class NextRun(ApiModel):
+    """A coming run."""
+
+    at: datetime
+    kind: Kind
+    opens_at: datetime | None = None
+    """When the window lets it start; null when it is skipped."""
+    skipped: str | None = None
+    """Why it will not run."""
+
+
+class UpcomingRun(NextRun):
+    """A coming run, and whose it is."""
+
+    schedule_id: str
+    timezone: str
+
+
+class Rhythm(ApiModel):
+    """When one kind of backup is taken."""
+
+    kind: Kind
+    when: str
+    """As the user wrote it: a cron expression, `every 45m` or `after users`."""
+    text: str
+    """In words."""
+
+
+class SavedBy(ApiModel):
+    """Who saved a schedule that was made here, not deployed as a file."""
+
+    version: int
+    author: str
+    saved_at: datetime
+
+
+class HoldInfo(ApiModel):
+    """Why a schedule does not run now although it is enabled."""
+
+    id: int
+    kind: str
+    """`skip_next` or `pause_until`."""
+    until: datetime | None = None
+    reason: str | None = None
+    author: str
+    since: datetime
+    text: str
+    """All of it in words."""
+
+
+class ScheduleSummary(ApiModel):
+    """One schedule, as the list shows it."""
+
+    id: str
+    dag_id: str
+    description: str | None = None
+    group: str | None = None
+    tags: list[str] = []
+    engine: str | None = None
+    source: str | None = None
+    """What is backed up, in a few words."""
+    rhythms: list[Rhythm] = []
+    timezone: str = "UTC"
+    origin: str
+    """The file and line it comes from; `catalog` when it was made here."""
+    made: SavedBy | None = None
+    """The version that was saved here; null for a schedule from a file."""
+    clash: str | None = None
+    """That somebody made a schedule of the same id here, which the file hides."""
+    holds: list[HoldInfo] = []
+    """What keeps it from running although it is enabled."""
+    state: State
+    condition: Condition
+    condition_reason: str | None = None
+    """Why, when it needs attention."""
+    condition_hint: str | None = None
+    enabled: bool | None = None
+    """Null while there is no DAG."""
+    problems: list[LoadProblem] = []
+    next_run: NextRun | None = None
+    active_run: Run | None = None
+    last_run: Run | None = None
+    """The newest one that is over."""
+    last_good: Run | None = None
+    """The newest completed one."""
+    alert_after: float | None = None
+    """Seconds after which it is stale without a good set."""
+    permissions: Permissions
+
+
+class ScheduleDetail(ScheduleSummary):
+    """One schedule with everything that was written about it."""
+
+    definition: dict[str, Any]
+    """What is in effect, defaults and templates applied."""
+    repository: str | None = None
+
+
+class ScheduleList(ApiModel):
+    """A page of schedules."""
+
+    now: datetime
+    """The server's clock, for countdowns."""
+    total: int
+    """How many there are with these filters."""
+    limit: int
+    offset: int
+    groups: list[str]
+    """All groups, whatever the filters."""
+    tags: list[str]
+    may_create: bool
+    """Whether you may make schedules."""
+    schedules: list[ScheduleSummary]
+
+
+class RunList(ApiModel):
+    """Executions, the newest first."""
+
+    now: datetime
+    next_before: datetime | None = None
+    """Send it as `before` for the page after this one; null at the end."""
+    runs: list[Run]
+
+
+class NextRunList(ApiModel):
+    """Coming runs, the soonest first."""
+
+    timezone: str
+    runs: list[NextRun]
+
+
+class Toggled(ApiModel):
+    """What the switch stands at."""
+
+    schedule_id: str
+    enabled: bool
+
+
+class Started(ApiModel):
+    """The run that was started."""
+
+    schedule_id: str
+    dag_id: str
+    run_id: str
+
+
+class CancelledRun(ApiModel):
+    """The run that was told to stop."""
+
+    dag_id: str
+    run_id: str

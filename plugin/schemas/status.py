@@ -1,0 +1,66 @@
+"""What the API says of everything at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.schedules import FileProblem, UpcomingRun
+
+
+class Component(ApiModel):
+    """One of Airflow's processes."""
+
+    name: str
+    healthy: bool | None
+    """Null where this Airflow has none."""
+    heartbeat: datetime | None = None
+    hint: str | None = None
+
+
+class Maintenance(ApiModel):
+    """Nothing starts, whatever is scheduled; what runs goes on to its end."""
+
+    since: datetime
+    until: datetime | None = None
+    """When it ends by itself."""
+    author: str
+    reason: str | None = None
+
+
+class MaintenanceState(ApiModel):
+    """Whether there is maintenance."""
+
+    maintenance: Maintenance | None
+
+
+class Age(ApiModel):
+    """How old the last good set of a schedule is."""
+
+    schedule_id: str
+    at: datetime
+    seconds: float
+    limit: float | None = None
+
+
+class Status(ApiModel):
+    """How everything is."""
+
+    now: datetime
+    version: str
+    healthy: bool
+    """Whether backups can start at all."""
+    components: list[Component]
+    total: int
+    conditions: dict[str, int]
+    """How many schedules there are in each condition."""
+    running: int
+    maintenance: Maintenance | None = None
+    may_maintain: bool = False
+    """Whether you may begin and end it."""
+    attention: int
+    """How many things need a person: schedules, file problems and dead processes."""
+    oldest_good: Age | None = None
+    """The schedule whose last good set is closest to, or furthest over, its limit."""
+    next_runs: list[UpcomingRun]
+    load_problems: list[FileProblem]

@@ -1,0 +1,1 @@
+"""What routes ask and do: reads, edits, verbs."""

@@ -1,0 +1,122 @@
+"""What can be done to a schedule, one at a time or to many: switch, run, skip the next run, pause."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.records import Hold
+from airflow_backup.core.errors import Refused
+from airflow_backup.core.ids import dag_id
+from airflow_backup.plugin.access import Access
+from airflow_backup.plugin.airflow import changes as airflow_changes
+from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.schemas.requests import RunRequest
+from airflow_backup.plugin.schemas.schedules import State
+from airflow_backup.plugin.views.rows import Row
+from airflow_backup.schedules.times.holds import (
+    EVERY_SCHEDULE,
+    PAUSE_UNTIL,
+    SKIP_NEXT,
+    hold_text,
+    maintenance_of,
+)
+
+
+def switch(session: Session, row: Row, *, enabled: bool) -> None:
+    """Enable or disable a schedule."""
+    airflow_changes.set_paused(session, dag_id(row.id), paused=not enabled)
+
+
+def run(
+    catalog: Catalog,
+    session: Session,
+    access: Access,
+    row: Row,
+    body: RunRequest,
+    *,
+    now: datetime,
+    from_page: bool,
+) -> str:
+    """Run a schedule now, and return the id of the run."""
+    _check_runnable(session, row)
+    held = maintenance_of(catalog.holds.active(row.id, now=now))
+    if held is not None:
+        raise Refused(hold_text(held, "UTC"), hint="nothing starts until the maintenance is ended")
+    return airflow_changes.start_run(
+        session,
+        dag_id(row.id),
+        user_name=access.user.get_name(),
+        user_id=access.user.get_id(),
+        conf=_conf(body),
+        note=body.note,
+        from_page=from_page,
+    )
+
+
+def skip_next(catalog: Catalog, row: Row, *, by: str, reason: str | None, now: datetime) -> Hold:
+    """Skip the next run of a schedule."""
+    if any(hold.kind == SKIP_NEXT for hold in catalog.holds.active(row.id, now=now)):
+        raise Refused(
+            f"the next run of {row.id!r} is skipped already", hint="lift that hold to let it run"
+        )
+    return catalog.holds.add(row.id, "skip_next", by=by, at=now, reason=reason)
+
+
+def pause(
+    catalog: Catalog, row: Row, *, until: datetime, by: str, reason: str | None, now: datetime
+) -> Hold:
+    """Let a schedule start nothing until a moment, instead of until another one."""
+    if until <= now:
+        raise Refused("the pause would be over already", hint="give a moment that is still to come")
+    for hold in catalog.holds.active(row.id, now=now):
+        if hold.kind == PAUSE_UNTIL:
+            catalog.holds.end(hold.id, at=now)
+    return catalog.holds.add(row.id, "pause_until", by=by, at=now, until=until, reason=reason)
+
+
+def begin_maintenance(
+    catalog: Catalog, *, until: datetime | None, by: str, reason: str | None, now: datetime
+) -> Hold:
+    """Let no schedule start anything, until a moment or until it is ended; what runs goes on to its end."""
+    if until is not None and until <= now:
+        raise Refused(
+            "the maintenance would be over already", hint="give a moment that is still to come"
+        )
+    end_maintenance(catalog, now=now)
+    return catalog.holds.add(
+        EVERY_SCHEDULE, "maintenance", by=by, at=now, until=until, reason=reason
+    )
+
+
+def end_maintenance(catalog: Catalog, *, now: datetime) -> None:
+    """Let everything start again, each as it is switched; nothing is made up for."""
+    for hold in catalog.holds.active(EVERY_SCHEDULE, now=now):
+        catalog.holds.end(hold.id, at=now)
+
+
+def _conf(body: RunRequest) -> dict[str, str]:
+    """What the tasks of the run read; the note goes with the execution into the catalog, too."""
+    given = {"kind": body.kind, "note": body.note}
+    return {name: str(value) for name, value in given.items() if value}
+
+
+def _check_runnable(session: Session, row: Row) -> None:
+    if row.state is State.REJECTED:
+        raise Refused(
+            f"schedule {row.id!r} is rejected, and cannot run",
+            hint="mend its problems first; the page and 'airflow-backup validate' list them",
+        )
+    dag = airflow_reads.dags(session, [dag_id(row.id)]).get(dag_id(row.id))
+    if dag is None or dag.stale:
+        raise Refused(
+            f"schedule {row.id!r} has no DAG",
+            hint="was it added a moment ago, or removed? is the DAG processor running?",
+        )
+    if dag.paused:
+        raise Refused(
+            f"schedule {row.id!r} is disabled; Airflow would keep the run queued",
+            hint="enable the schedule first",
+        )

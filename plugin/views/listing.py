@@ -1,0 +1,128 @@
+"""Filter, sort and count schedules; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.schedules import Condition, Run, ScheduleSummary
+
+SortKey = Literal[
+    "id",
+    "-id",
+    "condition",
+    "-condition",
+    "next_run",
+    "-next_run",
+    "last_run",
+    "-last_run",
+    "last_good",
+    "-last_good",
+    "bytes",
+    "-bytes",
+]
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_WORST_FIRST = {condition: place for place, condition in enumerate(Condition)}
+
+
+class Filters(ApiModel):
+    """Which schedules are wanted, in what order."""
+
+    q: Annotated[str, Field(max_length=200)] = ""
+    """Part of the id, description, group, source or a tag, whatever the case."""
+    group: Annotated[str, Field(max_length=90)] | None = None
+    tag: Annotated[str, Field(max_length=90)] | None = None
+    state: (
+        Literal[
+            "loaded",
+            "rejected",
+            "last_known_good",
+            "enabled",
+            "disabled",
+            "running",
+            "attention",
+            "failed",
+            "stale",
+            "waiting",
+            "protected",
+        ]
+        | None
+    ) = None
+    source: Annotated[str, Field(max_length=90)] | None = None
+    """The engine that reads it, for example `files`."""
+    sort: SortKey = "id"
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+def select(schedules: Iterable[ScheduleSummary], filters: Filters) -> list[ScheduleSummary]:
+    """Keep the schedules that match every filter."""
+    return [
+        schedule
+        for schedule in schedules
+        if (filters.group is None or schedule.group == filters.group)
+        and (filters.tag is None or filters.tag in schedule.tags)
+        and (filters.source is None or schedule.engine == filters.source)
+        and (filters.state is None or _is(schedule, filters.state))
+        and _mentions(schedule, filters.q)
+    ]
+
+
+def sort(schedules: Iterable[ScheduleSummary], key: SortKey) -> list[ScheduleSummary]:
+    """Put schedules in order; equal ones by id."""
+    by_id = sorted(schedules, key=lambda schedule: schedule.id)
+    return sorted(by_id, key=_KEYS[key.lstrip("-")], reverse=key.startswith("-"))
+
+
+def facets(schedules: Iterable[ScheduleSummary]) -> tuple[list[str], list[str]]:
+    """Return all groups and all tags."""
+    groups: set[str] = set()
+    tags: set[str] = set()
+    for schedule in schedules:
+        tags.update(schedule.tags)
+        if schedule.group is not None:
+            groups.add(schedule.group)
+    return sorted(groups), sorted(tags)
+
+
+def _is(schedule: ScheduleSummary, state: str) -> bool:
+    if state == "enabled":
+        return schedule.enabled is True
+    if state == "disabled":
+        return schedule.enabled is False
+    if state == "running":
+        return schedule.active_run is not None
+    if state == "attention":
+        return schedule.condition.needs_attention
+    return state in (schedule.state, schedule.condition)
+
+
+def _mentions(schedule: ScheduleSummary, text: str) -> bool:
+    words = text.lower().split()
+    told = (schedule.id, schedule.description, schedule.group, schedule.engine, schedule.source)
+    hay = " ".join([*(part for part in told if part), *schedule.tags]).lower()
+    return all(word in hay for word in words)
+
+
+def _moment(run: Run | None) -> datetime:
+    if run is None:
+        return _EARLIEST
+    return run.finished_at or run.started_at or run.queued_at or _EARLIEST
+
+
+_KEYS: dict[str, Callable[[ScheduleSummary], Any]] = {
+    "id": lambda schedule: schedule.id,
+    "condition": lambda schedule: _WORST_FIRST[schedule.condition],
+    "next_run": lambda schedule: schedule.next_run.at if schedule.next_run is not None else _LATEST,
+    "last_run": lambda schedule: _moment(schedule.last_run),
+    "last_good": lambda schedule: _moment(schedule.last_good),
+    "bytes": lambda schedule: (
+        schedule.last_good.bytes_stored or 0 if schedule.last_good is not None else -1
+    ),
+}

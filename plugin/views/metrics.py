@@ -1,0 +1,129 @@
+"""
+What Prometheus reads: one gauge for each fact of each schedule. Pure.
+
+Text format 0.0.4, https://prometheus.io/docs/instrumenting/exposition_formats/. Moments are Unix times, so that an
+alert is ``time() - airflow_backup_last_good_timestamp_seconds > airflow_backup_alert_after_seconds``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from airflow_backup.actions.report.report import ScheduleReport
+from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.plugin.schemas.schedules import ScheduleSummary
+from airflow_backup.plugin.schemas.status import Component
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PREFIX = "airflow_backup"
+_HELP = {
+    "enabled": "Whether the schedule is enabled.",
+    "needs_attention": "Whether a person should look: rejected, failed, stale or outdated.",
+    "running": "Whether a run is under way.",
+    "alert_after_seconds": "The age of the last good set after which the schedule is stale.",
+    "next_run_timestamp_seconds": "When the next run is due.",
+    "last_run_timestamp_seconds": "When the newest run ended.",
+    "last_run_duration_seconds": "How long it took.",
+    "last_run_success": "Whether it completed.",
+    "last_run_bytes_read": "What the newest completed run read.",
+    "last_run_bytes_stored": "What the newest completed run stored.",
+    "last_good_timestamp_seconds": "The moment of the source that the newest good set restores.",
+    "last_verified_timestamp_seconds": "When a set was last verified.",
+    "last_restore_test_timestamp_seconds": "When a restore was last tried.",
+    "last_restore_seconds": "How long the last restore took.",
+    "sets": "How many sets are kept.",
+    "chains": "How many chains can be restored.",
+    "quarantined_sets": "How many sets failed a verification.",
+    "stored_bytes": "What all sets of the schedule take.",
+    "maintenance": "Whether nothing starts because of maintenance.",
+    "component_up": "Whether a process of Airflow is well.",
+}
+
+Sample = tuple[str, dict[str, str], float]
+
+
+def metrics(
+    schedules: Sequence[ScheduleSummary],
+    reports: Iterable[ScheduleReport],
+    components: Iterable[Component],
+    *,
+    in_maintenance: bool = False,
+) -> str:
+    """Return the page; a fact that is not known has no sample."""
+    samples: dict[str, list[str]] = defaultdict(list)
+    for name, labels, value in _all(schedules, reports, components, in_maintenance):
+        shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+        braces = f"{{{shown}}}" if shown else ""
+        samples[name].append(f"{_PREFIX}_{name}{braces} {value:.17g}")
+    lines: list[str] = []
+    for name, text in _HELP.items():
+        if name in samples:
+            head = f"{_PREFIX}_{name}"
+            lines += [f"# HELP {head} {text}", f"# TYPE {head} gauge", *samples[name]]
+    return "\n".join(lines) + "\n"
+
+
+def _all(
+    schedules: Sequence[ScheduleSummary],
+    reports: Iterable[ScheduleReport],
+    components: Iterable[Component],
+    in_maintenance: bool,
+) -> Iterator[Sample]:
+    yield "maintenance", {}, float(in_maintenance)
+    for schedule in schedules:
+        own = {"schedule": schedule.id, "group": schedule.group or ""}
+        for name, value in _of_schedule(schedule).items():
+            if value is not None:
+                yield name, own, float(value)
+    for report in reports:
+        for name, value in _of_report(report).items():
+            if value is not None:
+                yield name, {"schedule": report.schedule_id}, float(value)
+    for component in components:
+        if component.healthy is not None:
+            yield "component_up", {"component": component.name}, float(component.healthy)
+
+
+def _of_schedule(schedule: ScheduleSummary) -> dict[str, float | None]:
+    last, good, following = schedule.last_run, schedule.last_good, schedule.next_run
+    return {
+        "enabled": schedule.enabled,
+        "needs_attention": schedule.condition.needs_attention,
+        "running": schedule.active_run is not None,
+        "alert_after_seconds": schedule.alert_after,
+        "next_run_timestamp_seconds": None if following is None else _unix(following.at),
+        "last_run_timestamp_seconds": None if last is None else _unix(last.finished_at),
+        "last_run_duration_seconds": None if last is None else last.duration,
+        "last_run_success": None if last is None else last.status is ExecutionStatus.COMPLETED,
+        "last_run_bytes_read": None if good is None else good.bytes_read,
+        "last_run_bytes_stored": None if good is None else good.bytes_stored,
+    }
+
+
+def _of_report(report: ScheduleReport) -> dict[str, float | None]:
+    return {
+        "last_good_timestamp_seconds": _unix(report.last_good_at),
+        "last_verified_timestamp_seconds": _unix(report.last_verified_at),
+        "last_restore_test_timestamp_seconds": _unix(report.last_restore_test_at),
+        "last_restore_seconds": report.last_restore_seconds,
+        "sets": report.sets,
+        "chains": report.chains,
+        "quarantined_sets": report.quarantined,
+        "stored_bytes": report.bytes_stored,
+    }
+
+
+def _unix(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _escaped(text: str) -> str:
+    r"""
+    Escape a label's value.
+
+    >>> print(_escaped('a"b\\c'))
+    a\"b\\c
+    """
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,80 @@
+"""What a definition would do before it is saved: its problems, its coming runs, what it gets in the way of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_backup.plugin.schemas.edits import CautionNote, Validation
+from airflow_backup.plugin.services.edits import beyond_the_fence, problems_of, read_yaml
+from airflow_backup.plugin.views.rhythms import coming, schedule_of
+from airflow_backup.plugin.views.rows import Row
+from airflow_backup.schedules.loading.loader import Loaded, check_definition
+from airflow_backup.schedules.loading.warnings import load_warnings
+from airflow_backup.schedules.model.schedule import Schedule
+
+RUNS = 5
+_NEIGHBOURS = 40
+"""With how many other schedules a definition is compared; reckoning the week of each takes a moment."""
+
+
+def validate(
+    given: str | Mapping[str, Any],
+    *,
+    rows: Sequence[Row],
+    slots: int | None,
+    durations: Mapping[str, timedelta],
+    now: datetime,
+) -> Validation:
+    """Check a definition, given as YAML or as data."""
+    loaded, lines_off = _read(given, [row.id for row in rows])
+    found = [item.schedule for item in loaded.schedules]
+    only = found[0] if len(found) == 1 else None
+    problems = problems_of(loaded, lines_off=lines_off)
+    problems += [problem for schedule in found for problem in beyond_the_fence(schedule)]
+    return Validation(
+        valid=bool(found) and not problems,
+        definition=only.definition() if only is not None and not problems else None,
+        problems=problems,
+        warnings=_warnings(found, rows, slots=slots, durations=durations, now=now),
+        timezone=only.timezone if only is not None else "UTC",
+        next_runs=[] if only is None else coming(only, after=now, count=RUNS),
+    )
+
+
+def _read(given: str | Mapping[str, Any], known_ids: Sequence[str]) -> tuple[Loaded, int | None]:
+    if isinstance(given, str):
+        return read_yaml(given, known_ids=known_ids)
+    return check_definition(given, known_ids=known_ids), None
+
+
+def _warnings(
+    found: Sequence[Schedule],
+    rows: Sequence[Row],
+    *,
+    slots: int | None,
+    durations: Mapping[str, timedelta],
+    now: datetime,
+) -> list[CautionNote]:
+    ids = {schedule.id for schedule in found}
+    others = [
+        schedule
+        for row in rows
+        if row.id not in ids and (schedule := schedule_of(row.definition)) is not None
+    ]
+    if len(others) > _NEIGHBOURS:
+        slots = None  # with some of them left out, the count would be wrong
+        others = [one for one in others if any(_meets(one, mine) for mine in found)][:_NEIGHBOURS]
+    told = load_warnings([*found, *others], now=now, slots=slots, durations=durations)
+    return [
+        CautionNote(
+            message=item.message, hint=item.hint, at=item.at, schedules=list(item.schedules)
+        )
+        for item in told
+        if ids & set(item.schedules)
+    ]
+
+
+def _meets(one: Schedule, other: Schedule) -> bool:
+    return one.repository == other.repository or one.source == other.source

@@ -1,0 +1,123 @@
+"""When a schedule runs: in words for people, and the coming runs, remembered while they are true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from cron_descriptor import ExpressionDescriptor, Options  # type: ignore[import-untyped]
+from pydantic import ValidationError
+
+from airflow_backup.core.durations import format_duration
+from airflow_backup.core.words import Kind
+from airflow_backup.plugin.schemas.schedules import NextRun, Rhythm
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.fire_times import upcoming
+from airflow_backup.schedules.times.holds import Hold, hold_text, maintenance_of
+
+MOST = 200
+"""How many coming runs anybody may ask for."""
+
+_LOOK_PAST_SKIPPED = 60
+_REMEMBERED = 10_000
+_next_of: dict[str, NextRun] = {}
+
+
+def schedule_of(definition: Mapping[str, Any]) -> Schedule | None:
+    """Read a definition; None when it is empty, or of a version of this package that we do not understand."""
+    return _schedule(_key(definition))
+
+
+def rhythms(schedule: Schedule) -> list[Rhythm]:
+    """Say when each kind is taken."""
+    kind = schedule.kind or Kind.FULL
+    if schedule.after:
+        names = ", ".join(schedule.after)
+        return [Rhythm(kind=kind, when=f"after {names}", text=f"When {names} has completed")]
+    if schedule.every is not None:
+        span = format_duration(schedule.every)
+        return [Rhythm(kind=kind, when=f"every {span}", text=f"Every {span}")]
+    return [
+        Rhythm(kind=kind, when=cron, text=describe(cron)) for kind, cron in schedule.crons().items()
+    ]
+
+
+@lru_cache(maxsize=4096)
+def describe(cron: str) -> str:
+    """
+    Read a cron expression aloud.
+
+    >>> describe("0 2 * * sun")
+    'At 02:00, only on Sunday'
+    """
+    options = Options()
+    options.use_24hour_time_format = True
+    options.locale_code = "en_US"
+    try:
+        return str(ExpressionDescriptor(cron, options).get_description())
+    except Exception:  # noqa: BLE001  # it raises its own kinds and plain ones; the cron itself says enough
+        return cron
+
+
+def coming(
+    schedule: Schedule, *, after: datetime, count: int, holds: Sequence[Hold] = ()
+) -> list[NextRun]:
+    """List the coming runs of a schedule, with window, calendars and holds applied."""
+    return [
+        NextRun(at=fire.at, kind=fire.kind, opens_at=fire.opens_at, skipped=fire.skipped)
+        for fire in upcoming(schedule, after=after, count=min(count, MOST), holds=holds)
+    ]
+
+
+def next_run(
+    schedule: Schedule,
+    definition: Mapping[str, Any],
+    *,
+    now: datetime,
+    holds: Sequence[Hold] = (),
+) -> NextRun | None:
+    """
+    Return the next run that will happen; one that is skipped only where all near ones are.
+
+    Reckoned once, then remembered until its moment has come.
+    """
+    maintenance = maintenance_of(holds)
+    if maintenance is not None and maintenance.until is None:
+        found = next_run(schedule, definition, now=now)
+        why = hold_text(maintenance, schedule.timezone)
+        return None if found is None else NextRun(at=found.at, kind=found.kind, skipped=why)
+    if holds:
+        fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED, holds=holds)
+        return _first(fires) if fires else None
+    key = _key(definition)
+    found = _next_of.get(key)
+    if found is None or found.at <= now:
+        fires = coming(schedule, after=now, count=1)
+        if not fires:
+            return None
+        if fires[0].skipped is not None:
+            fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED)
+        if len(_next_of) > _REMEMBERED:
+            _next_of.clear()
+        found = _first(fires)
+        _next_of[key] = found
+    return found
+
+
+def _first(fires: Sequence[NextRun]) -> NextRun:
+    return next((fire for fire in fires if fire.skipped is None), fires[0])
+
+
+def _key(definition: Mapping[str, Any]) -> str:
+    return json.dumps(definition, sort_keys=True)
+
+
+@lru_cache(maxsize=4096)
+def _schedule(text: str) -> Schedule | None:
+    try:
+        return Schedule.model_validate_json(text)
+    except ValidationError:
+        return None

@@ -1,0 +1,328 @@
+"""
+Everything the list and the status page say, put together from the catalog and from Airflow.
+
+``ScheduleData`` is what was read; the functions below are pure, and the clock is an argument.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from airflow_backup.catalog.records import Execution, Hold
+from airflow_backup.core.ids import dag_id
+from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
+from airflow_backup.plugin.schemas.schedules import (
+    Condition,
+    HoldInfo,
+    LoadProblem,
+    Permissions,
+    Run,
+    SavedBy,
+    ScheduleDetail,
+    ScheduleSummary,
+    State,
+)
+from airflow_backup.plugin.views.rhythms import next_run, rhythms, schedule_of
+from airflow_backup.plugin.views.rows import Row
+from airflow_backup.plugin.views.runs import from_execution, history
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.holds import hold_text, holds_on
+
+log = logging.getLogger(__name__)
+
+CLASH = "a schedule of this id was also made here; the file wins, and the other one does not run"
+_CONCLUSIVE = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+
+
+@dataclass(frozen=True)
+class ScheduleData:
+    """What was read about some schedules."""
+
+    now: datetime
+    dags: Mapping[str, AirflowDag]
+    """By DAG id."""
+    airflow_runs: Mapping[str, Sequence[AirflowRun]]
+    """By DAG id: what is active, the newest run, and the runs that the catalog thinks are open."""
+    past: Mapping[str, Sequence[Execution]]
+    """By schedule id, the newest first: as many executions as it takes to know how the last one went."""
+    last_good: Mapping[str, Execution]
+    """By schedule id."""
+    progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By run id."""
+    holds: Mapping[str, Sequence[Hold]] = field(default_factory=dict)
+    """By schedule id, and of every schedule: those that still count."""
+
+
+def summaries(
+    rows: Iterable[Row], schedule_data: ScheduleData, *, permissions: Mapping[str, Permissions]
+) -> list[ScheduleSummary]:
+    """Say how each schedule is; one that cannot be shown costs its own row, never the list."""
+    return [_safe_summary(row, schedule_data, permissions=permissions[row.id]) for row in rows]
+
+
+def _safe_summary(
+    row: Row, schedule_data: ScheduleData, *, permissions: Permissions
+) -> ScheduleSummary:
+    try:
+        return summary(row, schedule_data, permissions=permissions)
+    except Exception as error:
+        log.exception("schedule %s cannot be shown", row.id)
+        return ScheduleSummary(
+            id=row.id,
+            dag_id=dag_id(row.id),
+            origin=row.origin,
+            state=row.state,
+            condition=Condition.REJECTED,
+            condition_reason=f"what is stored about it cannot be shown: {type(error).__name__}",
+            condition_hint="the log of the API server says more; was it stored by another release?",
+            permissions=permissions,
+        )
+
+
+def summary(row: Row, schedule_data: ScheduleData, *, permissions: Permissions) -> ScheduleSummary:
+    """Say how one schedule is."""
+    return ScheduleSummary(**_fields(row, schedule_data), permissions=permissions)
+
+
+def detail(row: Row, schedule_data: ScheduleData, *, permissions: Permissions) -> ScheduleDetail:
+    """Say how one schedule is, and what was written about it."""
+    definition = without_passwords(row.definition)
+    return ScheduleDetail(
+        **_fields(row, schedule_data),
+        permissions=permissions,
+        definition=definition,
+        repository=definition.get("repository"),
+    )
+
+
+def _fields(row: Row, schedule_data: ScheduleData) -> dict[str, Any]:
+    schedule = schedule_of(row.definition)
+    dag = schedule_data.dags.get(dag_id(row.id))
+    enabled = None if dag is None or dag.stale else not dag.paused
+    runs = _runs(row.id, schedule, schedule_data)
+    last_good = _good(row.id, schedule_data)
+    state = row.state
+    verdict = judge(
+        state,
+        enabled,
+        schedule,
+        last=next((run for run in runs if run.status in _CONCLUSIVE), None),
+        last_good=last_good,
+        now=schedule_data.now,
+        problems=row.problems,
+    )
+    return {
+        "id": row.id,
+        "dag_id": dag_id(row.id),
+        **_written(row, schedule),
+        "origin": row.origin,
+        "made": made_of(row),
+        "clash": CLASH if row.clash else None,
+        "holds": [hold_info(hold, schedule) for hold in schedule_data.holds.get(row.id, ())],
+        "state": state,
+        "condition": verdict.condition,
+        "condition_reason": verdict.reason,
+        "condition_hint": verdict.hint,
+        "enabled": enabled,
+        "problems": [load_problem(item) for item in row.problems],
+        "next_run": (
+            next_run(
+                schedule,
+                row.definition,
+                now=schedule_data.now,
+                holds=holds_on(schedule_data.holds, row.id),
+            )
+            if schedule is not None and enabled
+            else None
+        ),
+        "active_run": _active(row.id, runs, schedule_data),
+        "last_run": next((run for run in runs if run.status.is_final), None),
+        "last_good": last_good,
+        "alert_after": _seconds(schedule.alert_after if schedule is not None else None),
+    }
+
+
+def made_of(row: Row) -> SavedBy | None:
+    """Say who saved a schedule, where it was saved here."""
+    saved = row.made
+    if saved is None:
+        return None
+    return SavedBy(version=saved.version, author=saved.author, saved_at=saved.created_at)
+
+
+def hold_info(hold: Hold, schedule: Schedule | None) -> HoldInfo:
+    """Show a hold."""
+    return HoldInfo(
+        id=hold.id,
+        kind=hold.kind,
+        until=hold.until,
+        reason=hold.reason,
+        author=hold.created_by,
+        since=hold.created_at,
+        text=hold_text(hold, schedule.timezone if schedule is not None else "UTC"),
+    )
+
+
+def _written(row: Row, schedule: Schedule | None) -> dict[str, Any]:
+    if schedule is None:
+        return {}
+    return {
+        "description": schedule.description,
+        "group": schedule.group,
+        "tags": schedule.tags,
+        "engine": row.definition["source"]["engine"],
+        "source": schedule.source.summary(),
+        "rhythms": rhythms(schedule),
+        "timezone": schedule.timezone,
+    }
+
+
+class ConditionWithReason(NamedTuple):
+    """How a schedule is, why, and what to try."""
+
+    condition: Condition
+    reason: str | None = None
+    hint: str | None = None
+
+
+def judge(
+    state: State,
+    enabled: bool | None,
+    schedule: Schedule | None,
+    *,
+    last: Run | None,
+    last_good: Run | None,
+    now: datetime,
+    problems: Iterable[Mapping[str, Any]] = (),
+) -> ConditionWithReason:
+    """
+    Judge a schedule by the worst that is true; ``last`` is the newest run that completed or failed.
+
+    A failure stays in sight when the schedule is disabled: a backup that stopped by itself after
+    failing must not look as if somebody had wanted it so.
+    """
+    first = next(iter(problems), None)
+    if state is State.REJECTED:
+        return ConditionWithReason(
+            Condition.REJECTED, _message(first, "it is wrong, and nothing runs"), _hint(first)
+        )
+    if last is not None and last.status is ExecutionStatus.FAILED:
+        return ConditionWithReason(
+            Condition.FAILED, last.error or last.reason or "the last backup failed", last.hint
+        )
+    late = _late(schedule, last_good, now)
+    if late is not None:
+        return ConditionWithReason(
+            Condition.STALE, late, "is it enabled, and the scheduler running?"
+        )
+    if state is State.LAST_KNOWN_GOOD:
+        return ConditionWithReason(
+            Condition.OUTDATED, _message(first, "what is in the file is wrong"), _hint(first)
+        )
+    if enabled is False:
+        return ConditionWithReason(Condition.DISABLED)
+    return ConditionWithReason(Condition.WAITING if last_good is None else Condition.PROTECTED)
+
+
+def _late(schedule: Schedule | None, last_good: Run | None, now: datetime) -> str | None:
+    limit = schedule.alert_after if schedule is not None else None
+    if limit is None or last_good is None or last_good.finished_at is None:
+        return None
+    age = now - last_good.finished_at
+    if age <= limit:
+        return None
+    return f"the last good backup is {_spoken(age)} old; the limit is {_spoken(limit)}"
+
+
+def _spoken(span: timedelta) -> str:
+    """
+    Say how long something is, in one or two units and without false precision.
+
+    >>> _spoken(timedelta(days=9, hours=3)), _spoken(timedelta(hours=26)), _spoken(timedelta(minutes=4))
+    ('9 days 3 hours', '26 hours', '4 minutes')
+    """
+    minutes = int(span.total_seconds()) // 60
+    if minutes < 60:
+        return _count(minutes, "minute")
+    hours = minutes // 60
+    if hours < 48:
+        return _count(hours, "hour")
+    days, hours = divmod(hours, 24)
+    return _count(days, "day") + (f" {_count(hours, 'hour')}" if hours else "")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _message(first: Mapping[str, Any] | None, otherwise: str) -> str:
+    return otherwise if first is None else str(first["message"])
+
+
+def _hint(first: Mapping[str, Any] | None) -> str | None:
+    return None if first is None else first.get("hint")
+
+
+def _runs(schedule_id: str, schedule: Schedule | None, schedule_data: ScheduleData) -> list[Run]:
+    return history(
+        schedule_data.past.get(schedule_id, ()),
+        schedule_data.airflow_runs.get(dag_id(schedule_id), ()),
+        now=schedule_data.now,
+        progress=schedule_data.progress,
+        schedule=schedule,
+    )
+
+
+def _active(schedule_id: str, runs: Sequence[Run], schedule_data: ScheduleData) -> Run | None:
+    """Return the oldest run that is not over: the one that works while others queue behind it."""
+    airflow_runs = schedule_data.airflow_runs.get(dag_id(schedule_id), ())
+    going = {run.run_id for run in airflow_runs if run.active}
+    return next(
+        (run for run in reversed(runs) if run.run_id in going and not run.status.is_final), None
+    )
+
+
+def _good(schedule_id: str, schedule_data: ScheduleData) -> Run | None:
+    execution = schedule_data.last_good.get(schedule_id)
+    return None if execution is None else from_execution(execution, now=schedule_data.now)
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
+
+
+def load_problem(given: Mapping[str, Any]) -> LoadProblem:
+    """Show one problem of a schedules file."""
+    return LoadProblem.model_validate({name: given.get(name) for name in LoadProblem.model_fields})
+
+
+def mask(text: str) -> str:
+    """Hide the password of a URL."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+def without_passwords(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Leave out what stands between ``:`` and ``@`` of a URL.
+
+    >>> without_passwords({"repository": "sftp://backup:s3cret@vault/srv"})
+    {'repository': 'sftp://backup:***@vault/srv'}
+    """
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return mask(value)
+        if isinstance(value, Mapping):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        return value
+
+    return {key: clean(value) for key, value in definition.items()}

@@ -1,0 +1,81 @@
+"""The coming hours: which schedule runs when, for how long, and when its window is open. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from airflow_backup.catalog.records import Hold
+from airflow_backup.plugin.schemas.calendar import Lane, OpenSpan, Timeline
+from airflow_backup.plugin.schemas.schedules import NextRun
+from airflow_backup.plugin.views.rhythms import MOST, coming, next_run, schedule_of
+from airflow_backup.plugin.views.rows import Row
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.windows import openings
+from airflow_backup.schedules.times.holds import holds_on
+
+MOST_LANES = 40
+
+
+def timeline(
+    rows: Sequence[Row],
+    *,
+    now: datetime,
+    span: timedelta,
+    holds: Mapping[str, Sequence[Hold]],
+    durations: Mapping[str, timedelta],
+    slots: int | None,
+) -> Timeline:
+    """Lay out the coming runs of enabled schedules, the soonest first."""
+    until = now + span
+    due: list[tuple[datetime, Row, Schedule]] = []
+    for row in rows:
+        schedule = schedule_of(row.definition)
+        first = None if schedule is None else next_run(schedule, row.definition, now=now)
+        if schedule is not None and first is not None and first.at <= until:
+            due.append((first.at, row, schedule))
+    due.sort(key=lambda item: (item[0], item[1].id))
+    return Timeline(
+        now=now,
+        until=until,
+        slots=slots,
+        total=len(due),
+        lanes=[
+            _lane(
+                schedule,
+                now=now,
+                until=until,
+                holds=holds_on(holds, row.id),
+                expected=durations.get(row.id),
+            )
+            for _, row, schedule in due[:MOST_LANES]
+        ],
+    )
+
+
+def _lane(
+    schedule: Schedule,
+    *,
+    now: datetime,
+    until: datetime,
+    holds: Sequence[Hold],
+    expected: timedelta | None,
+) -> Lane:
+    runs: list[NextRun] = coming(schedule, after=now, count=MOST, holds=holds)
+    return Lane(
+        schedule_id=schedule.id,
+        timezone=schedule.timezone,
+        expected=None if expected is None else expected.total_seconds(),
+        windows=_open_spans(schedule, now, until),
+        runs=[run for run in runs if (run.opens_at or run.at) <= until],
+    )
+
+
+def _open_spans(schedule: Schedule, now: datetime, until: datetime) -> list[OpenSpan]:
+    if not schedule.window:
+        return []
+    return [
+        OpenSpan(opens_at=max(opening.opens_at, now), closes_at=min(opening.closes_at, until))
+        for opening in openings(schedule.window, now, timezone=schedule.timezone)
+        if opening.closes_at > now and opening.opens_at < until
+    ]

@@ -1,0 +1,1 @@
+"""From files to schedules: every problem with its place."""

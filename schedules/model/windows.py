@@ -1,0 +1,221 @@
+"""
+Weekly windows in which a backup may start: pure functions of the wall clock in a zone.
+
+A window that crosses midnight belongs to the day on which it opens. Where daylight saving removes an
+opening or closing time, it happens at the first instant after the gap; where a time comes twice, a window
+opens at the first and closes at the second, so it is never shorter than the clock on the wall says.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from airflow_backup.core.names import quoted
+from airflow_backup.schedules.model.base import Model, TimeOfDay, TimezoneName
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LOOK_BACK = timedelta(days=9)
+_LOOK_AHEAD = timedelta(days=23)
+"""From the Monday of a week: a week before any of its days, two weeks after."""
+
+
+def _days(value: Any) -> list[str]:
+    """
+    Expand day names and ranges, in the order of the week.
+
+    >>> _days(["fri-mon", "wed"])
+    ['mon', 'wed', 'fri', 'sat', 'sun']
+    """
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list) or not given:
+        raise ValueError("`days` is a list such as [mon-fri] or [sat, sun]")
+    found: set[str] = set()
+    for item in given:
+        first, _, last = str(item).strip().lower().partition("-")
+        try:
+            begin, end = DAYS.index(first[:3]), DAYS.index((last or first)[:3])
+        except ValueError:
+            raise ValueError(
+                f"{quoted(item)} is not a day; write mon to sun, or a range mon-fri"
+            ) from None
+        found.update(DAYS[(begin + step) % 7] for step in range((end - begin) % 7 + 1))
+    return [day for day in DAYS if day in found]
+
+
+Days = Annotated[
+    list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], BeforeValidator(_days)
+]
+
+
+class Window(Model):
+    """Times of the week in which a backup may start."""
+
+    name: str | None = None
+    """What the schedules call it."""
+
+    preset: Literal["business_hours", "off_hours"] | None = None
+    """`business_hours` is Monday to Friday 09:00 to 17:00, `off_hours` all the rest of the week."""
+
+    days: Days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    """Days on which the window opens: names or ranges, for example `[mon-fri]`."""
+
+    opens: Annotated[TimeOfDay, Field(alias="from")] = "00:00"
+    """When it opens, on the clock on the wall."""
+
+    closes: Annotated[TimeOfDay, Field(alias="to")] = "24:00"
+    """When it closes; on the next day when not later than `from`."""
+
+    timezone: TimezoneName | None = None
+    """The zone in which it is meant; the schedule's when missing."""
+
+    model_config = Model.model_config | {"populate_by_name": True, "serialize_by_alias": True}
+
+    @model_validator(mode="after")
+    def _preset_or_times(self) -> Window:
+        times = self.model_fields_set & {"days", "opens", "closes"}
+        if self.preset is not None and times:
+            raise ValueError("`preset` and times exclude each other")
+        if self.preset is None and not times:
+            raise ValueError("write `days`, `from` and `to`, or `preset`")
+        return self
+
+    def spans(self) -> tuple[Span, ...]:
+        """Return the openings of one week, as wall-clock minutes since Monday 00:00."""
+        if self.preset == "business_hours":
+            return tuple(Span(day * 1440 + 540, day * 1440 + 1020) for day in range(5))
+        if self.preset == "off_hours":
+            week = [Span(day * 1440 + 1020, (day + 1) * 1440 + 540) for day in range(4)]
+            return (*week, Span(4 * 1440 + 1020, 7 * 1440 + 540))
+        opens, closes = _minutes(self.opens), _minutes(self.closes)
+        length = closes - opens if closes > opens else closes - opens + 1440
+        starts = [DAYS.index(day) * 1440 + opens for day in self.days]
+        return tuple(Span(start, start + length) for start in starts)
+
+
+class Span(NamedTuple):
+    """Minutes since Monday 00:00 on the wall, from opening to closing."""
+
+    opens: int
+    closes: int
+
+
+class Opening(NamedTuple):
+    """One concrete opening, in UTC; open at ``opens_at``, no longer open at ``closes_at``."""
+
+    opens_at: datetime
+    closes_at: datetime
+
+
+def is_open(windows: Sequence[Window], at: datetime, *, timezone: str) -> bool:
+    """
+    Whether a backup may start at ``at``; always, when there are no windows.
+
+    >>> night = Window.model_validate({"days": ["fri"], "from": "22:00", "to": "06:00"})
+    >>> is_open([night], datetime(2026, 11, 21, 3, tzinfo=UTC), timezone="UTC")    # Saturday 03:00
+    True
+    """
+    return not windows or opening_at(windows, at, timezone=timezone) is not None
+
+
+def opening_at(windows: Sequence[Window], at: datetime, *, timezone: str) -> Opening | None:
+    """Return the opening that holds ``at``, with those that touch it joined on; None when closed."""
+    found = openings(windows, at, timezone=timezone)
+    place = bisect_right(found, at, key=lambda opening: opening.opens_at) - 1
+    return found[place] if place >= 0 and at < found[place].closes_at else None
+
+
+def next_opening(windows: Sequence[Window], at: datetime, *, timezone: str) -> datetime:
+    """Return the first instant from ``at`` on at which a backup may start (``at`` itself when open)."""
+    if not windows:
+        return at
+    found = openings(windows, at, timezone=timezone)
+    place = bisect_right(found, at, key=lambda opening: opening.closes_at)
+    return max(found[place].opens_at, at)  # every window opens once a week
+
+
+def openings(windows: Sequence[Window], around: datetime, *, timezone: str) -> Sequence[Opening]:
+    """List the openings from a week before to two weeks after ``around``, joined, in order."""
+    weekly = tuple((window.timezone or timezone, window.spans()) for window in windows)
+    day = around.astimezone(UTC).date()
+    return _openings(weekly, day - timedelta(days=day.weekday()))
+
+
+@lru_cache(maxsize=64)  # a preview asks for each of its runs
+def _openings(weekly: tuple[tuple[str, tuple[Span, ...]], ...], week: date) -> Sequence[Opening]:
+    found: list[Opening] = []
+    for name, spans in weekly:
+        zone = ZoneInfo(name)
+        found += _of_window(spans, zone, week - _LOOK_BACK, week + _LOOK_AHEAD)
+    return _joined(found)
+
+
+def _of_window(spans: Sequence[Span], zone: ZoneInfo, first: date, last: date) -> Iterable[Opening]:
+    monday = first - timedelta(days=first.weekday())
+    while monday <= last:
+        for span in spans:
+            opens_at = _instant(monday, span.opens, zone, fold=0)
+            closes_at = _instant(monday, span.closes, zone, fold=1)
+            if opens_at < closes_at:
+                yield Opening(opens_at, closes_at)
+        monday += timedelta(days=7)
+
+
+def _instant(monday: date, minutes: int, zone: ZoneInfo, *, fold: int) -> datetime:
+    wall = datetime.combine(monday, time()) + timedelta(minutes=minutes)
+    return resolve(wall, zone, fold=fold)
+
+
+def resolve(wall: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
+    """
+    Turn a naive wall-clock time into an instant in UTC.
+
+    In a gap: the first instant after it. In a fold: the first (``fold=0``) or second (``fold=1``) one.
+
+    >>> berlin = ZoneInfo("Europe/Berlin")
+    >>> resolve(datetime(2026, 3, 29, 2, 30), berlin).isoformat()     # the clock jumps from 2 to 3
+    '2026-03-29T01:00:00+00:00'
+    """
+    instant = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == wall:
+        return instant
+    return _end_of_gap(wall, zone)
+
+
+def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
+    # With fold=1 a wall time in a gap is read with the offset after it, which lands before the jump;
+    # with fold=0 it lands after the jump. The jump lies between; find it to the second.
+    low = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    high = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    before = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        if middle <= low:
+            break
+        if middle.astimezone(zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _minutes(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _joined(found: list[Opening]) -> list[Opening]:
+    joined: list[Opening] = []
+    for opening in sorted(found):
+        if joined and opening.opens_at <= joined[-1].closes_at:
+            joined[-1] = Opening(joined[-1].opens_at, max(joined[-1].closes_at, opening.closes_at))
+        else:
+            joined.append(opening)
+    return joined

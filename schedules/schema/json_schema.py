@@ -1,0 +1,128 @@
+"""The JSON Schema of a schedules file, made from the model, for editors and for whoever writes the file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from airflow_backup.core.durations import format_duration
+from airflow_backup.core.installed_engines import built_in
+from airflow_backup.schedules.loading.shared import NOT_INHERITED, TOP_LEVEL
+from airflow_backup.schedules.model.calendars import Calendar
+from airflow_backup.schedules.model.presets import PRESETS, Preset
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import options_model
+from airflow_backup.schedules.model.windows import Window
+from airflow_backup.schedules.schema.descriptions import Described
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TITLE = "airflow-backup schedules"
+_EXTENDS = {"type": "string", "description": "The name of a template whose keys this inherits."}
+_DESCRIPTIONS = {
+    "version": "The version of this format.",
+    "defaults": "What every schedule inherits.",
+    "presets": "Well-known times of your own: a name and a cron expression.",
+    "windows": "Weekly times in which backups may start, by name.",
+    "calendars": "Days on which no backup runs, by name.",
+    "templates": "Keys that schedules inherit with `extends`, by name.",
+    "schedules": "What is backed up, when and how.",
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema of a whole file (JSON Schema 2020-12)."""
+    models: list[type[BaseModel]] = [Schedule, Window, Calendar, Preset, *_options()]
+    _, made = models_json_schema(
+        [(model, "validation") for model in models], schema_generator=Described
+    )
+    definitions: dict[str, Any] = made["$defs"]
+    definitions.pop("Model", None)
+    definitions.pop("EngineOptions", None)
+    _write_durations(definitions)
+    _allow_names(definitions["Schedule"]["properties"])
+    _template_of(definitions)
+    properties: dict[str, Any] = {
+        "version": {"const": 1},
+        "defaults": {"$ref": "#/$defs/Template"},
+        "presets": _named({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Preset"}]}),
+        "windows": _named({"$ref": "#/$defs/Window"}),
+        "calendars": _named({"$ref": "#/$defs/Calendar"}),
+        "templates": _named({"$ref": "#/$defs/Template"}),
+        "schedules": {"type": "array", "items": {"$ref": "#/$defs/Schedule"}},
+    }
+    return {
+        "$schema": DIALECT,
+        "title": TITLE,
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["version"],
+        "properties": {
+            key: properties[key] | {"description": _DESCRIPTIONS[key]} for key in TOP_LEVEL
+        },
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _options() -> list[type[BaseModel]]:
+    """Return the models of the engines that come with this package."""
+    return [model for name in built_in() if (model := options_model(name)) is not None]
+
+
+def _write_durations(node: Any) -> None:
+    """Describe durations as they are written (``1h30m``); pydantic would show ISO 8601."""
+    if isinstance(node, list):
+        for item in node:
+            _write_durations(item)
+    if not isinstance(node, dict):
+        return
+    if node.get("ge") == "PT0S":
+        del node["ge"]
+        node["pattern"] = r"^\s*([0-9]+[wdhmsWDHMS])+\s*$"
+    default = node.get("default")
+    if isinstance(default, str) and default.startswith("P"):
+        node["default"] = format_duration(TypeAdapter(timedelta).validate_python(default))
+    for value in node.values():
+        _write_durations(value)
+
+
+def _named(value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": value}
+
+
+def _allow_names(properties: dict[str, Any]) -> None:
+    """Say what the loader allows beyond the model: names for windows and calendars, any preset, ``extends``."""
+    for key, model in (("window", "Window"), ("skip_on", "Calendar")):
+        one = {"anyOf": [{"type": "string"}, {"$ref": f"#/$defs/{model}"}]}
+        description = properties[key]["description"]
+        properties[key] = {
+            "anyOf": [one, {"type": "array", "items": one}],
+            "description": description,
+        }
+    sources = [{"$ref": f"#/$defs/{model.__name__}"} for model in _options()]
+    properties["source"] = {"anyOf": sources, "description": properties["source"]["description"]}
+    properties["preset"] = {
+        "anyOf": [{"enum": sorted(PRESETS)}, {"type": "string"}],
+        "description": properties["preset"]["description"],
+    }
+    properties["extends"] = _EXTENDS
+
+
+def _template_of(definitions: dict[str, Any]) -> None:
+    """Make the schema of defaults and templates: a schedule's keys, none of them required."""
+    schedule = definitions["Schedule"]
+    schedule["required"] = ["id"]  # the rest may come from a template or the defaults
+    keys = {
+        key: value
+        for key, value in schedule["properties"].items()
+        if key not in NOT_INHERITED or key == "extends"
+    }
+    keys["source"] = {"type": "object", "description": keys["source"]["description"]}
+    definitions["Template"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": "Keys that schedules inherit.",
+        "properties": keys,
+    }

@@ -1,0 +1,1 @@
+"""When a schedule runs, and whether a run may start."""

@@ -1,0 +1,165 @@
+"""A set of a standby, what is restored from it, and what happens when the standby takes over."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.progress import Reporter
+from airflow_backup.core.words import Kind
+from airflow_backup.engines.postgres import restore as postgres_restore
+from airflow_backup.engines.postgres import test_server as postgres_throwaway
+from airflow_backup.engines.postgres.engine import PostgresEngine
+from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.storage.open import open_storage
+from contract.postgres.test_postgres_chain import Keeper
+from support.postgres import PASSWORD, Postgres, modern_programs, postgres, programs
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture(scope="module", params=["debian", "18"])
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Postgres, Postgres]]:
+    """A primary with a bank in it, and a standby that follows it."""
+    found = programs() if request.param == "debian" else modern_programs()
+    if found is None:
+        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    with (
+        postgres(found=found) as primary,
+        tempfile.TemporaryDirectory(prefix="backup-standby-", dir="/tmp") as folder,
+    ):
+        primary.query("postgres", "CREATE DATABASE bank")
+        primary.run("pgbench", "-i", "-q", "-s", "1", "bank")
+        data = Path(folder) / "data"
+        primary.run("pg_basebackup", "-D", str(data), "-R", "--checkpoint=fast")
+        with postgres(data=data, found=found) as standby:
+            yield primary, standby
+
+
+def wait_until(server: Postgres, query: str, answer: str) -> None:
+    for _ in range(200):
+        if server.query("bank", query) == answer:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{query} never gives {answer}")
+
+
+def take(folder: Path, server: Postgres, **source: Any) -> list[StoredSet]:
+    keeper = Keeper(folder, server, **source)
+    result = keeper.take(Kind.FULL)
+    keeper.catalog.close()
+    return path_to(open_storage(keeper.schedule.repository), "bank", result.set_id)
+
+
+def test_what_is_restored_from_a_standby_follows_nobody_and_knows_no_password(
+    pair: tuple[Postgres, Postgres], tmp_path: Path
+) -> None:
+    primary, standby = pair
+    assert standby.query("bank", "SELECT pg_is_in_recovery()") == "t"
+    path = take(tmp_path, standby)
+    target = tmp_path / "back"
+    report = PostgresEngine().restore(path, target, Surroundings())
+    assert any("follows no other server" in each for each in report.warnings)
+    assert not (target / "standby.signal").exists()
+    for file in target.glob("*.conf"):
+        assert PASSWORD.encode() not in file.read_bytes()
+        assert str(primary.port).encode() not in file.read_bytes()
+    with postgres(data=target, found=primary.programs) as alone:
+        wait_until(alone, "SELECT pg_is_in_recovery()", "f")
+        assert alone.query("bank", "SELECT count(*) FROM pgbench_accounts") == "100000"
+        alone.query("bank", "CREATE TABLE alone (n int)")
+        assert alone.query("bank", "SHOW primary_conninfo") == ""
+        assert primary.query("bank", "SELECT count(*) FROM pg_stat_replication") == "1"
+
+
+def test_the_restore_test_of_a_set_of_a_standby_ends(
+    pair: tuple[Postgres, Postgres], tmp_path: Path
+) -> None:
+    path = take(tmp_path, pair[1])
+    proof = PostgresEngine().try_restore(path, Surroundings())
+    assert proof.inconclusive is None
+    assert proof.counts["bank: public.pgbench_accounts"] == 100_000
+
+
+def test_a_standby_holds_the_wal_of_its_copy_and_keeps_a_slot(
+    pair: tuple[Postgres, Postgres], tmp_path: Path
+) -> None:
+    primary, standby = pair
+    take(tmp_path, standby, wal="slot", slot="kept")
+    try:
+        assert standby.query("bank", "SELECT slot_name FROM pg_replication_slots") == "kept"
+        assert primary.query("bank", "SELECT count(*) FROM pg_replication_slots") == "0"
+    finally:
+        standby.query(
+            "bank", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+        )
+
+
+def test_a_throwaway_server_that_waits_for_something_that_never_comes_is_given_up_with_a_reason(
+    pair: tuple[Postgres, Postgres], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = take(tmp_path, pair[1])
+    monkeypatch.setattr(postgres_restore, "_stand_alone", lambda target, state: [])
+    monkeypatch.setattr(postgres_throwaway, "_STILL", 4.0)
+    monkeypatch.setattr(postgres_throwaway, "_LOOK", 1.0)
+    begun = time.monotonic()
+    proof = PostgresEngine().try_restore(path, Surroundings())
+    assert proof.inconclusive is not None
+    assert "has done nothing for 4 seconds and does not answer" in proof.inconclusive
+    assert time.monotonic() - begun < 60
+
+
+def test_a_standby_that_takes_over_begins_a_chain_of_its_own(tmp_path: Path) -> None:
+    with (
+        postgres() as primary,
+        tempfile.TemporaryDirectory(prefix="backup-standby-", dir="/tmp") as folder,
+    ):
+        primary.query("postgres", "CREATE DATABASE bank")
+        primary.query("bank", "CREATE TABLE kept (n int)")
+        data = Path(folder) / "data"
+        primary.run("pg_basebackup", "-D", str(data), "-R", "--checkpoint=fast")
+        with postgres(data=data) as standby:
+            keeper = Keeper(tmp_path, primary, wal="slot")
+            keeper.take(Kind.FULL)
+            primary.query("bank", "INSERT INTO kept VALUES (1)")
+            first = keeper.take(Kind.ARCHIVE_LOG)
+            assert first.reason is None
+            wait_until(standby, "SELECT count(*) FROM kept", "1")
+            standby.query("bank", "SELECT pg_promote()")
+            standby.query("bank", "INSERT INTO kept VALUES (2)")
+            keeper.bank = standby
+            second = keeper.take(Kind.ARCHIVE_LOG)
+            assert second.kind is Kind.FULL
+            assert "timeline" in str(second.reason)
+            standby.query("bank", "INSERT INTO kept VALUES (3)")
+            third = keeper.take(Kind.ARCHIVE_LOG)
+            assert (third.kind, third.reason) == (Kind.ARCHIVE_LOG, None)
+            for result, rows in ((first, "1"), (second, "1,2"), (third, "1,2,3")):
+                target = tmp_path / result.set_id
+                path = path_to(open_storage(keeper.schedule.repository), "bank", result.set_id)
+                is_log = path[-1].manifest.kind is Kind.ARCHIVE_LOG
+                until = path[-1].manifest.consistent_at if is_log else None
+                PostgresEngine().restore(path, target, Surroundings(), until=until)
+                with postgres(data=target) as back:
+                    wait_until(back, "SELECT pg_is_in_recovery()", "f")
+                    found = back.query(
+                        "bank", "SELECT string_agg(n::text, ',' ORDER BY n) FROM kept"
+                    )
+                    assert found == rows
+            # The log of one timeline does not continue the base of another.
+            old = path_to(open_storage(keeper.schedule.repository), "bank", first.set_id)
+            new = path_to(open_storage(keeper.schedule.repository), "bank", third.set_id)
+            with pytest.raises(VerifyError, match="which is not where the sets before it end"):
+                postgres_restore.restore_physical(
+                    [old[0], new[-1]], tmp_path / "mixed", Reporter(), until=datetime.now(UTC)
+                )
+            keeper.catalog.close()

@@ -1,0 +1,380 @@
+"""Damage at random places of real sets: every level finds what it says it finds, and never more."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from airflow_backup.actions.sets.damage import Share, VerifyResult
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.errors import StorageUnavailable
+from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
+from airflow_backup.engines.command.options import CommandOptions
+from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.engines.firebird.options import FirebirdOptions
+from airflow_backup.engines.mysql.options import MysqlOptions
+from airflow_backup.engines.postgres.options import PostgresOptions
+from airflow_backup.engines.sqlite.options import SqliteOptions
+from airflow_backup.storage.open import open_storage
+from support import firebird as firebird_servers
+from support import mariadb as mariadb_servers
+from support import postgres as servers
+from support.damage import Blow, Shelf
+from support.sets import PlainJob, run_number, take
+
+QUICK, STANDARD, FULL, RESTORE_TEST = VerificationLevel
+PASSED, FAILED, INCONCLUSIVE = VerificationOutcome
+SEED = 20260504
+
+
+@dataclass(frozen=True)
+class Making:
+    """How an engine's sets are made: a job, and the n-th change of its source."""
+
+    job: PlainJob
+    change: Callable[[int], None]
+    takes_incrementals: bool = True
+
+
+def files_making(folder: Path) -> Iterator[Making]:
+    rng = random.Random(SEED)
+    root = folder / "source"
+    (root / "deep" / "er").mkdir(parents=True)
+    for number in range(40):
+        (root / "deep" / f"{number}.txt").write_bytes(rng.randbytes(rng.randrange(900)))
+    (root / "large").write_bytes(rng.randbytes(2_500_000))
+    (root / "link").symlink_to("large")
+
+    def change(step: int) -> None:
+        (root / "deep" / f"{step}.txt").write_text(f"changed {step}")
+        (root / "deep" / "er" / f"{step}").write_bytes(rng.randbytes(3000))
+        with (root / "large").open("r+b") as file:
+            file.seek(1_200_000)
+            file.write(rng.randbytes(1000))
+
+    yield Making(
+        PlainJob(FilesOptions(engine="files", path=str(root)), f"file://{folder}/repository"),
+        change,
+    )
+
+
+def sqlite_making(folder: Path) -> Iterator[Making]:
+    path = folder / "orders.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, note)")
+        rows = ((os.urandom(80),) for _ in range(3000))
+        connection.executemany("INSERT INTO orders (note) VALUES (?)", rows)
+        connection.commit()
+
+    def change(step: int) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE orders SET note = ? WHERE id % 500 = ?", (f"{step}", step))
+            connection.commit()
+
+    yield Making(
+        PlainJob(SqliteOptions(engine="sqlite", path=str(path)), f"file://{folder}/repository"),
+        change,
+    )
+
+
+def postgres_making(folder: Path) -> Iterator[Making]:
+    if servers.programs() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with servers.postgres() as server, pytest.MonkeyPatch.context() as patch:
+        server.run("createdb", "shop")
+        server.query(
+            "shop", "CREATE TABLE sold AS SELECT i, md5(i::text) FROM generate_series(1, 4000) i"
+        )
+        found = server.connection("shop")
+        told = {
+            "conn_type": "postgres",
+            "host": found.host,
+            "port": found.port,
+            "login": found.login,
+            "password": found.password,
+            "schema": "shop",
+        }
+        patch.setenv("AIRFLOW_CONN_PG", json.dumps(told))
+
+        def change(step: int) -> None:
+            server.query("shop", f"INSERT INTO sold VALUES (-{step}, 'more')")
+
+        source = PostgresOptions(engine="postgres", connection="pg")
+        yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
+
+
+def mysql_making(folder: Path) -> Iterator[Making]:
+    mariadb_servers.require()
+    with mariadb_servers.mariadb() as server, pytest.MonkeyPatch.context() as patch:
+        server.query(
+            "CREATE DATABASE crm;\nCREATE TABLE crm.people (id INT PRIMARY KEY, name TEXT)"
+        )
+        rows = ", ".join(f"({number}, 'person {number * 7919}')" for number in range(3000))
+        server.query(f"INSERT INTO crm.people VALUES {rows}")
+        found = server.connection("crm")
+        told = {
+            "conn_type": "mysql",
+            "host": found.host,
+            "port": found.port,
+            "login": found.login,
+            "password": found.password,
+            "schema": "crm",
+        }
+        patch.setenv("AIRFLOW_CONN_MY", json.dumps(told))
+
+        def change(step: int) -> None:
+            server.query(f"INSERT INTO crm.people VALUES (-{step}, 'more')")
+
+        source = MysqlOptions(engine="mysql", connection="my")
+        yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
+
+
+def command_making(folder: Path) -> Iterator[Making]:
+    program = folder / "export"
+    program.write_text(
+        '#!/bin/sh\nfor n in $(seq 60); do seq $n 900 > "$BACKUP_OUTPUT/$n.csv"; done\n'
+    )
+    program.chmod(0o755)
+    source = CommandOptions.model_validate(
+        {"engine": "command", "workflow": {"command": [str(program)]}}
+    )
+    yield Making(PlainJob(source, f"file://{folder}/repository"), lambda step: None, False)
+
+
+def firebird_making(folder: Path) -> Iterator[Making]:
+    if not firebird_servers.is_installed() and not os.environ.get("CI"):
+        pytest.skip("Firebird is not installed")
+    firebird = firebird_servers.make_firebird(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in firebird.environment.items():
+            patch.setenv(name, value)
+        database = firebird.make("bank.fdb")
+        patch.setenv("AIRFLOW_CONN_BANK", json.dumps({"conn_type": "generic", "login": "SYSDBA"}))
+        source = FirebirdOptions.model_validate(
+            {
+                "engine": "firebird",
+                "connection": "bank",
+                "database": str(database),
+                "method": "physical",
+            }
+        )
+        yield Making(
+            PlainJob(source, f"file://{folder}/repository"),
+            lambda step: firebird.note(database, step, rows=50),
+        )
+
+
+MAKINGS: dict[str, Callable[[Path], Iterator[Making]]] = {
+    "files": files_making,
+    "sqlite": sqlite_making,
+    "postgres": postgres_making,
+    "mysql": mysql_making,
+    "command": command_making,
+    "firebird": firebird_making,
+}
+_SHARE = {
+    "files": 4700,
+    "sqlite": 3900,
+    "postgres": 400,
+    "mysql": 400,
+    "command": 400,
+    "firebird": 200,
+}
+"""Of ten thousand; each look at a dump starts a program, each restore test a server."""
+
+
+@pytest.fixture(params=MAKINGS, scope="module")
+def shelf(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shelf]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with Catalog.open("sqlite://") as catalog:
+        for making in MAKINGS[request.param](folder):
+            for number in range(3):
+                kind = Kind.INCREMENTAL if number and making.takes_incrementals else Kind.FULL
+                result = take(making.job, catalog, run=run_number(number), kind=kind)
+                assert result.kind is kind
+                making.change(number + 1)
+            yield Shelf.of(open_storage(making.job.repository), making.job.id, catalog)
+
+
+def engine_of(shelf: Shelf) -> str:
+    return next(iter(shelf.known.values())).engine
+
+
+def strike(shelf: Shelf, blow: Blow, set_id: str, level: VerificationLevel) -> VerifyResult:
+    data = shelf.storage.read(blow.name)
+    with shelf.storage.changed(blow.name, blow.apply(data)):
+        return shelf.look(set_id, level)
+
+
+def is_named(result: VerifyResult, blow: Blow) -> bool:
+    """Whether a damage of the report is the block that was hit."""
+    for damage in result.damages:
+        if damage.file == blow.name:
+            if damage.offset is None or damage.length is None:
+                return blow.name.endswith("manifest.json")
+            if damage.offset <= blow.at < damage.offset + damage.length:
+                return True
+    return False
+
+
+def check_blow(shelf: Shelf, rng: random.Random) -> None:
+    set_id = rng.choice(shelf.set_ids)
+    blow = shelf.random_blow(rng, set_id)
+    level = rng.choice([STANDARD, FULL, FULL, FULL])
+    result = strike(shelf, blow, set_id, level)
+    assert (result.outcome, is_named(result, blow)) == (FAILED, True), (blow, result)
+    others = [damage for damage in result.damages if damage.file != blow.name]
+    assert others == [], (blow, result)
+    quick = strike(shelf, blow, set_id, QUICK)
+    is_seen_at_once = blow.bit is None or blow.name.endswith("manifest.json")
+    assert quick.outcome is (FAILED if is_seen_at_once else PASSED), blow
+
+
+def test_damage_at_random_places_is_found_and_named(shelf: Shelf) -> None:
+    rng = random.Random(SEED)
+    for _ in range(_SHARE[engine_of(shelf)] // 32):
+        check_blow(shelf, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ten_thousand_damages_are_found_and_named(shelf: Shelf) -> None:
+    rng = random.Random(SEED + 1)
+    for _ in range(_SHARE[engine_of(shelf)]):
+        check_blow(shelf, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_thousand_clean_verifications_raise_no_alarm(shelf: Shelf) -> None:
+    rng = random.Random(SEED)
+    for number in range(_SHARE[engine_of(shelf)] // 10):
+        level = list(VerificationLevel)[number % 4]
+        result = shelf.look(rng.choice(shelf.set_ids), level, with_catalog=bool(number % 3))
+        assert (result.outcome, result.damages, result.proven) == (PASSED, (), level)
+
+
+def test_a_clean_set_passes_every_level(shelf: Shelf) -> None:
+    for set_id in shelf.set_ids:
+        for level in VerificationLevel:
+            result = shelf.look(set_id, level)
+            assert (result.outcome, result.proven, result.reason) == (PASSED, level, None)
+
+
+def test_a_restore_test_finds_a_flip_anywhere_in_the_chain(shelf: Shelf) -> None:
+    rng = random.Random(SEED)
+    newest = shelf.set_ids[-1]
+    for set_id in shelf.set_ids:
+        for name in shelf.objects(set_id):
+            if "database.sqlite" in name or "files.tar" in name or set_id == newest:
+                data = shelf.storage.read(name)
+                blow = Blow(name, rng.randrange(len(data)), 3)
+                result = strike(shelf, blow, newest, RESTORE_TEST)
+                if result.outcome is not FAILED:  # of a file that was changed since: not needed
+                    assert set_id != newest
+                    continue
+                assert is_named(result, blow)
+
+
+def test_the_files_whose_content_lies_in_a_damaged_block_are_named(shelf: Shelf) -> None:
+    if engine_of(shelf) != "files":
+        pytest.skip("only a set of files can tell")
+    first = shelf.set_ids[0]
+    (piece,) = shelf.manifest(first).pieces_of("files.tar")
+    frames = list(piece.each_frame())
+    name = f"wiki/sets/{first}/{piece.name}"
+    begin = strike(shelf, Blow(name, frames[0].offset + 9, 1), first, FULL)
+    (damage,) = begin.damages
+    assert "deep/0.txt" in damage.concerns
+    middle = strike(shelf, Blow(name, frames[1].offset + 9, 1), first, STANDARD)
+    assert [list(each.concerns) for each in middle.damages] == [["large"]]
+
+
+def test_every_share_reads_its_part_and_all_shares_read_everything(shelf: Shelf) -> None:
+    rng = random.Random(SEED)
+    newest = shelf.set_ids[-1]
+    count = 4
+    shares = [Share(number=number, count=count) for number in range(1, count + 1)]
+    clean = [shelf.look(newest, STANDARD, share=share) for share in shares]
+    assert {result.outcome for result in clean} == {PASSED}
+    stored = sum(piece.size for piece in shelf.manifest(newest).pieces)
+    assert sum(result.bytes_read for result in clean) == stored
+    for _ in range(20):
+        blow = shelf.random_blow(rng, newest)
+        if blow.name.endswith("manifest.json") or blow.bit is None:
+            continue
+        data = shelf.storage.read(blow.name)
+        with shelf.storage.changed(blow.name, blow.apply(data)):
+            found = [shelf.look(newest, STANDARD, share=share) for share in shares]
+        assert [result.outcome for result in found].count(FAILED) == 1
+        assert any(is_named(result, blow) for result in found)
+
+
+def test_a_missing_object_is_named_at_every_level(shelf: Shelf) -> None:
+    newest = shelf.set_ids[-1]
+    for name in shelf.objects(newest):
+        with shelf.storage.without(name):
+            for level in VerificationLevel:
+                result = shelf.look(newest, level)
+                assert result.outcome is FAILED
+                assert [(each.kind, each.file) for each in result.damages] == [
+                    (DamageKind.MISSING, name)
+                ]
+
+
+def test_storage_that_does_not_answer_is_never_damage(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, opened = shelf.storage.read, shelf.storage.open
+    calls = [0]
+    fails_at = [0]
+
+    def ask() -> None:
+        calls[0] += 1
+        if calls[0] == fails_at[0]:
+            raise StorageUnavailable("the far side does not answer")
+
+    def failing_read(name: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        ask()
+        return read(name, offset=offset, length=length)
+
+    def failing_open(name: str) -> object:
+        ask()
+        return opened(name)
+
+    monkeypatch.setattr(shelf.storage, "read", failing_read)
+    monkeypatch.setattr(shelf.storage, "open", failing_open)
+    for level in VerificationLevel:
+        calls[0] = 0
+        shelf.look(shelf.set_ids[-1], level)
+        last = calls[0]
+        for number in range(1, last + 1):
+            calls[0], fails_at[0] = 0, number
+            result = shelf.look(shelf.set_ids[-1], level)
+            assert result.outcome is INCONCLUSIVE
+            assert result.reason == "the far side does not answer"
+            assert result.damages == ()
+        fails_at[0] = 0
+
+
+def test_an_empty_repository_is_a_disk_that_is_not_mounted(shelf: Shelf) -> None:
+    kept = dict(shelf.storage._objects)
+    shelf.storage._objects.clear()
+    try:
+        result = shelf.look(shelf.set_ids[-1], QUICK)
+    finally:
+        shelf.storage._objects.update(kept)
+    assert (result.outcome, result.reason) == (
+        INCONCLUSIVE,
+        "memory:// is empty: is the disk mounted?",
+    )

@@ -1,0 +1,249 @@
+"""From a moment to the sets that restore it, or to the gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.records import SetRow, SetState
+from airflow_backup.catalog.rules.recovery import Gap, Path, recovery_path
+from airflow_backup.catalog.tables import sets
+from airflow_backup.core.words import Kind
+
+LOG = Kind.ARCHIVE_LOG
+NOW = datetime(2026, 5, 4, 2, tzinfo=UTC)
+
+
+def row(
+    name: int,
+    parent: int | None = None,
+    *,
+    kind: Kind | None = None,
+    state: SetState = "good",
+    previous: int | None = None,
+) -> SetRow:
+    return SetRow(
+        set_id=f"{name:04}",
+        schedule_id="wiki",
+        repository="file:///backups",
+        run_id=f"run-{name}",
+        engine="files",
+        kind=kind or (Kind.FULL if parent is None else Kind.INCREMENTAL),
+        parent=None if parent is None else f"{parent:04}",
+        base=None if parent is None else "0000",
+        run_at=at(name),
+        started_at=at(name),
+        consistent_at=at(name),
+        finished_at=at(name),
+        files=1,
+        bytes_read=10,
+        bytes_stored=5,
+        counts={},
+        warnings=[],
+        manifest_hash="0" * 64,
+        previous_set_id=None if previous is None else f"{previous:04}",
+        previous_hash=None,
+        state=state,
+    )
+
+
+def at(hour: float) -> datetime:
+    return NOW + timedelta(hours=hour)
+
+
+CHAIN = [row(0), row(1, 0), row(2, 1), row(3, 0, kind=Kind.DIFFERENTIAL), row(4, 3), row(5)]
+
+
+def ids(found: Path | Gap) -> list[str]:
+    assert isinstance(found, Path)
+    return [each.set_id for each in found.sets]
+
+
+@pytest.fixture
+def catalog() -> Iterator[Catalog]:
+    with Catalog.open("sqlite://") as catalog:
+        yield catalog
+
+
+def fill(catalog: Catalog, rows: list[SetRow]) -> None:
+    columns = [column.name for column in sets.columns]
+    with catalog._database.writing() as connection:
+        connection.execute(
+            sets.insert(),
+            [{name: getattr(each, name) for name in columns} for each in rows],
+        )
+
+
+@pytest.mark.parametrize(
+    ("hour", "expected"),
+    [
+        (0, ["0000"]),
+        (0.5, ["0000"]),
+        (2, ["0000", "0001", "0002"]),
+        (3.9, ["0000", "0003"]),
+        (4, ["0000", "0003", "0004"]),
+        (99, ["0005"]),
+    ],
+)
+def test_a_moment_is_restored_from_the_sets_up_to_it(hour: float, expected: list[str]) -> None:
+    found = recovery_path(CHAIN, at(hour))
+    assert ids(found) == expected
+    assert isinstance(found, Path)
+    assert found.skipped == ()
+    assert found.bytes_stored == 5 * len(expected)
+
+
+def test_before_the_first_set_is_a_gap_that_says_when_the_first_one_is() -> None:
+    assert recovery_path(CHAIN, at(-1)) == Gap(
+        at(-1), ("there is no set of that moment or before",), at(0)
+    )
+
+
+def test_a_broken_chain_falls_back_to_an_earlier_moment_and_says_why() -> None:
+    broken = [each for each in CHAIN if each.set_id != "0001"]
+    found = recovery_path(broken, at(2.5))
+    assert ids(found) == ["0000"]
+    assert isinstance(found, Path)
+    assert found.skipped == ("set '0002': '0001', which '0002' needs, is not there",)
+
+
+def test_a_quarantined_set_is_not_used_nor_what_needs_it() -> None:
+    spoiled = [CHAIN[0]._replace(state="quarantined"), *CHAIN[1:]]
+    found = recovery_path(spoiled, at(2))
+    assert isinstance(found, Gap)
+    assert found.reasons == (
+        "set '0002': '0000' is quarantined",
+        "set '0001': '0000' is quarantined",
+        "set '0000': it is quarantined",
+    )
+    assert found.earliest == at(5)
+
+
+def test_a_log_that_reaches_over_the_moment_is_appended() -> None:
+    logs = [row(0), row(3, 0, kind=LOG), row(6, 3, kind=LOG)]
+    assert ids(recovery_path(logs, at(2))) == ["0000", "0003"]
+    assert ids(recovery_path(logs, at(4))) == ["0000", "0003", "0006"]
+    found = recovery_path(logs, at(4))
+    assert isinstance(found, Path)
+    assert found.consistent_at == at(4)
+
+
+WITH_LOGS = [
+    row(0),
+    row(1, 0, kind=LOG, previous=0),
+    row(2, 1, kind=LOG, previous=1),
+    row(3, 0, previous=2),  # an incremental
+    row(4, 3, kind=LOG, previous=3),
+    row(5, previous=4),  # a full set
+    row(6, 5, kind=LOG, previous=5),
+]
+
+
+@pytest.mark.parametrize(
+    ("hour", "expected"),
+    [
+        (0, "0"),
+        (0.5, "0 1"),
+        (1, "0 1"),
+        (1.5, "0 1 2"),
+        (2.5, "0 1 2 4"),  # log 4 continues log 2, though set 3 was taken between
+        (3, "0 3"),
+        (3.5, "0 3 4"),
+        (4.5, "0 3 4 6"),
+        (5, "5"),
+        (5.5, "5 6"),
+        (9, "5 6"),
+    ],
+)
+def test_a_moment_between_sets_is_restored_by_rolling_logs_over_the_newest_base(
+    catalog: Catalog, hour: float, expected: str
+) -> None:
+    found = recovery_path(WITH_LOGS, at(hour))
+    assert ids(found) == [f"{int(each):04}" for each in expected.split()]
+    assert isinstance(found, Path)
+    assert found.skipped == ()
+    assert found.consistent_at == at(min(hour, 6))
+    fill(catalog, WITH_LOGS)
+    assert catalog.sets.recovery_path("wiki", at(hour)) == found
+
+
+BROKEN: dict[str, tuple[float, str, list[SetRow], str]] = {
+    "a log is gone": (
+        2.5,
+        "0 1",
+        [each for each in WITH_LOGS if each.set_id != "0002"],
+        "set '0004': '0002', which came before it, is not there",
+    ),
+    "a log is quarantined": (
+        2.5,
+        "0",
+        [
+            each._replace(state="quarantined") if each.set_id == "0001" else each
+            for each in WITH_LOGS
+        ],
+        "set '0001': it is quarantined",
+    ),
+    "the first log of all begins at the full set of its chain": (
+        0.5,
+        "0",
+        [row(0), row(1, previous=0), row(2, 1, kind=LOG, previous=1)._replace(base="0001")],
+        "set '0002': it begins only at '0001'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("hour", "expected", "rows", "reason"), BROKEN.values(), ids=BROKEN)
+def test_logs_end_where_one_does_not_continue_the_other(
+    catalog: Catalog, hour: float, expected: str, rows: list[SetRow], reason: str
+) -> None:
+    found = recovery_path(rows, at(hour))
+    assert ids(found) == [f"{int(each):04}" for each in expected.split()]
+    assert isinstance(found, Path)
+    assert found.skipped == (reason,)
+    fill(catalog, rows)
+    assert catalog.sets.recovery_path("wiki", at(hour)) == found
+
+
+def test_the_first_log_reaches_back_to_the_full_set_of_its_chain() -> None:
+    rows = [row(0), row(1, 0, previous=0), row(2, 1, kind=LOG, previous=1)]
+    assert ids(recovery_path(rows, at(0.5))) == ["0000", "0002"]
+
+
+def test_a_bad_base_is_rolled_over_by_the_logs_of_an_earlier_one() -> None:
+    rows = [
+        each._replace(state="quarantined") if each.set_id == "0003" else each for each in WITH_LOGS
+    ]
+    found = recovery_path(rows, at(4))
+    assert ids(found) == ["0000", "0001", "0002", "0004"]
+    assert isinstance(found, Path)
+    assert found.skipped == ("set '0003': it is quarantined",)
+
+
+def test_a_chain_that_goes_in_a_circle_ends() -> None:
+    circle = [row(1, 2), row(2, 1)]
+    assert isinstance(recovery_path(circle, at(3)), Gap)
+
+
+@pytest.mark.parametrize("hour", [-1, 0, 1.5, 2, 3, 4, 5, 99])
+def test_the_catalog_says_what_the_rule_says(catalog: Catalog, hour: float) -> None:
+    for rows in (CHAIN, [each for each in CHAIN if each.set_id != "0001"]):
+        with Catalog.open("sqlite://") as fresh:
+            fill(fresh, rows)
+            assert fresh.sets.recovery_path("wiki", at(hour)) == recovery_path(rows, at(hour))
+
+
+def test_a_chain_is_given_from_the_full_set_on(catalog: Catalog) -> None:
+    fill(catalog, CHAIN)
+    assert [each.set_id for each in catalog.sets.chain("0004")] == ["0000", "0003", "0004"]
+    assert catalog.sets.chain("gone") == []
+    full = catalog.sets.latest_full("wiki")
+    assert full is not None
+    assert full.set_id == "0005"
+
+
+def test_a_forged_circle_does_not_hold_up_the_catalog(catalog: Catalog) -> None:
+    fill(catalog, [row(1, 2), row(2, 1)])
+    assert isinstance(catalog.sets.recovery_path("wiki", at(3)), Gap)

@@ -1,0 +1,169 @@
+"""Programs: what they print, how they fail, and that they end."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from airflow_backup.core.errors import Cancelled, EngineError, ToolMissing
+from airflow_backup.core.process import process
+from airflow_backup.core.process.process import Process, run
+
+
+def test_a_program_that_fails_says_the_last_it_said() -> None:
+    with pytest.raises(EngineError, match=r"sh failed with code 3: line 11") as caught:
+        run(["sh", "-c", "for i in $(seq 30); do echo line $i >&2; done; exit 3"])
+    assert caught.value.message.endswith("line 30")
+
+
+def test_a_program_that_was_killed_says_by_what() -> None:
+    with pytest.raises(EngineError, match="sh was ended by SIGKILL"):
+        run(["sh", "-c", "kill -9 $$"])
+
+
+def test_a_program_that_is_missing_is_named() -> None:
+    with pytest.raises(ToolMissing, match="the program 'no-such-program' is not installed"):
+        run(["no-such-program"])
+
+
+def test_much_on_both_outputs_does_not_block() -> None:
+    script = "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero | tr '\\0' '\\n' >&2"
+    assert len(run(["sh", "-c", script]).output) == 3_000_000
+
+
+def test_the_environment_carries_what_the_arguments_must_not() -> None:
+    assert run(["sh", "-c", "echo $SECRET"], environment={"SECRET": "x"}).output == b"x\n"
+
+
+def is_alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{number}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_until_gone(number: int) -> bool:
+    for _ in range(200):
+        if not is_alive(number):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_who_holds_the_pipes_of_a_program_that_ended_is_not_waited_for() -> None:
+    begun = time.monotonic()
+    told = run(["sh", "-c", "setsid sleep 60 & echo $!; echo done; exit 0"]).output.split()
+    try:
+        assert told[1] == b"done"
+        assert time.monotonic() - begun < 20
+    finally:
+        os.kill(int(told[0]), signal.SIGKILL)
+
+
+def test_a_program_that_reads_nothing_and_ends_does_not_block() -> None:
+    begun = time.monotonic()
+    process.feed(
+        ["sh", "-c", "setsid sleep 60 <&0 >/dev/null 2>&1 & exit 0"], [b"x" * 100_000] * 99
+    )
+    assert time.monotonic() - begun < 20
+
+
+def test_descriptors_beyond_a_thousand_serve_too() -> None:
+    with open(os.devnull) as nothing:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if most < 1200:
+            pytest.skip("this machine allows few open files")
+        held = [os.dup(nothing.fileno()) for _ in range(1100)]
+    try:
+        assert run(["echo", "hello"]).output == b"hello\n"
+    finally:
+        for each in held:
+            os.close(each)
+
+
+def test_an_error_in_the_caller_ends_the_whole_group() -> None:
+    numbers: list[int] = []
+
+    def cancelled_half_way() -> None:
+        with Process(["sh", "-c", "sleep 600 & echo $!; wait"]) as sh:
+            numbers.append(int(next(sh.chunks())))
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        cancelled_half_way()
+    assert wait_until_gone(numbers[0])
+
+
+def test_a_program_that_ignores_the_request_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE", 0.2)
+
+    def cancelled() -> None:
+        with Process(["sh", "-c", "trap '' TERM; echo ready; sleep 600 & wait; sleep 600"]) as sh:
+            next(sh.chunks())
+            raise Cancelled("stop")
+
+    begun = time.monotonic()
+    with pytest.raises(Cancelled):
+        cancelled()
+    assert time.monotonic() - begun < 10
+
+
+def test_end_all_works_in_a_signal_handler_while_the_thread_waits() -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *given: process.end_all())
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        with pytest.raises(EngineError, match="sleep was ended by SIGTERM"):
+            run(["sleep", "600"])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        timer.join()
+
+
+BOUND = """
+import signal, sys
+from airflow_backup.core.process.process import Process
+with Process(["sleep", "1000"], signal_at_our_death=signal.SIGTERM) as child:
+    print(child._child.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux")
+def test_a_server_of_ours_ends_when_we_are_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BOUND], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout is not None
+        server = Path(f"/proc/{int(owner.stdout.readline())}")
+        deadline = time.monotonic() + 60
+        while _runs(server) != "sleep" and time.monotonic() < deadline:  # it is bound to us by then
+            time.sleep(0.01)
+        owner.kill()
+        owner.wait()
+        deadline = time.monotonic() + 10
+        while _lives(server) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not _lives(server)
+
+
+def _runs(folder: Path) -> str:
+    return (folder / "comm").read_text().strip()
+
+
+def _lives(folder: Path) -> bool:
+    try:
+        return (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
