@@ -56,7 +56,7 @@ def _built(path: Path) -> list[str]:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         }
         environment.pop("_AIRFLOW_PARSING_CONTEXT_DAG_ID", None)
-        command = [sys.executable, "-c", _BUILD, str(path.resolve()), DAG_PREFIX]
+        command = [sys.executable, "-P", "-c", _BUILD, str(path.resolve()), DAG_PREFIX]
         try:
             printed = process.run(command, environment=environment).output.decode()
         except EngineError as error:

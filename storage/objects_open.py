@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # these have no being at run time
     from obstore.store import AzureConfig, ClientConfig, GCSConfig, RetryConfig, S3Config
 
 _RETRY: RetryConfig = {
-    "max_retries": 60,
+    "max_retries": 1000,
     "retry_timeout": timedelta(minutes=2),
     "backoff": {
         "init_backoff": timedelta(milliseconds=250),
@@ -39,7 +39,7 @@ _RETRY: RetryConfig = {
         "base": 2,
     },
 }
-"""The time ends the trying, not the number: a service that restarts refuses many requests in a second."""
+"""The time ends the trying, never the number: pauses are chosen at random, and the shortest may come often."""
 
 _S3_EXTRA = {
     "aws_session_token": "session_token",

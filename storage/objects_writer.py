@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import obstore
 from obstore.store import ObjectStore
 
-from airflow_backup.core.errors import StorageError
+from airflow_backup.core.errors import NameTaken, NotFound, StorageError
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.objects_errors import translated
 from airflow_backup.storage.protocol import Stored
@@ -54,8 +54,7 @@ class ObjectWriter(OneObject):
         if self._upload is not None:
             self._complete(self._upload)
         else:
-            with translated("write", self._name, self._url):
-                obstore.put(self._store, self._name, self._take(), mode="create")
+            self._put(self._take())
         with translated("look at", self._name, self._url):
             found = obstore.head(self._store, self._name)
         if found["size"] != self._size:
@@ -72,6 +71,17 @@ class ObjectWriter(OneObject):
             if self._upload is not None:
                 self._upload.give_up()
 
+    def _put(self, data: bytes) -> None:
+        try:
+            with translated("write", self._name, self._url):
+                obstore.put(self._store, self._name, data, mode="create")
+        except NameTaken:
+            # Asked again after an answer was lost, the service finds what the first request wrote.
+            with translated("read", self._name, self._url):
+                found = bytes(obstore.get(self._store, self._name).bytes())
+            if found != data:
+                raise
+
     def _complete(self, upload: _Upload) -> None:
         try:
             upload.send(self._take())
@@ -83,14 +93,20 @@ class ObjectWriter(OneObject):
         if is_taken:
             upload.give_up()
             raise taken(self._name)
-        upload.finish()
-
-    def _exists(self) -> bool:
         try:
-            obstore.head(self._store, self._name)
+            upload.finish()
+        except (StorageError, NotFound):
+            # Asked again after an answer was lost, the service does not know the upload any more: it is complete.
+            with translated("look at", self._name, self._url):
+                if not self._exists(size=self._size):
+                    raise
+
+    def _exists(self, *, size: int | None = None) -> bool:
+        try:
+            found = obstore.head(self._store, self._name)
         except FileNotFoundError:
             return False
-        return True
+        return size is None or found["size"] == size
 
     def _take(self) -> bytes:
         whole = b"".join(self._parts)

@@ -133,6 +133,11 @@ def _connect(host: str, options: dict[str, Any]) -> Remote:
     def publish(path: str, name: str) -> None:
         sync(files.loop, rename, path, name)
 
-    return Remote(
-        files, publish, lost=(asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, OSError)
+    lost = (
+        asyncssh.DisconnectError,
+        asyncssh.ChannelOpenError,
+        asyncssh.SFTPConnectionLost,
+        asyncssh.SFTPNoConnection,
+        OSError,
     )
+    return Remote(files, publish, lost=lost)

@@ -4,6 +4,7 @@ One attempt to store the set of a run, safe against its own past and against its
 * A set exists if and only if its manifest does, and the manifest is written last.
 * An attempt first looks whether an earlier one got as far as the manifest, and adopts that set.
 * Otherwise it removes what earlier attempts left, and writes pieces under names of its own.
+* An answer may be lost: whether the manifest is there is asked of the storage, and no piece is removed while it is.
 * An earlier attempt may still be alive (a worker that lost its connection). Its pieces are gone,
   so after writing its manifest every attempt looks whether its pieces are still there, and
   takes the manifest back when they are not.
@@ -27,6 +28,7 @@ from airflow_backup.core.errors import (
     BackupError,
     NameTaken,
     NotFound,
+    StorageError,
     StorageUnavailable,
     VerifyError,
 )
@@ -102,7 +104,7 @@ class Attempt:
         previous: Previous | None,
         doubt: str | None = None,
     ) -> StoredManifest:
-        """Dump, store, and write the manifest; on any error leave nothing."""
+        """Dump, store, and write the manifest; on any error leave no set that does not count."""
         started_at = around.clock()
         around = replace(around, set_id=self.set_id)
         parent = None if plan.parent is None else plan.parent.manifest
@@ -151,34 +153,77 @@ class Attempt:
                 previous=previous,
                 locked_until=_locked_until(self._job, around.clock()),
             )
-            return self._publish(manifest)
+            data = manifest.to_bytes()
         except BaseException:
             sink.abort()
             raise
+        return self._publish(manifest, data, sink)
 
-    def _publish(self, manifest: Manifest) -> StoredManifest:
+    def _publish(self, manifest: Manifest, data: bytes, sink: PieceSink) -> StoredManifest:
+        try:
+            self._confirm_pieces(manifest)
+            assert self.repository is not None
+            check_same(self.storage, self.repository)
+            self._put(data)
+            if self._missing(manifest.pieces) or self.storage.read(self._name) != data:
+                raise VerifyError(f"set '{self.set_id}' is not as it was written")
+        except BaseException as error:
+            self._take_back(data, sink, is_whole=isinstance(error, StorageError))
+            raise
+        return StoredManifest(manifest, hash_of(data))
+
+    def _confirm_pieces(self, manifest: Manifest) -> None:
         missing = self._missing(manifest.pieces)
         if missing:
             raise VerifyError(
                 f"the piece '{missing}' of set '{self.set_id}' is not as it was written",
                 hint="does another attempt of the same run still work? does the storage lose writes?",
             )
-        data = manifest.to_bytes()
-        assert self.repository is not None
-        check_same(self.storage, self.repository)
+
+    def _put(self, data: bytes) -> None:
+        """
+        Write the manifest; whether it is there is what the storage shows, not what it answers.
+
+        An answer may be lost on its way, and a request that is sent again then finds the name taken: by us.
+        """
         try:
             self.storage.put(self._name, data)
         except NameTaken as error:
-            raise StorageUnavailable(
-                f"another attempt stored set '{self.set_id}' meanwhile",
-                hint="a retry takes that set over",
-            ) from error
-        missing = self._missing(manifest.pieces)
-        if missing or self.storage.read(self._name) != data:
-            with contextlib.suppress(BackupError):
+            if self._read() != data:
+                raise StorageUnavailable(
+                    f"another attempt stored set '{self.set_id}' meanwhile",
+                    hint="a retry takes that set over",
+                ) from error
+        except StorageError:
+            if self._read() != data:
+                raise
+
+    def _read(self) -> bytes | None:
+        try:
+            return self.storage.read(self._name)
+        except NotFound:
+            return None
+
+    def _take_back(self, data: bytes, sink: PieceSink, *, is_whole: bool) -> None:
+        """
+        Leave nothing of a set that does not count: its manifest first, and no piece while that may be there.
+
+        A storage that does not answer any more keeps what it has: a whole set, which a retry takes over, or
+        pieces of none, which the retry and ``sync`` remove. A manifest without pieces would be a false set.
+        """
+        try:
+            found = self._read()
+            if found == data and is_whole:
+                return  # all of it is there, and only could not be looked at once more
+            if found == data:
                 self.storage.delete(self._name)
-            raise VerifyError(f"set '{self.set_id}' is not as it was written")
-        return StoredManifest(manifest, hash_of(data))
+        except BackupError as error:
+            logger.warning("what is left of set %s stays behind: %s", self.set_id, error.message)
+            return
+        sink.abort()
+        with contextlib.suppress(BackupError):
+            if self._read() == data:  # the request that got no answer came through after all
+                self.storage.delete(self._name)
 
     def _missing(self, pieces: tuple[Piece, ...]) -> str | None:
         for piece in pieces:

@@ -18,7 +18,13 @@ from typing import Protocol, Self
 
 from airflow_backup.actions.backup.piece_writer import PieceWriter
 from airflow_backup.actions.sets.encryption import Seal
-from airflow_backup.core.errors import BackupError, EngineError, StorageError
+from airflow_backup.core.errors import (
+    BackupError,
+    EngineError,
+    StorageError,
+    StorageThrottled,
+    StorageUnavailable,
+)
 from airflow_backup.core.format.checksums import Bytes, frame_checksum
 from airflow_backup.core.format.codec import DEFAULT_LEVEL, FRAME_SIZE, FrameCompressor, FrameCopier
 from airflow_backup.core.format.manifest import Piece
@@ -100,13 +106,14 @@ class PieceSink:
         self._workers.shutdown(cancel_futures=True)
         for stream in self._streams.values():
             for piece in stream.pieces.done:
-                self._remove(self._prefix + piece.name)
-
-    def _remove(self, name: str) -> None:
-        try:
-            self._storage.delete(name)
-        except BackupError as error:
-            logger.warning("a piece of a failed attempt stays behind: %s", error.message)
+                try:
+                    self._storage.delete(self._prefix + piece.name)
+                except (StorageUnavailable, StorageThrottled) as error:
+                    # It was asked for minutes; to ask for every piece would take hours.
+                    logger.warning("pieces of a failed attempt stay behind: %s", error.message)
+                    return
+                except BackupError as error:
+                    logger.warning("a piece of a failed attempt stays behind: %s", error.message)
 
 
 class PieceStream:

@@ -166,7 +166,7 @@ def _fill(
             drop_marker(target, is_new=is_new, all_of_it=resumer is None)
             raise
         when_whole()
-        end_marker(target)
+        end_marker(target, what.marker())
         return report
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from airflow_backup.actions.restore.target import TargetState, end_marker, named
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.removal import remove_tree
-from airflow_backup.engines.shared.restore_root import MARKER
+from airflow_backup.engines.shared.restore_marker import MARKER
 
 
 class Swap:
@@ -78,9 +78,8 @@ class Swap:
         told = self._read()
         assert told is not None
         kept = self.target.with_name(told["kept"])
-        if (self.beside / MARKER).exists():
-            end_marker(self.beside)
         if os.path.lexists(self.beside):
+            end_marker(self.beside, self._marker)
             if os.path.lexists(self.target):
                 if os.path.lexists(kept):
                     raise Refused(f"'{kept}' is there already", hint="give it another name")

@@ -25,7 +25,7 @@ from typing import Any
 from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError, Refused
 from airflow_backup.core.removal import remove_tree
-from airflow_backup.engines.shared.restore_root import MARKER
+from airflow_backup.engines.shared.restore_marker import MARKER, put_right
 
 _SERVER = re.compile(r"connection:([A-Za-z0-9_.-]+)(?:/(.+))?")
 
@@ -146,14 +146,22 @@ def marked(target: Folder, marker: Mapping[str, Any]) -> Iterator[bool]:
         yield is_new
 
 
-def end_marker(target: Folder) -> None:
-    """Take the marker away; the folder's own time is one of the things that were restored."""
+def end_marker(target: Folder, marker: Mapping[str, Any]) -> None:
+    """
+    Take the marker away; the folder's own time is one of the things that were restored.
+
+    Nothing happens where that was done already: a file of the marker's name may be one of the source's.
+    """
     found = target.stat()
-    if not found.st_mode & stat.S_IWUSR:  # as it was backed up
-        target.chmod(found.st_mode | stat.S_IWUSR)
-    (target / MARKER).unlink(missing_ok=True)
-    target.chmod(stat.S_IMODE(found.st_mode))
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+    closed = stat.S_IMODE(found.st_mode)
+    try:
+        if closed & stat.S_IRWXU != stat.S_IRWXU:  # as it was backed up
+            target.chmod(closed | stat.S_IRWXU)
+        if _told_in(target) == marker:
+            put_right(target)
+    finally:
+        target.chmod(closed)
+        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def drop_marker(target: Folder, *, is_new: bool, all_of_it: bool) -> None:
@@ -264,17 +272,20 @@ def _writable(target: Folder, found: TargetState) -> TargetState:
 
 def _unfinished(target: Folder, marker: Mapping[str, Any]) -> TargetState:
     holds = "an unfinished restore"
-    try:
-        found = json.loads((target / MARKER).read_bytes())
-    except (OSError, ValueError):
-        found = None
-    if found == marker:
+    if _told_in(target) == marker:
         return TargetState(f"{holds} of the same sets", resumes=True)
     return TargetState(
         holds,
         refused=f"'{target}' holds an unfinished restore of something else",
         hint="--replace keeps it beside and restores in its place, or restore to another folder",
     )
+
+
+def _told_in(target: Folder) -> object:
+    try:
+        return json.loads((target / MARKER).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def _remove(path: Folder) -> None:

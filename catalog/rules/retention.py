@@ -9,7 +9,10 @@ chain that nobody looked at yet takes no proven one's place. A locked set stays 
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -91,10 +94,11 @@ def decide(
     _need(firm, known)
     rules = _by_rules(good, policy, now=now, zone=ZoneInfo(timezone))
     gone = _too_old(good, policy, now=now)
-    kept = _kept_by(rules, gone, known)
-    while (too_much := _one_too_many(kept, firm, known, policy)) is not None:
-        gone[too_much] = f"more than {format_size(policy.max_bytes or 0)} stored"
+    if policy.max_bytes is not None:
         kept = _kept_by(rules, gone, known)
+        too_many = _too_many(kept, rules.keys() - gone.keys(), firm, known, policy.max_bytes)
+        gone |= dict.fromkeys(too_many, f"more than {format_size(policy.max_bytes)} stored")
+    kept = _kept_by(rules, gone, known)
     for key, why in firm.items():
         kept[key] = [*why, *kept.get(key, [])]
     return [_verdict(item, kept, gone) for item in newest_first]
@@ -221,32 +225,57 @@ def _kept_by(
     return kept
 
 
-def _one_too_many(
+def _too_many(
+    kept: Mapping[str, list[str]],
+    wanted: AbstractSet[str],
+    firm: Mapping[str, list[str]],
+    known: Mapping[str, SetRef],
+    max_bytes: int,
+) -> list[str]:
+    """
+    Name the sets to give up; of what is kept, ``wanted`` is kept for itself, the rest because others need it.
+
+    The oldest chain first, and of a chain the newest, so that children go before parents.
+    """
+    left = sum(known[key].bytes_stored for key in {*kept, *firm})
+    children = Counter(known[key].parent for key in kept)
+    chains: dict[str, list[SetRef]] = {}
+    for key in kept:
+        if key not in firm:
+            chains.setdefault(_root(known[key], known), []).append(known[key])
+    given_up: list[str] = []
+    for root in sorted(chains, key=lambda key: (known[key].consistent_at, key)):
+        tips = [item for item in chains[root] if not children[item.set_id]]
+        tips.sort(key=_age)
+        while tips and left > max_bytes:
+            tip = tips.pop()
+            given_up.append(tip.set_id)
+            item: SetRef | None = tip
+            while item is not None:
+                left -= item.bytes_stored
+                item = _freed(item, children, kept, firm, known)
+                if item is not None and item.set_id in wanted:  # something else keeps it still
+                    insort(tips, item, key=_age)
+                    item = None
+    return given_up
+
+
+def _freed(
+    item: SetRef,
+    children: Counter[str | None],
     kept: Mapping[str, list[str]],
     firm: Mapping[str, list[str]],
     known: Mapping[str, SetRef],
-    policy: Retention,
-) -> str | None:
-    """Name the set to give up next: the newest of the oldest chain, so that children go before parents."""
-    if policy.max_bytes is None:
+) -> SetRef | None:
+    """Return the parent of a set that was given up, when no other set needs it any more."""
+    children[item.parent] -= 1
+    if item.parent is None or item.parent not in kept or item.parent in firm:
         return None
-    if sum(known[key].bytes_stored for key in {*kept, *firm}) <= policy.max_bytes:
-        return None
-    free = [known[key] for key in kept if key not in firm]
-    if not free:
-        return None
-    oldest = min(
-        free, key=lambda item: (known[_root(item, known)].consistent_at, _root(item, known))
-    )
-    chain = [item for item in free if _root(item, known) == _root(oldest, known)]
-    return _tip(chain).set_id
+    return None if children[item.parent] else known[item.parent]
 
 
-def _tip(chain: Sequence[SetRef]) -> SetRef:
-    """Return the newest set of a chain that no other of it needs."""
-    parents = {item.parent for item in chain}
-    tips = [item for item in chain if item.set_id not in parents]
-    return max(tips, key=lambda item: (item.consistent_at, item.set_id))
+def _age(item: SetRef) -> tuple[datetime, str]:
+    return item.consistent_at, item.set_id
 
 
 def _root(item: SetRef, known: Mapping[str, SetRef]) -> str:

@@ -14,6 +14,7 @@ from airflow_backup.core.format.checksums import frame_checksum
 from airflow_backup.engines.files.index import Block, Earlier, escaped, facts, is_tail
 from airflow_backup.engines.files.large import LargeFile, store_changes, store_whole
 from airflow_backup.engines.files.output import FilesOutput
+from airflow_backup.engines.files.places import data_record
 from airflow_backup.engines.files.reader import (
     CHUNK,
     FILE_FLAGS,
@@ -22,10 +23,7 @@ from airflow_backup.engines.files.reader import (
     whole,
 )
 from airflow_backup.engines.files.tar import writer as tar
-from airflow_backup.engines.files.walk import Entry
-
-_VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
-"""What the system says of something that was removed, or replaced by something of another kind."""
+from airflow_backup.engines.files.walk import Entry, is_gone
 
 _KINDS = {
     stat.S_IFLNK: tar.SYMLINK,
@@ -75,11 +73,18 @@ class FilesDump:
             else:
                 self._add_other(entry)
         except OSError as error:
-            self.cannot_read(entry.path, error)
+            self.cannot_read(
+                entry.path, error, is_gone=is_gone(entry.name, entry.parent, entry.kind)
+            )
 
-    def cannot_read(self, path: bytes, error: OSError) -> None:
-        """Note what could not be opened, entered or read, and with a folder all below it."""
-        if error.errno in _VANISHED:
+    def cannot_read(self, path: bytes, error: OSError, *, is_gone: bool) -> None:
+        """
+        Note what could not be opened, entered or read, and with a folder all below it.
+
+        ``is_gone``: another look shows nothing of that name, or something of another kind. Only then it vanished: an
+        error alone may say so of what is there, such as a name that the system lists and does not take.
+        """
+        if is_gone:
             self.output.vanished(path)
             return
         if self._earlier is not None:
@@ -210,6 +215,7 @@ class FilesDump:
         assert output.patches is not None
         offset = output.patches.position
         name = b"%b/size=%d" % (path, known.length)
+        extended = {**data_record(known.length), **(extended or {})}
         output.patches.write(
             output.headers.member(name, found, kind=b"0", size=0, extended=extended)
         )

@@ -24,7 +24,6 @@ from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
     EngineError,
-    SourceDenied,
     SourceError,
     VerifyError,
 )
@@ -38,6 +37,7 @@ from airflow_backup.engines.files.index import order_of
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.restore import restore_archive, restore_members
+from airflow_backup.engines.files.roots import nested, open_root
 from airflow_backup.engines.files.structure import check_structure
 from airflow_backup.engines.files.tar.writer import END
 from airflow_backup.engines.files.verify import check_edges, check_tree, concerned
@@ -55,8 +55,6 @@ from airflow_backup.schedules.model.base import Model
 
 _MOST_UNREAD = 20
 """Entries that cannot be read before a run fails at once: enough to see what is wrong, and why wait."""
-
-_ROOT_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FilesEngine:
@@ -76,10 +74,10 @@ class FilesEngine:
             problems.append(error)
         for root in options.roots:
             try:
-                os.close(_open_root(root, around.source_roots))
+                os.close(open_root(root, around.source_roots, allow_empty=options.allow_empty))
             except BackupError as error:
                 problems.append(error)
-        return problems + _nested(options.roots)
+        return problems + nested(options.roots)
 
     def dump(
         self,
@@ -102,7 +100,7 @@ class FilesEngine:
                 earlier=None if parent is None else parent.blocks(INDEX),
                 by_content=options.compare == "content",
             )
-            _add_roots(options.roots, around.source_roots, patterns, dump)
+            _add_roots(options, around.source_roots, patterns, dump)
             output.archive.write(END)
             if output.patches is not None:
                 output.patches.write(END)
@@ -246,14 +244,15 @@ def _counts(output: FilesOutput, parent: SetReader | None) -> dict[str, int]:
 
 
 def _add_roots(
-    roots: list[str], within: Sequence[str] | None, patterns: Patterns, dump: FilesDump
+    options: FilesOptions, within: Sequence[str] | None, patterns: Patterns, dump: FilesDump
 ) -> None:
-    if len(roots) == 1:
-        _add_root(roots[0], b"", within, patterns, dump)
-    else:
-        prefixes = {os.fsencode(os.path.normpath(root).strip("/")): root for root in roots}
-        for prefix in sorted(prefixes, key=order_of):
-            _add_root(prefixes[prefix], prefix, within, patterns, dump)
+    prefixes = {os.fsencode(os.path.normpath(root).strip("/")): root for root in options.roots}
+    if len(options.roots) == 1:
+        prefixes = {b"": options.roots[0]}
+    for prefix in sorted(prefixes, key=order_of):
+        root = prefixes[prefix]
+        descriptor = open_root(root, within, allow_empty=options.allow_empty)
+        _add_root(root, descriptor, prefix, within, patterns, dump)
     dump.finish()
 
 
@@ -263,24 +262,14 @@ def _options(source: Model) -> FilesOptions:
     return source
 
 
-def _open_root(root: str, within: Sequence[str] | None) -> int:
-    # The root itself may be a link that the user wrote into the schedule; below it, none is
-    # followed.
-    try:
-        if within is not None:
-            return open_real(real_path(root, within, what="the source"), _ROOT_FLAGS)
-        return os.open(root, _ROOT_FLAGS)
-    except PermissionError as error:
-        raise SourceDenied(f"may not read '{root}'", hint=f"ls -ld {root}") from error
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise SourceError(f"cannot read '{root}': {why}", hint=f"ls -ld {root}") from error
-
-
 def _add_root(
-    root: str, prefix: bytes, within: Sequence[str] | None, patterns: Patterns, dump: FilesDump
+    root: str,
+    descriptor: int,
+    prefix: bytes,
+    within: Sequence[str] | None,
+    patterns: Patterns,
+    dump: FilesDump,
 ) -> None:
-    descriptor = _open_root(root, within)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         whole = prefix + b"/" if prefix else b""
         walk = Walk(descriptor, prefix=whole, patterns=patterns, warn=dump.cannot_read)
@@ -338,13 +327,3 @@ def _only_needed_folders(walk: Walk, dump: FilesDump) -> Iterator[Entry]:
 
 def _is_above(folder: bytes, path: bytes) -> bool:
     return folder == b"." or path.startswith(folder + b"/")
-
-
-def _nested(roots: list[str]) -> list[BackupError]:
-    clean = [os.path.normpath(root) for root in roots]
-    return [
-        SourceError(f"'{inner}' lies inside '{outer}', and would be stored twice")
-        for position, inner in enumerate(clean)
-        for other, outer in enumerate(clean)
-        if position != other and (inner + "/").startswith(outer.rstrip("/") + "/")
-    ]

@@ -9,6 +9,7 @@ from contextlib import closing
 from airflow_backup.engines.files.blocks import BlockLines, Compared, compared
 from airflow_backup.engines.files.index import Block
 from airflow_backup.engines.files.output import Attributes, FilesOutput, Held
+from airflow_backup.engines.files.places import data_record
 from airflow_backup.engines.files.reader import (
     CHUNK,
     Segments,
@@ -78,9 +79,9 @@ def store_changes(file: LargeFile, output: FilesOutput, earlier: Iterator[Block]
     assert patches is not None
     offset = patches.position
     name = b"%b/size=%d" % (file.path, file.found.st_size)
-    patches.write(
-        output.headers.member(name, file.found, kind=b"0", size=0, extended=file.extended)
-    )
+    data = data_record(sum(length for _, length in file.segments))
+    extended = {**data, **(file.extended or {})}
+    patches.write(output.headers.member(name, file.found, kind=b"0", size=0, extended=extended))
     held = Held()
     is_cut = False
     try:

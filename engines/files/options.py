@@ -36,6 +36,9 @@ class FilesOptions(EngineOptions):
     on_unreadable: Literal["fail", "warn"] = "fail"
     """Whether a file that cannot be read fails the run, or is left out, listed, and told of."""
 
+    allow_empty: bool = False
+    """Take a source folder with nothing in it. Off, because a disk that is not mounted looks like that."""
+
     @field_validator("include", "exclude")
     @classmethod
     def _patterns_mean_something(cls, patterns: list[str]) -> list[str]:

@@ -38,25 +38,33 @@ def data_segments(descriptor: int, size: int) -> Segments | None:
     """
     Return where a file has data, ending with an empty segment at ``size``; None when unknown.
 
-    A hole may be reported as data, never the other way round.
+    A hole may be reported as data, never the other way round. Nothing behind ``size`` counts: a file may have
+    grown since, or have been cut, and then the rest of it is hole.
     """
     segments: Segments = []
     at = 0
     try:
         while at < size:
-            try:
-                begin = os.lseek(descriptor, at, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno == errno.ENXIO:  # nothing but hole from here on
-                    break
-                raise
-            at = os.lseek(descriptor, begin, os.SEEK_HOLE)
+            begin = _seek(descriptor, at, os.SEEK_DATA)
+            end = None if begin is None else _seek(descriptor, begin, os.SEEK_HOLE)
+            if begin is None or end is None or begin >= size:
+                break
+            at = end
             segments.append((begin, min(at, size) - begin))
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
             return None
         raise
     return [*segments, (size, 0)]
+
+
+def _seek(descriptor: int, at: int, what: int) -> int | None:
+    try:
+        return os.lseek(descriptor, at, what)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # behind the last data, or behind the end
+            return None
+        raise
 
 
 def sparse_map(segments: Segments) -> bytes:

@@ -11,6 +11,7 @@ from airflow_backup.engines.files.helpers.helpers import Helpers
 from airflow_backup.engines.files.helpers.unpacking import Archive, Unpacking
 from airflow_backup.engines.files.tar.reader import TarReader
 from airflow_backup.engines.protocol import RestoreReport
+from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.restore_root import Jail, open_target
 
 
@@ -37,7 +38,14 @@ def restore_members(
     with ExitStack() as running:
         helpers = Helpers(folder, running)
         hands = None if resume else helpers
-        unpacking = Unpacking(archive, jail, reporter, resume=resume, hands=hands)
+        unpacking = Unpacking(
+            archive,
+            jail,
+            reporter,
+            resume=resume,
+            hands=hands,
+            is_marked=(target / MARKER).exists(),
+        )
         try:
             unpacking.run()
             for _ in rest:

@@ -19,11 +19,13 @@ from airflow_backup.engines.files.index import (
     order_of,
     record_of,
 )
+from airflow_backup.engines.files.places import Below, Blocks, data_of
 from airflow_backup.engines.files.tar import writer as tar
 from airflow_backup.engines.files.tar.reader import Member, TarReader
 from airflow_backup.engines.protocol import SetReader
 from airflow_backup.engines.shared.restore_root import split
 
+_LINKS = frozenset({tar.HARD_LINK, tar.SYMLINK})
 _PLAIN = frozenset({tar.REGULAR, tar.FOLDER, tar.SYMLINK, tar.FIFO})
 
 
@@ -67,10 +69,11 @@ class _Side:
         self._reader = TarReader(stored.blocks(stream), partial(stored.blocks, stream))
         self._members = iter(self._reader)
         self._stream, self._set_id = stream, stored.manifest.set_id
+        self._segments: list[tuple[int, int]] | None = None
 
     def expect(self, offset: int, name: bytes) -> Member:
         """Return the next member, whose headers must begin at ``offset``."""
-        member = next(self._members, None)
+        member, self._segments = next(self._members, None), None
         is_there = member is not None and self._reader.member_begin == offset
         if member is None or not is_there or member.name.rstrip(b"/") != name:
             raise self._otherwise(offset, name)
@@ -82,7 +85,14 @@ class _Side:
 
         False leaves the reader where it was, for whoever looks closely.
         """
+        self._segments = None
         return self._reader.pass_plain(record.offset, name, record.kind, record.size)
+
+    def blocks_of(self, record: Record) -> Blocks:
+        """Return what the blocks of the current member must be, before anything behind it is read."""
+        places = self._segments or [(0, record.size)]
+        data = sum(length for _, length in places)
+        return Blocks(record.path, data, begin=self._reader.position, places=places)
 
     def expect_block(self, path: bytes, block: Block) -> None:
         """Go to the next member, whose content must be the block."""
@@ -99,9 +109,10 @@ class _Side:
         """Return how long the current member's file is; VerifyError when its map does not fit."""
         if not member.is_sparse:
             return member.size
-        size = int(member.records[b"GNU.sparse.realsize"])
+        size = member.real_size
         begin, end, data = self._reader.position, 0, 0
-        for offset, length in self._reader.sparse_segments():
+        self._segments = self._reader.sparse_segments()
+        for offset, length in self._segments:
             if offset < end or offset + length > size:
                 raise VerifyError(f"'{shown(member.name)}' has a map of holes that does not fit")
             end = offset + length
@@ -134,7 +145,7 @@ class _Side:
 
 
 class _Comparing:
-    """Walks the index and the archives side by side."""
+    """Walks the index and the archives side by side, and the index of the set below with them."""
 
     def __init__(self, path: Sequence[SetReader], archives: dict[bytes, _Side]) -> None:
         self.count = 0
@@ -142,20 +153,26 @@ class _Comparing:
         self._before = b""
         self._no_folder = b"/"
         self._links: set[bytes] = set()
+        self._below = None if len(path) == 1 else Below(lines_of(path[-2].blocks(INDEX)))
         self._record: Record | None = None
+        self._blocks: Blocks | None = None
         self._blocks_end = 0
 
     def run(self) -> None:
         for line in lines_of(self._path[-1].blocks(INDEX)):
             if line.startswith(b"+"):
-                self._check_block(block_of(line))
+                self._check_block(block_of(line), line)
             elif not line.startswith(b"-"):
-                self._check_entry(record_of(line))
+                self._check_entry(record_of(line), line)
+        self._end_entry()
+        if self._below is not None:
+            self._below.finish(b"" if self._record is None else self._record.path)
         for side in self._archives.values():
             side.finish()
         self._check_links()
 
-    def _check_entry(self, record: Record) -> None:
+    def _check_entry(self, record: Record, line: bytes) -> None:
+        self._end_entry()
         self._record, self._blocks_end = record, 0
         if record.kind != UNREAD:
             self._check_name(record)
@@ -167,21 +184,32 @@ class _Comparing:
         if side is None:
             if record.kind == tar.HARD_LINK:
                 raise VerifyError(f"'{shown(record.path)}' is a link that an older set is to hold")
+            self._check_kept(line, record.path)
         elif record.kind not in _PLAIN or not side.passes(record, _member_name(record)):
             self._look_closely(side, record)
+
+    def _end_entry(self) -> None:
+        if self._blocks is not None:
+            self._blocks.finish()
+            self._blocks = None
 
     def _look_closely(self, side: _Side, record: Record) -> None:
         member = side.expect(record.offset, _member_name(record))
         if member.kind != (tar.REGULAR if record.kind == UNREAD else record.kind):
             raise VerifyError(f"'{shown(record.path)}' is of another kind than its index says")
+        if member.kind in _LINKS and not member.link:
+            raise VerifyError(f"'{shown(record.path)}' is a link to nothing")
         if member.kind == tar.HARD_LINK:
             self._links.add(member.link)
+        if member.kind == tar.REGULAR and record.where[:1] == b"p":
+            # Of what could not be read whole, only some blocks are there.
+            self._blocks = Blocks(record.path, None if record.kind == UNREAD else data_of(member))
         if member.kind != tar.REGULAR or record.where[:1] != b"f":
             return
         if side.size_of(member) != record.size:
             raise VerifyError(f"'{shown(record.path)}' has another size than its index says")
 
-    def _check_block(self, block: Block) -> None:
+    def _check_block(self, block: Block, line: bytes) -> None:
         record = self._record
         if record is None:
             raise VerifyError("the index begins with a block of nothing")
@@ -189,9 +217,24 @@ class _Comparing:
         if block.begin < self._blocks_end or block.begin + block.length > record.size:
             raise VerifyError(f"'{shown(record.path)}' has blocks that do not fit into it")
         self._blocks_end = block.begin + block.length
-        side = self._archives.get(block.where) if block.where[:1] == b"p" else None
-        if side is not None:
+        side = self._archives.get(block.where)
+        if side is None:
+            self._check_kept(line, record.path)
+        elif block.where[:1] == b"p":
             side.expect_block(record.path, block)
+        elif block.where == record.where:
+            self._blocks = self._blocks or side.blocks_of(record)
+            self._blocks.take_placed(block)
+            return
+        else:
+            raise VerifyError(f"'{shown(record.path)}' has a block in another file's content")
+        if self._blocks is not None:
+            self._blocks.take(block)
+
+    def _check_kept(self, line: bytes, path: bytes) -> None:
+        if self._below is None:  # there is nothing below a full set
+            raise VerifyError(f"'{shown(path)}' is said to lie in a set that is not in the chain")
+        self._below.expect(line, path)
 
     def _check_name(self, record: Record) -> None:
         path = record.path

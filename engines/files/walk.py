@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, Protocol
 
 from airflow_backup.core.errors import SourceDenied, SourceError, SourceUnavailable
 from airflow_backup.core.patterns import Patterns
@@ -22,8 +23,15 @@ FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What os.fsencode asks for at every call.
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
-Warn = Callable[[bytes, OSError], None]
-"""Told of a path below the root that could not be entered or listed; may raise."""
+Kind = Literal["file", "folder", "other"]
+
+
+class Warn(Protocol):
+    """Told of a folder below the root that could not be entered or listed; may raise."""
+
+    def __call__(self, path: bytes, error: OSError, *, is_gone: bool) -> None:
+        """``is_gone``: there is no folder of that name any more."""
+        ...
 
 
 class Entry(NamedTuple):
@@ -41,6 +49,13 @@ class Entry(NamedTuple):
     path: bytes
     is_file: bool
     is_folder: bool
+
+    @property
+    def kind(self) -> Kind:
+        """What it was when its folder was listed."""
+        if self.is_folder:
+            return "folder"
+        return "file" if self.is_file else "other"
 
 
 class Walk:
@@ -82,7 +97,7 @@ class Walk:
         try:
             below = os.open(name, FOLDER_FLAGS, dir_fd=folder.descriptor)
         except OSError as error:
-            self._warn(path, error)
+            self._warn(path, error, is_gone=is_gone(name, folder.descriptor, "folder"))
             return
         yield from self._enter(below, path + b"/")
 
@@ -96,7 +111,7 @@ class Walk:
         except OSError as error:
             if len(self._open) == 1:
                 raise _unlisted(error) from error
-            self._warn(name, error)
+            self._warn(name, error, is_gone=not os.fstat(descriptor).st_nlink)
 
     def takes_folder(self, path: bytes) -> bool:
         """Whether a folder is taken for itself, and not only for what lies in it."""
@@ -108,6 +123,17 @@ class Walk:
         if self._patterns.skips(inside, is_folder=is_folder):
             return False
         return is_folder or self._patterns.takes(inside)
+
+
+def is_gone(name: bytes, parent: int, kind: Kind) -> bool:
+    """Whether another look at what was listed in a folder shows nothing, or something of another kind."""
+    try:
+        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR)
+    if stat.S_ISDIR(mode):
+        return kind != "folder"
+    return kind != ("file" if stat.S_ISREG(mode) else "other")
 
 
 def _unlisted(error: OSError) -> SourceError:

@@ -26,7 +26,7 @@ from airflow_backup.engines.mysql.dump import COMPLETE, DUMP
 from airflow_backup.engines.mysql.physical import BASE, read_points
 from airflow_backup.engines.mysql.test_server import running
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
-from airflow_backup.engines.shared.restore_root import MARKER
+from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.scratch import check_room
 
 LOGS, ROLL_FORWARD = "binlog", "roll-forward.txt"

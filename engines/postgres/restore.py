@@ -21,7 +21,7 @@ from airflow_backup.engines.postgres.physical.wal import WAL
 from airflow_backup.engines.postgres.properties import PROPERTIES
 from airflow_backup.engines.protocol import RestoreReport, SetReader
 from airflow_backup.engines.shared import tar_unpack
-from airflow_backup.engines.shared.restore_root import MARKER
+from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.scratch import check_room
 from airflow_backup.engines.shared.tar_unpack import unpack
 

@@ -38,7 +38,8 @@ from airflow_backup.engines.protocol import (
 )
 from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.engines.restic.program import Message, Restic
-from airflow_backup.engines.shared.restore_root import MARKER, open_target
+from airflow_backup.engines.shared.restore_marker import MARKER
+from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
 

@@ -16,9 +16,7 @@ from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, Refused, VerifyError
 from airflow_backup.core.names import shown
-
-MARKER = ".airflow-backup-restore.json"
-"""The file in a target that says a restore into it is not finished, and of what."""
+from airflow_backup.engines.shared.restore_marker import MARKER
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -118,7 +118,24 @@ def check_chain(path: Sequence[SetReader]) -> list[str]:
             raise VerifyError(f"page {number} of set '{last.manifest.set_id}' is not what was read")
         at = number
     own.check_unchanged(at, pages, before, last)
+    _check_groups(last, path[-2])
     return [*checks, "the changed pages against both tables of pages"]
+
+
+def _check_groups(last: SetReader, below: SetReader) -> None:
+    """
+    See that the checksum of a group of pages changed where one of theirs did, and nowhere else.
+
+    The next set takes a group whose checksum is the same for unchanged, and looks at none of its pages.
+    """
+    before = entries_of(below.blocks(TABLE))
+    for number, entry in enumerate(entries_of(last.blocks(TABLE)), start=1):
+        known = next(before, b"")
+        if (entry[:CHECKSUM] == known[:CHECKSUM]) != (entry[CHECKSUM:] == known[CHECKSUM:]):
+            raise VerifyError(
+                f"group {number} of the pages of set '{last.manifest.set_id}' has another checksum "
+                "than its pages"
+            )
 
 
 class _PageTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_backup.core.durations import format_duration
+from airflow_backup.core.patterns import Patterns
 from airflow_backup.schedules.model.cron import has_star_step_and_weekday
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.windows import opening_at
@@ -76,6 +78,7 @@ def load_warnings(
     ]
     return [
         *_star_steps(schedules),
+        *_holds_own_repository(schedules),
         *_shared(runs, "source"),
         *_shared(runs, "repository"),
         *_too_many(runs, slots),
@@ -99,6 +102,36 @@ def _star_steps(schedules: Sequence[Schedule]) -> list[LoadWarning]:
         for cron in item.crons().values()
         if has_star_step_and_weekday(cron)
     ]
+
+
+def _holds_own_repository(schedules: Sequence[Schedule]) -> Iterable[LoadWarning]:
+    """Point out sources that hold the repository of their own sets: each set then holds all earlier ones."""
+    for item in schedules:
+        source, place = item.source, item.repository.removeprefix("file://")
+        if place == item.repository:
+            continue
+        patterns = Patterns(
+            include=getattr(source, "include", []), exclude=getattr(source, "exclude", [])
+        )
+        for root in source.local_paths:
+            inside = os.path.relpath(place, root)
+            if not inside.startswith("..") and _is_taken(os.fsencode(inside), patterns):
+                yield LoadWarning(
+                    (item.id,),
+                    f"the repository of {item.id} lies in its source, and every set holds all earlier ones",
+                    f"leave it out: `exclude: [/{inside}/]`"
+                    if inside != "."
+                    else "write elsewhere",
+                )
+
+
+def _is_taken(path: bytes, patterns: Patterns) -> bool:
+    above = path
+    while above:
+        if patterns.skips(above, is_folder=True):
+            return False
+        above = above.rpartition(b"/")[0]
+    return patterns.takes(path, is_folder=True)
 
 
 def _shared(runs: Iterable[_Run], what: str) -> Iterable[LoadWarning]:

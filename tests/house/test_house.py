@@ -64,6 +64,15 @@ def test_nothing_committed_names_a_registry_or_a_lock_file_that_would() -> None:
     assert not re.search(r"://[^\"]+\.(?:tgz|tar\.gz|whl)", found)
 
 
+def test_every_python_that_is_started_leaves_the_working_folder_out_of_its_path() -> None:
+    # Somebody restores as root in a folder that others may write to: a json.py there would be run.
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for line in path.read_text().splitlines():
+                if "sys.executable," in line:
+                    assert re.search(r'sys\.executable, "-[PI]"', line), f"{path}: {line.strip()}"
+
+
 def test_the_map_in_the_docs_is_what_the_imports_say() -> None:
     done = subprocess.run([sys.executable, "scripts/draw_map.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0, "run scripts/draw_map.py"

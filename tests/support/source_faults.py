@@ -1,7 +1,7 @@
 """
 A seam under every read of a source: chosen calls fail, come short, or find something changed.
 
-It stands in for `os.open`, `os.read`, `os.preadv`, `os.scandir`, `os.listxattr`, `os.getxattr` and `os.readlink`, and
+It stands in for `os.open`, `os.read`, `os.preadv`, `os.lseek` where it looks for holes, `os.scandir`, `os.listxattr`, `os.getxattr` and `os.readlink`, and
 lets everything outside the source pass.
 """
 
@@ -23,7 +23,7 @@ Told of each call, the path it concerns (relative to the source) and where in th
 It raises what the call shall raise, or returns a limit of bytes for a read that shall come short.
 """
 
-_CALLS = ("open", "read", "preadv", "scandir", "listxattr", "getxattr", "readlink")
+_CALLS = ("open", "read", "preadv", "lseek", "scandir", "listxattr", "getxattr", "readlink")
 
 
 @contextmanager
@@ -39,10 +39,12 @@ def struck(root: Path, strike: Strike) -> Iterator[None]:
 class _Seam:
     def __init__(self, root: str, strike: Strike) -> None:
         self._root, self._strike = root, strike
-        self._readlink = os.readlink
+        self._readlink, self._lseek = os.readlink, os.lseek
 
     def around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(what: Any, *given: Any, **named: Any) -> Any:
+            if name == "lseek" and given[1] not in (os.SEEK_DATA, os.SEEK_HOLE):
+                return real(what, *given)
             path = self._path(what, named.get("dir_fd"))
             if path is None:
                 return real(what, *given, **named)
@@ -72,7 +74,7 @@ class _Seam:
     def _offset(self, name: str, what: Any, given: tuple[Any, ...]) -> int:
         if name == "preadv":
             return int(given[1])
-        return os.lseek(what, 0, os.SEEK_CUR) if name == "read" else 0
+        return self._lseek(what, 0, os.SEEK_CUR) if name == "read" else 0
 
 
 def read_error(number: int = errno.EIO) -> OSError:

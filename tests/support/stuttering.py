@@ -1,4 +1,7 @@
-"""A proxy on loopback that answers the first requests with 503, and hands on the others with a header more."""
+"""A proxy on loopback that answers the first requests with 503, and hands on the others with a header more.
+
+``loses`` is a method and a part of an address: the first such request is handed on and done, and its answer is lost.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,14 @@ class Stuttering:
     """Used in a ``with`` block, which gives its address."""
 
     def __init__(
-        self, endpoint: str, *, failures: int = 0, header: tuple[str, str] | None = None
+        self,
+        endpoint: str,
+        *,
+        failures: int = 0,
+        header: tuple[str, str] | None = None,
+        loses: tuple[str, str] | None = None,
     ) -> None:
+        self.loses = loses
         self.left, self.place = failures, urlsplit(endpoint).netloc
         self.headers = dict([header] if header else [])
         self.checksums: list[str] = []
@@ -35,6 +44,13 @@ class Stuttering:
         self.thread.join()
         self.server.server_close()
 
+    def is_lost(self, command: str, path: str) -> bool:
+        """Whether the answer to this request gets lost; the first of its kind does."""
+        if self.loses is None or command != self.loses[0] or self.loses[1] not in path:
+            return False
+        self.loses = None
+        return True
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
 
@@ -50,8 +66,12 @@ class Stuttering:
                 far = http.client.HTTPConnection(proxy.place)
                 far.request(self.command, self.path, body, dict(self.headers) | proxy.headers)
                 found = far.getresponse()
-                self._reply(found.status, dict(found.getheaders()), found.read())
+                body = found.read()
                 far.close()
+                if proxy.is_lost(self.command, self.path):
+                    self._reply(503, {}, b"")
+                    return
+                self._reply(found.status, dict(found.getheaders()), body)
 
             def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
                 self.send_response(status)

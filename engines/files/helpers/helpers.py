@@ -177,7 +177,7 @@ class _Helper:
 
 def _start(target: int) -> Process:
     return Process(
-        [sys.executable, "-m", _MODULE, str(target)],
+        [sys.executable, "-P", "-m", _MODULE, str(target)],
         stdin=subprocess.PIPE,
         descriptors=[target],
         environment={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},

@@ -13,6 +13,7 @@ from airflow_backup.core.names import shown
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.files.tar import writer as tar
 from airflow_backup.engines.files.tar.reader import Member
+from airflow_backup.engines.shared.restore_marker import stand_in
 from airflow_backup.engines.shared.restore_root import Jail
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -65,7 +66,8 @@ class Unpacking:
     """
     Makes the members of an archive below a jail; damage found on the way is raised.
 
-    ``resume`` leaves alone what an earlier attempt made whole; ``hands`` help with small files.
+    ``resume`` leaves alone what an earlier attempt made whole; ``hands`` help with small files. ``is_marked``:
+    the marker of an unfinished restore is in the target, and names that would hit it give way.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class Unpacking:
         *,
         resume: bool = False,
         hands: Hands | None = None,
+        is_marked: bool = False,
     ) -> None:
-        self._resume, self._hands = resume, hands
+        self._resume, self._hands, self._is_marked = resume, hands, is_marked
         self.files = 0
         self.bytes_written = 0
         self.warnings: list[str] = []
@@ -99,11 +102,18 @@ class Unpacking:
             if maker is None:
                 self._warn(member, "devices are not restored; make it with mknod")
                 continue
+            if self._is_marked:
+                self._give_way(member)
             self._make(maker, member)
             self._untold_files += 1
             if self._untold >= _TELL_EVERY or self._untold_files >= 1000:
                 self._tell()
         self._tell()
+
+    def _give_way(self, member: Member) -> None:
+        member.name = stand_in(member.name)
+        if member.kind == tar.HARD_LINK:
+            member.link = stand_in(member.link)
 
     def _make(self, maker: Callable[[Member], None], member: Member) -> None:
         try:
@@ -135,9 +145,8 @@ class Unpacking:
     def _is_whole(self, member: Member, parent: int, name: bytes, found: os.stat_result) -> bool:
         # The time of a file is set when all of it is written.
         if member.kind == tar.REGULAR:
-            size = int(member.records.get(b"GNU.sparse.realsize", member.size))
             return stat.S_ISREG(found.st_mode) and (found.st_size, found.st_mtime_ns) == (
-                size,
+                member.real_size,
                 member.mtime_ns,
             )
         if member.kind == tar.SYMLINK:
@@ -190,7 +199,7 @@ class Unpacking:
         self._untold += size
 
     def _fill_sparse(self, file: int, member: Member) -> None:
-        size = int(member.records[b"GNU.sparse.realsize"])
+        size = member.real_size
         for offset, length in self._archive.sparse_segments():
             if offset + length > size:
                 raise VerifyError(f"'{_shown(member)}' has data after its end")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,7 +16,13 @@ _MAX_RECORDS = 64 * 1024 * 1024
 _PLAIN_MTIME = b"30 mtime="
 _NEAR = 4 * 1024 * 1024
 _MAX_DIGITS = 20
+_MAX_SIZE, _MAX_SECONDS, _MAX_ID = 2**63 - 1, 2**62, 2**32 - 2
+"""The largest that Linux takes; the last id of all means nobody at all."""
+
 _PLAIN_HEADERS = 3 * tar.BLOCK
+_NUMBERS = re.compile(rb"(?:[0-7]{7}\0){3}(?:[0-7]{11}\0){2}")
+_TIMED = re.compile(rb"30 mtime=\d{10}\.\d{9}\n.{582}" + _NUMBERS.pattern, re.DOTALL)
+"""A time of its own, and behind it the numbers of the header that follows."""
 
 
 @dataclass(slots=True)
@@ -37,6 +44,12 @@ class Member:
     def is_sparse(self) -> bool:
         """Whether the content begins with a map of its data."""
         return b"GNU.sparse.realsize" in self.records
+
+    @property
+    def real_size(self) -> int:
+        """How long the file is; more than its content when it is sparse."""
+        told = self.records.get(b"GNU.sparse.realsize")
+        return self.size if told is None else _bounded(told, _MAX_SIZE)
 
     @property
     def attributes(self) -> dict[bytes, bytes]:
@@ -181,13 +194,15 @@ class TarReader:
         begin = 2 * tar.BLOCK if headers.startswith(tar.PAX_30) else 0
         block = headers[begin : begin + tar.BLOCK]
         full = name + (b"/\0" if kind == tar.FOLDER else b"\0")
-        is_it = (
+        is_it = bool(
             len(full) <= 100
             and block.startswith(full)
             and block[156:157] == kind
             and block[257:262] == b"ustar"
-            and block[124:135] == b"%011o" % size
-            and block[148:154] == b"%06o" % _sum(block)
+            and block[124:136] == b"%011o\0" % size
+            and block[148:155] == b"%06o\0" % _sum(block)
+            and (_TIMED.match(headers, tar.BLOCK) if begin else _NUMBERS.match(headers, 100))
+            and (kind != tar.SYMLINK or block[157] != 0)
         )
         if is_it:
             self.member_begin = offset
@@ -305,7 +320,7 @@ class TarReader:
             digits, _, rest = body.partition(b" ")
             length = _decimal(digits)
             key, equals, value = rest[: length - len(digits) - 1].partition(b"=")
-            if not equals or not value.endswith(b"\n") or length > len(body):
+            if not equals or not value.endswith(b"\n") or length > len(body) or b"\0" in key:
                 raise self._wrong("a broken pax header")
             records[key] = value[:-1]
             body = body[length:]
@@ -321,6 +336,13 @@ def _sum(block: bytes) -> int:
     return whole - sum(block[148:156]) + 8 * ord(" ")
 
 
+def _bounded(text: bytes, most: int) -> int:
+    value = _decimal(text)
+    if value > most:
+        raise VerifyError(f"the archive is not readable: {value} is more than any system holds")
+    return value
+
+
 def _decimal(text: bytes) -> int:
     if not text.isdigit() or len(text) > _MAX_DIGITS:
         raise VerifyError("the archive is not readable: a number is expected")
@@ -329,7 +351,7 @@ def _decimal(text: bytes) -> int:
 
 def _nanoseconds(text: bytes) -> int:
     whole, _, fraction = text.removeprefix(b"-").partition(b".")
-    value = _decimal(whole) * 1_000_000_000 + _decimal(fraction[:9].ljust(9, b"0"))
+    value = _bounded(whole, _MAX_SECONDS) * 1_000_000_000 + _decimal(fraction[:9].ljust(9, b"0"))
     return -value if text.startswith(b"-") else value
 
 
@@ -337,9 +359,13 @@ def _completed(member: Member, records: dict[bytes, bytes]) -> Member:
     member.records = records
     member.name = records.get(b"GNU.sparse.name", records.get(b"path", member.name))
     member.link = records.get(b"linkpath", member.link)
-    for key in (b"size", b"uid", b"gid"):
+    if b"\0" in member.link:
+        raise VerifyError("the archive is not readable: a link with a zero in it")
+    if b"size" in records:
+        member.size = _bounded(records[b"size"], _MAX_SIZE)
+    for key in (b"uid", b"gid"):
         if key in records:
-            setattr(member, key.decode(), _decimal(records[key]))
+            setattr(member, key.decode(), _bounded(records[key], _MAX_ID))
     if b"mtime" in records:
         member.mtime_ns = _nanoseconds(records[b"mtime"])
     return member

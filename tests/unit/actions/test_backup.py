@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +21,7 @@ from airflow_backup.core.errors import (
     Cancelled,
     CatalogError,
     ConfigError,
+    NameTaken,
     SourceError,
     StorageFull,
     StorageUnavailable,
@@ -142,6 +144,70 @@ def test_a_failure_before_the_manifest_leaves_nothing_and_the_retry_makes_the_se
 
 def manifests(storage: FailingStorage) -> list[str]:
     return [each.name for each in storage.list() if each.name.endswith(MANIFEST_NAME)]
+
+
+LOST = {
+    "the answer to the manifest": ("after put", 1),
+    "the answer when the manifest is read back": ("read", 2),
+    "the answer to everything from the manifest on": ("after put", 10**6),
+}
+
+
+@pytest.mark.parametrize(("operation", "times"), LOST.values(), ids=LOST)
+def test_a_lost_answer_leaves_no_manifest_without_its_pieces(
+    job: PlainJob, catalog: Catalog, storage: FailingStorage, operation: str, times: int
+) -> None:
+    left, is_out = times, False
+
+    def blow(now: str, name: str) -> None:
+        nonlocal left, is_out
+        is_out |= now == "after put" and name.endswith(MANIFEST_NAME)
+        is_meant = now == operation or times > 2
+        if is_out and is_meant and left and name.endswith(MANIFEST_NAME):
+            left -= 1
+            raise StorageUnavailable("nobody answers")
+
+    storage.blow = blow
+    with contextlib.suppress(StorageUnavailable):
+        run(job, catalog)
+    assert is_out
+    storage.blow = lambda operation, name: None
+    for name in manifests(storage):
+        set_id = name.split("/")[2]
+        assert sum(map(len, open_set(storage, "wiki", set_id).blocks("files.tar"))) > 3_000_000
+    result = run(job, catalog, attempt=2)
+    assert sum(map(len, open_set(storage, "wiki", result.set_id).blocks("files.tar"))) > 3_000_000
+
+
+def test_a_manifest_that_is_sent_twice_because_of_a_lost_answer_is_no_other_attempts(
+    job: PlainJob, catalog: Catalog, storage: FailingStorage
+) -> None:
+    def send_again(now: str, name: str) -> None:
+        if now == "after put" and name.endswith(MANIFEST_NAME):
+            raise NameTaken(f"'{name}' exists already")  # what the service says the second time
+
+    storage.blow = send_again
+    result = run(job, catalog)
+    assert result.status is ExecutionStatus.COMPLETED
+    assert len(sets_in(storage)) == 3
+
+
+def test_a_cancel_after_the_manifest_takes_it_back_before_its_pieces(
+    job: PlainJob, catalog: Catalog, storage: FailingStorage
+) -> None:
+    removed: list[str] = []
+
+    def blow(now: str, name: str) -> None:
+        if now == "after put" and name.endswith(MANIFEST_NAME):
+            raise Cancelled("the run was cancelled")
+        if now == "delete":
+            removed.append(name)
+
+    storage.blow = blow
+    with pytest.raises(Cancelled):
+        run(job, catalog)
+    assert sets_in(storage) == []
+    assert removed[0].endswith(MANIFEST_NAME)
 
 
 def test_what_a_killed_attempt_left_is_removed_by_the_retry(

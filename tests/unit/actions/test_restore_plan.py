@@ -25,7 +25,7 @@ from airflow_backup.core.errors import NotFound, Refused, VerifyError
 from airflow_backup.core.progress import Progress, Reporter
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.shared.restore_root import MARKER
+from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.storage.open import open_storage
 from support import trees

@@ -177,7 +177,7 @@ def die_at(moment: str, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if moment == "before any":
         from airflow_backup.actions.restore import carry_out
 
-        def end(target: Path) -> None:
+        def end(target: Path, marker: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(carry_out, "end_marker", end)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_backup.actions.backup.sink import PieceSink
 from airflow_backup.actions.sets.stored_set import StoredSet
-from airflow_backup.core.errors import EngineError, StorageFull
+from airflow_backup.core.errors import EngineError, StorageFull, StorageUnavailable
 from airflow_backup.core.format.checksums import digest_of
 from airflow_backup.core.format.codec import FRAME_SIZE
 from airflow_backup.core.format.manifest import Manifest, Piece, Totals
@@ -161,6 +161,22 @@ def test_a_storage_that_fails_stops_the_source_and_leaves_nothing(operation: str
     assert list(storage.list()) == []
     assert list(storage.leftovers()) == []
     assert not [each for each in threading.enumerate() if each.name in ("store", "compress_0")]
+
+
+def test_a_storage_that_is_gone_is_not_asked_for_every_piece_again() -> None:
+    asked: list[str] = []
+
+    def blow(now: str, name: str) -> None:
+        if now == "delete":
+            asked.append(name)
+            raise StorageUnavailable("nobody answers")  # after two minutes, with a bucket
+
+    storage = FailingStorage(blow)
+    sink = sink_into(storage, piece_size=FRAME_SIZE)
+    with sink.stream("data") as stream:
+        stream.write(random.Random(1).randbytes(20 * FRAME_SIZE))
+    sink.abort()
+    assert len(asked) == 1
 
 
 def test_a_source_that_fails_leaves_nothing() -> None:

@@ -233,3 +233,18 @@ def test_the_promises_hold_for_any_policy_and_history(seed: int) -> None:
                 assert survivors <= kept(decide(sets, more, now=NOW)), (
                     "keeping more never keeps less"
                 )
+
+
+def test_ten_thousand_sets_of_which_most_are_too_many_are_judged() -> None:
+    sets = [
+        Set(
+            f"s{number:05d}",
+            NOW - timedelta(hours=number),
+            f"s{number + 1:05d}" if number % 9 else None,
+        )
+        for number in range(9_999, -1, -1)
+    ]
+    verdicts = decide(sets, Retention(last=9_000, max_bytes=50_000), now=NOW)
+    left = [verdict.set for verdict in verdicts if verdict.kept]
+    assert 49_000 < sum(each.bytes_stored for each in left) <= 50_000
+    assert min(each.set_id for each in left) == "s00000"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from airflow_backup.schedules.loading.warnings import LoadWarning, load_warnings
 from airflow_backup.schedules.model.schedule import Schedule
 
@@ -75,3 +77,33 @@ def test_warnings_are_plain_data() -> None:
     (warning,) = found(schedule("a", preset="daily"), schedule("b", preset="daily"), slots=1)
     assert warning.as_dict()["at"] == "2026-11-22T02:00:00Z"
     assert warning.as_dict()["schedules"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("more", "repository", "is_told"),
+    [
+        ({}, "file:///srv/wiki/backups", True),
+        ({}, "file:///srv/wiki", True),
+        ({}, "file:///srv/wiki-backups", False),
+        ({}, "file:///backups", False),
+        ({}, "s3://srv/wiki/backups", False),
+        ({"exclude": ["/backups/"]}, "file:///srv/wiki/backups", False),
+        ({"exclude": ["/data/"]}, "file:///srv/wiki/data/backups", False),
+        ({"exclude": ["/data/"]}, "file:///srv/wiki/backups", True),
+        ({"include": ["/pages/"]}, "file:///srv/wiki/backups", False),
+    ],
+)
+def test_a_source_that_holds_its_own_repository_is_told(
+    more: dict[str, object], repository: str, is_told: bool
+) -> None:
+    schedule = Schedule.model_validate(
+        {
+            "id": "wiki",
+            "source": {"engine": "files", "path": "/srv/wiki", **more},
+            "repository": repository,
+            "preset": "daily",
+        }
+    )
+    told = [each.message for each in load_warnings([schedule], now=NOW)]
+    expected = "the repository of wiki lies in its source, and every set holds all earlier ones"
+    assert told == ([expected] if is_told else [])

@@ -14,15 +14,16 @@ import pytest
 
 from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import SourceDenied, SourceError
+from airflow_backup.core.errors import SourceDenied, SourceError, SourceUnavailable
 from airflow_backup.core.patterns import Patterns
+from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.reader import CHUNK
 from airflow_backup.engines.files.walk import Walk
 from airflow_backup.engines.protocol import Surroundings
 from support import trees
-from support.sets import PlainJob, stored, take
+from support.sets import PlainJob, run_number, stored, take
 
 
 @pytest.fixture
@@ -254,10 +255,50 @@ def test_the_index_says_where_each_member_lies(
 def test_the_walk_closes_what_it_opened(root: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     walk = Walk(
-        os.open(root, os.O_RDONLY), prefix=b"", patterns=Patterns(), warn=lambda path, error: None
+        os.open(root, os.O_RDONLY),
+        prefix=b"",
+        patterns=Patterns(),
+        warn=lambda path, error, is_gone: None,
     )
     entries = iter(walk)
     for _ in range(4):
         next(entries)
     del walk, entries
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.INCREMENTAL])
+def test_a_source_that_is_not_mounted_makes_no_set(
+    root: Path, tmp_path: Path, catalog: Catalog, kind: Kind
+) -> None:
+    job = PlainJob(FilesOptions(engine="files", path=str(root)), f"file://{tmp_path}/repository")
+    take(job, catalog, run=run_number(1))
+    root.rename(tmp_path / "elsewhere")
+    root.mkdir()
+    with pytest.raises(SourceUnavailable, match="there is nothing in") as caught:
+        take(job, catalog, run=run_number(2), kind=kind)
+    assert caught.value.failure_class.retryable
+    assert len(catalog.sets.of("wiki")) == 1
+
+
+def test_one_of_several_sources_that_is_not_mounted_makes_no_set(
+    root: Path, tmp_path: Path, catalog: Catalog
+) -> None:
+    (tmp_path / "second").mkdir()
+    paths = [str(root), str(tmp_path / "second")]
+    source = FilesOptions(engine="files", paths=paths)
+    job = PlainJob(source, f"file://{tmp_path}/repository")
+    with pytest.raises(SourceUnavailable, match="second"):
+        take(job, catalog)
+    allowed = FilesOptions(engine="files", paths=paths, allow_empty=True)
+    result = take(PlainJob(allowed, f"file://{tmp_path}/repository"), catalog)
+    assert result.files > 2
+
+
+def test_a_source_that_may_be_empty_is_a_set_of_its_folder(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    (tmp_path / "empty").mkdir()
+    source = FilesOptions(engine="files", path=str(tmp_path / "empty"), allow_empty=True)
+    job = PlainJob(source, f"file://{tmp_path}/repository")
+    assert take(job, catalog).files == 1

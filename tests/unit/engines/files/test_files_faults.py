@@ -9,7 +9,7 @@ import random
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -395,3 +395,84 @@ def test_a_restore_test_reaches_paths_longer_than_the_system_takes_at_once(
     result = take(job, catalog)
     FilesEngine().try_restore(path_of(job, result), Surroundings(scratch=tmp_path))
     remove_tree(root)
+
+
+def grows(file: Path) -> None:
+    with file.open("r+b") as open_file:
+        open_file.seek(9 * MIB)
+        open_file.write(b"x" * 100)
+
+
+def is_cut(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.INCREMENTAL])
+@pytest.mark.parametrize("change", [grows, is_cut])
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_file_with_holes_that_grows_or_is_cut_while_they_are_listed_is_stored(
+    root: Path,
+    tmp_path: Path,
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], None],
+    moment: int,
+    kind: Kind,
+) -> None:
+    file, job = root / "15-holes", job_of(root, tmp_path, on_unreadable="fail")
+    file.write_bytes(b"head" * 2000)
+    os.truncate(file, 8 * MIB)
+    take(job, catalog, run=run_number(1))
+    file.touch()
+    real, calls = os.lseek, 0
+
+    def lseek(descriptor: int, at: int, how: int) -> int:
+        nonlocal calls
+        if how in (os.SEEK_DATA, os.SEEK_HOLE):
+            calls += 1
+            if calls == moment:
+                change(file)
+        return real(descriptor, at, how)
+
+    monkeypatch.setattr(os, "lseek", lseek)
+    result = take(job, catalog, run=run_number(2), kind=kind)
+    monkeypatch.undo()
+    assert calls >= moment
+    (warning,) = result.warnings
+    assert warning.startswith(("'15-holes' changed while", "'15-holes' was cut while"))
+    restored(job, result, tmp_path / "restored")
+    found = content(tmp_path / "restored")
+    assert len(found.pop("15-holes")) == 8 * MIB
+    file.unlink()
+    assert found == content(root)
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENXIO, errno.ELOOP, errno.ENOTDIR])
+@pytest.mark.parametrize(("call", "name"), [("open", "20-small"), ("open", "05-folder")])
+def test_what_is_there_and_cannot_be_opened_did_not_vanish_whatever_the_error_is(
+    root: Path, tmp_path: Path, catalog: Catalog, call: str, name: str, number: int
+) -> None:
+    (root / "05-folder").mkdir()
+    (root / "05-folder" / "inside").write_bytes(b"x")
+
+    def strike(now: str, path: str, offset: int) -> None:
+        if (now, path) == (call, name):
+            raise read_error(number)
+
+    with struck(root, strike), pytest.raises(SourceUnavailable, match=f"cannot read '{name}'"):
+        take(job_of(root, tmp_path, on_unreadable="fail"), catalog)
+
+
+def test_a_link_that_became_a_file_between_two_looks_vanished(
+    root: Path, tmp_path: Path, catalog: Catalog
+) -> None:
+    (root / "07-link").symlink_to("20-small")
+
+    def strike(call: str, path: str, offset: int) -> None:
+        if call == "readlink" and (root / "07-link").is_symlink():
+            (root / "07-link").unlink()
+            (root / "07-link").write_bytes(b"a file now")
+
+    with struck(root, strike):
+        result = take(job_of(root, tmp_path, on_unreadable="fail"), catalog)
+    assert result.warnings == ("'07-link' vanished while the tree was read",)

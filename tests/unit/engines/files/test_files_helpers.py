@@ -194,3 +194,22 @@ def test_a_folder_is_closed_only_behind_its_content(tmp_path: Path) -> None:
     for folder in ("closed", "read-only", "closed/below"):
         (target / folder).chmod(0o755)
     assert sum(path.is_file() for path in target.rglob("*")) == 2000
+
+
+def test_what_lies_where_the_command_is_given_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Started
+) -> None:
+    source, here = tmp_path / "source", tmp_path / "uploads"
+    source.mkdir()
+    (source / "one").write_text("content")
+    here.mkdir()
+    for name in ("json", "struct", "os", "airflow_backup"):
+        (here / f"{name}.py").write_text(f"open({str(tmp_path / 'planted')!r}, 'w').close()")
+    job = PlainJob(FilesOptions(engine="files", path=str(source)), f"file://{tmp_path}/repository")
+    with Catalog.open("sqlite://") as catalog:
+        path = path_of(job, take(job, catalog))
+    monkeypatch.chdir(here)
+    FilesEngine().restore(path, tmp_path / "target", Surroundings())
+    assert started
+    assert (tmp_path / "target" / "one").read_text() == "content"
+    assert not (tmp_path / "planted").exists()

@@ -28,13 +28,16 @@ from airflow_backup.actions.verify.verify import Bare, Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError, StorageUnavailable
+from airflow_backup.core.format.age import Identity
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.options import SqliteOptions
+from airflow_backup.schedules.model.policies import Compression, Encryption
 from support import trees
+from support.disturbance import Disturbance
 from support.failing_storage import FailingStorage
 from support.sets import Clock, PlainJob, run_number, take
 from support.source_faults import read_error, struck
@@ -43,6 +46,9 @@ from support.tree_histories import TreeHistory
 COUNT = int(os.environ.get("HISTORIES", "24"))
 FIRST = int(os.environ.get("FIRST_HISTORY", "0"))
 BATCH = 8
+ERRORS = (errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOENT, errno.ENXIO, errno.ELOOP)
+KEY = Identity(b"a key of 32 bytes for the tests.")
+SEALED = Encryption(recipients=[KEY.recipient.text])
 _LISTED = re.compile(r"left out (the attributes of )?'(.*)': ", re.DOTALL)
 
 
@@ -58,16 +64,24 @@ class Faults:
 
     rng: random.Random
     reads: bool
+    disturbance: Disturbance | None = None
     struck: set[str] = field(default_factory=set)
 
+    @property
+    def touched(self) -> set[bytes]:
+        return set() if self.disturbance is None else self.disturbance.touched
+
     def strike(self, call: str, path: str, offset: int) -> int | None:
+        if self.disturbance is not None:
+            self.disturbance.strike(path)
         if not self.reads or path == ".":
             return None
         if call in ("read", "preadv") and self.rng.random() < 0.3:
             return self.rng.randrange(1, 60_000)  # a read that comes short
         if self.rng.random() < 0.02:
             self.struck.add(path)
-            raise read_error(self.rng.choice((errno.EIO, errno.ESTALE, errno.EACCES)))
+            # ENXIO says where the data of a file ends: who gives it to a question for holes tells a lie.
+            raise read_error(errno.EIO if call == "lseek" else self.rng.choice(ERRORS))
         return None
 
     def blow(self, operation: str, name: str) -> None:
@@ -91,6 +105,19 @@ def test_every_completed_set_of_a_tree_restores_what_it_does_not_list_as_missing
         shutil.rmtree(place)
 
 
+@dataclass
+class _Expected:
+    """What a set must give back."""
+
+    facts: trees.Facts
+    missing: tuple[str, ...]
+    touched: set[bytes]
+    """What somebody changed while it was read."""
+
+    always: set[bytes]
+    """What was a file all that time."""
+
+
 class _Files:
     def __init__(self, seed: int, place: Path, catalog: Catalog, patch: pytest.MonkeyPatch) -> None:
         self.seed, self.rng, self.place, self.catalog = seed, random.Random(seed), place, catalog
@@ -103,60 +130,86 @@ class _Files:
             on_unreadable="warn" if self.rng.random() < 0.8 else "fail",
             compare="content" if self.rng.random() < 0.2 else "metadata",
         )
-        self.job = PlainJob(source, f"memory://tree-{seed}", id=f"tree{seed}")
-        self.expected: dict[str, tuple[trees.Facts, tuple[str, ...]]] = {}
+        self.job = PlainJob(
+            source,
+            f"memory://tree-{seed}",
+            id=f"tree{seed}",
+            compression="none" if self.rng.random() < 0.2 else Compression(level=1),
+            encryption=self.rng.choice((None, None, None, SEALED)),
+        )
+        self.expected: dict[str, _Expected] = {}
 
     def run(self) -> None:
-        for number in range(self.rng.randrange(6, 9)):
+        for number in range(self.rng.choice((6, 7, 8, 8, 14))):
             self._take(number)
             self.tree.step()
         assert self.expected or self.seed % 4 == 0
-        for set_id, (facts, missing) in self.expected.items():
-            self._check(set_id, facts, missing)
+        for set_id, expected in self.expected.items():
+            self._check(set_id, expected)
 
     def _take(self, number: int) -> None:
         facts = trees.facts(self.place / "source")
         kind = self.rng.choice((Kind.INCREMENTAL, Kind.INCREMENTAL, Kind.DIFFERENTIAL, Kind.FULL))
+        struck_before: set[str] = set()  # an attempt may take over what the one before it stored
         for attempt in (1, 2, 3):
-            faults = Faults(self.rng, reads=self.seed % 4 == 0 and attempt == 1)
-            self.storage.blow = faults.blow if attempt < 3 else lambda operation, name: None
+            faults = self._faults(number, attempt)
+            faults.struck = struck_before
+            calm = attempt == 3 or faults.disturbance is not None
+            self.storage.blow = (lambda operation, name: None) if calm else faults.blow
+            is_struck = faults.reads or faults.disturbance is not None
             try:
-                with (
-                    struck(self.place / "source", faults.strike) if faults.reads else nullcontext()
-                ):
+                with struck(self.place / "source", faults.strike) if is_struck else nullcontext():
                     result = take(
                         self.job, self.catalog, run=run_number(number, attempt=attempt), kind=kind
                     )
             except BackupError:
-                assert attempt < 3
+                assert not calm  # who works in a tree does not make a run fail
                 continue
             finally:
                 self.storage.blow = lambda operation, name: None
             self._note(result, facts, faults)
             return
 
+    def _faults(self, number: int, attempt: int) -> Faults:
+        if self.seed % 4 == 2 and number % 2 and attempt == 1:
+            return Faults(self.rng, reads=False, disturbance=Disturbance(self.tree.root, self.rng))
+        return Faults(self.rng, reads=self.seed % 4 == 0 and attempt == 1)
+
     def _note(self, result: BackupResult, facts: trees.Facts, faults: Faults) -> None:
         listed = [_LISTED.match(each) for each in result.warnings]
+        others = [
+            each for each, found in zip(result.warnings, listed, strict=True) if found is None
+        ]
+        touched = {_shown(os.fsdecode(each)) for each in faults.touched}
+        for each in others:
+            assert any(each.startswith(f"'{path}'") for path in touched), each
         missing = tuple(found[2] for found in listed if found and not found[1])
         bare = {found[2] for found in listed if found and found[1]}
-        assert len(missing) + len(bare) == len(result.warnings), result.warnings
-        assert {_shown(each) for each in faults.struck} >= {*missing, *bare}
+        assert {_shown(each) for each in faults.struck} >= {*missing, *bare}, result.warnings
         wanted = {
             path: (*each[:-1], {}) if _shown(os.fsdecode(path)) in bare else each
             for path, each in facts.items()
+            if path not in faults.touched
         }
-        self.expected[result.set_id] = wanted, missing
+        always = set() if faults.disturbance is None else faults.disturbance.always
+        self.expected[result.set_id] = _Expected(wanted, missing, faults.touched, always)
 
-    def _check(self, set_id: str, facts: trees.Facts, missing: tuple[str, ...]) -> None:
+    def _check(self, set_id: str, expected: _Expected) -> None:
         target = self.place / "restored"
-        path = path_to(self.storage, self.job.id, set_id)
+        path = path_to(self.storage, self.job.id, set_id, [KEY])
         report = FilesEngine().restore(path, target, Surroundings())
-        found = trees.facts(target)
-        wanted = {path: each for path, each in facts.items() if not _is_listed(path, missing)}
+        everything = trees.facts(target)
+        found = {path: each for path, each in everything.items() if path not in expected.touched}
+        missing = expected.missing
+        wanted = {
+            path: each for path, each in expected.facts.items() if not _is_listed(path, missing)
+        }
         _regroup(wanted)
+        _regroup(found)
         assert {each for each in found if each not in wanted} <= _made_on_the_way(missing)
         for each, what in wanted.items():
             assert found.get(each) == what, (self.seed, set_id, each)
+        assert everything.keys() >= expected.always, (self.seed, set_id)
         assert len(report.warnings) == len(missing)
         verifier = Verifier(
             Bare(self.job.id, self.job.repository),
@@ -164,6 +217,7 @@ class _Files:
             connections=from_environment,
             clock=Clock(),
             storage=self.storage,
+            keys=[KEY],
         )
         (verified,) = verifier.verify(set_id, VerificationLevel.STANDARD)
         assert verified.outcome is VerificationOutcome.PASSED, (self.seed, verified.reason)

@@ -110,6 +110,26 @@ HOSTILE: dict[str, Callable[[Path], bytes]] = {
     "pax size of 2**70": lambda outside: (
         _records(size=b"1180591620717411303424") + archive(member("a"))
     ),
+    "pax time beyond all times": lambda outside: (
+        _records(mtime=b"99999999999999999999") + archive(member("a"))
+    ),
+    "pax time before all times": lambda outside: (
+        _records(mtime=b"-9223372036854775808.5") + archive(member("a"))
+    ),
+    "pax owner beyond all owners": lambda outside: (
+        _records(uid=b"4294967295") + archive(member("a"))
+    ),
+    "pax group beyond all groups": lambda outside: (
+        _records(gid=b"99999999999") + archive(member("a"))
+    ),
+    "sparse size that is no number": lambda outside: _sparse(b"0\n", realsize=b"4 GiB"),
+    "sparse size of 2**64": lambda outside: _sparse(b"0\n", realsize=b"18446744073709551616"),
+    "pax link with a zero byte": lambda outside: (
+        _records(linkpath=b"a\0b") + archive(member("a", LINK, linkname="b"))
+    ),
+    "attribute with a zero byte": lambda outside: (
+        _records(**{"SCHILY.xattr.user.a\0b": b"x"}) + archive(member("a"))
+    ),
     "pax size beyond the end": lambda outside: _records(size=b"1048576") + archive(member("a")),
     "pax link up": lambda outside: (
         _records(linkpath=b"../outside/precious") + archive(member("a", HARD, linkname="harmless"))
