@@ -93,7 +93,6 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
             "charset": charset,
             "settings": own,
             "leaves_out": [*ALWAYS, *_lost(kept_history, command)],
-            "tools": server.tools,
             "identity": facts.identity,
             "binlog": None if read.place is None else read.place.as_dict(),
         },

@@ -92,7 +92,6 @@ def dump_physical(
         },
         state={
             "method": "physical",
-            "tools": server.tools,
             "identity": before.identity,
             "database": server.database,
             "from_lsn": points["from_lsn"],

@@ -17,7 +17,7 @@ from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.core.process import process
 from airflow_backup.core.process.process import Process
 from airflow_backup.engines.mysql import keys as mysql_keys
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, find
+from airflow_backup.engines.mysql.client.server import Server, ask, environment, find_here
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.shared.test_server import Place
 
@@ -44,7 +44,7 @@ def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _N
     """Make an empty data folder; some settings are those of a folder for ever."""
     data = where.folder / "data"
     command = [
-        find("mariadb-install-db", tools),
+        find_here("mariadb-install-db", tools),
         "--no-defaults",
         f"--datadir={data}",
         "--auth-root-authentication-method=normal",
@@ -84,11 +84,12 @@ def running(
     init.chmod(0o600)
     if user is not None:
         shutil.chown(init, user)
-    server = Server(str(address), None, user_name, None, tools, password=password)
+    own = tools if tools is not None and shutil.which("mariadb", path=tools) else None
+    server = Server(str(address), None, user_name, None, own, password=password)
     keys = mysql_keys.options_of(data, socket, user=user)
     if not is_restored:
         keys = mysql_keys.options_of_new(socket, user=user)
-    command = [find("mariadbd", tools), keys, *_options(data, address)]
+    command = [find_here("mariadbd", tools), keys, *_options(data, address)]
     command += [f"--init-file={init}", *_said(settings), *more]
     if user is None and os.geteuid() == 0:
         command.append("--user=root")

@@ -77,7 +77,6 @@ def dump_log(server: Server, around: Surroundings, sink: Sink, parent: SetReader
         tools={"server": facts.version},
         state={
             "method": parent.manifest.state["method"],
-            "tools": server.tools,
             "identity": facts.identity,
             "database": parent.manifest.state.get("database"),
             "to_lsn": parent.manifest.state.get("to_lsn"),

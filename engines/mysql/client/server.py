@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -284,6 +284,13 @@ def find(program: str, folder: str | None = None) -> str:
         f"the program '{program}' is not installed",
         hint="on Debian: apt-get install mariadb-client, for physical sets mariadb-backup",
     )
+
+
+def find_here(program: str, folder: str | None) -> str:
+    """Return the path of a program for a restore: of ``folder``, where it has it, else of this machine."""
+    with suppress(ToolMissing):
+        return find(program, folder)
+    return find(program)
 
 
 def told_by(command: Sequence[str]) -> process.Finished:

@@ -180,7 +180,7 @@ def rolled_forward(
     check_room(around.scratch, 4 * size)
     settings = state.get("settings") or {}
     with place(around) as where:
-        data = new_server(where, state["tools"], settings)
+        data = new_server(where, around.tools, settings)
         folder = where.folder / LOGS
         files = unpack_logs(logs, folder, around.reporter)
         files = mysql_relay.prepare(base, files, folder, stop=stop_of(logs, until))
@@ -198,7 +198,7 @@ def rolled_forward(
             where.socket,
             around,
             user=where.user,
-            tools=state["tools"],
+            tools=around.tools,
             settings=settings,
             more=options,
         ) as server:

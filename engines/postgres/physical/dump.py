@@ -88,7 +88,6 @@ def dump_physical(
             "server": before.version,
             "superuser": before.superuser,
             "database": server.database,
-            "tools": given.tools,
             "archives": before.archives,
             "subscriptions": before.subscriptions,
             "wal": before.state(

@@ -75,7 +75,6 @@ def dump_log(
             "server": cluster.version,
             "superuser": cluster.superuser,
             "database": server.database,
-            "tools": given.tools,
             "wal": cluster.state(begin=begin, end=end),
             "segments": [span.names[0], span.names[-1]],
             "continues": None if log is None else log.set_id,
