@@ -161,6 +161,8 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
         raise
     except EngineError as error:
         raise VerifyError(f"set '{set_id}' is not whole: {error.message}") from error
+    for link in folder.rglob("*.isl"):
+        link.unlink()  # names where the original has the table's file: it lies in the set, and is found here
     if points["to_lsn"] != reader.manifest.state["to_lsn"]:
         raise VerifyError(f"set '{set_id}' ends at another place than its manifest says")
     return folder

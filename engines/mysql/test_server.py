@@ -37,7 +37,6 @@ SETTINGS = (
 _AT_BIRTH = ("lower_case_table_names", "innodb_page_size")
 _NOTHING: Mapping[str, str] = {}
 _GRACE = 120.0
-_LAYOUT = re.compile(r"^(innodb_page_size|innodb_data_file_path)=(.+)$", re.MULTILINE)
 
 
 def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _NOTHING) -> Path:
@@ -120,8 +119,6 @@ def _said(settings: Mapping[str, str]) -> list[str]:
 
 
 def _options(data: Path, address: Path) -> Sequence[str]:
-    layout = data / "backup-my.cnf"
-    found = _LAYOUT.findall(layout.read_text()) if layout.exists() else []
     return (
         f"--datadir={data}",
         f"--socket={address}",
@@ -134,7 +131,6 @@ def _options(data: Path, address: Path) -> Sequence[str]:
         "--innodb-buffer-pool-size=128M",
         "--innodb-flush-log-at-trx-commit=0",
         "--max-allowed-packet=1G",
-        *(f"--{key.replace('_', '-')}={value}" for key, value in found),
     )
 
 

@@ -16,8 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
+from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.engines.mysql.binlog.events import first_since, switched_off
+from airflow_backup.engines.mysql.binlog.replay import since
 from airflow_backup.engines.mysql.client.server import Server, ask, quoted
 from airflow_backup.engines.protocol import SetReader, Surroundings
 
@@ -60,9 +61,7 @@ def prepare(
 ) -> list[Path]:
     """Write the list of what is played, cut off at ``stop``; return it."""
     begin = base.manifest.state["binlog"]
-    wanted = [file for file in files if file.name >= begin["file"]]
-    if not wanted or wanted[0].name != begin["file"]:
-        raise VerifyError(f"the binary log '{begin['file']}', where the dump was taken, is missing")
+    wanted = since(files, begin["file"])
     if stop is not None:
         wanted = _cut(wanted, int(begin["offset"]), int(stop.timestamp()))
     (folder / INDEX).write_text("".join(f"{file}\n" for file in wanted))
