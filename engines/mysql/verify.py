@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,13 @@ _NO_KEYS = "errno: 140"
 
 _NOT_HERE = (1115, 1193, 1231, 1273, 1286, 1298, 1524, 4161)
 """A character set, collation, engine, setting, time zone, plugin or type that is not on this machine."""
+
+
+_MISSING = (1049, 1146, 1305)
+_REFERS = re.compile(
+    r"Table '([^'.]+)\.|Unknown database '([^']+)'|(?:FUNCTION|PROCEDURE) ([^ .]+)\."
+)
+"""What does not exist, and in which database."""
 
 
 def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
@@ -109,9 +117,20 @@ def _try_logical(
     except StatementFailed as error:
         if error.number in _NOT_HERE or _NO_KEYS in error.message:
             raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
+        if other := _of_another(error, base):
+            raise ToolMissing(
+                f"the set does not hold the database '{other}', which it needs: {error.message}"
+            ) from error
         raise VerifyError(
             f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
         ) from error
+
+
+def _of_another(error: StatementFailed, base: SetReader) -> str | None:
+    """Return the database that a statement refers to, and that no set of this source has."""
+    found = _REFERS.search(error.message) if error.number in _MISSING else None
+    name = None if found is None else found[1] or found[2] or found[3]
+    return name if name not in base.manifest.state["databases"] else None
 
 
 def _try_physical(
