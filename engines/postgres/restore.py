@@ -114,6 +114,8 @@ def restore_physical(
     if logs:
         _add_logs(logs, target, reporter)
         _roll_forward(target, until or logs[-1].manifest.consistent_at)
+    else:
+        _recover(target, _OWN_TIMELINE)
     reporter.finish()
     files = [found for found in target.rglob("*") if found.is_file() and found.name != MARKER]
     return RestoreReport(
@@ -212,6 +214,19 @@ def _roll_forward(target: Path, until: datetime) -> None:
         "recovery_target_timeline": "current",
         "recovery_end_command": f"rm -r {LOGS}",
     }
+    _recover(target, settings)
+
+
+_OWN_TIMELINE = {"restore_command": "false", "recovery_target_timeline": "current"}
+"""
+With nothing to roll forward over, a server only ends its recovery as one that was restored does.
+
+It goes on in a timeline of its own then. In the old one it would write other WAL under the names that the living server
+uses, and an archive, or a log of ours, would be a mixture of both.
+"""
+
+
+def _recover(target: Path, settings: Mapping[str, str]) -> None:
     lines = [f"{key} = '{value}'\n" for key, value in settings.items()]
     with (target / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
         file.write("".join(["\n# written by airflow-backup for this restore\n", *lines]))
