@@ -54,6 +54,7 @@ COLUMNS = (
     "v INET6",
     "v UUID",
 )
+_OF_LETTERS, _OF_BYTES = ("ascii", "sjis", "cp1251"), ("INET6", "UUID")
 VALUES = {
     "DECIMAL": "-12345678901234567890.0123456789",
     "DOUBLE": "1.7976931348623157e308",
@@ -71,6 +72,9 @@ VALUES = {
     "INET6": "'::ffff:1.2.3.4'",
     "UUID": "'123e4567-e89b-12d3-a456-426655440000'",
 }
+
+
+_ROUTINES = "SELECT routine_name FROM information_schema.routines WHERE"
 
 
 def quoted(*names: str) -> str:
@@ -91,6 +95,9 @@ class History:
         self.chance = random.Random(self.seed)  # a seed, no secret
         self.target = self.chance.choice(NAMES)
         self.tables: dict[str, list[tuple[str, str]]] = {}
+        # A dump that has both says that it loses letters.
+        without = self.chance.choice((_OF_LETTERS, _OF_BYTES))
+        self.columns = [each for each in COLUMNS if not any(word in each for word in without)]
         self.number = 0
 
     @property
@@ -158,7 +165,7 @@ class History:
         return f"{kind}{self.number}{self.chance.choice(('', ' x', '`', 'ü', '-', '%'))}"
 
     def new_table(self, database: str) -> None:
-        table, column = self.name("t"), self.chance.choice(COLUMNS)
+        table, column = self.name("t"), self.chance.choice(self.columns)
         more = self.chance.choice(
             (
                 "",
@@ -293,6 +300,8 @@ class History:
             ),
             ("EVENT", "SELECT event_name FROM information_schema.events WHERE event_schema"),
             ("VIEW", "SELECT table_name FROM information_schema.views WHERE table_schema"),
+            ("PROCEDURE", f"{_ROUTINES} routine_type = 'PROCEDURE' AND routine_schema"),
+            ("FUNCTION", f"{_ROUTINES} routine_type = 'FUNCTION' AND routine_schema"),
         ):
             rows = self.server.query(f"{query} = '{database}'")
             if rows and self.chance.random() < 0.4:
@@ -381,14 +390,24 @@ class History:
                 f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}",
                 f"DROP USER {user}",
                 "CREATE OR REPLACE ROLE chief",
+                f"GRANT SELECT, INSERT (v) ON {self.some_table(database)} TO app@'%'",
+                f"GRANT SELECT ON {self.some_table(self.somewhere())} TO {user}",
                 "REVOKE ALL PRIVILEGES, GRANT OPTION FROM app@'%'",
             )
         )
         self.run(text, self.somewhere())
 
+    def some_table(self, database: str) -> str:
+        table, _ = self.chance.choice(self.tables[database] or [("none", "")])
+        return quoted(database, table)
+
     def whole_database(self, database: str) -> None:
         text = self.chance.choice(
-            ("CREATE DATABASE IF NOT EXISTS extra", "DROP DATABASE IF EXISTS extra")
+            (
+                "CREATE DATABASE IF NOT EXISTS extra",
+                "DROP DATABASE IF EXISTS extra",
+                "DROP DATABASE extra",
+            )
         )
         self.run(text, self.somewhere())
         self.run("CREATE TABLE IF NOT EXISTS extra.t (n INT)", self.somewhere())
