@@ -17,7 +17,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
-from contract.test_postgres_chain import Keeper
+from contract.postgres.test_postgres_chain import Keeper
 from support.postgres import Machine, Postgres, machine, modern_programs, postgres, programs
 
 pytestmark = pytest.mark.service

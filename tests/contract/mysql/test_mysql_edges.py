@@ -18,7 +18,7 @@ from airflow_backup.engines.mysql import dump as mysql_dump
 from airflow_backup.engines.mysql import restore as mysql_restore
 from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.protocol import Proof, RestoreReport, SetReader, Surroundings
-from contract.test_mysql import Keeper
+from contract.mysql.test_mysql import Keeper
 from support.mariadb import MariaDB, machine, mariadb, owner, require
 from support.mariadb_histories import quoted, told
 
