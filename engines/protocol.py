@@ -105,6 +105,13 @@ class Surroundings:
     source_roots: Sequence[str] | None = None
     """Folders within which local sources must lie; None for a schedule that may read anything."""
 
+    tools: str | None = None
+    """
+    The folder of programs, or the program, that the schedule names, where one is at hand.
+
+    Never what a set says: whoever may write to a repository would choose what is run here.
+    """
+
     allowed_commands: Sequence[str] = ()
     """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
 

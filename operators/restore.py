@@ -23,6 +23,7 @@ from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.runs import run_id_of
 from airflow_backup.schedules.loading.loaded import CATALOG
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import tools_of
 
 
 class RestoreOperator(BaseOperator):
@@ -86,6 +87,7 @@ class RestoreOperator(BaseOperator):
                 set_id=wanted.get("set_id") or None,
                 only=wanted.get("paths") or (),
                 keys=secret_keys(schedule.encryption, connection),
+                tools=tools_of(schedule.source),
                 reporter=Reporter(listen),
                 catalog=catalog,
                 actor=wanted.get("actor") or f"run {run_id_of(context)}",

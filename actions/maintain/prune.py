@@ -19,6 +19,7 @@ from airflow_backup.core.format.manifest import Manifest, manifest_name, set_pre
 from airflow_backup.engines.protocol import Outside, Surroundings
 from airflow_backup.engines.registry import registry
 from airflow_backup.schedules.model.policies import Retention
+from airflow_backup.schedules.model.sources import tools_of
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
@@ -107,7 +108,8 @@ def prune(
         _check_idle(schedule.id, catalog)
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
         check(storage, schedule.repository, catalog)
-        around = Surroundings(connections=connections, clock=clock)
+        tools = tools_of(getattr(schedule, "source", None))
+        around = Surroundings(connections=connections, clock=clock, tools=tools)
         elsewhere = _Elsewhere(storage, around)
         refused = _remove_all(going, storage, catalog, elsewhere, clock=clock, actor=actor)
         elsewhere.compact()

@@ -55,6 +55,7 @@ def restore(
     at: datetime | None = None,
     only: Sequence[str] = (),
     keys: Sequence[Identity] = (),
+    tools: str | None = None,
     reporter: Reporter | None = None,
     engines: Registry | None = None,
     catalog: Catalog | None = None,
@@ -66,7 +67,7 @@ def restore(
 
     ``at`` is the moment to come back to, as near as sets and archived logs come to it.
     ``only`` names parts of it, such as files and folders of a file tree; ``keys`` open an
-    encrypted one. ``replace`` puts the restored folder in the place of one that is not empty,
+    encrypted one. ``tools`` are the programs that the schedule names. ``replace`` puts the restored folder in the place of one that is not empty,
     which is kept beside it.
 
     The sizes of all pieces are compared with the manifests first, and every frame is checked
@@ -85,8 +86,11 @@ def restore(
         engines=engines,
         connections=connections,
         replace=replace,
+        tools=tools,
     )
-    around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
+    around = Surroundings(
+        connections=connections, reporter=reporter or Reporter(), clock=clock, tools=tools
+    )
     return carry_out(what, around, engines=engines, catalog=catalog, actor=actor)
 
 
@@ -103,6 +107,7 @@ def plan(
     engines: Registry | None = None,
     connections: Connections = from_environment,
     replace: bool = False,
+    tools: str | None = None,
 ) -> RestorePlan:
     """
     Say what a restore would do; raise where nothing can be restored at all.
@@ -115,7 +120,8 @@ def plan(
     last = path[-1].manifest
     engine = (engines or registry()).get(last.engine)
     _check_layout(last, engine)
-    _check_engine(engine, path, target, only, connections)
+    around = Surroundings(connections=connections, tools=tools)
+    _check_engine(engine, path, target, only, around)
     until = stop_at(path, at)
     needed = bytes_written(path)
     to_read = sum(each.manifest.totals.bytes_stored for each in path)
@@ -167,7 +173,7 @@ def _check_engine(
     path: Sequence[StoredSet],
     target: Target,
     only: Sequence[str],
-    connections: Connections,
+    around: Surroundings,
 ) -> None:
     """Raise what the engine would raise, before anything is written: a dry run tells the same."""
     if isinstance(target, ServerTarget) and not isinstance(engine, Loader):
@@ -182,7 +188,7 @@ def _check_engine(
         raise ConfigError(
             f"the {engine.name} engine restores all of a set", hint="leave the paths out"
         )
-    engine.check_parts(path, only, Surroundings(connections=connections))
+    engine.check_parts(path, only, around)
 
 
 def _choose(

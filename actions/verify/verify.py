@@ -22,6 +22,7 @@ from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.model.policies import Encryption, Verify
+from airflow_backup.schedules.model.sources import tools_of
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
@@ -84,7 +85,12 @@ class Verifier:
         )
         self._keys = _keys(schedule, connections) if keys is None else keys
         self._engines = engines
-        around = Surroundings(connections=connections, reporter=reporter or Reporter(), clock=clock)
+        around = Surroundings(
+            connections=connections,
+            reporter=reporter or Reporter(),
+            clock=clock,
+            tools=tools_of(getattr(schedule, "source", None)),
+        )
         scratch = schedule.verify.scratch
         self._around = around if scratch is None else replace(around, scratch=Path(scratch))
 

@@ -27,6 +27,9 @@ from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.firebird.options import FirebirdOptions
 from airflow_backup.engines.shared.scratch import scratch_folder
 
+NO_TRIGGERS = ("-NODBTRIGGERS",)
+"""What a trigger of the database does at a connect or a disconnect is for those who work with it, not for a copy."""
+
 _LOCAL = (None, "", "localhost", "127.0.0.1", "::1")
 _MOST_LINES = 200_000
 """Lines of what gbak tells that are kept: two for each table."""
@@ -41,6 +44,7 @@ _SIGNS: tuple[tuple[type[BackupError], tuple[str, ...]], ...] = (
     (SourceError, ("No such file or directory", "not a valid database", "Unknown database")),
 )
 _TABLE = re.compile(r"gbak:\s*(?:writing|restoring) data for table (.+?)\s*$")
+_MADE = re.compile(r"gbak:\s+writing table (.+?)\s*$")
 _COUNT = re.compile(r"gbak:\s*(\d+) records (?:written|restored)")
 
 
@@ -124,12 +128,13 @@ def read(
     *,
     take: Callable[[bytes], None],
     reporter: Reporter,
+    before: Sequence[str] = (),
 ) -> str:
-    """Run a program that writes to its output; return what it told on the side."""
+    """Run a program, below the command ``before``, that writes to its output; return what it told on the side."""
     process: Process | None = None
     with database.credentials() as login:
         try:
-            command = [database.program(program), *login, *options]
+            command = [*before, database.program(program), *login, *options]
             with Process(
                 command, environment=environment(), inherit=False, tail_lines=_MOST_LINES
             ) as process:
@@ -188,3 +193,13 @@ def counts_of(told: str) -> dict[str, int]:
         elif counted is not None and table:
             found[table] = int(counted[1])
     return found
+
+
+def tables_of(told: str) -> list[str]:
+    """
+    Return the tables that gbak wrote, with rows or without.
+
+    >>> tables_of("gbak:    writing table EXT\\ngbak:    writing view V")
+    ['EXT']
+    """
+    return [found[1].strip('"') for line in told.splitlines() if (found := _MADE.search(line))]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import EngineError, SourceDenied
 from airflow_backup.core.process.process import Process
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, told_by
+from airflow_backup.engines.mysql.client.server import Server, ask, environment
+from airflow_backup.engines.mysql.dump_program import dump_command, lost_by, spoken, version_by
 from airflow_backup.engines.mysql.facts import (
     Facts,
     Position,
@@ -32,9 +33,10 @@ from airflow_backup.engines.mysql.facts import (
 )
 from airflow_backup.engines.mysql.left_out import (
     ALWAYS,
-    can_dump_history,
+    empty_members,
     floats,
-    shown,
+    is_dumped_as_bytes,
+    letters,
     versioned,
 )
 from airflow_backup.engines.mysql.test_server import SETTINGS
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 DUMP = "database.sql"
 COMPLETE = b"-- Dump completed"
 HEADS = (b"-- MariaDB dump", b"-- MySQL dump")
-_HISTORY = "--dump-history"
 _KEPT = 65536
 _LOCK_TIMEOUT = 30
 _BEGUN = 4096
@@ -70,11 +71,20 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
         ((size,),) = ask(session, _SIZE.format(marks), *names)
         charset = _charset_of(session, server.database)
         own = settings(session, SETTINGS)
-        kept_history, digits = versioned(session, names), floats(session, names)
+        kept_history, odd = versioned(session, names), letters(session, names)
+        as_bytes = is_dumped_as_bytes(session, names)
+        doubts = [*floats(session, names), *empty_members(session, names)]
         has_place = facts.has_binlog and _may_ask_for_position(session)
     around.reporter.begin("dumping", bytes_total=int(size) or None)
     with Watch.beside(server, tables, has_place=has_place) as watch:
-        command = dump_command(server, names, facts, has_place=has_place, history=kept_history)
+        command = dump_command(
+            server,
+            names,
+            facts,
+            has_place=has_place,
+            history=kept_history,
+            as_bytes=as_bytes,
+        )
         read = _dump(command, server, around, sink, watch)
         around.reporter.begin("counting")
         counts = watch.counts(read.place)
@@ -83,17 +93,21 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
         consistent_at=watch.at or facts.now,
         files=len(names),
         bytes_read=read.size,
-        tools={"server": facts.version, "dump": _version(command[0])},
+        tools={"server": facts.version, "dump": version_by(command[0])},
         counts=counts,
-        warnings=[*watch.warnings, *_unsafe(tables), *digits, *_lost(kept_history, command)],
+        warnings=[
+            *watch.warnings,
+            *_unsafe(tables),
+            *doubts,
+            *lost_by(kept_history, odd, command),
+        ],
         state={
             "method": "logical",
             "database": server.database,
             "databases": names,
             "charset": charset,
             "settings": own,
-            "leaves_out": [*ALWAYS, *_lost(kept_history, command)],
-            "tools": server.tools,
+            "leaves_out": [*ALWAYS, *lost_by(kept_history, odd, command)],
             "identity": facts.identity,
             "binlog": None if read.place is None else read.place.as_dict(),
         },
@@ -125,6 +139,7 @@ class Watch:
         self._lock: pymysql.Connection[Any] | None = None
         self._counting: Future[dict[str, int]] | None = None
         self._number = 0
+        self._is_late = False
         self._once = threading.Lock()
 
     @classmethod
@@ -136,7 +151,7 @@ class Watch:
             watch._begin(eye, lock, has_place=has_place)
             if watch._lock is not None:
                 watch._counting = aside.submit(tables.count, eye)
-            timer = threading.Timer(_LOCK_TIMEOUT, watch.release)
+            timer = threading.Timer(_LOCK_TIMEOUT, watch.give_up)
             timer.start()
             try:
                 yield watch
@@ -169,6 +184,11 @@ class Watch:
         self.at = now.replace(tzinfo=UTC)
         self._place = position(lock) if has_place else None
 
+    def give_up(self) -> None:
+        """Let the others write again, though the dump has not begun: what it will see is another moment."""
+        self._is_late = self._lock is not None
+        self.release()
+
     def release(self) -> None:
         """Let the others write again: the dump has begun, or takes too long to."""
         with self._once:
@@ -181,7 +201,11 @@ class Watch:
         if self._counting is None:
             return {}
         counts = self._counting.result()
-        if place is None or self._place is None or place.is_same_moment(self._place):
+        if place is None or self._place is None:
+            is_same = not self._is_late
+        else:
+            is_same = place.is_same_moment(self._place)
+        if is_same:
             return counts
         self.warnings.append("rows were not counted, because the dump began late")
         return {}
@@ -200,7 +224,7 @@ def _dump(
     with sink.stream(DUMP) as stream, server.options_file() as options:
         whole = [command[0], f"--defaults-file={options}", *command[1:]]
         with Process(whole, environment=environment(), inherit=False) as child:
-            for chunk in child.chunks():
+            for chunk in spoken(child.chunks(), command):
                 stream.write(chunk)
                 size += len(chunk)
                 head += chunk[: _KEPT - len(head)]
@@ -223,57 +247,6 @@ def _place(head: bytes, server: Server) -> Position | None:
     file, offset = found[1].decode(), int(found[2])
     with server.session() as session:
         return Position(file, offset, gtid_at(session, file, offset))
-
-
-def dump_command(
-    server: Server,
-    names: list[str],
-    facts: Facts,
-    *,
-    has_place: bool,
-    history: Sequence[str] = (),
-) -> list[str]:
-    """Return the command of a dump, without the file that says how to log in."""
-    program = server.tool("mariadb-dump")
-    of_mysql = is_mysqls(program)
-    options = [
-        "--single-transaction",
-        "--quick",
-        "--routines",
-        "--triggers",
-        "--events",
-        "--hex-blob",
-        "--skip-add-locks",
-        "--default-character-set=utf8mb4",
-    ]
-    if history and facts.is_mariadb and can_dump_history(program):
-        options.append(_HISTORY)
-    if has_place:
-        options.append("--source-data=2" if of_mysql else "--master-data=2")
-    if of_mysql and not facts.is_mariadb:
-        options.append("--set-gtid-purged=COMMENTED")
-    which = ["--databases", *names] if server.database is None else ["--", server.database]
-    return [program, *options, *which]
-
-
-def _lost(history: Sequence[str], command: Sequence[str]) -> list[str]:
-    if not history or _HISTORY in command:
-        return []
-    return [f"the history of versioned tables is not in the set: {shown(history)}"]
-
-
-def is_mysqls(program: str) -> bool:
-    """Whether a program is MySQL's own: MariaDB's have the same names and other options."""
-    return "mariadb" not in _told(program).lower()
-
-
-def _version(program: str) -> str:
-    found = re.search(r"(\d+\.\d+\.\d+)", _told(program))
-    return found[1] if found else "?"
-
-
-def _told(program: str) -> str:
-    return told_by([program, "--no-defaults", "--version"]).output.decode("utf-8", "replace")
 
 
 def _may_ask_for_position(session: pymysql.Connection[Any]) -> bool:

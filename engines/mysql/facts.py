@@ -64,6 +64,16 @@ def settings(session: pymysql.Connection[Any], names: Sequence[str]) -> dict[str
     return {str(name): str(value) for name, value in rows}
 
 
+def number_of(file: str) -> int:
+    """
+    Return which file of the binary log it is: after number 999999 the names grow longer.
+
+    >>> sorted(["b.1000000", "b.999999"], key=number_of)
+    ['b.999999', 'b.1000000']
+    """
+    return int(file.rpartition(".")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """A place in the binary log."""
@@ -112,6 +122,29 @@ def gtid_at(session: pymysql.Connection[Any], file: str, offset: int) -> str | N
     except pymysql.Error:
         return None  # MySQL has no such function
     return None if rows[0][0] is None else str(rows[0][0])
+
+
+def lost(session: pymysql.Connection[Any], place: Position) -> str | None:
+    """Return why a place is not in the server's binary log any more; None where it is."""
+    if place.file not in _sizes(session):
+        return f"'{place.file}' is gone"
+    return differs(session, place)
+
+
+def differs(session: pymysql.Connection[Any], place: Position) -> str | None:
+    """Return why a file of the binary log is not the one that it was; None where it is, or is gone."""
+    size = _sizes(session).get(place.file)
+    if size is None:
+        return None
+    if place.offset > size:
+        return f"'{place.file}' is shorter than it was"
+    if place.gtid is not None and gtid_at(session, place.file, place.offset) != place.gtid:
+        return f"'{place.file}' is another file than it was"
+    return None
+
+
+def _sizes(session: pymysql.Connection[Any]) -> dict[str, int]:
+    return {str(row[0]): int(row[1]) for row in ask(session, "SHOW BINARY LOGS")}
 
 
 def databases(session: pymysql.Connection[Any], server: Server) -> list[str]:

@@ -22,7 +22,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.client.server import Server, ask, environment, version_of
-from airflow_backup.engines.mysql.facts import Facts, Position, gtid_at
+from airflow_backup.engines.mysql.facts import Facts, Position, differs, gtid_at
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.shared.scratch import scratch_folder
 
@@ -81,6 +81,7 @@ def dump_physical(
         place = _place(Path(scratch), server)
     with server.session() as session:
         after = Facts.of(session)
+        began = _began(session)
     around.reporter.finish()
     return DumpReport(
         consistent_at=after.now,
@@ -92,8 +93,8 @@ def dump_physical(
         },
         state={
             "method": "physical",
-            "tools": server.tools,
             "identity": before.identity,
+            "server_began": began,
             "database": server.database,
             "from_lsn": points["from_lsn"],
             "to_lsn": points["to_lsn"],
@@ -108,14 +109,40 @@ def dump_physical(
 
 
 def _since(parent: SetReader, facts: Facts, session: Any) -> int:
+    """
+    Return from which position of the redo log on pages are wanted; ParentUnusable where it means nothing.
+
+    A position is a number that goes up. Where a data folder was put back to an older state, it goes up over the same
+    numbers again, and pages that were other ones meanwhile would be taken from the parent: nobody would notice.
+    That takes a restart of the server, so after one there is no incremental.
+    """
     manifest = parent.manifest
     if manifest.state.get("identity") != facts.identity:
         raise ParentUnusable(f"set '{manifest.set_id}' is of another server")
+    begun = manifest.state.get("server_began")
+    if begun is None or int(begun) != _began(session):
+        raise ParentUnusable(
+            f"the server was started anew after set '{manifest.set_id}', perhaps on a data folder that was put back"
+        )
+    place = manifest.state.get("binlog")
+    reason = None if place is None else differs(session, Position(**place))
+    if reason is not None:
+        raise ParentUnusable(f"the server is not the one of set '{manifest.set_id}': {reason}")
     since = int(manifest.state["to_lsn"])
     row = ask(session, "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'")
     if row and int(row[0][1]) < since:
         raise ParentUnusable(f"the server's redo log was begun anew after set '{manifest.set_id}'")
     return since
+
+
+def _began(session: Any) -> int:
+    """Return when the server was started, in seconds since 1970 by its own clock: always the same number."""
+    ((began,),) = ask(
+        session,
+        "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.global_status"
+        " WHERE VARIABLE_NAME = 'UPTIME'",
+    )
+    return int(began)
 
 
 def _copy(

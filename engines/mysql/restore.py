@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,12 @@ from airflow_backup.engines.mysql.binlog.replay import (
     stop_of,
     unpack_logs,
 )
-from airflow_backup.engines.mysql.client.server import environment, find, told_by, version_of
+from airflow_backup.engines.mysql.client.server import (
+    environment,
+    find_here,
+    told_by,
+    version_of,
+)
 from airflow_backup.engines.mysql.dump import COMPLETE, DUMP
 from airflow_backup.engines.mysql.physical import BASE, read_points
 from airflow_backup.engines.mysql.test_server import running
@@ -76,7 +80,7 @@ def restore_physical(
 ) -> RestoreReport:
     """Unpack, put incrementals on top, make it consistent, and roll it forward over the logs."""
     bases, logs = split(path)
-    tools = bases[-1].manifest.state.get("tools")
+    tools = around.tools
     total = sum(each.manifest.totals.bytes_read for each in path)
     check_room(target, 2 * total)
     around.reporter.begin("restoring", bytes_total=total)
@@ -127,7 +131,7 @@ def prepared(
 
 
 def _backup_program(reader: SetReader, tools: str | None) -> str:
-    program = find("mariadb-backup", tools if tools and os.path.isdir(tools) else None)
+    program = find_here("mariadb-backup", tools)
     found = ".".join(map(str, version_of(program)))
     wanted = reader.manifest.tools.get("mariadb-backup")
     if found != wanted:
@@ -147,7 +151,7 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
             reporter.advance(bytes_done=len(block))
             yield block
 
-    program = find("mbstream", tools if tools and os.path.isdir(tools) else None)
+    program = find_here("mbstream", tools)
     set_id = reader.manifest.set_id
     try:
         command = [program, "-x", "-C", str(folder)]
@@ -157,6 +161,8 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
         raise
     except EngineError as error:
         raise VerifyError(f"set '{set_id}' is not whole: {error.message}") from error
+    for link in folder.rglob("*.isl"):
+        link.unlink()  # names where the original has the table's file: it lies in the set, and is found here
     if points["to_lsn"] != reader.manifest.state["to_lsn"]:
         raise VerifyError(f"set '{set_id}' ends at another place than its manifest says")
     return folder

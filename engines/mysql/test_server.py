@@ -17,7 +17,7 @@ from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.core.process import process
 from airflow_backup.core.process.process import Process
 from airflow_backup.engines.mysql import keys as mysql_keys
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, find
+from airflow_backup.engines.mysql.client.server import Server, ask, environment, find_here
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.shared.test_server import Place
 
@@ -37,14 +37,13 @@ SETTINGS = (
 _AT_BIRTH = ("lower_case_table_names", "innodb_page_size")
 _NOTHING: Mapping[str, str] = {}
 _GRACE = 120.0
-_LAYOUT = re.compile(r"^(innodb_page_size|innodb_data_file_path)=(.+)$", re.MULTILINE)
 
 
 def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _NOTHING) -> Path:
     """Make an empty data folder; some settings are those of a folder for ever."""
     data = where.folder / "data"
     command = [
-        find("mariadb-install-db", tools),
+        find_here("mariadb-install-db", tools),
         "--no-defaults",
         f"--datadir={data}",
         "--auth-root-authentication-method=normal",
@@ -84,11 +83,12 @@ def running(
     init.chmod(0o600)
     if user is not None:
         shutil.chown(init, user)
-    server = Server(str(address), None, user_name, None, tools, password=password)
+    own = tools if tools is not None and shutil.which("mariadb", path=tools) else None
+    server = Server(str(address), None, user_name, None, own, password=password)
     keys = mysql_keys.options_of(data, socket, user=user)
     if not is_restored:
         keys = mysql_keys.options_of_new(socket, user=user)
-    command = [find("mariadbd", tools), keys, *_options(data, address)]
+    command = [find_here("mariadbd", tools), keys, *_options(data, address)]
     command += [f"--init-file={init}", *_said(settings), *more]
     if user is None and os.geteuid() == 0:
         command.append("--user=root")
@@ -119,8 +119,6 @@ def _said(settings: Mapping[str, str]) -> list[str]:
 
 
 def _options(data: Path, address: Path) -> Sequence[str]:
-    layout = data / "backup-my.cnf"
-    found = _LAYOUT.findall(layout.read_text()) if layout.exists() else []
     return (
         f"--datadir={data}",
         f"--socket={address}",
@@ -133,7 +131,6 @@ def _options(data: Path, address: Path) -> Sequence[str]:
         "--innodb-buffer-pool-size=128M",
         "--innodb-flush-log-at-trx-commit=0",
         "--max-allowed-packet=1G",
-        *(f"--{key.replace('_', '-')}={value}" for key, value in found),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.binlog.replay import unpack_logs
 from airflow_backup.engines.mysql.client.client import StatementFailed
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, find, said
+from airflow_backup.engines.mysql.client.server import Server, ask, environment, find_here, said
 from airflow_backup.engines.mysql.facts import Tables, databases
 from airflow_backup.engines.mysql.load.load import count, fill, rolled_forward
 from airflow_backup.engines.mysql.restore import LOGS, restore_physical, split, unpack
@@ -25,6 +26,13 @@ _NO_KEYS = "errno: 140"
 
 _NOT_HERE = (1115, 1193, 1231, 1273, 1286, 1298, 1524, 4161)
 """A character set, collation, engine, setting, time zone, plugin or type that is not on this machine."""
+
+
+_MISSING = (1049, 1146, 1305)
+_REFERS = re.compile(
+    r"Table '([^'.]+)\.|Unknown database '([^']+)'|(?:FUNCTION|PROCEDURE) ([^ .]+)\."
+)
+"""What does not exist, and in which database."""
 
 
 def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
@@ -44,13 +52,13 @@ def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
 def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
     check_room(around.scratch, reader.manifest.totals.bytes_read)
     with scratch_folder(around.scratch) as scratch:
-        unpack(reader, Path(scratch) / "set", around.reporter, tools=reader.manifest.state["tools"])
+        unpack(reader, Path(scratch) / "set", around.reporter, tools=around.tools)
     return Proof(checks=("mbstream unpacked every file, and the redo log ends where it should",))
 
 
 def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
     check_room(around.scratch, reader.manifest.totals.bytes_read)
-    program = find("mariadb-binlog", reader.manifest.state["tools"])
+    program = find_here("mariadb-binlog", around.tools)
     with scratch_folder(around.scratch) as scratch:
         files = unpack_logs([reader], Path(scratch) / LOGS, around.reporter)
         try:
@@ -93,13 +101,13 @@ def _try_logical(
         check_room(around.scratch, 4 * base.manifest.totals.bytes_read)
         with place(around) as where:
             settings = state.get("settings") or {}
-            data = new_server(where, state["tools"], settings)
+            data = new_server(where, around.tools, settings)
             with running(
                 data,
                 where.socket,
                 around,
                 user=where.user,
-                tools=state["tools"],
+                tools=around.tools,
                 settings=settings,
             ) as server:
                 fill(base, server, around)
@@ -109,26 +117,37 @@ def _try_logical(
     except StatementFailed as error:
         if error.number in _NOT_HERE or _NO_KEYS in error.message:
             raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
+        if other := _of_another(error, base):
+            raise ToolMissing(
+                f"the set does not hold the database '{other}', which it needs: {error.message}"
+            ) from error
         raise VerifyError(
             f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
         ) from error
+
+
+def _of_another(error: StatementFailed, base: SetReader) -> str | None:
+    """Return the database that a statement refers to, and that no set of this source has."""
+    found = _REFERS.search(error.message) if error.number in _MISSING else None
+    name = None if found is None else found[1] or found[2] or found[3]
+    return name if name not in base.manifest.state["databases"] else None
 
 
 def _try_physical(
     path: Sequence[SetReader], where: Place, around: Surroundings, assertions: Sequence[str]
 ) -> Proof:
     check_room(around.scratch, 3 * sum(each.manifest.totals.bytes_read for each in path))
-    state = path[0].manifest.state
+    database = path[0].manifest.state["database"]
     data = where.folder / "data"
     data.mkdir(mode=0o700)
     restore_physical(path, data, around)
     where.give()
     with running(
-        data, where.socket, around, user=where.user, tools=state["tools"], is_restored=True
+        data, where.socket, around, user=where.user, tools=around.tools, is_restored=True
     ) as server:
         with server.session() as session:
             counts = Tables.of(session, databases(session, server)).count(session)
-        _ask(server.other(state["database"]), assertions)
+        _ask(server.other(database), assertions)
     return Proof(counts=counts, checks=_told(counts, assertions))
 
 

@@ -76,7 +76,6 @@ def dump_logical(
             "method": "logical",
             "database": server.database,
             "encoding": properties.encoding,
-            "tools": given.tools,
         },
     )
 

@@ -107,8 +107,8 @@ class PostgresEngine:
             raise ConfigError("a database is restored whole", hint="leave the paths out")
         os.close(open_target(target))
         if path[0].manifest.state.get("method") == "physical":
-            return restore_physical(path, target, around.reporter, until=until)
-        return restore_logical(path[0], target, around.reporter)
+            return restore_physical(path, target, around, until=until)
+        return restore_logical(path[0], target, around)
 
     def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
         """Read the last set of ``path`` as its format, without a server."""

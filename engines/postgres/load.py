@@ -400,7 +400,7 @@ def load_dump(
     """
     with server.session() as session:
         server = server.beside(session, tempered=True)
-    program = find("pg_restore", **version_of_dump(reader))
+    program = find("pg_restore", **version_of_dump(reader, around))
     version = version_of(program)
     told = warnings if warnings is not None else []
     try:
@@ -449,7 +449,7 @@ def _load_as_text(
     at_once: bool,
 ) -> None:
     """Let psql read what pg_restore writes, without the settings that an older server does not know."""
-    psql = find("psql", at_least=13)
+    psql = find("psql", at_least=13, folder=around.tools)
     check_room(around.scratch, reader.manifest.totals.bytes_read)
     quiet = ["--no-psqlrc", "--quiet", "--no-password", "--output=/dev/null"]
     command = server.tool("psql", *quiet, "--set=ON_ERROR_STOP=1", path=psql)

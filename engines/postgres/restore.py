@@ -19,7 +19,7 @@ from airflow_backup.engines.postgres.physical.cluster import position_of
 from airflow_backup.engines.postgres.physical.dump import BASE
 from airflow_backup.engines.postgres.physical.wal import WAL
 from airflow_backup.engines.postgres.properties import PROPERTIES
-from airflow_backup.engines.protocol import RestoreReport, SetReader
+from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
 from airflow_backup.engines.shared import tar_unpack
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.scratch import check_room
@@ -39,8 +39,9 @@ _FOLLOWS = re.compile(rb"\s*(?:%s)\b" % "|".join(_NOT_ALONE).encode(), re.IGNORE
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
 
 
-def restore_logical(reader: SetReader, target: Path, reporter: Reporter) -> RestoreReport:
+def restore_logical(reader: SetReader, target: Path, around: Surroundings) -> RestoreReport:
     """Write the dump and the roles as files, and decode the dump as a whole."""
+    reporter = around.reporter
     reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
     dump, files, written = unpack_dump(reader, target, reporter)
     for name in (GLOBALS, PROPERTIES):
@@ -53,7 +54,7 @@ def restore_logical(reader: SetReader, target: Path, reporter: Reporter) -> Rest
     warnings = []
     try:
         # Listing the contents passes for a dump that was cut; only decoding reads it all.
-        program = find("pg_restore", **version_of_dump(reader))
+        program = find("pg_restore", **version_of_dump(reader, around))
         prove([program, "--file=/dev/null", str(dump)], reader)
     except ToolMissing:
         warnings.append(_NOT_CHECKED.format(program="pg_restore", what="decoded"))
@@ -75,21 +76,22 @@ def unpack_dump(reader: SetReader, target: Path, reporter: Reporter) -> tuple[Pa
     return target / DUMP, 1, written
 
 
-def version_of_dump(reader: SetReader) -> dict[str, Any]:
+def version_of_dump(reader: SetReader, around: Surroundings) -> dict[str, Any]:
     """Return which programs can read a set: `find`'s arguments."""
     manifest = reader.manifest
     written_by = manifest.tools.get("pg_dump") or manifest.tools.get("pg_basebackup") or "13"
-    return {"at_least": int(written_by), "folder": manifest.state.get("tools")}
+    return {"at_least": int(written_by), "folder": around.tools}
 
 
 def restore_physical(
-    path: Sequence[SetReader], target: Path, reporter: Reporter, *, until: datetime | None = None
+    path: Sequence[SetReader], target: Path, around: Surroundings, *, until: datetime | None = None
 ) -> RestoreReport:
     """
     Unpack the data folder, put incrementals on top, and verify it against the backup manifest.
 
     With archived logs the server, when it is started, rolls forward to ``until`` and then opens.
     """
+    reporter = around.reporter
     bases = [each for each in path if each.manifest.kind is not Kind.ARCHIVE_LOG]
     logs = list(path[len(bases) :])
     check_continuous(bases[-1], logs)
@@ -98,12 +100,12 @@ def restore_physical(
     if len(bases) == 1:
         unpack(bases[0], BASE, target, reporter)
     else:
-        _combine(bases, target, reporter)
+        _combine(bases, target, around)
     target.chmod(0o700)  # the server refuses a folder that others may read
     reporter.begin("checking")
     warnings: list[str] = []
     try:
-        verify = find("pg_verifybackup", **version_of_dump(bases[-1]))
+        verify = find("pg_verifybackup", **version_of_dump(bases[-1], around))
         options = ("--no-parse-wal", "--exit-on-error", f"--ignore={MARKER}")
         prove([verify, *options, str(target)], bases[-1])
     except ToolMissing:
@@ -112,6 +114,8 @@ def restore_physical(
     if logs:
         _add_logs(logs, target, reporter)
         _roll_forward(target, until or logs[-1].manifest.consistent_at)
+    else:
+        _recover(target, _OWN_TIMELINE)
     reporter.finish()
     files = [found for found in target.rglob("*") if found.is_file() and found.name != MARKER]
     return RestoreReport(
@@ -171,8 +175,9 @@ def check_continuous(base: SetReader, logs: Sequence[SetReader]) -> None:
         reached = max(reached, position_of(found["end"]))
 
 
-def _combine(bases: Sequence[SetReader], target: Path, reporter: Reporter) -> None:
-    program = find("pg_combinebackup", **version_of_dump(bases[-1]))
+def _combine(bases: Sequence[SetReader], target: Path, around: Surroundings) -> None:
+    reporter = around.reporter
+    program = find("pg_combinebackup", **version_of_dump(bases[-1], around))
     check_room(target, 2 * sum(each.manifest.totals.bytes_read for each in bases))
     # Inside the target, which may be a disk of its own: what is combined is then only renamed.
     with tempfile.TemporaryDirectory(dir=target, prefix=".restoring-") as work:
@@ -209,6 +214,19 @@ def _roll_forward(target: Path, until: datetime) -> None:
         "recovery_target_timeline": "current",
         "recovery_end_command": f"rm -r {LOGS}",
     }
+    _recover(target, settings)
+
+
+_OWN_TIMELINE = {"restore_command": "false", "recovery_target_timeline": "current"}
+"""
+With nothing to roll forward over, a server only ends its recovery as one that was restored does.
+
+It goes on in a timeline of its own then. In the old one it would write other WAL under the names that the living server
+uses, and an archive, or a log of ours, would be a mixture of both.
+"""
+
+
+def _recover(target: Path, settings: Mapping[str, str]) -> None:
     lines = [f"{key} = '{value}'\n" for key, value in settings.items()]
     with (target / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
         file.write("".join(["\n# written by airflow-backup for this restore\n", *lines]))

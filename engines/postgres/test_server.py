@@ -141,9 +141,12 @@ _CONTROLS = {
 
 
 def find_beside(program: str, other: str) -> str | None:
-    """Return the program that lies beside another one."""
-    found = Path(program).with_name(other)
-    return str(found) if found.exists() else None
+    """Return the program that lies beside another one, or beside what that is a link to."""
+    for each in (Path(program), Path(program).resolve()):
+        found = each.with_name(other)
+        if found.exists():
+            return str(found)
+    return None
 
 
 def _options(where: Place, configuration: Path, limits: Mapping[str, str]) -> Sequence[str]:

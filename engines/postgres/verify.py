@@ -59,7 +59,7 @@ def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
 
 
 def _decode_dump(reader: SetReader, around: Surroundings) -> Proof:
-    program = find("pg_restore", **version_of_dump(reader))
+    program = find("pg_restore", **version_of_dump(reader, around))
     if ARCHIVE in reader.manifest.streams:
         with _room(reader, around) as folder:
             dump, _, _ = unpack_dump(reader, folder, around.reporter)
@@ -75,7 +75,7 @@ def _decode_dump(reader: SetReader, around: Surroundings) -> Proof:
 
 
 def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
-    program = find("pg_verifybackup", **version_of_dump(reader))
+    program = find("pg_verifybackup", **version_of_dump(reader, around))
     with _room(reader, around) as folder:
         unpack(reader, BASE, folder, around.reporter)
         prove([program, "--exit-on-error", str(folder)], reader)
@@ -84,7 +84,7 @@ def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
 
 def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
     state = reader.manifest.state
-    program = find("pg_waldump", at_least=int(state["server"]), exactly=True, folder=state["tools"])
+    program = find("pg_waldump", at_least=int(state["server"]), exactly=True, folder=around.tools)
     wal: dict[str, Any] = state["wal"]
     with _room(reader, around) as folder:
         unpack_logs([reader], folder, around.reporter)
@@ -128,12 +128,10 @@ def _try_logical(
     reader: SetReader, where: Place, around: Surroundings, assertions: Sequence[str]
 ) -> Proof:
     check_room(around.scratch, 3 * reader.manifest.totals.bytes_read)
-    state = reader.manifest.state
     # A newer server reads an older dump; an older one does not know all of its words.
     version = int(reader.manifest.tools["postgresql"].split(".")[0].split()[0])
-    folder = state.get("tools")
-    data = throwaway.new_cluster(where, version=version, folder=folder)
-    program = find("postgres", at_least=version, folder=folder)
+    data = throwaway.new_cluster(where, version=version, folder=around.tools)
+    program = find("postgres", at_least=version, folder=around.tools)
     around.reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
     wanted = properties_in(reader)
     objects = len(reader.manifest.counts)
@@ -220,13 +218,11 @@ def _try_physical(
     assertions: Sequence[str],
 ) -> Proof:
     state = path[-1].manifest.state
-    program = find(
-        "postgres", at_least=int(state["server"]), exactly=True, folder=state.get("tools")
-    )
+    program = find("postgres", at_least=int(state["server"]), exactly=True, folder=around.tools)
     check_room(around.scratch, 3 * sum(each.manifest.totals.bytes_read for each in path))
     data = where.folder / "data"
     data.mkdir(mode=0o700)
-    report = restore_physical(path, data, around.reporter)
+    report = restore_physical(path, data, around)
     around.reporter.begin("starting")
     counts: dict[str, int] = {}
     databases = dict.fromkeys((str(state.get("database") or "postgres"), "postgres", "template1"))

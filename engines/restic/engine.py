@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,7 +37,7 @@ from airflow_backup.engines.protocol import (
     Sink,
     Surroundings,
 )
-from airflow_backup.engines.restic.options import ResticOptions
+from airflow_backup.engines.restic.options import ResticOptions, check_restic_address
 from airflow_backup.engines.restic.program import Message, Restic
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.restore_root import open_target
@@ -120,7 +121,6 @@ class ResticEngine:
                 "snapshot": snapshot["id"],
                 "repository": given.restic_repository,
                 "connection": given.connection,
-                "program": given.program,
                 "paths": given.roots,
             },
         )
@@ -139,11 +139,16 @@ class ResticEngine:
         restic, snapshot = _of(reader.manifest, around)
         os.close(open_target(target))
         around.reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
-        includes = [f"--include={each}" for each in only]
+        includes = [f"--include={_plain(each)}" for each in only]
         restic.ask("restore", snapshot, f"--target={target}", "--verify", *includes)
         files, size = _held(target)
         if only and not files:
             raise NotFound(f"nothing in the snapshot is called {', '.join(only)}")
+        saved = reader.manifest.counts["files"]
+        if not only and files != saved:
+            raise VerifyError(
+                f"restic restored {files} files, and set '{reader.manifest.set_id}' has {saved}"
+            )
         around.reporter.finish()
         return RestoreReport(files=files, bytes_written=size)
 
@@ -267,6 +272,16 @@ def _backup(
     return unread
 
 
+def _plain(path: str) -> str:
+    """
+    Write a path as the pattern that means it and no other.
+
+    >>> _plain("/srv/a[1]*.txt")
+    '/srv/a\\\\[1]\\\\*.txt'
+    """
+    return re.sub(r"([\\*?\[])", r"\\\1", path)
+
+
 def _problem_of(root: str) -> BackupError | None:
     if not os.path.lexists(root):
         return SourceError(f"there is no '{root}'", hint="is its disk mounted?")
@@ -292,9 +307,13 @@ def _restic(given: ResticOptions, around: Surroundings) -> Restic:
 
 def _of(manifest: Manifest, around: Surroundings) -> tuple[Restic, str]:
     state = manifest.state
-    restic = Restic.of(
-        state.get("program"), state["repository"], state["connection"], around.connections
-    )
+    try:
+        check_restic_address(str(state["repository"]))
+    except ValueError as error:
+        raise VerifyError(
+            f"the manifest of set '{manifest.set_id}' names no repository of restic's: {error}"
+        ) from error
+    restic = Restic.of(around.tools, state["repository"], state["connection"], around.connections)
     return restic, str(state["snapshot"])
 
 

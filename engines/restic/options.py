@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +10,31 @@ from pydantic import Field, model_validator
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId, Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
+
+_RCLONE = re.compile(r"rclone:[\w][\w .+@-]*:.*", re.DOTALL)
+_SFTP_HOST = re.compile(r"sftp:(?://)?(?:[^@/]*@)?(?!-)[^/]*")
+
+
+def check_restic_address(address: str) -> str:
+    """
+    Return where restic keeps its data; ValueError for what would be a program's option or hold a password.
+
+    >>> check_restic_address("sftp:backup@vault:/srv/restic")
+    'sftp:backup@vault:/srv/restic'
+    >>> check_restic_address("rclone::sftp,ssh=reboot:/srv")
+    Traceback (most recent call last):
+    ValueError: 'rclone:' takes the name of a remote that rclone's own configuration has
+    """
+    rest = address.partition("://")[2].partition("/")[0]
+    if address.startswith("-") or ":" in rest.rpartition("@")[0]:
+        raise ValueError("`restic_repository` begins with '-' or holds a password")
+    if any(ord(letter) < 32 for letter in address):
+        raise ValueError("`restic_repository` holds an end of line or another control character")
+    if address.startswith("rclone:") and not _RCLONE.fullmatch(address):
+        raise ValueError("'rclone:' takes the name of a remote that rclone's own configuration has")
+    if address.startswith("sftp:") and not _SFTP_HOST.match(address):
+        raise ValueError("the host of 'sftp:' begins with '-'")
+    return address
 
 
 class ResticOptions(EngineOptions):
@@ -59,9 +85,7 @@ class ResticOptions(EngineOptions):
 
     @model_validator(mode="after")
     def _the_password_is_elsewhere(self) -> ResticOptions:
-        rest = self.restic_repository.partition("://")[2].partition("/")[0]
-        if self.restic_repository.startswith("-") or ":" in rest.rpartition("@")[0]:
-            raise ValueError("`restic_repository` begins with '-' or holds a password")
+        check_restic_address(self.restic_repository)
         return self
 
     @property

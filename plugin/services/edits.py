@@ -11,7 +11,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.names import quoted
-from airflow_backup.operators.airflow_settings import folders
+from airflow_backup.operators.airflow_settings import allowed_commands, folders
 from airflow_backup.plugin.http.problems import InvalidDefinition, VersionConflict, VersionMissing
 from airflow_backup.plugin.schemas.edits import FieldProblem, KeyChange, VersionEntry
 from airflow_backup.plugin.views.rows import Row
@@ -23,6 +23,7 @@ from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.loading.yaml_reader import read
 from airflow_backup.schedules.model.paths import outside
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import tools_of
 
 _PATH = re.compile(r"^schedules\.\d+\.?")
 _ETAG = re.compile(r'^(?:W/)?"(\d+)"$')
@@ -44,13 +45,13 @@ def checked(definition: Mapping[str, Any], *, known_ids: Iterable[str]) -> dict[
 
 def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
     """
-    Return a problem for each path that a schedule made here may not name.
+    Return a problem for each path, and for each program, that a schedule made here may not name.
 
     They are judged as they are written: the worker, whose paths they are, follows the links.
     """
     roots = {"source": folders("source_roots"), "repository": folders("repository_roots")}
     found = outside(schedule, source_roots=roots["source"], repository_roots=roots["repository"])
-    return [
+    paths = [
         FieldProblem(
             field=named.key,
             message=f"{quoted(named.path)} is not within {', '.join(roots[named.use]) or 'any allowed folder'}",
@@ -58,6 +59,22 @@ def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
             "a schedule in a file may name any path",
         )
         for named in found
+    ]
+    return paths + _programs_beyond(schedule)
+
+
+def _programs_beyond(schedule: Schedule) -> list[FieldProblem]:
+    """Return a problem for programs of somebody's choice: a file is reviewed and deployed, what is typed here is not."""
+    named = tools_of(schedule.source)
+    if named is None or named in allowed_commands():
+        return []
+    return [
+        FieldProblem(
+            field="source.tools" if hasattr(schedule.source, "tools") else "source.program",
+            message=f"{quoted(named)} is not on the list of allowed commands",
+            hint="leave it out: PATH has the programs; or an administrator names it in the option "
+            "allowed_commands of [backup]",
+        )
     ]
 
 

@@ -83,3 +83,16 @@ def _read(value: Any) -> Any:
 
 Source = Annotated[SerializeAsAny[EngineOptions], BeforeValidator(_read)]
 """The options of any engine."""
+
+
+def tools_of(source: object) -> str | None:
+    """
+    Return the folder of programs, or the program, that a source names.
+
+    >>> class Options(EngineOptions):
+    ...     tools: str | None = None
+    >>> tools_of(Options(engine="x", tools="/opt/pg/bin")), tools_of(EngineOptions(engine="files"))
+    ('/opt/pg/bin', None)
+    """
+    found = getattr(source, "tools", None) or getattr(source, "program", None)
+    return None if found is None else str(found)

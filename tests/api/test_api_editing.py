@@ -263,3 +263,23 @@ def test_what_gets_in_the_way_of_others_is_pointed_out(op: httpx.Client, name: s
     body["cron"] = "0 2 * * *"
     told = op.post(f"{SCHEDULES}/validate", json=body).json()["warnings"]
     assert any("read /srv/orders.db at the same time" in item["message"] for item in told)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"engine": "postgres", "connection": "pg", "tools": "/srv/evil"},
+        {"engine": "restic", "path": "/srv", "restic_repository": "/r", "connection": "c", "program": "/srv/evil"},
+    ],
+)  # fmt: skip
+def test_no_program_of_somebodys_choice_is_named_here(
+    op: httpx.Client, name: str, source: dict[str, Any]
+) -> None:
+    answer = op.post(SCHEDULES, json=definition(name, source=source))
+    assert answer.status_code == 422
+    found = {each["field"]: each["message"] for each in answer.json()["errors"]}
+    told = found.get("source.tools") or found.get("source.program") or ""
+    assert "'/srv/evil' is not on the list of allowed commands" in told
+    create(op, name)
+    changed = op.patch(f"{SCHEDULES}/{name}", json={"source": source}, headers={"If-Match": "*"})
+    assert changed.status_code == 422

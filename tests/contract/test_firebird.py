@@ -172,6 +172,7 @@ def test_an_nbackup_that_was_ended_leaves_the_database_usable(place: Place) -> N
     # It is stopped once it has locked the database and written, as a cancel would.
     (slow / "nbackup").write_text(
         '#!/bin/sh\nif [ "$1" = -user ]; then shift 2; fi\n'
+        'if [ "$1" = -NODBTRIGGERS ]; then shift; fi\n'
         'if [ "$1" = -B ]; then /usr/bin/nbackup -L "$3"; head -c 100000 /dev/zero | tr "\\\\0" x; sleep 60; fi\n'
         'exec /usr/bin/nbackup "$@"\n'
     )

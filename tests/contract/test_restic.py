@@ -33,7 +33,7 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import SetReader, Surroundings
 from airflow_backup.engines.restic.engine import ResticEngine
 from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.schedules.model.policies import Retention
@@ -352,3 +352,50 @@ def test_what_the_worker_has_of_restic_in_its_environment_steers_nothing(
     assert facts(tmp_path / "restored" / str(source)[1:]) == facts(source)
     assert not made.exists()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_path_with_a_patterns_letters_means_itself(place: Place, tmp_path: Path) -> None:
+    names = ("a[1].txt", "a1.txt", "b*c", "bxc", "back\\slash", "q?", "qq", "$HOME", "!x", "{a,b}")
+    source = tmp_path / "source"
+    for name in names:
+        (source / name).write_text(name)
+    (source / "deep" / "a1.txt").write_text("another")
+    place.take(1)
+    for number, name in enumerate(names):
+        target = tmp_path / f"restored-{number}"
+        place.restore(target, only=[str(source / name)])
+        found = [path for path in target.rglob("*") if path.is_file()]
+        assert [path.read_text() for path in found] == [name]
+
+
+def test_a_restore_of_fewer_files_than_were_saved_is_no_success(
+    place: Place, tmp_path: Path
+) -> None:
+    reader = stored(place.job(), place.take(1))
+    fewer = Planted(reader, counts={"files": 42})
+    with pytest.raises(VerifyError, match=r"restic restored 41 files, and set .* has 42"):
+        ResticEngine().restore(
+            [fewer], tmp_path / "back", Surroundings(connections=place.connections)
+        )
+
+
+@pytest.mark.parametrize(
+    "address", ["rclone::sftp,ssh=reboot:/srv", "sftp:-oProxyCommand=reboot:/srv", "-r", "/a\n-o x"]
+)
+def test_an_address_that_a_manifest_names_is_no_option_of_a_program(
+    place: Place, tmp_path: Path, address: str
+) -> None:
+    reader = stored(place.job(), place.take(1))
+    planted = Planted(reader, state={**reader.manifest.state, "repository": address})
+    with pytest.raises(VerifyError, match="names no repository of restic's"):
+        ResticEngine().decode([planted], Surroundings(connections=place.connections))
+    with pytest.raises(ValueError, match=r"restic_repository|rclone:|sftp:"):
+        place.source(restic_repository=address)
+
+
+class Planted:
+    """A stored set with another manifest."""
+
+    def __init__(self, reader: SetReader, **changes: Any) -> None:
+        self.manifest = reader.manifest.model_copy(update=changes)
+        self.blocks = reader.blocks

@@ -90,7 +90,7 @@ def _which(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
 
 
-def _owner() -> str | None:
+def owner() -> str | None:
     if os.geteuid() != 0:
         return None
     for name in ("mysql", "nobody"):
@@ -103,15 +103,50 @@ def _owner() -> str | None:
 
 
 @contextmanager
-def mariadb(*, data: Path | None = None, options: Sequence[str] = ()) -> Iterator[MariaDB]:
-    """Start a server on a new data folder, or on a copy of ``data``."""
+def mariadb(
+    *,
+    data: Path | None = None,
+    options: Sequence[str] = (),
+    layout: Sequence[str] = (),
+) -> Iterator[MariaDB]:
+    """Start a server on a new data folder, made with the options ``layout``, or on a copy of ``data``."""
+    with machine(data=data, layout=layout) as place, place.up(*layout, *options) as running:
+        yield running
+
+
+@contextmanager
+def machine(*, data: Path | None = None, layout: Sequence[str] = ()) -> Iterator[Machine]:
+    """Make a place where a server can be started, ended, and put back to an older state."""
     with tempfile.TemporaryDirectory(prefix="backup-mariadb-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        _make(folder, data)
+        _make(folder, data, layout)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
+        yield Machine(folder, port)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A server's folder and port, which stay the same when it is started anew."""
+
+    folder: Path
+    port: int
+
+    def save(self, target: Path) -> None:
+        """Copy the data folder of a server that is down."""
+        shutil.copytree(self.folder / "data", target)
+
+    def put_back(self, saved: Path) -> None:
+        """Let the data folder be what it was."""
+        shutil.rmtree(self.folder / "data")
+        _make(self.folder, saved)
+
+    @contextmanager
+    def up(self, *options: str) -> Iterator[MariaDB]:
+        """Start the server."""
+        folder, port = self.folder, self.port
         (folder / "init.sql").write_text(
             f"CREATE OR REPLACE USER {USER}@'127.0.0.1' IDENTIFIED BY '{_text(PASSWORD)}';\n"
             f"GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
@@ -132,7 +167,7 @@ def mariadb(*, data: Path | None = None, options: Sequence[str] = ()) -> Iterato
         ]
         with (folder / "server.log").open("ab") as log:
             server = subprocess.Popen(
-                command, user=_owner(), stdout=log, stderr=log, start_new_session=True
+                command, user=owner(), stdout=log, stderr=log, start_new_session=True
             )
         running = MariaDB(port, folder)
         try:
@@ -147,13 +182,13 @@ def _text(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _make(folder: Path, data: Path | None) -> None:
-    owner = _owner()
+def _make(folder: Path, data: Path | None, layout: Sequence[str] = ()) -> None:
+    user = owner()
     if data is not None:
         shutil.copytree(data, folder / "data")
     for path in (folder, *folder.rglob("*")):
-        if owner is not None:
-            shutil.chown(path, owner)
+        if user is not None:
+            shutil.chown(path, user)
     if data is None:
         command = [
             "mariadb-install-db",
@@ -161,8 +196,9 @@ def _make(folder: Path, data: Path | None) -> None:
             f"--datadir={folder / 'data'}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
+            *layout,
         ]
-        subprocess.run(command, user=owner, check=True, capture_output=True)
+        subprocess.run(command, user=user, check=True, capture_output=True)
 
 
 def _wait(running: MariaDB, server: subprocess.Popen[bytes]) -> None:

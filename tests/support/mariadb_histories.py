@@ -32,6 +32,10 @@ TEXTS = (
 COLUMNS = (
     "v VARCHAR(300) CHARACTER SET utf8mb4",
     "v TEXT CHARACTER SET utf8mb3",
+    "v VARCHAR(60) CHARACTER SET ascii",
+    "v VARCHAR(60) CHARACTER SET sjis",
+    "v ENUM('a','Ж','') CHARACTER SET cp1251",
+    "v CHAR(9) CHARACTER SET ucs2",
     "v VARCHAR(50) CHARACTER SET latin1 COLLATE latin1_german2_ci NOT NULL DEFAULT 'ü'",
     "v LONGBLOB",
     "v DECIMAL(30,10)",
@@ -50,6 +54,7 @@ COLUMNS = (
     "v INET6",
     "v UUID",
 )
+_OF_LETTERS, _OF_BYTES = ("ascii", "sjis", "cp1251"), ("INET6", "UUID")
 VALUES = {
     "DECIMAL": "-12345678901234567890.0123456789",
     "DOUBLE": "1.7976931348623157e308",
@@ -67,6 +72,9 @@ VALUES = {
     "INET6": "'::ffff:1.2.3.4'",
     "UUID": "'123e4567-e89b-12d3-a456-426655440000'",
 }
+
+
+_ROUTINES = "SELECT routine_name FROM information_schema.routines WHERE"
 
 
 def quoted(*names: str) -> str:
@@ -87,6 +95,9 @@ class History:
         self.chance = random.Random(self.seed)  # a seed, no secret
         self.target = self.chance.choice(NAMES)
         self.tables: dict[str, list[tuple[str, str]]] = {}
+        # A dump that has both says that it loses letters.
+        without = self.chance.choice((_OF_LETTERS, _OF_BYTES))
+        self.columns = [each for each in COLUMNS if not any(word in each for word in without)]
         self.number = 0
 
     @property
@@ -154,7 +165,7 @@ class History:
         return f"{kind}{self.number}{self.chance.choice(('', ' x', '`', 'ü', '-', '%'))}"
 
     def new_table(self, database: str) -> None:
-        table, column = self.name("t"), self.chance.choice(COLUMNS)
+        table, column = self.name("t"), self.chance.choice(self.columns)
         more = self.chance.choice(
             (
                 "",
@@ -162,6 +173,14 @@ class History:
                 ", g INT AS (n + 1) VIRTUAL, KEY (g)",
                 ", i INT INVISIBLE DEFAULT 7",
                 ", CONSTRAINT c CHECK (n > -100)",
+                ", CHECK (v IS NULL OR n < 4)",  # which rows break that come when checks are off
+                ", f INT, FULLTEXT KEY (w), w TEXT",
+                ", up INT, KEY (up), CONSTRAINT own FOREIGN KEY (up) REFERENCES "
+                + quoted(table)
+                + " (n) ON DELETE SET NULL",
+                ", place POINT NOT NULL DEFAULT ST_GeomFromText('POINT(1 2)'), SPATIAL KEY (place)",
+                ", since DATE DEFAULT '2020-01-01', until DATE DEFAULT '2030-01-01', PERIOD FOR valid (since, until)",
+                ", hidden VARCHAR(9) INVISIBLE DEFAULT 'ü' COMMENT 'it''s', KEY (hidden(3) DESC)",
                 f", s BIGINT DEFAULT nextval({quoted(database, 'sq')})",
             )
         )
@@ -173,6 +192,10 @@ class History:
                 " PARTITION BY HASH (n) PARTITIONS 3",
                 " ROW_FORMAT=COMPRESSED",
                 " ENGINE=Aria",
+                " ENGINE=MyISAM CHECKSUM=1",
+                " WITH SYSTEM VERSIONING",
+                " PAGE_COMPRESSED=1",
+                " AUTO_INCREMENT=500 ROW_FORMAT=DYNAMIC",
             )
         )
         self.run(f"CREATE SEQUENCE IF NOT EXISTS {quoted(database, 'sq')}")
@@ -197,6 +220,93 @@ class History:
             self.run(
                 f"INSERT INTO {name} (v) VALUES ({self.value(column)})", where, form=self.form()
             )
+
+    def unchecked(self, database: str) -> None:
+        """Rows that a check forbids, as they are when checks were off."""
+        if self.tables[database]:
+            table, column = self.chance.choice(self.tables[database])
+            text = f"SET STATEMENT check_constraint_checks=0 FOR INSERT INTO {quoted(database, table)} (v) VALUES ({self.value(column)})"
+            self.run(text, self.somewhere(), form="ROW")
+
+    def together(self, database: str) -> None:
+        """Change several databases in one transaction, or none."""
+        session = self.server.open(self.somewhere())
+        try:
+            with session.cursor() as cursor:
+                cursor.execute("SET sql_mode = ''")
+                cursor.execute("SET binlog_format = ROW")
+                cursor.execute("START TRANSACTION")
+                for each in self.databases:
+                    if self.tables[each]:
+                        table, column = self.chance.choice(self.tables[each])
+                        cursor.execute(
+                            f"INSERT INTO {quoted(each, table)} (v) VALUES ({self.value(column)})"
+                        )
+                cursor.execute(self.chance.choice(("COMMIT", "COMMIT", "ROLLBACK")))
+        except pymysql.Error:
+            pass  # what the server refuses is no change
+        finally:
+            session.close()
+
+    def copied(self, database: str) -> None:
+        """Take rows of another database, by their values."""
+        other = self.somewhere()
+        if self.tables[other] and self.tables[database]:
+            source, column = self.chance.choice(self.tables[other])
+            table, _ = self.chance.choice(self.tables[database])
+            text = self.chance.choice(
+                (
+                    f"INSERT INTO {quoted(database, table)} (v) SELECT v FROM {quoted(other, source)} LIMIT 3",
+                    f"UPDATE {quoted(database, table)} a, {quoted(other, source)} b SET a.v = b.v WHERE a.n = b.n",
+                    f"DELETE a FROM {quoted(database, table)} a JOIN {quoted(other, source)} b ON a.n = b.n WHERE a.n > 7",
+                )
+            )
+            self.run(text, self.somewhere(), form="ROW")
+            name = self.name("t")
+            made = f"CREATE TABLE {quoted(database, name)} (n INT AUTO_INCREMENT PRIMARY KEY) SELECT v FROM {quoted(other, source)}"
+            if self.run(made, self.somewhere(), form="ROW"):
+                self.tables[database].append((name, column))
+
+    def called(self, database: str) -> None:
+        """Change one database by a routine of another."""
+        other, name = self.somewhere(), self.name("c")
+        if self.tables[database]:
+            table, column = self.chance.choice(self.tables[database])
+            body = f"INSERT INTO {quoted(database, table)} (v) VALUES ({self.value(column)})"
+            self.run(f"CREATE PROCEDURE {quoted(other, name)}() BEGIN {body}; {body}; END", other)
+            self.run(f"CALL {quoted(other, name)}()", self.somewhere(), form="ROW")
+
+    def package(self, database: str) -> None:
+        session = self.server.open(database)
+        try:
+            with session.cursor() as cursor:
+                cursor.execute("SET sql_mode = ORACLE")
+                name = quoted(self.name("k"))
+                cursor.execute(f"CREATE OR REPLACE PACKAGE {name} AS FUNCTION f RETURN INT; END")
+                cursor.execute(
+                    f"CREATE OR REPLACE PACKAGE BODY {name} AS FUNCTION f RETURN INT AS BEGIN RETURN 7; END; END"
+                )
+        except pymysql.Error:
+            pass  # what the server refuses is no change
+        finally:
+            session.close()
+
+    def gone(self, database: str) -> None:
+        """Drop what is no table."""
+        for kind, query in (
+            (
+                "TRIGGER",
+                "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema",
+            ),
+            ("EVENT", "SELECT event_name FROM information_schema.events WHERE event_schema"),
+            ("VIEW", "SELECT table_name FROM information_schema.views WHERE table_schema"),
+            ("PROCEDURE", f"{_ROUTINES} routine_type = 'PROCEDURE' AND routine_schema"),
+            ("FUNCTION", f"{_ROUTINES} routine_type = 'FUNCTION' AND routine_schema"),
+        ):
+            rows = self.server.query(f"{query} = '{database}'")
+            if rows and self.chance.random() < 0.4:
+                name = str(self.chance.choice(rows)[0])
+                self.run(f"DROP {kind} {quoted(database, name)}", self.somewhere())
 
     def update(self, database: str) -> None:
         if self.tables[database]:
@@ -280,14 +390,24 @@ class History:
                 f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}",
                 f"DROP USER {user}",
                 "CREATE OR REPLACE ROLE chief",
+                f"GRANT SELECT, INSERT (v) ON {self.some_table(database)} TO app@'%'",
+                f"GRANT SELECT ON {self.some_table(self.somewhere())} TO {user}",
                 "REVOKE ALL PRIVILEGES, GRANT OPTION FROM app@'%'",
             )
         )
         self.run(text, self.somewhere())
 
+    def some_table(self, database: str) -> str:
+        table, _ = self.chance.choice(self.tables[database] or [("none", "")])
+        return quoted(database, table)
+
     def whole_database(self, database: str) -> None:
         text = self.chance.choice(
-            ("CREATE DATABASE IF NOT EXISTS extra", "DROP DATABASE IF EXISTS extra")
+            (
+                "CREATE DATABASE IF NOT EXISTS extra",
+                "DROP DATABASE IF EXISTS extra",
+                "DROP DATABASE extra",
+            )
         )
         self.run(text, self.somewhere())
         self.run("CREATE TABLE IF NOT EXISTS extra.t (n INT)", self.somewhere())
@@ -312,10 +432,13 @@ class History:
         finally:
             session.close()
 
-    things: tuple[Callable[[Any, str], None], ...] = (view, trigger, routine, event, insert)
+    things: tuple[Callable[[Any, str], None], ...] = (
+        view, trigger, routine, event, insert, package, unchecked,
+    )  # fmt: skip
     changes: tuple[Callable[[Any, str], None], ...] = (
         insert, insert, insert, update, update, delete, empty, alter, rename, drop, new_table, view, trigger,
-        routine, event, account, whole_database, temporary, sequence,
+        routine, event, account, whole_database, temporary, sequence, unchecked, together, copied,
+        called, package, gone,
     )  # fmt: skip
 
 
@@ -335,7 +458,7 @@ def told(server: MariaDB, *databases: str) -> str:
         "--hex-blob",
         "--order-by-primary",
         "--skip-extended-insert",
-        "--default-character-set=utf8mb4",
+        "--default-character-set=binary",  # what is no letter would look like any other
         "--force",
         "--databases",
         *databases,

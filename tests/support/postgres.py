@@ -102,7 +102,10 @@ def modern_programs() -> Path | None:
         copy = Path("/tmp") / f"airflow-backup-tests-postgres-{os.getuid()}"
         if not copy.exists():
             shutil.copytree(found.parent, copy)
-        return copy / "bin"
+        found = copy / "bin"
+    # A set names no programs: restore tests of its sets look here, too.
+    if str(found) not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] += f"{os.pathsep}{found}"
     return found
 
 
@@ -129,20 +132,49 @@ def postgres(
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Postgres]:
     """Start a server of the programs ``found`` on a new data folder, or on a copy of ``data``."""
-    found = found or programs()
-    assert found is not None
-    # Not below pytest's own folder, which another run of it closes to the user who runs the server.
-    with (
-        tempfile.TemporaryDirectory(prefix="backup-postgres-", dir="/tmp") as place,
-        _started(Path(place), found, data, settings or {}) as running,
-    ):
+    with machine(data=data, found=found) as place, place.up(settings) as running:
         yield running
 
 
 @contextmanager
-def _started(
-    folder: Path, found: Path, data: Path | None, settings: Mapping[str, str]
-) -> Iterator[Postgres]:
+def machine(*, data: Path | None = None, found: Path | None = None) -> Iterator[Machine]:
+    """Make a place where a server can be started, ended, and put back to an older state."""
+    found = found or programs()
+    assert found is not None
+    # Not below pytest's own folder, which another run of it closes to the user who runs the server.
+    with tempfile.TemporaryDirectory(prefix="backup-postgres-", dir="/tmp") as place:
+        _make(Path(place), found, data)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        yield Machine(Path(place), found, port)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A server's folder, programs and port, which stay the same when it is started anew."""
+
+    folder: Path
+    found: Path
+    port: int
+
+    def save(self, target: Path) -> None:
+        """Copy the data folder of a server that is down."""
+        shutil.copytree(self.folder / "data", target)
+
+    def put_back(self, saved: Path) -> None:
+        """Let the data folder be what it was."""
+        shutil.rmtree(self.folder / "data")
+        _make(self.folder, self.found, saved)
+
+    @contextmanager
+    def up(self, settings: Mapping[str, str] | None = None) -> Iterator[Postgres]:
+        """Start the server."""
+        with _started(self, settings or {}) as running:
+            yield running
+
+
+def _make(folder: Path, found: Path, data: Path | None) -> None:
     owner, place = _owner(), folder / "data"
     (folder / "password").write_text(PASSWORD)
     if data is None:
@@ -166,12 +198,15 @@ def _started(
     else:
         shutil.copytree(data, place)
         _give(folder, owner)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+
+
+@contextmanager
+def _started(machine: Machine, settings: Mapping[str, str]) -> Iterator[Postgres]:
+    folder, found, owner = machine.folder, machine.found, _owner()
+    place = folder / "data"
     options = [
         "-c",
-        f"port={port}",
+        f"port={machine.port}",
         "-c",
         "listen_addresses=127.0.0.1",
         "-c",
@@ -189,7 +224,7 @@ def _started(
             stderr=log,
             start_new_session=True,
         )
-    running = Postgres(found, port, folder)
+    running = Postgres(found, machine.port, folder)
     try:
         _wait(running, server)
         yield running

@@ -95,7 +95,8 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     from airflow_backup.actions.restore.carry_out import carry_out
     from airflow_backup.engines.protocol import Surroundings
 
-    what = _plan(arguments, catalog)
+    tools = _tools(arguments)
+    what = _plan(arguments, catalog, tools)
     if arguments.dry_run:
         if arguments.format == "json":
             print_json(what.as_dict())
@@ -111,6 +112,7 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
             connections=from_environment,
             reporter=Reporter(listener, interval=0.2),
             clock=lambda: datetime.now(UTC),
+            tools=tools,
         )
         result = carry_out(what, around, catalog=catalog, actor=getpass.getuser())
     if arguments.format == "json":
@@ -120,7 +122,16 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     return exit_codes.BAD if arguments.strict and not result.is_plain else exit_codes.DONE
 
 
-def _plan(arguments: argparse.Namespace, catalog: Catalog | None) -> RestorePlan:
+def _tools(arguments: argparse.Namespace) -> str | None:
+    """Return the programs that the schedule names; without one at hand `PATH` has them."""
+    from airflow_backup.schedules.model.sources import tools_of
+
+    if arguments.repository is not None:
+        return None
+    return tools_of(schedule(arguments.schedules, arguments.schedule).source)
+
+
+def _plan(arguments: argparse.Namespace, catalog: Catalog | None, tools: str | None) -> RestorePlan:
     from airflow_backup.actions.restore.restore import plan
     from airflow_backup.actions.restore.target import target_of
     from airflow_backup.actions.sets.encryption import secret_keys
@@ -142,6 +153,7 @@ def _plan(arguments: argparse.Namespace, catalog: Catalog | None) -> RestorePlan
         keys=own_keys or (),
         catalog=catalog,
         replace=arguments.replace,
+        tools=tools,
     )
 
 

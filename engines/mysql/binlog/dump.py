@@ -16,7 +16,7 @@ from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.client.server import Server, ask, environment
-from airflow_backup.engines.mysql.facts import Facts, Position, gtid_at, position
+from airflow_backup.engines.mysql.facts import Facts, Position, lost, number_of, position
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar
@@ -61,9 +61,8 @@ def dump_log(server: Server, around: Surroundings, sink: Sink, parent: SetReader
         _begin_new_file(session)
         end = position(session)
         sizes = {str(row[0]): int(row[1]) for row in ask(session, "SHOW BINARY LOGS")}
-    names = [
-        name for name in sizes if begin.file <= name <= end.file and len(name) == len(end.file)
-    ]
+    numbers = range(number_of(begin.file), number_of(end.file) + 1)
+    names = sorted((name for name in sizes if number_of(name) in numbers), key=number_of)
     around.reporter.begin("copying", bytes_total=sum(sizes[name] for name in names))
     read = 0
     with sink.stream(LOG) as stream, open_tar(stream, around.reporter) as tar:
@@ -77,7 +76,6 @@ def dump_log(server: Server, around: Surroundings, sink: Sink, parent: SetReader
         tools={"server": facts.version},
         state={
             "method": parent.manifest.state["method"],
-            "tools": server.tools,
             "identity": facts.identity,
             "database": parent.manifest.state.get("database"),
             "to_lsn": parent.manifest.state.get("to_lsn"),
@@ -98,7 +96,7 @@ def _begin(
         raise ParentUnusable(f"set '{own.set_id}' is of another server")
     if log is not None and log.state.get("identity") == facts.identity:
         place = Position(**log.state["binlog"])
-        if _lost(session, place) is None:
+        if lost(session, place) is None:
             return place, log
     if own.state.get("binlog") is None:
         raise ParentUnusable(f"set '{own.set_id}' does not know its place in the binary log")
@@ -108,24 +106,13 @@ def _begin(
     reason = None
     for found in places:
         place = Position(**found)
-        reason = _lost(session, place)
+        reason = lost(session, place)
         if reason is None:
             return place, None
     raise ParentUnusable(
         f"the binary log that follows set '{own.set_id}' is not there any more: {reason}",
         hint="binlog_expire_logs_seconds must be longer than the time between two runs",
     )
-
-
-def _lost(session: pymysql.Connection[Any], place: Position) -> str | None:
-    sizes = {str(row[0]): int(row[1]) for row in ask(session, "SHOW BINARY LOGS")}
-    if place.file not in sizes:
-        return f"'{place.file}' is gone"
-    if place.offset > sizes[place.file]:
-        return f"'{place.file}' is shorter than it was"
-    if place.gtid is not None and gtid_at(session, place.file, place.offset) != place.gtid:
-        return f"'{place.file}' is another file than it was"
-    return None
 
 
 def _begin_new_file(session: pymysql.Connection[Any]) -> None:

@@ -139,6 +139,41 @@ def _learn(found: dict[tuple[str, str], bool], database: str, text: str) -> None
             found[new] = found.pop(name)
 
 
+_KINDS = ("EVENT", "PROCEDURE", "FUNCTION", "PACKAGE", "TRIGGER", "VIEW", "DATABASE", "SCHEMA")
+_BEFORE_NAMES = ("BODY", "IF", "NOT", "EXISTS")
+_ABOUT_USERS = ("GRANT", "REVOKE")
+
+
+def is_about_others(text: str, database: str, only: str) -> bool:
+    """
+    Whether a statement, given in ``database``, makes or drops something that is not in the database ``only``.
+
+    >>> is_about_others("DROP EVENT IF EXISTS `shop`.`e`", "bank", "bank")
+    True
+    >>> is_about_others("DROP PROCEDURE p", "shop", "bank"), is_about_others("DROP VIEW bank.v", "shop", "bank")
+    (True, False)
+    >>> is_about_others("GRANT SELECT ON shop.t TO a", "bank", "bank"), is_about_others("DROP SCHEMA bank", "", "bank")
+    (True, False)
+    """
+    tokens = [token for token in _TOKEN.findall(text) if not token.startswith("/*")]
+    words = [token.upper() for token in tokens]
+    if words[:1] and words[0] in _ABOUT_USERS:
+        return True
+    if not words or words[0] not in ("CREATE", "ALTER", "DROP"):
+        return False
+    kind = next((place for place, word in enumerate(words) if word in _KINDS), None)
+    if kind is None:
+        return False
+    here = kind + 1
+    while words[here : here + 1] and words[here] in _BEFORE_NAMES:
+        here += 1
+    if not tokens[here:]:
+        return False
+    if words[kind] in ("DATABASE", "SCHEMA"):
+        return _plain(tokens[here]) != only
+    return _named(tokens, here, database)[0][0] != only
+
+
 def _named(tokens: Sequence[str], here: int, database: str) -> tuple[tuple[str, str], int]:
     first = _plain(tokens[here])
     if tokens[here + 1 : here + 2] == ["."]:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
-from airflow_backup.engines.mysql.binlog.events import first_since, switched_off
+from airflow_backup.core.errors import EngineError, ToolMissing
+from airflow_backup.engines.mysql.binlog.events import first_since, is_about_others, switched_off
+from airflow_backup.engines.mysql.binlog.replay import since
 from airflow_backup.engines.mysql.client.server import Server, ask, quoted
 from airflow_backup.engines.protocol import SetReader, Surroundings
 
@@ -34,6 +35,10 @@ _ABOUT_USERS = (1133, 1141, 1147, 1268, 1269, 1396, 1403, 1404, 1410, 1524, 1699
 _NO_DATABASE, _NO_DEFINER, _NO_ZONE = 1049, 1449, 1298
 _NOT_ALLOWED = (1044, 1142, 1143, 1227, 1370)
 _NO_TABLE = (1146, 1305)
+_NOTHING_THERE = (1008, 1051, 1146, 1305, 1360, 1539)
+"""A database, view, table, routine, trigger or event that does not exist."""
+
+_QUERY = re.compile(r"on query\. Default database: '(.*?)'\. Query: '(.*)", re.DOTALL)
 _READ_ALL = "has read all relay log"
 _MOST_MENDED = 200
 
@@ -60,9 +65,7 @@ def prepare(
 ) -> list[Path]:
     """Write the list of what is played, cut off at ``stop``; return it."""
     begin = base.manifest.state["binlog"]
-    wanted = [file for file in files if file.name >= begin["file"]]
-    if not wanted or wanted[0].name != begin["file"]:
-        raise VerifyError(f"the binary log '{begin['file']}', where the dump was taken, is missing")
+    wanted = since(files, begin["file"])
     if stop is not None:
         wanted = _cut(wanted, int(begin["offset"]), int(stop.timestamp()))
     (folder / INDEX).write_text("".join(f"{file}\n" for file in wanted))
@@ -135,7 +138,9 @@ def _follow(
         place = str(told["Relay_Log_File"]), int(told["Relay_Log_Pos"])
         if number:
             mended[(*place, number)] = times = mended.get((*place, number), 0) + 1
-            if times > 3 or len(mended) > _MOST_MENDED or not _mend(session, server, told):
+            if _is_elsewhere(told, only):
+                ask(session, "SET GLOBAL sql_slave_skip_counter = 1")
+            elif times > 3 or len(mended) > _MOST_MENDED or not _mend(session, server, told):
                 raise _reason(number, str(told["Last_SQL_Error"]), place, only)
             ask(session, "START SLAVE SQL_THREAD")
         elif told["Slave_SQL_Running"] != "Yes":
@@ -151,6 +156,14 @@ def _status(session: pymysql.Connection[Any]) -> dict[str, Any]:
         row = cursor.fetchone()
         assert row is not None
         return dict(zip([each[0] for each in cursor.description], row, strict=True))
+
+
+def _is_elsewhere(told: Mapping[str, Any], only: str | None) -> bool:
+    """Whether what failed is about another database than the wanted one: which tables are wanted does not tell all."""
+    if only is None or int(told["Last_SQL_Errno"]) not in _NOTHING_THERE:
+        return False
+    found = _QUERY.search(str(told["Last_SQL_Error"]))
+    return found is not None and is_about_others(found[2], found[1], only)
 
 
 def _mend(session: pymysql.Connection[Any], server: Server, told: dict[str, Any]) -> bool:

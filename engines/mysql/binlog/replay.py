@@ -14,6 +14,7 @@ from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.mysql.binlog.dump import LOG
 from airflow_backup.engines.mysql.client.client import apply
 from airflow_backup.engines.mysql.client.server import Server, environment, find
+from airflow_backup.engines.mysql.facts import number_of
 from airflow_backup.engines.protocol import SetReader
 from airflow_backup.engines.shared import tar_unpack
 
@@ -26,30 +27,39 @@ def check_continuous(base: SetReader, logs: Sequence[SetReader]) -> None:
     reached = _place(state.get("binlog"))
     for log in logs:
         found = log.manifest.state
-        since = _place(found["since"])
-        if found["identity"] != state["identity"] or reached is None or since is None:
+        begin = _place(found["since"])
+        if found["identity"] != state["identity"] or reached is None or begin is None:
             raise VerifyError(
                 f"the binary log of set '{log.manifest.set_id}' does not belong to set "
                 f"'{base.manifest.set_id}'"
             )
-        if since > reached:
+        if begin > reached:
+            place = found["since"]
             raise VerifyError(
-                f"the binary log of set '{log.manifest.set_id}' begins at {since}, "
+                f"the binary log of set '{log.manifest.set_id}' begins at {place['offset']} of '{place['file']}', "
                 f"which is not where the sets before it end",
                 hint="restore to a moment before it, or from a later full set",
             )
         reached = max(reached, _place(found["binlog"]) or reached)
 
 
-def _place(found: Mapping[str, Any] | None) -> tuple[str, int] | None:
-    return None if found is None else (str(found["file"]), int(found["offset"]))
+def _place(found: Mapping[str, Any] | None) -> tuple[int, int] | None:
+    return None if found is None else (number_of(str(found["file"])), int(found["offset"]))
+
+
+def since(files: Sequence[Path], begin: str) -> list[Path]:
+    """Return the files of a log from the one called ``begin`` on; VerifyError where that is missing."""
+    wanted = [file for file in files if number_of(file.name) >= number_of(begin)]
+    if not wanted or wanted[0].name != begin:
+        raise VerifyError(f"the binary log '{begin}', where the dump was taken, is missing")
+    return wanted
 
 
 def unpack_logs(logs: Sequence[SetReader], folder: Path, reporter: Reporter) -> list[Path]:
     """Write the log files and return them in order."""
     folder.mkdir(mode=0o700, exist_ok=True)
     tar_unpack.unpack_logs(logs, LOG, folder, reporter, names=_FILE, what="binary log")
-    return sorted(folder.iterdir())
+    return sorted(folder.iterdir(), key=lambda file: number_of(file.name))
 
 
 def stop_of(logs: Sequence[SetReader], until: datetime | None) -> datetime | None:
@@ -73,9 +83,7 @@ def reading(
     ``database`` leaves out what was done while another one was the current one.
     """
     begin = base.manifest.state["binlog"]
-    wanted = [file for file in files if file.name >= begin["file"]]
-    if not wanted or wanted[0].name != begin["file"]:
-        raise VerifyError(f"the binary log '{begin['file']}', where the dump was taken, is missing")
+    wanted = since(files, begin["file"])
     command = [program, f"--start-position={begin['offset']}"]
     if stop is not None:
         command.append(f"--stop-datetime={stop:%Y-%m-%d %H:%M:%S}")

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from airflow_backup.core.errors import (
     SourceLocked,
     SourceUnavailable,
     ToolMissing,
+    VerifyError,
 )
 from airflow_backup.core.process import process
 from airflow_backup.engines.mysql.options import MysqlOptions
@@ -286,6 +287,13 @@ def find(program: str, folder: str | None = None) -> str:
     )
 
 
+def find_here(program: str, folder: str | None) -> str:
+    """Return the path of a program for a restore: of ``folder``, where it has it, else of this machine."""
+    with suppress(ToolMissing):
+        return find(program, folder)
+    return find(program)
+
+
 def told_by(command: Sequence[str]) -> process.Finished:
     """Run a short program in an environment that steers nothing."""
     return process.run(command, environment=environment(), inherit=False)
@@ -316,6 +324,18 @@ def quoted(*names: str) -> str:
     '`a``b`.`c`'
     """
     return ".".join(f"`{name.replace('`', '``')}`" for name in names)
+
+
+def charset_words(charset: Sequence[str]) -> str:
+    """
+    Return what makes a database with a character set and a collation; VerifyError where a set names none.
+
+    >>> charset_words(["utf8mb4", "utf8mb4_bin"])
+    'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
+    """
+    if len(charset) != 2 or not all(re.fullmatch(r"\w{1,64}", word, re.ASCII) for word in charset):
+        raise VerifyError(f"the set names no character set and collation: {charset!r}")
+    return "CHARACTER SET {} COLLATE {}".format(*charset)
 
 
 def _escaped(value: str) -> str:

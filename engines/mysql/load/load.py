@@ -15,12 +15,20 @@ from airflow_backup.engines.mysql.binlog.events import about_others
 from airflow_backup.engines.mysql.binlog.relay import trust, trust_definers
 from airflow_backup.engines.mysql.binlog.replay import stop_of, unpack_logs
 from airflow_backup.engines.mysql.client.client import apply
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, quoted
-from airflow_backup.engines.mysql.dump import COMPLETE, DUMP, dump_command
+from airflow_backup.engines.mysql.client.server import (
+    Server,
+    ask,
+    charset_words,
+    environment,
+    quoted,
+)
+from airflow_backup.engines.mysql.dump import COMPLETE, DUMP
+from airflow_backup.engines.mysql.dump_program import dump_command, spoken
 from airflow_backup.engines.mysql.facts import Facts, Tables, databases
-from airflow_backup.engines.mysql.left_out import versioned
+from airflow_backup.engines.mysql.left_out import is_dumped_as_bytes, versioned
 from airflow_backup.engines.mysql.load import swap as mysql_swap
 from airflow_backup.engines.mysql.load.dump_parts import unlocked
+from airflow_backup.engines.mysql.load.head import Folders, tempered
 from airflow_backup.engines.mysql.restore import LOGS, split
 from airflow_backup.engines.mysql.test_server import new_server, running
 from airflow_backup.engines.mysql.verify_dump import look_through
@@ -79,10 +87,12 @@ def load(
             ]
             expected = count(server, {name: name for name in found})
             written, kept = _install(
-                base, live, names, _dumped(server, base, found, broken), around, expected
+                base, live, names, _dumped(server, base, found, broken), around, expected, warnings
             )
     else:
-        written, kept = _install(base, live, names, base.blocks(DUMP), around, base.manifest.counts)
+        written, kept = _install(
+            base, live, names, base.blocks(DUMP), around, base.manifest.counts, warnings
+        )
     around.reporter.finish()
     warnings += [
         f"the database '{name}' as it was before is kept as '{old}': drop that when it is not needed any more"
@@ -98,8 +108,10 @@ def _install(
     blocks: Iterable[bytes],
     around: Surroundings,
     expected: Mapping[str, int],
+    warnings: list[str],
 ) -> tuple[int, dict[str, str]]:
     written = 0
+    folders = Folders()
 
     def told() -> Iterator[bytes]:
         nonlocal written
@@ -115,12 +127,13 @@ def _install(
     around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
     kept = mysql_swap.install(
         live,
-        told(),
+        folders.seen(told()),
         names,
         only=base.manifest.state["database"],
         compare=look,
         charset=base.manifest.state.get("charset"),
     )
+    warnings += folders.warnings()
     return written, kept
 
 
@@ -149,12 +162,19 @@ def _dumped(
     tail = b""
     with server.session() as session:
         history = versioned(session, names)
-        command = dump_command(one, [*names], Facts.of(session), has_place=False, history=history)
+        command = dump_command(
+            one,
+            [*names],
+            Facts.of(session),
+            has_place=False,
+            history=history,
+            as_bytes=is_dumped_as_bytes(session, names),
+        )
     with one.options_file() as options:
         ignored = [f"--ignore-table={schema}.{view}" for schema, view in left_out]
         whole = [command[0], f"--defaults-file={options}", *ignored, *command[1:]]
         with Process(whole, environment=environment(), inherit=False) as child:
-            for chunk in child.chunks():
+            for chunk in spoken(child.chunks(), command):
                 tail = (tail + chunk)[-4096:]
                 yield chunk
     if COMPLETE not in tail:
@@ -180,7 +200,7 @@ def rolled_forward(
     check_room(around.scratch, 4 * size)
     settings = state.get("settings") or {}
     with place(around) as where:
-        data = new_server(where, state["tools"], settings)
+        data = new_server(where, around.tools, settings)
         folder = where.folder / LOGS
         files = unpack_logs(logs, folder, around.reporter)
         files = mysql_relay.prepare(base, files, folder, stop=stop_of(logs, until))
@@ -198,7 +218,7 @@ def rolled_forward(
             where.socket,
             around,
             user=where.user,
-            tools=state["tools"],
+            tools=around.tools,
             settings=settings,
             more=options,
         ) as server:
@@ -229,7 +249,7 @@ def fill(base: SetReader, server: Server, around: Surroundings) -> int:
     around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
     state = base.manifest.state
     if state["database"] is not None:
-        words = "CHARACTER SET {} COLLATE {}".format(*state["charset"]) if state["charset"] else ""
+        words = charset_words(state["charset"]) if state["charset"] else ""
         with server.session() as session:
             ask(session, f"CREATE DATABASE {quoted(state['database'])} {words}")
     written = 0
@@ -250,7 +270,7 @@ def fill(base: SetReader, server: Server, around: Surroundings) -> int:
             yield block
 
     with server.session() as session:
-        apply(server.other(state["database"]), unlocked(blocks(session)))
+        apply(server.other(state["database"]), unlocked(tempered(blocks(session))))
     around.reporter.begin("counting")
     compare(base, count(server, {name: name for name in state["databases"]}))
     return written

@@ -11,19 +11,34 @@ database is only dropped when it carries our mark.
 from __future__ import annotations
 
 import hashlib
-import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import BackupError, EngineError, Refused
-from airflow_backup.core.process.process import Process
 from airflow_backup.engines.mysql.client.client import apply
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, quoted
+from airflow_backup.engines.mysql.client.server import (
+    Server,
+    ask,
+    charset_words,
+    quoted,
+)
+from airflow_backup.engines.mysql.load.definitions import (
+    ALL,
+    ONLY_TRIGGERS,
+    check_all,
+    clear,
+    grant_again,
+    grants_of,
+    statements_of,
+)
 from airflow_backup.engines.mysql.load.dump_parts import Parts
+from airflow_backup.engines.mysql.load.head import tempered
 
 if TYPE_CHECKING:
     import pymysql
@@ -43,18 +58,13 @@ _FOLLOWERS = """
     FROM information_schema.referential_constraints
     WHERE unique_constraint_schema = %s AND constraint_schema <> %s
 """
-_NO_TABLES = {
-    "VIEW": "SELECT table_name FROM information_schema.views WHERE table_schema = %s",
-    "FUNCTION": "SELECT routine_name FROM information_schema.routines"
-    " WHERE routine_schema = %s AND routine_type = 'FUNCTION'",
-    "PROCEDURE": "SELECT routine_name FROM information_schema.routines"
-    " WHERE routine_schema = %s AND routine_type = 'PROCEDURE'",
-    "EVENT": "SELECT event_name FROM information_schema.events WHERE event_schema = %s",
-    "TRIGGER": "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = %s",
-}
-_ROUTINE_GRANTS = """
-    SELECT Host, User, Routine_name, Routine_type, Proc_priv FROM mysql.procs_priv WHERE Db = %s
+_ENGINES = """
+    SELECT table_name, engine FROM information_schema.tables WHERE table_schema = %s
+    AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
 """
+_FOLDER = re.compile(
+    r"^(?:\) ENGINE=| *\(?(?:SUB)?PARTITION ).*\bDATA DIRECTORY ?= ?'", re.MULTILINE
+)
 _LONGEST = 64
 """Characters of a database's name."""
 
@@ -102,12 +112,27 @@ def check(session: pymysql.Connection[Any], name: str, *, overwrite: bool) -> No
             f"'{name}' cannot be replaced without changing '{schema}'",
             hint="load it under another name, or drop that key first",
         )
+    _check_folders(session, name)
     stage = beside(name)
     if holds(session, stage) and not _is_ours(session, stage):
         raise Refused(
             f"there is a database '{stage}', which no restore has made",
             hint=f"'{name}' is loaded there before it takes its place: rename it",
         )
+
+
+def _check_folders(session: pymysql.Connection[Any], name: str) -> None:
+    """Raise Refused for a table with a folder of its own: moved to another database, InnoDB does not find it any more."""
+    for table, engine in ask(session, _ENGINES, name):
+        if engine != "InnoDB":
+            continue
+        ((_, made, *_),) = ask(session, f"SHOW CREATE TABLE {quoted(name, str(table))}")
+        if _FOLDER.search(str(made)):
+            raise Refused(
+                f"the table '{name}.{table}' lies in a folder of its own (DATA DIRECTORY), and would not be found where "
+                "the old database is kept",
+                hint="load it under another name, or drop that table first",
+            )
 
 
 def _is_ours(session: pymysql.Connection[Any], name: str) -> bool:
@@ -178,18 +203,18 @@ def exchange(
         for name in names:
             ask(session, f"CREATE DATABASE IF NOT EXISTS {quoted(name)}")
         before = {name: _charset(session, name) for name in names}
-        grants = {name: _routine_grants(session, name) for name in names}
+        grants = {name: grants_of(session, name) for name in names}
         try:
             for name, step in steps.items():
                 if holds(session, name):
                     _keep(server, session, name, step)
                 _turn(session, name, step)
-                _clear(session, name)
+                clear(session, name)
             if only is not None:
                 _set_charset(session, only, charset)
             apply(server.other(only), _pieces(definitions))
             for name in names:
-                _grant_again(session, name, grants[name])
+                grant_again(session, name, grants[name])
         except BaseException as error:
             _undo(server, steps, before, error)
             raise
@@ -255,14 +280,14 @@ def _drop_empty(session: pymysql.Connection[Any], kept: str | None) -> None:
 
 def _keep(server: Server, session: pymysql.Connection[Any], name: str, step: _Step) -> None:
     """Make the database in which the old one is kept, with what makes its views, triggers, routines and events."""
-    statements = _definitions_of(server, name, *_ALL_DEFINITIONS)
-    _check_definitions(session, name, statements)
-    step.triggers = _definitions_of(server, name, *_ONLY_TRIGGERS)
+    statements = statements_of(server, name, *ALL)
+    check_all(session, name, statements)
+    step.triggers = statements_of(server, name, *ONLY_TRIGGERS)
     kept = _unfinished(session, name)
     if kept is None:
-        kept = _long(name, f"__replaced_{datetime.now(UTC):%Y%m%d_%H%M%S}")
+        kept = _kept_as(session, name)
         charset = _charset(session, name)
-        words = "" if charset is None else "CHARACTER SET {} COLLATE {}".format(*charset)
+        words = "" if charset is None else charset_words(charset)
         ask(session, f"CREATE DATABASE {quoted(kept)} {words}")
         step.kept = kept
         _mark(session, kept, name)
@@ -273,20 +298,12 @@ def _keep(server: Server, session: pymysql.Connection[Any], name: str, step: _St
         ask(session, query, statements[begin : begin + 500_000])
 
 
-_ALL_DEFINITIONS = ("--routines", "--triggers", "--events")
-_ONLY_TRIGGERS = ("--no-create-info", "--skip-routines", "--triggers", "--skip-events")
-
-
-def _check_definitions(session: pymysql.Connection[Any], name: str, statements: bytes) -> None:
-    """Raise Refused where something would be lost: who may drop a thing may not always see how it is made."""
-    for word, query in _NO_TABLES.items():
-        for (each,) in ask(session, query, name):
-            shown = quoted(str(each)).encode()
-            if shown not in statements:
-                raise Refused(
-                    f"how the {word.lower()} '{name}.{each}' is made cannot be read, and replacing would lose it",
-                    hint="let the connection's user see it (SHOW VIEW, TRIGGER, EVENT, SELECT on mysql.proc)",
-                )
+def _kept_as(session: pymysql.Connection[Any], name: str) -> str:
+    """Return a name that no database has: two restores may end in one second."""
+    moment = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    taken = {str(row[0]).lower() for row in ask(session, "SHOW DATABASES")}
+    ends = (f"__replaced_{moment}{'' if n == 1 else f'_{n}'}" for n in count(1))
+    return next(kept for end in ends if (kept := _long(name, end)).lower() not in taken)
 
 
 def _unfinished(session: pymysql.Connection[Any], name: str) -> str | None:
@@ -300,30 +317,6 @@ def _unfinished(session: pymysql.Connection[Any], name: str) -> str | None:
             if owners and owners[0][0] == name:
                 return str(schema)
     return None
-
-
-def _definitions_of(server: Server, name: str, *which: str) -> bytes:
-    """Return the statements that make what is no table; a view that is broken is kept as far as it can be."""
-    with server.options_file() as options:
-        words = [
-            "--force",
-            "--no-data",
-            *which,
-            "--skip-lock-tables",
-            "--add-drop-trigger",
-        ]
-        command = server.client("mariadb-dump", options, *words, "--default-character-set=utf8mb4")
-        with Process(
-            [*command, "--", name],
-            environment=environment(),
-            inherit=False,
-            success_codes=range(256),
-        ) as dump:
-            whole = b"".join(dump.chunks())
-    found = io.BytesIO()
-    for _ in Parts([whole], found, names={name: name}, beside={name: name}, only=name).tables():
-        pass
-    return found.getvalue()
 
 
 def _turn(session: pymysql.Connection[Any], name: str, step: _Step) -> None:
@@ -349,13 +342,6 @@ def _moves(session: pymysql.Connection[Any], source: str, target: str) -> list[s
     return [f"{quoted(source, table)} TO {quoted(target, table)}" for table in tables]
 
 
-def _clear(session: pymysql.Connection[Any], name: str) -> None:
-    """Drop what is no table: it is written down where the old database is kept."""
-    for word, query in _NO_TABLES.items():
-        for (each,) in ask(session, query, name):
-            ask(session, f"DROP {word} {quoted(name, str(each))}")
-
-
 def _put_back(
     server: Server,
     session: pymysql.Connection[Any],
@@ -364,14 +350,14 @@ def _put_back(
     charset: Sequence[str] | None,
 ) -> None:
     """Undo an exchange whose tables have changed places."""
-    _clear(session, name)
+    clear(session, name)
     moves = _moves(session, name, beside(name))
     moves += [] if kept is None else _moves(session, kept, name)
     if moves:
         ask(session, f"RENAME TABLE {', '.join(moves)}")
     if kept is None:
         return
-    _clear(session, name)
+    clear(session, name)
     _set_charset(session, name, charset)
     ((statements,),) = ask(session, f"SELECT statements FROM {quoted(kept, MARK)}")  # noqa: S608  # quoted
     apply(server.other(name), [statements])
@@ -392,34 +378,7 @@ def _set_charset(
     session: pymysql.Connection[Any], name: str, charset: Sequence[str] | None
 ) -> None:
     if charset is not None:
-        words = "CHARACTER SET {} COLLATE {}".format(*charset)
-        ask(session, f"ALTER DATABASE {quoted(name)} {words}")
-
-
-def _routine_grants(session: pymysql.Connection[Any], name: str) -> list[tuple[str, ...]]:
-    """Return who may run the routines: dropping one takes that away."""
-    import pymysql
-
-    try:
-        rows = ask(session, _ROUTINE_GRANTS, name)
-    except pymysql.Error:
-        return []  # not shown to us: then neither is the routine dropped by us without its owner
-    return [tuple(map(str, row)) for row in rows]
-
-
-_ROUTINE = "SELECT 1 FROM information_schema.routines WHERE routine_schema = %s AND routine_name = %s AND routine_type = %s"
-
-
-def _grant_again(
-    session: pymysql.Connection[Any], name: str, grants: Iterable[Sequence[str]]
-) -> None:
-    for host, user, routine, kind, given in grants:
-        words = [word for word in given.upper().split(",") if word and word != "GRANT"]
-        if not words or not ask(session, _ROUTINE, name, routine, kind):
-            continue
-        who = quoted(user) + (f"@{quoted(host)}" if host else "")
-        also = " WITH GRANT OPTION" if "GRANT" in given.upper().split(",") else ""
-        ask(session, f"GRANT {', '.join(words)} ON {kind} {quoted(name, routine)} TO {who}{also}")
+        ask(session, f"ALTER DATABASE {quoted(name)} {charset_words(charset)}")
 
 
 def _pieces(definitions: IO[bytes]) -> Iterator[bytes]:
@@ -445,7 +404,7 @@ def install(
     """
     stages = {there: beside(here) for there, here in names.items()}
     with staged(server, names.values()), TemporaryFile() as definitions:
-        parts = Parts(blocks, definitions, names=names, beside=stages, only=only)
+        parts = Parts(tempered(blocks), definitions, names=names, beside=stages, only=only)
         if only is not None:
             with server.session() as session:
                 _set_charset(session, stages[only], charset)

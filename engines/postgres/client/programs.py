@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def find(program: str, *, at_least: int, exactly: bool = False, folder: str | No
     """
     Return the path of a program of a major version or the next newer one; ToolMissing when there is none.
 
-    ``folder`` is where it was when the set was taken, and is looked at first.
+    ``folder`` is where the schedule says that it is, and is looked at first.
     """
     best: tuple[int, str] | None = None
     for candidate in _candidates(program, folder):
@@ -61,9 +62,11 @@ def find(program: str, *, at_least: int, exactly: bool = False, folder: str | No
 
 def _candidates(program: str, folder: str | None) -> Iterator[str]:
     places = [] if folder is None else [Path(folder) / program]
-    on_path = shutil.which(program)
-    if on_path is not None:
-        places.append(Path(on_path))
+    # All of PATH, not the first alone: another version may lie further back.
+    for each in dict.fromkeys(os.environ.get("PATH", os.defpath).split(os.pathsep)):
+        on_path = shutil.which(program, path=each) if each else None
+        if on_path is not None:
+            places.append(Path(on_path))
     for pattern in _FOLDERS:
         found = Path("/").glob(f"{pattern.lstrip('/')}/{program}")
         places += sorted(found, key=_number, reverse=True)

@@ -24,7 +24,8 @@ _IDENTITY = """
            (SELECT rolname::text FROM pg_roles WHERE oid = 10),
            clock_timestamp(),
            current_setting('archive_mode') <> 'off',
-           (SELECT count(*) FROM pg_subscription WHERE subenabled)
+           (SELECT count(*) FROM pg_subscription WHERE subenabled),
+           pg_postmaster_start_time()
     FROM pg_control_system() s, pg_control_checkpoint() c
 """
 
@@ -51,6 +52,9 @@ class Cluster:
     subscriptions: int
     """How many are enabled, in all databases."""
 
+    began: datetime
+    """When the server was started."""
+
     @classmethod
     def of(cls, session: psycopg.Connection[Any]) -> Cluster:
         """Ask the server."""
@@ -74,6 +78,7 @@ class Cluster:
             now=row[7],
             archives=row[8],
             subscriptions=int(row[9]),
+            began=row[10],
         )
 
     def state(self, *, begin: int, end: int, since: str | None = None) -> dict[str, Any]:

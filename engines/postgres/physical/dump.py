@@ -8,18 +8,20 @@ is what the next incremental is a change of.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, ParentUnusable
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.client.libpq import warnings_in
 from airflow_backup.engines.postgres.client.server import Server, tool_version
 from airflow_backup.engines.postgres.options import PostgresOptions
-from airflow_backup.engines.postgres.physical.cluster import Cluster
+from airflow_backup.engines.postgres.physical.cluster import Cluster, position_of
+from airflow_backup.engines.postgres.physical.history import check_summaries
 from airflow_backup.engines.postgres.physical.slots import (
     forgotten_slots,
     hold_wal,
@@ -29,6 +31,9 @@ from airflow_backup.engines.postgres.physical.slots import (
 from airflow_backup.engines.postgres.physical.tar import TarTap
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.shared.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    import psycopg
 
 BASE, MANIFEST = "base.tar", "backup_manifest"
 INCREMENTAL_SINCE = 17
@@ -65,6 +70,8 @@ def dump_physical(
             tempfile.TemporaryFile(dir=around.scratch) as manifest,
             _since(parent, around) as since,
         ):
+            if since is not None and parent is not None:
+                _check_past(session, since, parent.manifest.set_id)
             tap = TarTap(MANIFEST, manifest)
             read = _copy(server, around, sink, since, tap, warnings)
             if before.version >= INCREMENTAL_SINCE:
@@ -73,6 +80,10 @@ def dump_physical(
         if given.wal == "slot":
             warnings += keep_slot(session, slot_name(given, around.schedule_id), held)
     before.check_same(after.state(begin=0, end=0), "that is being taken")
+    if tap.unlogged:
+        warnings.append(
+            "the rows of unlogged tables are in no physical set: they come back empty, as after a crash"
+        )
     around.reporter.finish()
     return DumpReport(
         consistent_at=after.now,
@@ -88,9 +99,9 @@ def dump_physical(
             "server": before.version,
             "superuser": before.superuser,
             "database": server.database,
-            "tools": given.tools,
             "archives": before.archives,
             "subscriptions": before.subscriptions,
+            "began": after.began.isoformat(),
             "wal": before.state(
                 begin=before.position,
                 end=after.position,
@@ -205,6 +216,21 @@ def _since(parent: SetReader | None, around: Surroundings) -> Iterator[Path | No
         with found.open("wb") as file:
             file.writelines(parent.blocks(MANIFEST))
         yield found
+
+
+_RANGE = re.compile(rb'"Timeline":\s*(\d+),\s*"Start-LSN":\s*"([0-9A-F]+/[0-9A-F]+)"')
+_TAIL = 1 << 16
+
+
+def _check_past(session: psycopg.Connection[Any], since: Path, set_id: str) -> None:
+    """Raise ParentUnusable where the server does not have the past in which the parent was taken."""
+    with since.open("rb") as file:
+        file.seek(max(0, since.stat().st_size - _TAIL))
+        ranges = _RANGE.findall(file.read())
+    if not ranges:
+        raise ParentUnusable(f"the backup manifest of set '{set_id}' does not say where it began")
+    timeline, start = min(ranges, key=lambda each: position_of(each[1].decode()))
+    check_summaries(session, set_id, start.decode(), int(timeline))
 
 
 def _store_manifest(manifest: IO[bytes], sink: Sink) -> None:

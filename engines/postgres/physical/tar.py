@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO
 
 _BLOCK = 512
+_INIT_FORK = re.compile(rb"[^\0]*/\d+_init\0")
+"""What an unlogged relation is emptied to when a server starts; its rows are not copied."""
+
 _REGULAR = (b"0", b"\0")
 
 
@@ -27,7 +31,7 @@ class TarTap:
     """
 
     def __init__(self, wanted: str, into: IO[bytes]) -> None:
-        self.files = 0
+        self.files = self.unlogged = 0
         self.found = False
         self._wanted, self._into = wanted.encode(), into
         self._head = b""
@@ -70,6 +74,7 @@ class TarTap:
         self._content = -(-size // _BLOCK) * _BLOCK
         if head[156:157] in _REGULAR:
             self.files += 1
+            self.unlogged += _INIT_FORK.match(head) is not None
         if head[:100].rstrip(b"\0") == self._wanted:
             self.found = True
             self._copied = size

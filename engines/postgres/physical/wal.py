@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tarfile
 import time
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from airflow_backup.engines.postgres.physical.cluster import (
     segment_name,
     text_of,
 )
+from airflow_backup.engines.postgres.physical.history import tail_of
 from airflow_backup.engines.postgres.physical.slots import held_from, hold_from, slot_name
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
@@ -47,14 +48,21 @@ def dump_log(
     with server.session() as session:
         cluster = Cluster.of(session)
         server = server.beside(session)
-        begin, log = _begin(session, given, cluster, parent, around)
+        log = _continued(given, cluster, around.newest_log)
+        if given.wal == "slot" and not _is_remembered(server, given, cluster, log, around):
+            log = None
+        begin, log = _begin(session, given, cluster, parent, around, log)
         if given.wal == "slot":
-            hold_from(session, slot_name(given, around.schedule_id), begin)
-        end = end_segment(session, cluster.segment_size)
-        span = _Span(cluster, begin, end, cluster.now)
+            # One segment more than is needed: by that one the server is known again after a restart.
+            kept = begin - cluster.segment_size if begin % cluster.segment_size == 0 else begin
+            hold_from(session, slot_name(given, around.schedule_id), kept)
+        span = _Span(cluster, begin, end_segment(session, cluster.segment_size))
         if given.wal == "archive":
             assert given.archive is not None
             _wait_for_archive(session, Path(given.archive), span)
+            if not _is_remembered(server, given, cluster, log, around):
+                begin, log = _begin(session, given, cluster, parent, around, None)
+                span = _Span(cluster, begin, span.end)
     around.reporter.begin("copying", bytes_total=span.bytes)
     with sink.stream(WAL) as stream, open_tar(stream, around.reporter) as tar:
         if given.wal == "archive":
@@ -75,8 +83,9 @@ def dump_log(
             "server": cluster.version,
             "superuser": cluster.superuser,
             "database": server.database,
-            "tools": given.tools,
-            "wal": cluster.state(begin=begin, end=end),
+            "wal": cluster.state(begin=begin, end=span.end),
+            "began": cluster.began.isoformat(),
+            "tail": span.tail,
             "segments": [span.names[0], span.names[-1]],
             "continues": None if log is None else log.set_id,
         },
@@ -86,8 +95,9 @@ def dump_log(
 class _Span:
     """The WAL that one set holds."""
 
-    def __init__(self, cluster: Cluster, begin: int, end: int, until: datetime) -> None:
-        self.cluster, self.begin, self.end, self.until = cluster, begin, end, until
+    def __init__(self, cluster: Cluster, begin: int, end: int) -> None:
+        self.cluster, self.begin, self.end, self.until = cluster, begin, end, cluster.now
+        self.tail = ""
         size = cluster.segment_size
         self.first, self.last = begin // size, max(end - 1, begin) // size
         self.names = [
@@ -96,9 +106,64 @@ class _Span:
         ]
         self.bytes = len(self.names) * size
 
+    def add(self, tar: tarfile.TarFile, path: Path, name: str) -> None:
+        """Store a segment, and remember the last one."""
+        size = self.cluster.segment_size
+        if path.stat().st_size != size:
+            raise EngineError(f"the segment '{name}' has not the size of a segment")
+        if name == self.names[-1]:
+            self.tail = tail_of(path, max(self.end, self.begin + 1), size)
+        member = tarfile.TarInfo(name)
+        member.size, member.mode, member.mtime = size, 0o600, int(path.stat().st_mtime)
+        with path.open("rb") as file:
+            tar.addfile(member, file)
+
+
+def _continued(given: PostgresOptions, cluster: Cluster, log: Manifest | None) -> Manifest | None:
+    """Return the log that this one goes on after, where it is of this cluster and not ahead of it."""
+    if log is None or not cluster.is_same(log.state.get("wal") or {}):
+        return None
+    return log if position_of(log.state["wal"]["end"]) <= cluster.position else None
+
+
+def _is_remembered(
+    server: Server,
+    given: PostgresOptions,
+    cluster: Cluster,
+    log: Manifest | None,
+    around: Surroundings,
+) -> bool:
+    """
+    Whether the server still has the WAL that a log ended with.
+
+    It may have been put back to an older state, and then runs through the same positions with other contents. That
+    takes a restart.
+    """
+    if log is None or log.state.get("began") in (None, cluster.began.isoformat()):
+        return True
+    size, end = cluster.segment_size, position_of(log.state["wal"]["end"])
+    name = segment_name(cluster.timeline, (end - 1) // size, size)
+    if given.wal == "archive":
+        path = Path(str(given.archive)) / name
+        return path.exists() and tail_of(path, end, size) == log.state["tail"]
+    with scratch_folder(around.scratch) as folder:
+        try:
+            _fetch(server, cluster, (end - 1) // size, end, Path(folder))
+        except ParentUnusable:
+            return False
+        found = [Path(folder) / name, Path(folder) / f"{name}.partial"]
+        return any(
+            each.exists() and tail_of(each, end, size) == log.state["tail"] for each in found
+        )
+
 
 def _begin(
-    session: Any, given: PostgresOptions, cluster: Cluster, parent: SetReader, around: Surroundings
+    session: Any,
+    given: PostgresOptions,
+    cluster: Cluster,
+    parent: SetReader,
+    around: Surroundings,
+    log: Manifest | None,
 ) -> tuple[int, Manifest | None]:
     """
     Return where the log before ended, and that log; or where the chain of the parent began.
@@ -119,17 +184,21 @@ def _begin(
         here = cluster.position // cluster.segment_size
         return number >= here or (Path(str(given.archive)) / name).exists()
 
-    log = around.newest_log
-    if log is not None and cluster.is_same(log.state.get("wal") or {}):
+    if log is not None:
         end = position_of(log.state["wal"]["end"])
         if is_there(end):
             return end, log
     wal = own.state["wal"]
     places = ["end"] if own.kind is Kind.ARCHIVE_LOG else ["begin"]
-    if log is None:
+    if around.newest_log is None:
         places.insert(
             0, "since"
         )  # so that moments between the sets of the chain can be restored too
+    began = own.state.get("began")
+    if began is not None and began != cluster.began.isoformat():
+        raise ParentUnusable(
+            f"the server was started anew after set '{own.set_id}', perhaps on a data folder that was put back"
+        )
     begin = next(filter(is_there, (position_of(wal[place]) for place in places)), None)
     if begin is None:
         raise ParentUnusable(
@@ -139,57 +208,64 @@ def _begin(
     return begin, None
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str, size: int) -> None:
-    if path.stat().st_size != size:
-        raise EngineError(f"the segment '{name}' has not the size of a segment")
-    member = tarfile.TarInfo(name)
-    member.size, member.mode, member.mtime = size, 0o600, int(path.stat().st_mtime)
-    with path.open("rb") as file:
-        tar.addfile(member, file)
+def _fetch(
+    server: Server,
+    cluster: Cluster,
+    first: int,
+    end: int,
+    folder: Path,
+    look: Callable[[], None] = lambda: None,
+) -> None:
+    """Let the segments from number ``first`` up to the position ``end`` come into a folder; ``look`` at it meanwhile."""
+    size = cluster.segment_size
+    # The program goes on after the newest segment it finds: this one tells it where to begin.
+    with (folder / segment_name(cluster.timeline, first - 1, size)).open("wb") as empty:
+        empty.truncate(size)
+    options = (
+        "--no-loop",
+        "--no-sync",
+        "--no-password",
+        f"--directory={folder}",
+        f"--endpos={text_of(end - 1)}",
+    )
+    try:
+        with server.start("pg_receivewal", *options) as process:
+            while process.is_running:
+                look()
+                time.sleep(_POLL)
+    except EngineError as error:
+        if _REMOVED in error.message:
+            raise ParentUnusable(
+                f"the server has removed WAL that no set holds: {error.message}",
+                hint="source: {wal: slot} makes the server keep it",
+            ) from error
+        raise
 
 
 def _receive(server: Server, span: _Span, around: Surroundings, tar: tarfile.TarFile) -> None:
-    size = span.cluster.segment_size
-    check_room(around.scratch, min(span.bytes, 8 * size))
+    check_room(around.scratch, min(span.bytes, 8 * span.cluster.segment_size))
     with scratch_folder(around.scratch) as name:
-        folder = Path(name)
-        # The program goes on after the newest segment it finds: this one tells it where to begin.
-        before = segment_name(span.cluster.timeline, span.first - 1, size)
-        with (folder / before).open("wb") as empty:
-            empty.truncate(size)
-        end = text_of(span.end - 1)
-        options = (
-            "--no-loop",
-            "--no-sync",
-            "--no-password",
-            f"--directory={folder}",
-            f"--endpos={end}",
+        folder, waiting = Path(name), list(span.names)
+        _fetch(
+            server,
+            span.cluster,
+            span.first,
+            span.end,
+            folder,
+            lambda: _take_over(folder, waiting, span, tar),
         )
-        waiting = list(span.names)
-        try:
-            with server.start("pg_receivewal", *options) as process:
-                while process.is_running:
-                    _take_over(folder, waiting, size, tar)
-                    time.sleep(_POLL)
-        except EngineError as error:
-            if _REMOVED in error.message:
-                raise ParentUnusable(
-                    f"the server has removed WAL that no set holds: {error.message}",
-                    hint="source: {wal: slot} makes the server keep it",
-                ) from error
-            raise
-        _take_over(folder, waiting, size, tar)
+        _take_over(folder, waiting, span, tar)
         if waiting:  # the last one was not ended, because we may not
-            _add(tar, folder / f"{waiting[0]}.partial", waiting[0], size)
+            span.add(tar, folder / f"{waiting[0]}.partial", waiting[0])
             waiting.pop(0)
         if waiting:
             raise EngineError(f"pg_receivewal ended before the segment '{waiting[0]}'")
 
 
-def _take_over(folder: Path, waiting: list[str], size: int, tar: tarfile.TarFile) -> None:
+def _take_over(folder: Path, waiting: list[str], span: _Span, tar: tarfile.TarFile) -> None:
     """Store the segments that are whole, and remove them, so that little room is needed."""
     while waiting and (folder / waiting[0]).exists():
-        _add(tar, folder / waiting[0], waiting[0], size)
+        span.add(tar, folder / waiting[0], waiting[0])
         (folder / waiting.pop(0)).unlink()
 
 
@@ -221,4 +297,4 @@ def _copy_archive(folder: Path, span: _Span, tar: tarfile.TarFile) -> None:
                 f"the archive '{folder}' lacks the segment '{name}'",
                 hint="does anything else remove files from it?",
             )
-        _add(tar, path, name, span.cluster.segment_size)
+        span.add(tar, path, name)

@@ -96,8 +96,10 @@ def test_a_history_comes_back_and_nothing_beside_it_changes(
     (tmp_path / "statements").write_text("\n".join(history.done))
     found = told(live, history.target)
     if seed % 4:
-        # A sequence that is advanced for a table with a trigger is not in MariaDB's log: replicas lack it, too.
-        found, source = (re.sub(r"DO SETVAL.*", "", each) for each in (found, source))
+        # A sequence that is advanced for a table with a trigger, and numbers that rows took which were rolled back,
+        # are not in MariaDB's log: replicas lack them, too.
+        unsaid = re.compile(r"DO SETVAL.*| AUTO_INCREMENT=\d+")
+        found, source = (unsaid.sub("", each) for each in (found, source))
     different = differing(found, source)
     assert not different, "\n".join(different)
     different = differing(told(live, *beside), before)

@@ -291,7 +291,7 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 from airflow_backup.actions.restore.restore import path_to
 from airflow_backup.core import connections
-from airflow_backup.engines import mysql_keys, mysql_swap
+from airflow_backup.engines.mysql.load import definitions as mysql_definitions, swap as mysql_swap
 from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
@@ -304,7 +304,7 @@ def counted(session, query, *values):
         if asked > {after}:
             os.kill(os.getpid(), signal.SIGKILL)
     return ask(session, query, *values)
-mysql_swap.ask = counted
+mysql_swap.ask = mysql_definitions.ask = counted
 path = path_to(open_storage({repository!r}), "bank", {set_id!r})
 found = connections.Connection(**{connection!r})
 MysqlEngine().load(path, Surroundings(connections=lambda name: found), connection="my", overwrite=True)
@@ -552,7 +552,8 @@ def test_a_planted_option_chooses_no_program(tmp_path: Path) -> None:
     (data / "backup-my.cnf").write_text(
         "[mysqld]\nplugin_dir=/tmp/evil\nplugin_load=evil.so;x=/tmp/evil.so\ninit_file=/tmp/evil.sql\n"
     )
-    assert mysql_keys.options_of(data, work) == "--no-defaults"
+    option = mysql_keys.options_of(data, work)
+    assert Path(option.partition("=")[2]).read_text() == "[mysqld]\n"
     (tmp_path / "keys").write_text(f"1;{KEY}\n")
     (data / "backup-my.cnf").write_text(
         "[mysqld]\nplugin_dir=/tmp/evil\nplugin_load=evil=evil;file_key_management=file_key_management\n"

@@ -14,7 +14,6 @@ import pytest
 from airflow_backup.actions.restore.restore import path_to
 from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.core.errors import VerifyError
-from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres import restore as postgres_restore
 from airflow_backup.engines.postgres import test_server as postgres_throwaway
@@ -160,6 +159,6 @@ def test_a_standby_that_takes_over_begins_a_chain_of_its_own(tmp_path: Path) -> 
             new = path_to(open_storage(keeper.schedule.repository), "bank", third.set_id)
             with pytest.raises(VerifyError, match="which is not where the sets before it end"):
                 postgres_restore.restore_physical(
-                    [old[0], new[-1]], tmp_path / "mixed", Reporter(), until=datetime.now(UTC)
+                    [old[0], new[-1]], tmp_path / "mixed", Surroundings(), until=datetime.now(UTC)
                 )
             keeper.catalog.close()
