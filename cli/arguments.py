@@ -17,6 +17,7 @@ from airflow_backup.schedules.model.schedule import Schedule
 if TYPE_CHECKING:
     from airflow_backup.catalog import Catalog
     from airflow_backup.core.format.age import Identity
+    from airflow_backup.core.format.signing import PublicKey
 
 SCHEDULES_VARIABLE = "AIRFLOW__BACKUP__SCHEDULES_PATH"
 ALLOWED_COMMANDS_VARIABLE = "AIRFLOW__BACKUP__ALLOWED_COMMANDS"
@@ -86,6 +87,38 @@ def keys(arguments: argparse.Namespace) -> list[Identity] | None:
     if not arguments.key_file:
         return None
     return [key for path in arguments.key_file for key in read_keys(path)]
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add what says, beside ``--repository``, what its sets must be."""
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="with --repository: the engine that the sets are of; what they say themselves may be anybody's word",
+    )
+    parser.add_argument(
+        "--public-key",
+        action="append",
+        metavar="KEY",
+        help="with --repository: who must have signed the sets, as keygen prints it, or a file with it; repeatable",
+    )
+
+
+def public_keys(arguments: argparse.Namespace) -> tuple[PublicKey, ...]:
+    """Return who must have signed the sets; ConfigError for what is no key, and beside a schedule, which says it."""
+    from airflow_backup.core.format.signing import public_key
+
+    if arguments.repository is None and (arguments.public_key or arguments.engine):
+        raise ConfigError(
+            "--engine and --public-key belong to --repository",
+            hint="without it the schedule says what its sets must be",
+        )
+    found = []
+    for given in arguments.public_key or ():
+        path = Path(given)
+        text = path.read_text(encoding="utf-8") if path.is_file() else given
+        found.append(public_key(text.strip()))
+    return tuple(found)
 
 
 def schedules_path(given: Path | None) -> Path:

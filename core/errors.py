@@ -23,6 +23,7 @@ Everything this package raises on purpose, and what each failure is worth.
   + FormatError           a newer release stored it; this one would misread it
   + CatalogError          the database that indexes everything failed
   + VerifyError           what was stored is not what was written
+    - Tampered            ... and somebody changed, moved or replaced it
   + Inconclusive          whether it is could not be told
   + Cancelled             somebody asked the run to stop
 """
@@ -227,6 +228,10 @@ class VerifyError(BackupError):
     """What was stored is not what was written."""
 
     failure_class = FailureClass.CORRUPT
+
+
+class Tampered(VerifyError):
+    """What is stored is not what we wrote: somebody changed, moved or replaced it."""
 
 
 class Inconclusive(BackupError):

@@ -23,6 +23,7 @@ from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import Model
+from airflow_backup.schedules.model.sources import EngineOptions, tools_of
 
 
 class Stream(Protocol):
@@ -105,15 +106,21 @@ class Surroundings:
     source_roots: Sequence[str] | None = None
     """Folders within which local sources must lie; None for a schedule that may read anything."""
 
-    tools: str | None = None
+    source: EngineOptions | None = None
     """
-    The folder of programs, or the program, that the schedule names, where one is at hand.
+    The source's options where a schedule is at hand: programs, connections and addresses come from here.
 
-    Never what a set says: whoever may write to a repository would choose what is run here.
+    Never from what a set says: whoever may write to a repository would choose what is run here, and with whose
+    password.
     """
 
     allowed_commands: Sequence[str] = ()
     """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
+
+    @property
+    def tools(self) -> str | None:
+        """The folder of programs, or the program, that the schedule names."""
+        return tools_of(self.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.restore.target import Target, target_of
 from airflow_backup.actions.sets.encryption import secret_keys
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import Cancelled, ConfigError, NotFound
 from airflow_backup.core.process import process
@@ -23,7 +24,6 @@ from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.runs import run_id_of
 from airflow_backup.schedules.loading.loaded import CATALOG
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import tools_of
 
 
 class RestoreOperator(BaseOperator):
@@ -77,7 +77,7 @@ class RestoreOperator(BaseOperator):
         with Catalog.open(catalog_url()) as catalog:
             schedule = deployed(catalog, wanted["schedule"])
             result = restore(
-                schedule.id,
+                Trust.of(schedule),
                 repository=schedule.repository,
                 connection=schedule.connection,
                 target=target,
@@ -87,7 +87,7 @@ class RestoreOperator(BaseOperator):
                 set_id=wanted.get("set_id") or None,
                 only=wanted.get("paths") or (),
                 keys=secret_keys(schedule.encryption, connection),
-                tools=tools_of(schedule.source),
+                source=schedule.source,
                 reporter=Reporter(listen),
                 catalog=catalog,
                 actor=wanted.get("actor") or f"run {run_id_of(context)}",

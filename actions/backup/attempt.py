@@ -15,15 +15,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from airflow_backup import __version__
 from airflow_backup.actions.backup.parent import Plan
 from airflow_backup.actions.backup.result import Job, Run
+from airflow_backup.actions.backup.signer import Signer
 from airflow_backup.actions.backup.sink import PieceSink
 from airflow_backup.actions.sets.encryption import encryption_of
 from airflow_backup.actions.sets.repository import check_same
+from airflow_backup.actions.sets.trust import StoredManifest, Trust
 from airflow_backup.core.errors import (
     BackupError,
     NameTaken,
@@ -50,14 +52,6 @@ from airflow_backup.storage.protocol import Storage
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredManifest:
-    """A manifest and the hash of its stored bytes."""
-
-    manifest: Manifest
-    hash: str
-
-
 class Attempt:
     """One attempt at the set of ``run``."""
 
@@ -67,16 +61,19 @@ class Attempt:
         self.storage = storage
         self.repository: str | None = None
         """The id of the repository; known before anything is taken."""
+
+        self.signer: Signer | None = None
+        """Who signs the set; nobody when missing."""
+
         self._prefix = set_prefix(job.id, self.set_id)
         self._name = manifest_name(job.id, self.set_id)
 
     def adopt(self) -> StoredManifest | None:
         """Return the set that an earlier attempt stored whole, or None."""
         try:
-            data = self.storage.read(self._name)
+            found = Trust.of(self._job).read(self.storage, self.set_id)
         except NotFound:
             return None
-        found = StoredManifest(read_manifest(data, name=self._name), hash_of(data))
         missing = self._missing(found.manifest.pieces)
         if not missing:
             return found
@@ -153,11 +150,17 @@ class Attempt:
                 previous=previous,
                 locked_until=_locked_until(self._job, around.clock()),
             )
-            data = manifest.to_bytes()
+            data = self._bytes_of(manifest)
         except BaseException:
             sink.abort()
             raise
         return self._publish(manifest, data, sink)
+
+    def _bytes_of(self, manifest: Manifest) -> bytes:
+        if self.signer is None:
+            return manifest.to_bytes()
+        assert self.repository is not None
+        return self.signer.sign(manifest, self.repository)
 
     def _publish(self, manifest: Manifest, data: bytes, sink: PieceSink) -> StoredManifest:
         try:
@@ -170,7 +173,7 @@ class Attempt:
         except BaseException as error:
             self._take_back(data, sink, is_whole=isinstance(error, StorageError))
             raise
-        return StoredManifest(manifest, hash_of(data))
+        return StoredManifest(read_manifest(data, name=self._name), hash_of(data))
 
     def _confirm_pieces(self, manifest: Manifest) -> None:
         missing = self._missing(manifest.pieces)

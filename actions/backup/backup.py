@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from airflow_backup.actions.backup.attempt import Attempt, StoredManifest
+from airflow_backup.actions.backup.attempt import Attempt
 from airflow_backup.actions.backup.parent import Plan, newest_log, plan, promoted
 from airflow_backup.actions.backup.result import BackupResult, Job, Run, result_of
+from airflow_backup.actions.backup.signer import signer_of
 from airflow_backup.actions.sets import repository
+from airflow_backup.actions.sets.trust import StoredManifest
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Attempt as AttemptRow
 from airflow_backup.catalog.stores.executions import Failure, Outcome
@@ -120,10 +122,26 @@ def _store(
     engines: Registry,
 ) -> _Taken:
     around.reporter.begin("preparing")
+    attempt.signer = signer_of(schedule, attempt.storage, catalog, around.connections)
     stored = attempt.adopt()
     if stored is not None:
         logger.info("set %s was stored by an earlier attempt", attempt.set_id)
-        return _Taken(stored, adopted=True)
+        taken = _Taken(stored, adopted=True)
+    else:
+        taken = _store_new(attempt, schedule, kind, catalog, around, engines)
+    if attempt.signer is not None:
+        attempt.signer.note(attempt.storage, taken.stored)
+    return taken
+
+
+def _store_new(
+    attempt: Attempt,
+    schedule: Job,
+    kind: Kind,
+    catalog: Catalog,
+    around: Surroundings,
+    engines: Registry,
+) -> _Taken:
     engine = engines.get(schedule.source.engine)
     _check(engine, schedule, kind, around)
     attempt.repository = repository.ensure(attempt.storage, schedule.repository, catalog)

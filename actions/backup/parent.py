@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from airflow_backup.actions.backup.result import Job
 from airflow_backup.actions.sets.encryption import encryption_of
 from airflow_backup.actions.sets.stored_set import StoredSet, open_set
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.core.errors import FormatError, NotFound, ParentUnusable, VerifyError
+from airflow_backup.core.errors import (
+    FormatError,
+    NotFound,
+    ParentUnusable,
+    Refused,
+    VerifyError,
+)
 from airflow_backup.core.format.manifest import Manifest, digest_of_options, set_prefix
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import Engine
@@ -90,8 +97,8 @@ def newest_log(job: Job, storage: Storage, catalog: Catalog) -> Manifest | None:
     if row is None or row.repository != job.repository:
         return None
     try:
-        return open_set(storage, row.schedule_id, row.set_id).manifest
-    except (NotFound, VerifyError, FormatError):
+        return open_set(storage, Trust.of(job, [row]), row.set_id).manifest
+    except (NotFound, VerifyError, FormatError, Refused):
         return None  # the next one begins at its parent then, and the gap shows in recovery paths
 
 
@@ -117,17 +124,14 @@ def _check_state(row: SetRow) -> None:
 def _opened(chain: Sequence[SetRow], storage: Storage, job: Job) -> Iterator[StoredSet]:
     encryption = encryption_of(job.encryption)
     keys = [] if encryption is None else [encryption.index_identity]
+    trust = Trust.of(job, chain)
     for row in chain:
         try:
-            stored = open_set(storage, row.schedule_id, row.set_id, keys=keys)
+            stored = open_set(storage, trust, row.set_id, keys=keys)
         except NotFound as error:
             raise ParentUnusable(f"set '{row.set_id}' is not stored any more") from error
-        except (VerifyError, FormatError) as error:
+        except (VerifyError, FormatError, Refused) as error:
             raise ParentUnusable(error.message) from error
-        if stored.hash != row.manifest_hash:
-            raise ParentUnusable(
-                f"the manifest of set '{row.set_id}' is not the one that was written"
-            )
         _check_pieces(storage, stored.manifest)
         yield stored
 
@@ -141,8 +145,6 @@ def _check_pieces(storage: Storage, manifest: Manifest) -> None:
 
 
 def _check_same_source(manifest: Manifest, job: Job, engine: Engine) -> None:
-    if manifest.engine != engine.name:
-        raise ParentUnusable(f"set '{manifest.set_id}' was taken by the {manifest.engine} engine")
     if manifest.engine_version != engine.version:
         raise ParentUnusable(
             f"set '{manifest.set_id}' has the layout {manifest.engine_version}, "

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from airflow_backup.schedules.model.policies import Compression, Encryption, Retention
+from airflow_backup.schedules.model.policies import Compression, Encryption, Retention, Signing
 from airflow_backup.schedules.model.sources import EngineOptions
 
 
@@ -44,6 +44,8 @@ class Job(Protocol):
     def compression(self) -> Compression | Literal["none"]: ...
     @property
     def encryption(self) -> Encryption | None: ...
+    @property
+    def signing(self) -> Signing | None: ...
     @property
     def retention(self) -> Retention | None: ...
     @property

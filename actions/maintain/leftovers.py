@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError, NotFound
-from airflow_backup.core.format.manifest import MANIFEST_NAME, read_manifest, set_prefix
+from airflow_backup.core.format.manifest import MANIFEST_NAME, set_prefix
 from airflow_backup.core.ids import SCHEDULE_ID, SET_ID, set_id
 from airflow_backup.storage.protocol import Storage, Stored
 
@@ -30,7 +31,9 @@ def remove_leftovers(
             continue
         for folder in list(storage.folders(f"{schedule_id}/sets/")):
             if SET_ID.fullmatch(folder) and folder not in active:
-                removed += _clean(storage, schedule_id, folder, before, dry_run=dry_run)
+                row = catalog.sets.get(folder)
+                trust = Trust(schedule_id, known={} if row is None else {folder: row})
+                removed += _clean(storage, trust, folder, before, dry_run=dry_run)
     return tuple(removed)
 
 
@@ -43,11 +46,11 @@ def _active_sets(catalog: Catalog, *, since: datetime) -> set[str]:
 
 
 def _clean(
-    storage: Storage, schedule_id: str, folder: str, before: datetime, *, dry_run: bool
+    storage: Storage, trust: Trust, folder: str, before: datetime, *, dry_run: bool
 ) -> list[str]:
-    prefix = set_prefix(schedule_id, folder)
+    prefix = set_prefix(trust.schedule_id, folder)
     partial = list(storage.leftovers(prefix))
-    unnamed = list(_unnamed(storage, prefix))
+    unnamed = list(_unnamed(storage, trust, folder))
     if any(each.modified >= before for each in (*partial, *unnamed)):
         return []
     if not dry_run:
@@ -59,16 +62,17 @@ def _clean(
     return [each.name for each in (*partial, *unnamed)]
 
 
-def _unnamed(storage: Storage, prefix: str) -> Iterator[Stored]:
+def _unnamed(storage: Storage, trust: Trust, folder: str) -> Iterator[Stored]:
     """Yield the objects of a set that its manifest does not name; all when it has none."""
+    prefix = set_prefix(trust.schedule_id, folder)
     named = {prefix + MANIFEST_NAME}
     try:
-        manifest = read_manifest(storage.read(prefix + MANIFEST_NAME), name=prefix + MANIFEST_NAME)
+        manifest = trust.read(storage, folder).manifest
         named |= {prefix + piece.name for piece in manifest.pieces}
     except NotFound:
         pass
     except BackupError:
-        return  # who knows what belongs to a set whose manifest cannot be read
+        return  # who knows what belongs to a set whose manifest cannot be read, or is not ours
     for stored in storage.list(prefix):
         if stored.name not in named:
             yield stored

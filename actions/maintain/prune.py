@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from airflow_backup.actions.sets.heads import newest_head
 from airflow_backup.actions.sets.repository import check
-from airflow_backup.actions.sets.stored_set import open_set
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.catalog.rules.retention import Verdict, decide
 from airflow_backup.core.connections import Connections
-from airflow_backup.core.errors import NotFound, Refused, StorageDenied
+from airflow_backup.core.errors import FormatError, NotFound, Refused, StorageDenied, VerifyError
 from airflow_backup.core.format.manifest import Manifest, manifest_name, set_prefix
 from airflow_backup.engines.protocol import Outside, Surroundings
 from airflow_backup.engines.registry import registry
-from airflow_backup.schedules.model.policies import Retention
-from airflow_backup.schedules.model.sources import tools_of
+from airflow_backup.schedules.model.policies import Retention, Signing
+from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
@@ -29,6 +30,10 @@ class Kept(Protocol):
 
     @property
     def id(self) -> str: ...
+    @property
+    def source(self) -> EngineOptions: ...
+    @property
+    def signing(self) -> Signing | None: ...
     @property
     def repository(self) -> str: ...
     @property
@@ -89,6 +94,11 @@ def prune(
     """
     rules = policy or schedule.retention
     rows = [row for row in catalog.sets.of(schedule.id) if row.repository == schedule.repository]
+    trust = Trust.of(schedule, rows)
+
+    def open_it() -> Storage:
+        return open_storage(schedule.repository, connections, connection=schedule.connection)
+
     begun = [row for row in rows if row.state == "deleting"]
     verdicts = (
         decide(
@@ -96,6 +106,7 @@ def prune(
             rules,
             now=clock(),
             timezone=schedule.timezone,
+            held=_named_by_the_head(open_it(), trust) if trust.signers else {},
         )
         if rules is not None
         else []
@@ -106,11 +117,10 @@ def prune(
     going.sort(key=lambda row: (row.consistent_at, row.set_id), reverse=True)
     if going and not dry_run:
         _check_idle(schedule.id, catalog)
-        storage = open_storage(schedule.repository, connections, connection=schedule.connection)
+        storage = open_it()
         check(storage, schedule.repository, catalog)
-        tools = tools_of(getattr(schedule, "source", None))
-        around = Surroundings(connections=connections, clock=clock, tools=tools)
-        elsewhere = _Elsewhere(storage, around)
+        around = Surroundings(connections=connections, clock=clock, source=schedule.source)
+        elsewhere = _Elsewhere(storage, trust, around)
         refused = _remove_all(going, storage, catalog, elsewhere, clock=clock, actor=actor)
         elsewhere.compact()
         going = [row for row in going if row.set_id not in refused]
@@ -144,7 +154,8 @@ def _remove_all(
             try:
                 elsewhere.forget(row)
                 _remove(row, storage, catalog, at=clock(), actor=actor)
-            except StorageDenied as error:  # object lock, or no right to delete
+            except (StorageDenied, Refused, VerifyError, FormatError) as error:
+                # object lock, no right to delete, or a set that somebody changed: a person must look at it
                 refused[row.set_id] = error.message
                 _give_back(row, storage, catalog)
         if row.set_id in refused and row.parent is not None:
@@ -195,21 +206,36 @@ def _remove(row: SetRow, storage: Storage, catalog: Catalog, *, at: datetime, ac
     )
 
 
+def _named_by_the_head(storage: Storage, trust: Trust) -> Mapping[str, str]:
+    """Return why the newest signed set stays: without it, what is left looks like an older state."""
+    head = newest_head(storage, trust)
+    return {} if head is None else {head.set_id: "the newest signed set"}
+
+
 class _Elsewhere:
     """Lets engines that store in a place of their own (restic) forget there what goes here."""
 
-    def __init__(self, storage: Storage, around: Surroundings) -> None:
+    def __init__(self, storage: Storage, trust: Trust, around: Surroundings) -> None:
+        # Those whose hash the catalog knows were signed when they were recorded.
         self._storage, self._around = storage, around
+        self._trust = replace(trust, signers=())
         self._forgotten: dict[str, Manifest] = {}
 
     def forget(self, row: SetRow) -> None:
-        """Forget first: a set whose manifest is gone could not be found there any more."""
-        if (engine := self._engine(row.engine)) is None:
-            return
+        """
+        Forget first: a set whose manifest is gone could not be found there any more.
+
+        Tampered where the manifest is not what the catalog knows, Refused where it is of another engine: what it
+        says leads to what is removed elsewhere.
+        """
+        engine = self._engine(row.engine)
+        trust = self._trust if engine is not None else replace(self._trust, engine=None)
         try:
-            manifest = open_set(self._storage, row.schedule_id, row.set_id).manifest
+            manifest = trust.read(self._storage, row.set_id).manifest
         except NotFound:
             return  # an earlier attempt came further than this
+        if engine is None:
+            return
         engine.forget(manifest, self._around)
         self._forgotten[row.engine] = manifest
 

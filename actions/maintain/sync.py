@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from airflow_backup.actions.maintain.leftovers import remove_leftovers
 from airflow_backup.actions.sets.repository import check, read_marker
+from airflow_backup.actions.sets.trust import Described, StoredManifest, Trust
 from airflow_backup.catalog import Catalog
+from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import FormatError, NotFound, VerifyError
-from airflow_backup.core.format.manifest import Manifest, hash_of, manifest_name, read_manifest
+from airflow_backup.core.format.manifest import manifest_name
 from airflow_backup.storage.protocol import Storage
 
 logger = logging.getLogger(__name__)
@@ -49,26 +52,19 @@ class SyncResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    manifest: Manifest
-    hash: str
-
-    @property
-    def id(self) -> str:
-        return self.manifest.set_id
-
-
 def sync(
     storage: Storage,
     repository: str,
     catalog: Catalog,
     *,
+    schedules: Mapping[str, Described] = MappingProxyType({}),
     leftovers_before: datetime | None = None,
     dry_run: bool = False,
 ) -> SyncResult:
     """
     Record every set of the repository, and forget those that it no longer holds.
+
+    ``schedules`` say whose signature the sets of each must have; by their ids.
 
     RepositoryMissing, and nothing is forgotten, when what is there is not the repository that is known.
 
@@ -86,22 +82,17 @@ def sync(
     for schedule_id in sorted({*catalog.sets.schedules_in(repository), *storage.folders()}):
         present: set[str] = set()
         # Read before the repository is: a set that a run stores meanwhile is not gone.
-        known = _hashes(catalog, schedule_id, repository)
-        for batch in _batches(_read_all(storage, schedule_id)):
-            found = [each for _, each in batch if isinstance(each, _Found)]
-            changed = [each for each in found if known.get(each.id, each.hash) != each.hash]
-            good = [each for each in found if each not in changed]
+        rows = [row for row in catalog.sets.of(schedule_id) if row.repository == repository]
+        known = {row.set_id: row for row in rows}
+        trust = _trust(schedules.get(schedule_id), schedule_id, known)
+        for batch in _batches(_read_all(storage, trust)):
+            good = [each for _, each in batch if isinstance(each, StoredManifest)]
             if not dry_run:
                 _record(good, known, storage, repository, catalog)
-            recorded += sum(each.id not in known for each in good)
+            recorded += sum(each.manifest.set_id not in known for each in good)
             present.update(set_id for set_id, each in batch if each is not None)
             unfinished += [f"{schedule_id}/sets/{name}" for name, each in batch if each is None]
             problems += [each for _, each in batch if isinstance(each, str)]
-            # To learn it would make what somebody changed look like what was written.
-            problems += [
-                f"the manifest of set '{each.id}' is not the one that the catalog knows"
-                for each in changed
-            ]
         gone = [set_id for set_id in known if set_id not in present]
         forgotten += len(gone)
         if not dry_run:
@@ -121,14 +112,16 @@ def sync(
     )
 
 
-def _hashes(catalog: Catalog, schedule_id: str, repository: str) -> dict[str, str]:
-    rows = catalog.sets.of(schedule_id)
-    return {row.set_id: row.manifest_hash for row in rows if row.repository == repository}
+def _trust(schedule: Described | None, schedule_id: str, known: Mapping[str, SetRow]) -> Trust:
+    """Return what a set must be to be recorded; its engine may be the one that the schedule had before."""
+    if schedule is None:
+        return Trust(schedule_id, known=known)
+    return replace(Trust.of(schedule, known.values()), engine=None)
 
 
 def _record(
-    good: Sequence[_Found],
-    known: Mapping[str, str],
+    good: Sequence[StoredManifest],
+    known: Mapping[str, SetRow],
     storage: Storage,
     repository: str,
     catalog: Catalog,
@@ -138,29 +131,25 @@ def _record(
         return
     catalog.sets.record_many([(each.manifest, each.hash) for each in good], repository)
     for each in good:
-        if each.id not in known:
+        set_id = each.manifest.set_id
+        if set_id not in known:
             try:
-                storage.stat(manifest_name(each.manifest.schedule_id, each.id))
+                storage.stat(manifest_name(each.manifest.schedule_id, set_id))
             except NotFound:
-                catalog.sets.forget(each.id)
+                catalog.sets.forget(set_id)
 
 
-def _read_all(storage: Storage, schedule_id: str) -> Iterator[tuple[str, _Found | str | None]]:
-    def read(set_id: str) -> _Found | str | None:
-        name = manifest_name(schedule_id, set_id)
+def _read_all(storage: Storage, trust: Trust) -> Iterator[tuple[str, StoredManifest | str | None]]:
+    def read(set_id: str) -> StoredManifest | str | None:
         try:
-            data = storage.read(name)
-            manifest = read_manifest(data, name=name)
+            return trust.read(storage, set_id)
         except NotFound:
             return None
         except (VerifyError, FormatError) as error:
             return error.message
-        if (manifest.schedule_id, manifest.set_id) != (schedule_id, set_id):
-            return f"'{name}' is the manifest of set '{manifest.set_id}'"
-        return _Found(manifest, hash_of(data))
 
     with ThreadPoolExecutor(_THREADS) as workers:
-        for ids in _batches(storage.folders(f"{schedule_id}/sets/")):
+        for ids in _batches(storage.folders(f"{trust.schedule_id}/sets/")):
             yield from zip(ids, workers.map(read, ids), strict=True)
 
 

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime
 
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog.records import SetRow, as_row
 from airflow_backup.catalog.rules.recovery import Path, log_before, recovery_path
-from airflow_backup.core.errors import NotFound, VerifyError
-from airflow_backup.core.format.manifest import MANIFEST_NAME, hash_of, read_manifest, set_prefix
+from airflow_backup.core.errors import NotFound, Refused, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.storage.protocol import Storage
 
 
-def path_at(storage: Storage, schedule_id: str, at: datetime) -> Path:
+def path_at(storage: Storage, trust: Trust, at: datetime) -> Path:
     """
     Return the sets that bring the source back to ``at``; NotFound when there are none.
 
     What `recovery_path` says of all sets, without reading all of their manifests.
     """
-    known = _Known(storage, schedule_id)
+    known = _Known(storage, trust)
     found = recovery_path(known.around(at), at)
     if isinstance(found, Path):
         return replace(found, skipped=(*known.unreadable.values(), *found.skipped))
@@ -34,26 +34,21 @@ def path_at(storage: Storage, schedule_id: str, at: datetime) -> Path:
     when = f"set at or before {at:%Y-%m-%d %H:%M %Z}"
     if at.year == MAXYEAR:
         when = "set that can be restored"
-    raise NotFound(f"'{schedule_id}' has no {when}{why}", hint=hint)
-
-
-def set_at(storage: Storage, schedule_id: str, at: datetime) -> str:
-    """Return the last of the sets that bring the source back to ``at``; NotFound when there are none."""
-    return path_at(storage, schedule_id, at).sets[-1].set_id
+    raise NotFound(f"'{trust.schedule_id}' has no {when}{why}", hint=hint)
 
 
 class _Known:
     """The sets of a schedule whose manifests were read."""
 
-    def __init__(self, storage: Storage, schedule_id: str) -> None:
-        self._storage, self._schedule_id = storage, schedule_id
+    def __init__(self, storage: Storage, trust: Trust) -> None:
+        self._storage, self._trust = storage, trust
         self.rows: dict[str, SetRow] = {}
         self.unreadable: dict[str, str] = {}
         """Sets whose manifest is damaged: on the day that everything is wrong, the one before it counts."""
 
     def around(self, at: datetime) -> Iterable[SetRow]:
         """Read the sets from the last good one before ``at`` to the log that reaches it."""
-        ids = sorted(self._storage.folders(f"{self._schedule_id}/sets/"))
+        ids = sorted(self._storage.folders(f"{self._trust.schedule_id}/sets/"))
         # A set is of a moment after that in its id, which is when its run was due.
         due = [set_id for set_id in ids if set_id[:16] <= f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"]
         base = self._back_to_a_base(due, at)
@@ -102,15 +97,12 @@ class _Known:
 
     def _read(self, set_id: str) -> SetRow | None:
         if set_id not in self.rows:
-            name = set_prefix(self._schedule_id, set_id) + MANIFEST_NAME
             try:
-                data = self._storage.read(name)
+                found = self._trust.read(self._storage, set_id)
             except NotFound:
                 return None  # an attempt that was never finished, or a set that is gone
-            try:
-                manifest = read_manifest(data, name=name)
-            except VerifyError as error:
+            except (VerifyError, Refused) as error:
                 self.unreadable[set_id] = error.message
                 return None
-            self.rows[set_id] = as_row(manifest, self._storage.url, hash_of(data))
+            self.rows[set_id] = as_row(found.manifest, self._storage.url, found.hash)
         return self.rows[set_id]

@@ -18,7 +18,9 @@ from airflow_backup.actions.restore.plan import (
 )
 from airflow_backup.actions.restore.swap import Swap
 from airflow_backup.actions.restore.target import ServerTarget, Target, TargetState, look_at
-from airflow_backup.actions.sets.stored_set import StoredSet, open_set
+from airflow_backup.actions.sets.heads import check_head
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain, open_set
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog.rules.recovery import Gap, Path
 from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import ConfigError, FormatError, NotFound, VerifyError
@@ -35,6 +37,7 @@ from airflow_backup.engines.protocol import (
     Surroundings,
 )
 from airflow_backup.engines.registry import Registry, registry
+from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def restore(
-    schedule_id: str,
+    trust: Trust,
     *,
     repository: str,
     target: Target,
@@ -55,7 +58,7 @@ def restore(
     at: datetime | None = None,
     only: Sequence[str] = (),
     keys: Sequence[Identity] = (),
-    tools: str | None = None,
+    source: EngineOptions | None = None,
     reporter: Reporter | None = None,
     engines: Registry | None = None,
     catalog: Catalog | None = None,
@@ -63,12 +66,12 @@ def restore(
     actor: str = "airflow-backup",
 ) -> RestoreResult:
     """
-    Restore a set of a schedule, its newest one without ``set_id`` and ``at``, into an empty folder.
+    Restore a set of the schedule of ``trust``, its newest one without ``set_id`` and ``at``, into an empty folder.
 
     ``at`` is the moment to come back to, as near as sets and archived logs come to it.
     ``only`` names parts of it, such as files and folders of a file tree; ``keys`` open an
-    encrypted one. ``tools`` are the programs that the schedule names. ``replace`` puts the restored folder in the place of one that is not empty,
-    which is kept beside it.
+    encrypted one. ``source`` are the options that the schedule has, with its programs. ``replace`` puts the restored
+    folder in the place of one that is not empty, which is kept beside it.
 
     The sizes of all pieces are compared with the manifests first, and every frame is checked
     before its bytes are used: nothing damaged is ever written.
@@ -76,7 +79,7 @@ def restore(
     storage = open_storage(repository, connections, connection=connection)
     what = plan(
         storage,
-        schedule_id,
+        trust,
         target=target,
         set_id=set_id,
         at=at,
@@ -86,17 +89,17 @@ def restore(
         engines=engines,
         connections=connections,
         replace=replace,
-        tools=tools,
+        source=source,
     )
     around = Surroundings(
-        connections=connections, reporter=reporter or Reporter(), clock=clock, tools=tools
+        connections=connections, reporter=reporter or Reporter(), clock=clock, source=source
     )
     return carry_out(what, around, engines=engines, catalog=catalog, actor=actor)
 
 
 def plan(
     storage: Storage,
-    schedule_id: str,
+    trust: Trust,
     *,
     target: Target,
     set_id: str | None = None,
@@ -107,20 +110,25 @@ def plan(
     engines: Registry | None = None,
     connections: Connections = from_environment,
     replace: bool = False,
-    tools: str | None = None,
+    source: EngineOptions | None = None,
 ) -> RestorePlan:
     """
     Say what a restore would do; raise where nothing can be restored at all.
 
     With a catalog, sets that failed a verification are not chosen.
     """
-    path, gaps = _choose(storage, schedule_id, set_id=set_id, at=at, keys=keys, catalog=catalog)
+    schedule_id = trust.schedule_id
+    if catalog is not None:
+        rows = catalog.sets.of(schedule_id)
+        trust = dataclasses.replace(trust, known={row.set_id: row for row in rows})
+    path, gaps = _choose(storage, trust, set_id=set_id, at=at, keys=keys, catalog=catalog)
     for each in path:
         check_pieces(storage, each)
     last = path[-1].manifest
     engine = (engines or registry()).get(last.engine)
+    trust.check_may_run(last, engine)
     _check_layout(last, engine)
-    around = Surroundings(connections=connections, tools=tools)
+    around = Surroundings(connections=connections, source=source)
     _check_engine(engine, path, target, only, around)
     until = stop_at(path, at)
     needed = bytes_written(path)
@@ -193,7 +201,7 @@ def _check_engine(
 
 def _choose(
     storage: Storage,
-    schedule_id: str,
+    trust: Trust,
     *,
     set_id: str | None,
     at: datetime | None,
@@ -201,16 +209,19 @@ def _choose(
     catalog: Catalog | None,
 ) -> tuple[list[StoredSet], tuple[str, ...]]:
     if set_id is not None:
-        return path_to(storage, schedule_id, set_id, keys), ()
+        return open_chain(storage, trust, set_id, keys), ()
+    if trust.signers:
+        check_head(storage, trust)
+    schedule_id = trust.schedule_id
     if catalog is not None and catalog.sets.of(schedule_id, limit=1):
         found = catalog.sets.recovery_path(schedule_id, at or datetime.max.replace(tzinfo=UTC))
         if isinstance(found, Gap):
             raise _nothing_for(schedule_id, found, at)
-        return open_path(storage, found, keys), found.skipped
+        return open_path(storage, trust, found, keys), found.skipped
     if at is None:
         newest_set(storage, schedule_id)  # where there is none at all, it says what there is
-    found = path_at(storage, schedule_id, at or datetime.max.replace(tzinfo=UTC))
-    return open_path(storage, found, keys), found.skipped
+    found = path_at(storage, trust, at or datetime.max.replace(tzinfo=UTC))
+    return open_path(storage, trust, found, keys), found.skipped
 
 
 def _nothing_for(schedule_id: str, gap: Gap, at: datetime | None) -> NotFound:
@@ -239,31 +250,16 @@ def _doubts(path: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, ..
         row = catalog.sets.get(each.manifest.set_id)
         if row is None:
             continue
-        if row.manifest_hash != each.hash:
-            raise VerifyError(
-                f"the manifest of set '{row.set_id}' is not the one that the catalog knows",
-                hint="tampered with? an earlier set: --at; to restore it all the same: --repository URL",
-            )
         if row.state != "good":
             doubts.append(f"set '{row.set_id}' is {row.state}")
     return tuple(doubts)
 
 
-def path_to(
-    storage: Storage, schedule_id: str, set_id: str, keys: Sequence[Identity] = ()
+def open_path(
+    storage: Storage, trust: Trust, path: Path, keys: Sequence[Identity] = ()
 ) -> list[StoredSet]:
-    """Return the sets that restore ``set_id``, the full one first."""
-    path = [open_set(storage, schedule_id, set_id, keys=keys)]
-    while (parent := path[0].manifest.parent) is not None:
-        if any(parent == each.manifest.set_id for each in path):
-            raise VerifyError(f"the chain of set '{set_id}' goes in a circle")
-        path.insert(0, open_set(storage, schedule_id, parent, keys=keys))
-    return path
-
-
-def open_path(storage: Storage, path: Path, keys: Sequence[Identity] = ()) -> list[StoredSet]:
     """Open the sets of a recovery path."""
-    return [open_set(storage, row.schedule_id, row.set_id, keys=keys) for row in path.sets]
+    return [open_set(storage, trust, row.set_id, keys=keys) for row in path.sets]
 
 
 def stop_at(path: Sequence[SetReader], at: datetime | None) -> datetime | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from airflow_backup.actions.sets.checked_set import CheckedSet
 from airflow_backup.actions.sets.damage import Damage, Findings
-from airflow_backup.catalog.records import SetRow
-from airflow_backup.core.errors import NotFound, VerifyError
+from airflow_backup.actions.sets.heads import check_head, check_not_cut
+from airflow_backup.actions.sets.trust import Trust
+from airflow_backup.core.errors import NotFound, Refused, Tampered, VerifyError
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.manifest import (
     Manifest,
@@ -23,12 +24,11 @@ from airflow_backup.storage.protocol import Storage
 
 @dataclass(frozen=True)
 class ManifestCheck:
-    """Looks at the manifests of one schedule; ``known`` is what the catalog says of its sets."""
+    """Looks at the manifests of one schedule."""
 
     storage: Storage
-    schedule_id: str
+    trust: Trust
     findings: Findings
-    known: Mapping[str, SetRow] = field(default_factory=dict)
     keys: Sequence[Identity] = ()
 
     def chain(self, set_id: str) -> list[CheckedSet]:
@@ -55,36 +55,34 @@ class ManifestCheck:
                 self._check_pieces(each.manifest)
         if path and path[-1].manifest.set_id == set_id:
             self._check_neighbours(path[-1])
+            self._check_head(path[-1])
         if path and path[0].manifest.kind is Kind.FULL:
             self.findings.checks.append(f"{len(path)} manifests and the sizes of their pieces")
         return path
 
     def _open(self, set_id: str) -> CheckedSet | None:
-        name = manifest_name(self.schedule_id, set_id)
         try:
-            data = self.storage.read(name)
-            manifest = read_manifest(data, name=name)
+            found = self.trust.read(self.storage, set_id)
         except NotFound:
             self._note(set_id, DamageKind.MISSING, "the manifest is not there")
+            return None
+        except Tampered as error:
+            self._note(set_id, DamageKind.TAMPERED, error.message)
             return None
         except VerifyError as error:
             self._note(set_id, DamageKind.CORRUPT, error.message)
             return None
-        if (manifest.schedule_id, manifest.set_id) != (self.schedule_id, set_id):
-            self._note(
-                set_id,
-                DamageKind.TAMPERED,
-                f"it is the manifest of set '{manifest.set_id}' of '{manifest.schedule_id}'",
-            )
+        except Refused as error:
+            if set_id in self.trust.known:  # and was taken before the schedule changed
+                raise
+            self._note(set_id, DamageKind.TAMPERED, error.message)
             return None
-        digest = hash_of(data)
-        row = self.known.get(set_id)
-        if row is not None and row.manifest_hash != digest:
-            self._note(
-                set_id, DamageKind.TAMPERED, "the manifest is not the one that the catalog knows"
-            )
         return CheckedSet(
-            self.storage, manifest, manifest_hash=digest, keys=self.keys, findings=self.findings
+            self.storage,
+            found.manifest,
+            manifest_hash=found.hash,
+            keys=self.keys,
+            findings=self.findings,
         )
 
     def _check_pieces(self, manifest: Manifest) -> None:
@@ -116,11 +114,26 @@ class ManifestCheck:
         previous = manifest.previous
         if previous is not None:
             self._check_previous(manifest, previous.set_id, previous.hash)
-        if manifest.set_id not in self.known:
+        if manifest.set_id not in self.trust.known:
             self._check_next(manifest.set_id, stored.hash)
 
+    def _check_head(self, stored: CheckedSet) -> None:
+        """See that the schedule's newest signed set is there: what is left may be an older state."""
+        if not self.trust.signers:
+            return
+        set_id = stored.manifest.set_id
+        try:
+            head = check_head(self.storage, self.trust)
+            check_not_cut(stored.manifest.sequence, head, set_id)
+        except Tampered as error:
+            self._note(set_id, DamageKind.TAMPERED, error.message)
+            return
+        self.findings.checks.append(
+            "the signatures of the manifests, and that no newer one is missing"
+        )
+
     def _check_previous(self, manifest: Manifest, set_id: str, expected: str) -> None:
-        name = manifest_name(self.schedule_id, set_id)
+        name = manifest_name(self.trust.schedule_id, set_id)
         try:
             found = hash_of(self.storage.read(name))
         except NotFound:
@@ -136,10 +149,12 @@ class ManifestCheck:
 
     def _check_next(self, set_id: str, found: str) -> None:
         later = sorted(
-            each for each in self.storage.folders(f"{self.schedule_id}/sets/") if each > set_id
+            each
+            for each in self.storage.folders(f"{self.trust.schedule_id}/sets/")
+            if each > set_id
         )
         for each in later:
-            name = manifest_name(self.schedule_id, each)
+            name = manifest_name(self.trust.schedule_id, each)
             try:
                 manifest = read_manifest(self.storage.read(name), name=name)
             except (NotFound, VerifyError):
@@ -158,5 +173,5 @@ class ManifestCheck:
         )
 
     def _note(self, set_id: str, kind: DamageKind, what: str) -> None:
-        name = manifest_name(self.schedule_id, set_id)
+        name = manifest_name(self.trust.schedule_id, set_id)
         self.findings.add(Damage(kind=kind, set_id=set_id, file=name, what=what))

@@ -66,7 +66,7 @@ def make(storage: Storage, *, clock: Callable[[], datetime] = lambda: datetime.n
     """Make a repository, or return the id of the one that is there."""
     told = {
         "format_version": FORMAT_VERSION,
-        "id": secrets.token_hex(16),
+        "id": _id_in_sets(storage) or secrets.token_hex(16),
         "made_at": clock().isoformat(),
     }
     with contextlib.suppress(NameTaken):  # somebody else was faster: theirs counts
@@ -75,6 +75,17 @@ def make(storage: Storage, *, clock: Callable[[], datetime] = lambda: datetime.n
     if found is None:
         raise _missing(storage, "its marker was written and is not there")
     return found
+
+
+def _id_in_sets(storage: Storage) -> str | None:
+    """Return the id that signed sets name: a repository whose marker was lost is still the one of its sets."""
+    for schedule_id in storage.folders():
+        for head in storage.list(f"{schedule_id}/heads/"):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                found = json.loads(storage.read(head.name))["repository"]
+                if _ID.fullmatch(found):
+                    return str(found)
+    return None
 
 
 def read_marker(storage: Storage) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.format.age import MAX_HEADER, Identity, Opener
 from airflow_backup.core.format.checksums import frame_checksum
@@ -15,9 +16,6 @@ from airflow_backup.core.format.manifest import (
     Frame,
     Manifest,
     Piece,
-    hash_of,
-    manifest_name,
-    read_manifest,
     set_prefix,
 )
 from airflow_backup.storage.protocol import Storage
@@ -124,18 +122,23 @@ class StoredSet:
 
 
 def open_set(
-    storage: Storage, schedule_id: str, set_id: str, *, keys: Sequence[Identity] = ()
+    storage: Storage, trust: Trust, set_id: str, *, keys: Sequence[Identity] = ()
 ) -> StoredSet:
-    """Read a set's manifest; NotFound when there is no such set."""
-    name = manifest_name(schedule_id, set_id)
-    data = storage.read(name)
-    manifest = read_manifest(data, name=name)
-    if (manifest.schedule_id, manifest.set_id) != (schedule_id, set_id):
-        raise VerifyError(
-            f"'{name}' is the manifest of set '{manifest.set_id}' of '{manifest.schedule_id}'",
-            hint="was it copied from there?",
-        )
-    return StoredSet(storage, manifest, manifest_hash=hash_of(data), keys=keys)
+    """Open a set that is what it must be; raise what `Trust.read` raises."""
+    found = trust.read(storage, set_id)
+    return StoredSet(storage, found.manifest, manifest_hash=found.hash, keys=keys)
+
+
+def open_chain(
+    storage: Storage, trust: Trust, set_id: str, keys: Sequence[Identity] = ()
+) -> list[StoredSet]:
+    """Open the sets that restore ``set_id``, the full one first."""
+    chain = [open_set(storage, trust, set_id, keys=keys)]
+    while (parent := chain[0].manifest.parent) is not None:
+        if any(parent == each.manifest.set_id for each in chain):
+            raise VerifyError(f"the chain of set '{set_id}' goes in a circle")
+        chain.insert(0, open_set(storage, trust, parent, keys=keys))
+    return chain
 
 
 def _wanted(pieces: tuple[Piece, ...], begin: int, end: int) -> Iterator[tuple[Piece, Frame]]:

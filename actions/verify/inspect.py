@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from airflow_backup.actions.sets.checked_set import CheckedSet
 from airflow_backup.actions.sets.damage import Damage, Findings, Share, VerifyResult
 from airflow_backup.actions.sets.manifest_check import ManifestCheck
 from airflow_backup.actions.sets.piece_check import check_pieces, check_share, decode_frames
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.actions.verify.concerns import with_concerns
-from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import (
     BackupError,
     Cancelled,
@@ -49,9 +49,6 @@ class Inspection:
 
     level: VerificationLevel
     around: Surroundings
-    known: Mapping[str, SetRow] = field(default_factory=dict)
-    """What the catalog says of the schedule's sets; empty where there is no catalog."""
-
     keys: Sequence[Identity] = ()
     assertions: Sequence[str] = ()
     share: Share | None = None
@@ -60,9 +57,7 @@ class Inspection:
     engines: Registry | None = None
 
 
-def inspect_set(
-    storage: Storage, schedule_id: str, set_id: str, how: Inspection
-) -> list[VerifyResult]:
+def inspect_set(storage: Storage, trust: Trust, set_id: str, how: Inspection) -> list[VerifyResult]:
     """
     Return what is known of a set after looking at it.
 
@@ -70,10 +65,10 @@ def inspect_set(
     """
     keep_freed_memory()
     begun, started_at = time.monotonic(), how.around.clock()
-    look = _Look(storage, schedule_id, set_id, how)
+    look = _Look(storage, trust, set_id, how)
     look.run()
     template = VerifyResult(
-        schedule_id=schedule_id,
+        schedule_id=trust.schedule_id,
         set_id=set_id,
         level=how.level,
         outcome=look.outcome(),
@@ -117,11 +112,11 @@ def _of_others(result: VerifyResult) -> list[VerifyResult]:
 class _Look:
     """Goes through the parts of one inspection, and remembers how far it came."""
 
-    def __init__(self, storage: Storage, schedule_id: str, set_id: str, how: Inspection) -> None:
+    def __init__(self, storage: Storage, trust: Trust, set_id: str, how: Inspection) -> None:
         self.findings = Findings()
         self.proven: VerificationLevel | None = None
         self.restore_seconds: float | None = None
-        self._storage, self._schedule_id, self._set_id = storage, schedule_id, set_id
+        self._storage, self._trust, self._set_id = storage, trust, set_id
         self._how = how
         self._path: list[CheckedSet] = []
         self._needed = {set_id}
@@ -164,9 +159,7 @@ class _Look:
     def _run(self) -> None:
         how = self._how
         how.around.reporter.begin("verifying")
-        check = ManifestCheck(
-            self._storage, self._schedule_id, self.findings, known=how.known, keys=how.keys
-        )
+        check = ManifestCheck(self._storage, self._trust, self.findings, how.keys)
         if not any(self._storage.folders()):
             raise StorageUnavailable(f"{self._storage.url} is empty: is the disk mounted?")
         self._path = check.chain(self._set_id)
@@ -208,6 +201,7 @@ class _Look:
             return
         proof: Proof | None = None
         if not self._damages() and self._engine is not None:
+            self._trust.check_may_run(own.manifest, self._engine)
             proof = self._try(self._engine, own)
         decode_frames(own, self._how.around.reporter)
         self.findings.checks.append("every frame of every piece, taken apart")
@@ -297,7 +291,7 @@ class _Look:
             Damage(
                 kind=DamageKind.CORRUPT,
                 set_id=self._set_id,
-                file=set_prefix(self._schedule_id, self._set_id),
+                file=set_prefix(self._trust.schedule_id, self._set_id),
                 what=what,
             )
         )

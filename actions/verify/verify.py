@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Protocol
 
 from airflow_backup.actions.sets.damage import Share, VerifyResult
 from airflow_backup.actions.sets.encryption import secret_keys
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.actions.verify.inspect import Inspection, inspect_set
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import BackupError, NotFound
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.manifest import manifest_name
+from airflow_backup.core.format.signing import PublicKey
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.model.policies import Encryption, Verify
-from airflow_backup.schedules.model.sources import tools_of
+from airflow_backup.schedules.model.policies import Encryption, Signing, Verify
+from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
@@ -46,6 +48,10 @@ class Proven(Protocol):
     @property
     def encryption(self) -> Encryption | None: ...
     @property
+    def signing(self) -> Signing | None: ...
+    @property
+    def source(self) -> EngineOptions: ...
+    @property
     def verify(self) -> Verify: ...
 
 
@@ -55,8 +61,13 @@ class Bare:
 
     id: str
     repository: str
+    engine: str | None = None
+    """The engine that somebody says the sets are of; what a set says itself is not enough to run programs."""
+
+    public_keys: Sequence[PublicKey] = ()
+    """Who must have signed the sets."""
+
     connection: str | None = None
-    encryption: Encryption | None = None
     verify: Verify = field(default_factory=Verify)
 
 
@@ -69,7 +80,7 @@ class Verifier:
 
     def __init__(
         self,
-        schedule: Proven,
+        schedule: Proven | Bare,
         *,
         catalog: Catalog | None,
         connections: Connections,
@@ -89,7 +100,7 @@ class Verifier:
             connections=connections,
             reporter=reporter or Reporter(),
             clock=clock,
-            tools=tools_of(getattr(schedule, "source", None)),
+            source=None if isinstance(schedule, Bare) else schedule.source,
         )
         scratch = schedule.verify.scratch
         self._around = around if scratch is None else replace(around, scratch=Path(scratch))
@@ -149,13 +160,12 @@ class Verifier:
         how = Inspection(
             level=level,
             around=self._around,
-            known=known,
             keys=self._keys,
             assertions=tuple(wanted) if level is VerificationLevel.RESTORE_TEST else (),
             share=share,
             engines=self._engines,
         )
-        found = inspect_set(self._storage, self._schedule.id, set_id, how)
+        found = inspect_set(self._storage, self._trust(known), set_id, how)
         results = [self._settled(each, known) for each in found]
         for result in results:
             self._note(result)
@@ -193,6 +203,12 @@ class Verifier:
 
     def _rotation(self) -> str:
         return f"{self._schedule.id}: shares"
+
+    def _trust(self, known: Mapping[str, SetRow]) -> Trust:
+        schedule = self._schedule
+        if isinstance(schedule, Bare):
+            return Trust(schedule.id, schedule.engine, known, schedule.public_keys)
+        return Trust.of(schedule, known.values())
 
     def _known(self) -> dict[str, SetRow]:
         return {row.set_id: row for row in self._rows()}
@@ -256,10 +272,10 @@ def _because(result: VerifyResult) -> str:
     return "" if result.reason is None else f": {result.reason}"
 
 
-def _keys(schedule: Proven, connections: Connections) -> list[Identity]:
+def _keys(schedule: Proven | Bare, connections: Connections) -> list[Identity]:
     # A worker that has the public keys alone verifies what can be verified without a secret one.
     try:
-        return secret_keys(schedule.encryption, connections)
+        return [] if isinstance(schedule, Bare) else secret_keys(schedule.encryption, connections)
     except BackupError as error:
         logger.warning("sets of %s are verified without a key: %s", schedule.id, error.message)
         return []

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -66,12 +67,18 @@ _PERIODS: dict[str, tuple[str, Callable[[datetime], object]]] = {
 
 
 def decide(
-    sets: Iterable[SetRef], policy: Retention, *, now: datetime, timezone: str = "UTC"
+    sets: Iterable[SetRef],
+    policy: Retention,
+    *,
+    now: datetime,
+    timezone: str = "UTC",
+    held: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Verdict]:
     """
     Judge each set, newest first; raise Refused where the clock cannot be trusted.
 
-    Periods are read on the clock on the wall in ``timezone``.
+    Periods are read on the clock on the wall in ``timezone``. ``held`` says which sets stay whatever the rules
+    are, and why, by their ids.
     """
     newest_first = sorted(sets, key=lambda item: (item.consistent_at, item.set_id), reverse=True)
     known = {item.set_id: item for item in newest_first}
@@ -84,6 +91,8 @@ def decide(
     firm: dict[str, list[str]] = {}
     for item in newest_first:
         reasons = _regardless(item, now)
+        if item.set_id in held:
+            reasons.append(held[item.set_id])
         if reasons:
             firm[item.set_id] = reasons
     for identifier in floor:

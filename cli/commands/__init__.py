@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from airflow_backup.cli.commands.config import diff, export, import_, next_, schema, validate
+from airflow_backup.cli.commands.config import (
+    diff,
+    export,
+    import_,
+    keygen,
+    next_,
+    schema,
+    validate,
+)
 from airflow_backup.cli.commands.sets import (
     init,
     list_,
@@ -33,4 +41,5 @@ COMMANDS = (
     export,
     import_,
     init,
+    keygen,
 )

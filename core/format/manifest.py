@@ -33,6 +33,7 @@ from pydantic import (
 
 from airflow_backup.core.errors import FormatError, VerifyError
 from airflow_backup.core.format.checksums import FRAME_ALGORITHM, FRAME_DIGITS
+from airflow_backup.core.format.signing import canonical
 from airflow_backup.core.ids import SCHEDULE_ID, SET_ID
 from airflow_backup.core.words import Kind
 
@@ -41,7 +42,7 @@ MAX_FRAME_SIZE: Final = 16 * 1024 * 1024
 """The most raw bytes that one frame may hold: readers take memory for as much as a manifest says."""
 
 MANIFEST_NAME = "manifest.json"
-_LATER = ("source", "locked_until")
+_LATER = ("source", "locked_until", "sequence", "repository", "signature")
 """Fields that came after the first release; they are written only when they say something."""
 
 Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
@@ -172,6 +173,16 @@ class Previous(_Model):
     hash: Hex
 
 
+class Signature(_Model):
+    """A signature of all of a manifest but itself."""
+
+    algorithm: Literal["ed25519"]
+    key: Hex
+    """Which key: the first 16 hex digits of its SHA-256."""
+
+    value: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
+
+
 class Manifest(_Model):
     """Everything needed to restore a set."""
 
@@ -225,6 +236,15 @@ class Manifest(_Model):
     locked_until: Utc | None = None
     """Nobody removes the set before this moment, whatever retention says."""
 
+    sequence: Annotated[int, Field(ge=1)] | None = None
+    """Of a signed set: which of the schedule's signed sets it is, counted from 1."""
+
+    repository: Hex | None = None
+    """Of a signed set: the id of the repository that it was written for."""
+
+    signature: Signature | None = None
+    """Who wrote it, proven; None when it is not signed."""
+
     @model_validator(mode="after")
     def _a_chain_begins_with_a_full_set(self) -> Manifest:
         if (self.kind is Kind.FULL) != (self.parent is None):
@@ -242,6 +262,10 @@ class Manifest(_Model):
 
     def to_bytes(self) -> bytes:
         """Return the canonical JSON that is stored, ending in a newline."""
+        return canonical(self.to_plain())
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the plain JSON data that is stored."""
         plain = self.model_dump(mode="json")
         for key in _LATER:  # so that what an earlier release wrote is written the same again
             if plain[key] is None:
@@ -249,8 +273,7 @@ class Manifest(_Model):
         for piece in plain["pieces"]:
             if piece["plain_size"] is None:
                 del piece["plain_size"]
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return text.encode() + b"\n"
+        return plain
 
     def pieces_of(self, stream: str) -> tuple[Piece, ...]:
         """Return the pieces of a stream in order; empty when there is no such stream."""

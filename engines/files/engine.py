@@ -61,6 +61,9 @@ class FilesEngine:
     """Backs up file trees."""
 
     name = "files"
+    only_reads = True
+    """Whether a restore only writes the set's bytes: it runs no program, and asks no server."""
+
     version = "1"
     kinds = frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL})
 

@@ -22,6 +22,7 @@ from airflow_backup.core.errors import (
     BackupError,
     EngineError,
     NotFound,
+    Refused,
     SourceDenied,
     SourceError,
     SourceUnavailable,
@@ -37,7 +38,7 @@ from airflow_backup.engines.protocol import (
     Sink,
     Surroundings,
 )
-from airflow_backup.engines.restic.options import ResticOptions, check_restic_address
+from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.engines.restic.program import Message, Restic
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.restore_root import open_target
@@ -47,6 +48,7 @@ from airflow_backup.schedules.model.base import Model
 RECEIPT = "snapshot.json"
 _TAG = "airflow-backup"
 _MOST_WARNINGS = 50
+_SNAPSHOT = re.compile(r"[0-9a-f]{64}")
 
 
 class ResticEngine:
@@ -306,15 +308,23 @@ def _restic(given: ResticOptions, around: Surroundings) -> Restic:
 
 
 def _of(manifest: Manifest, around: Surroundings) -> tuple[Restic, str]:
+    """Return restic as the schedule sets it up, and the snapshot of a set; Refused where it lies elsewhere."""
+    if around.source is None:
+        raise Refused(
+            "only a schedule says where restic keeps its data, and which connection opens it",
+            hint="write the schedule into a file, and name it: --schedules FILE",
+        )
+    given = _options(around.source)
     state = manifest.state
-    try:
-        check_restic_address(str(state["repository"]))
-    except ValueError as error:
-        raise VerifyError(
-            f"the manifest of set '{manifest.set_id}' names no repository of restic's: {error}"
-        ) from error
-    restic = Restic.of(around.tools, state["repository"], state["connection"], around.connections)
-    return restic, str(state["snapshot"])
+    if state.get("repository") != given.restic_repository:
+        raise Refused(
+            f"set '{manifest.set_id}' says that it lies in another restic repository than the schedule's",
+            hint="did `restic_repository` change? name the old one in a schedules file: --schedules FILE",
+        )
+    snapshot = str(state.get("snapshot"))
+    if not _SNAPSHOT.fullmatch(snapshot):
+        raise VerifyError(f"the manifest of set '{manifest.set_id}' names no snapshot of restic's")
+    return _restic(given, around), snapshot
 
 
 def _options(source: Model) -> ResticOptions:

@@ -66,6 +66,9 @@ class SqliteEngine:
     """Backs up one SQLite database."""
 
     name = "sqlite"
+    only_reads = True
+    """Whether a restore only writes the set's bytes: it runs no program, and asks no server."""
+
     version = "1"
     kinds = frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL})
 

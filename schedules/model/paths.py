@@ -31,6 +31,8 @@ def paths_of(schedule: Schedule) -> Iterator[NamedPath]:
         yield NamedPath("verify.scratch", schedule.verify.scratch, "repository")
     if schedule.encryption is not None and schedule.encryption.key_file is not None:
         yield NamedPath("encryption.key_file", schedule.encryption.key_file, "source")
+    if schedule.signing is not None and schedule.signing.key_file is not None:
+        yield NamedPath("signing.key_file", schedule.signing.key_file, "source")
 
 
 def outside(

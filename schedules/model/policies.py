@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.format.age import recipient
+from airflow_backup.core.format.signing import public_key
 from airflow_backup.core.words import Kind, VerificationLevel
 from airflow_backup.schedules.model.base import (
     AbsolutePath,
@@ -160,6 +161,40 @@ class Encryption(Model):
             except ConfigError as error:
                 raise ValueError(error.message) from error
         return sorted(set(recipients))
+
+
+class Signing(Model):
+    """Who signs manifests, and whose signatures count (Ed25519); then a set that nobody of them signed is refused."""
+
+    public_keys: Annotated[
+        list[Annotated[str, Field(max_length=200)]], Field(min_length=1, max_length=100)
+    ]
+    """Public keys, as `airflow-backup keygen` prints them; a set must be signed by one of them."""
+
+    key_file: AbsolutePath | None = None
+    """Where those who back up find the private key; nobody else needs it."""
+
+    connection: ConnectionId | None = None
+    """The Airflow connection that has the private key (PEM) as its password, instead of `key_file`."""
+
+    unsigned_before: Annotated[date, Field(ge=date(1970, 1, 1), le=date(2200, 1, 1))] | None = None
+    """The day on which signing was turned on: sets that the catalog knows from before it count without a signature."""
+
+    @field_validator("public_keys")
+    @classmethod
+    def _each_is_a_public_key(cls, keys: list[str]) -> list[str]:
+        for text in keys:
+            try:
+                public_key(text)
+            except ConfigError as error:
+                raise ValueError(f"{error.message}; {error.hint}") from error
+        return keys
+
+    @model_validator(mode="after")
+    def _one_private_key(self) -> Signing:
+        if self.key_file is not None and self.connection is not None:
+            raise ValueError("write either `key_file` or `connection`")
+        return self
 
 
 class Levels(Model):

@@ -27,6 +27,7 @@ from airflow_backup.schedules.model.policies import (
     Objectives,
     Retention,
     Retry,
+    Signing,
     Verify,
 )
 from airflow_backup.schedules.model.presets import PRESETS
@@ -123,6 +124,9 @@ class Schedule(Model):
 
     encryption: Encryption | None = None
     """To whom pieces are encrypted; they are not when missing."""
+
+    signing: Signing | None = None
+    """Who signs the manifests of sets; they are not signed when missing."""
 
     checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
     """The checksum of pieces."""

@@ -41,6 +41,7 @@ _HEADINGS = {
     "Objectives": "Objectives",
     "Compression": "Compression",
     "Encryption": "Encryption",
+    "Signing": "Signing",
     "Preset": "A preset",
 }
 

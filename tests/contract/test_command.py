@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from airflow_backup.actions.backup.backup import BackupResult, backup
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, SourceError
@@ -115,7 +116,7 @@ def test_what_the_program_writes_is_stored_and_restored(
     assert result.files >= 2
     target = tmp_path / "restored"
     restore(
-        job.id,
+        Trust.of(job),
         repository=job.repository,
         target=target,
         connections=connections,
@@ -130,7 +131,7 @@ def test_without_files_what_it_printed_is_restored(
 ) -> None:
     job, _ = run(source(program), catalog, tmp_path)
     restore(
-        job.id,
+        Trust.of(job),
         repository=job.repository,
         target=tmp_path / "restored",
         connections=connections,

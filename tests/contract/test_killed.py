@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.actions.maintain.sync import sync
-from airflow_backup.actions.restore.restore import path_to
 from airflow_backup.actions.sets.repository import MARKER_NAME
+from airflow_backup.actions.sets.stored_set import open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import ExecutionStatus, Kind
 from airflow_backup.engines.files.options import FilesOptions
@@ -114,7 +115,7 @@ class Place:
         runs = []
         manifests = sorted(self.repository.rglob("manifest.json"))
         for number, manifest in enumerate(manifests[-newest:]):
-            path = path_to(storage, "wiki", manifest.parent.name)
+            path = open_chain(storage, Trust("wiki"), manifest.parent.name)
             target = self.folder / f"restored-{number}"
             Registry().get(self.engine).restore(path, target, Surroundings())
             run = path[-1].manifest.run_id

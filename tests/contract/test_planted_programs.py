@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.backup.backup import Run, backup
-from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.actions.verify.verify import Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
@@ -53,6 +54,13 @@ class Planted:
         self.blocks = reader.blocks
 
 
+def around(source: dict[str, Any], connection: Connection) -> Surroundings:
+    item = Schedule.model_validate(
+        {"id": "x", "source": source, "repository": "file:///r", "preset": "daily"}
+    )
+    return Surroundings(connections=lambda name: connection, source=item.source)
+
+
 def sets(folder: Path, source: dict[str, Any], connection: Connection) -> list[SetReader]:
     item = Schedule.model_validate(
         {
@@ -70,13 +78,13 @@ def sets(folder: Path, source: dict[str, Any], connection: Connection) -> list[S
             connections=lambda name: connection,
             clock=lambda: datetime.now(UTC),
         )
-    return [*path_to(open_storage(item.repository), "x", result.set_id)]
+    return [*open_chain(open_storage(item.repository), Trust("x"), result.set_id)]
 
 
 @pytest.fixture(params=["postgres", "postgres physical", "mysql", "mysql physical", "restic"])
 def taken(
     request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[tuple[Any, list[SetReader], Connection]]:
+) -> Iterator[tuple[Any, list[SetReader], Surroundings]]:
     engine, _, method = request.param.partition(" ")
     source = {"engine": engine, "connection": "c", **({"method": method} if method else {})}
     if engine == "postgres":
@@ -84,31 +92,32 @@ def taken(
             pytest.skip("there is no PostgreSQL server on this machine")
         with postgres() as server:
             server.query("postgres", "CREATE TABLE kept AS SELECT 1 AS n")
-            yield PostgresEngine(), sets(tmp_path, source, server.connection()), server.connection()
+            own = server.connection()
+            yield PostgresEngine(), sets(tmp_path, source, own), around(source, own)
     elif engine == "mysql":
         require()
         with mariadb() as running:
             running.query("CREATE DATABASE bank;\nCREATE TABLE bank.kept (n INT PRIMARY KEY)")
             connection = running.connection()
-            yield MysqlEngine(), sets(tmp_path, source, connection), connection
+            yield MysqlEngine(), sets(tmp_path, source, connection), around(source, connection)
     else:
         (tmp_path / "tree").mkdir()
         (tmp_path / "tree" / "file").write_text("x")
         source |= {"path": f"{tmp_path}/tree", "restic_repository": f"{tmp_path}/restic"}
         connection = Connection("c", password="secret")
-        yield ResticEngine(), sets(tmp_path, source | {"init": True}, connection), connection
+        path = sets(tmp_path, source | {"init": True}, connection)
+        yield ResticEngine(), path, around(source, connection)
 
 
 def test_programs_that_a_manifest_names_are_not_run(
-    taken: tuple[Any, list[SetReader], Connection], evil: Path, tmp_path: Path
+    taken: tuple[Any, list[SetReader], Surroundings], evil: Path, tmp_path: Path
 ) -> None:
-    engine, path, connection = taken
+    engine, path, context = taken
     own = [Planted(each, {"tools": str(evil), "program": str(evil / "restic")}) for each in path]
-    around = Surroundings(connections=lambda name: connection)
     doors: list[Callable[[], object]] = [
-        lambda: engine.decode(own, around),
-        lambda: engine.try_restore(own, around),
-        lambda: engine.restore(own, tmp_path / "back", around),
+        lambda: engine.decode(own, context),
+        lambda: engine.try_restore(own, context),
+        lambda: engine.restore(own, tmp_path / "back", context),
     ]
     for door in doors:
         door()

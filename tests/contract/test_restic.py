@@ -20,12 +20,14 @@ from airflow_backup.actions.backup import attempt as attempt_module
 from airflow_backup.actions.backup.backup import BackupResult, backup
 from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
     BackupError,
     FailureClass,
     NotFound,
+    Refused,
     SourceDenied,
     SourceError,
     SourceLocked,
@@ -95,14 +97,18 @@ class Place:
 
     def restore(self, target: Path, *, set_id: str | None = None, **options: Any) -> None:
         restore(
-            "tree",
+            Trust("tree", "restic"),
             repository=f"file://{self.folder}/repository",
             target=target,
             connections=self.connections,
+            source=self.source(),
             clock=Clock(),
             set_id=set_id,
             **options,
         )
+
+    def context(self) -> Surroundings:
+        return Surroundings(connections=self.connections, source=self.source())
 
 
 @pytest.fixture
@@ -238,7 +244,7 @@ def test_a_stale_lock_is_removed_and_a_live_one_respected(place: Place) -> None:
         with pytest.raises(SourceLocked, match="is locked by somebody") as caught:
             ResticEngine().compact(
                 stored(place.job(), place.take(2)).manifest,
-                Surroundings(connections=place.connections),
+                place.context(),
             )
         assert caught.value.failure_class is FailureClass.LOCKED
     finally:
@@ -246,7 +252,7 @@ def test_a_stale_lock_is_removed_and_a_live_one_respected(place: Place) -> None:
         holder.communicate()
     assert any(locks.iterdir())  # it was killed, and its lock stayed
     manifest = stored(place.job(), place.take(3)).manifest
-    ResticEngine().compact(manifest, Surroundings(connections=place.connections))
+    ResticEngine().compact(manifest, place.context())
     assert not any(locks.iterdir())
 
 
@@ -270,7 +276,7 @@ def test_what_retention_removes_is_forgotten_there_too(place: Place) -> None:
 
 
 def test_a_full_verification_finds_damage_and_a_forgotten_snapshot(place: Place) -> None:
-    engine, around = ResticEngine(), Surroundings(connections=place.connections)
+    engine, around = ResticEngine(), place.context()
     first = [stored(place.job(), place.take(1))]
     assert "restic check --read-data" in engine.decode(first, around).checks
     assert engine.try_restore(first, around).counts == {"files": 41}
@@ -374,9 +380,7 @@ def test_a_restore_of_fewer_files_than_were_saved_is_no_success(
     reader = stored(place.job(), place.take(1))
     fewer = Planted(reader, counts={"files": 42})
     with pytest.raises(VerifyError, match=r"restic restored 41 files, and set .* has 42"):
-        ResticEngine().restore(
-            [fewer], tmp_path / "back", Surroundings(connections=place.connections)
-        )
+        ResticEngine().restore([fewer], tmp_path / "back", place.context())
 
 
 @pytest.mark.parametrize(
@@ -387,8 +391,8 @@ def test_an_address_that_a_manifest_names_is_no_option_of_a_program(
 ) -> None:
     reader = stored(place.job(), place.take(1))
     planted = Planted(reader, state={**reader.manifest.state, "repository": address})
-    with pytest.raises(VerifyError, match="names no repository of restic's"):
-        ResticEngine().decode([planted], Surroundings(connections=place.connections))
+    with pytest.raises(Refused, match="another restic repository than the schedule's"):
+        ResticEngine().decode([planted], place.context())
     with pytest.raises(ValueError, match=r"restic_repository|rclone:|sftp:"):
         place.source(restic_repository=address)
 

@@ -157,6 +157,7 @@ def test_a_scheduled_run_waits_in_the_triggerer_until_its_window_opens(
     airflow: AirflowHome, api: httpx.Client, deploy: Callable[[str], None], tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "one.txt").write_text("one")
     opens = (datetime.now(UTC) + timedelta(seconds=100)).replace(second=0, microsecond=0)
     deploy(
         "  - id: nightly\n    source: {engine: files, path: FOLDER/data}\n    every: 10s\n"

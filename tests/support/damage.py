@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from airflow_backup.actions.sets.damage import Share, VerifyResult
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.actions.verify.inspect import Inspection, inspect_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
@@ -98,10 +99,11 @@ class Shelf:
         how = Inspection(
             level=level,
             around=Surroundings(),
-            known=self.known if with_catalog else {},
             share=share,
         )
-        return inspect_set(self.storage, self.schedule_id, set_id, how)[0]
+        engine = next(iter(self.known.values())).engine
+        trust = Trust(self.schedule_id, engine, known=self.known if with_catalog else {})
+        return inspect_set(self.storage, trust, set_id, how)[0]
 
     def random_blow(self, rng: random.Random, set_id: str) -> Blow:
         """Choose an object, a large one more often, and a place in it; a fifth are cuts."""

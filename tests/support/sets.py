@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from airflow_backup.actions.backup.backup import BackupResult, Run, backup
-from airflow_backup.actions.restore.restore import path_to
-from airflow_backup.actions.sets.stored_set import StoredSet, open_set
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain, open_set
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, Trigger
-from airflow_backup.schedules.model.policies import Compression, Encryption, Retention
+from airflow_backup.schedules.model.policies import Compression, Encryption, Retention, Signing
 from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.open import open_storage
 
@@ -41,6 +41,7 @@ class PlainJob:
     kind: Kind | None = None
     compression: Compression | Literal["none"] = field(default_factory=Compression)
     encryption: Encryption | None = None
+    signing: Signing | None = None
     retention: Retention | None = None
     checksum: Literal["sha256", "sha512", "sha1", "md5", "blake3"] = "sha256"
 
@@ -75,12 +76,12 @@ def take(
 
 def path_of(job: PlainJob, result: BackupResult) -> list[StoredSet]:
     """Open the sets that restore one."""
-    return path_to(open_storage(job.repository), job.id, result.set_id)
+    return open_chain(open_storage(job.repository), Trust(job.id), result.set_id)
 
 
 def stored(job: PlainJob, result: BackupResult) -> StoredSet:
     """Open the set for reading."""
-    return open_set(open_storage(job.repository), job.id, result.set_id)
+    return open_set(open_storage(job.repository), Trust(job.id), result.set_id)
 
 
 def _commands_of(source: EngineOptions) -> list[str]:

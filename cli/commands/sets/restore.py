@@ -16,9 +16,11 @@ from airflow_backup.cli.arguments import (
     add_keys,
     add_repository,
     add_schedules,
+    add_trust,
     catalog_beside,
     keys,
     moment,
+    public_keys,
     schedule,
 )
 from airflow_backup.cli.output import print_json
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_backup.actions.restore.carry_out import RestoreResult
     from airflow_backup.actions.restore.plan import RestorePlan
     from airflow_backup.catalog import Catalog
+    from airflow_backup.schedules.model.schedule import Schedule
 
 
 def add_to(commands: Any) -> None:
@@ -75,6 +78,7 @@ def add_to(commands: Any) -> None:
     )
     add_repository(parser)
     add_keys(parser)
+    add_trust(parser)
     add_schedules(parser)
     add_catalog(parser)
     add_format(parser)
@@ -95,8 +99,10 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     from airflow_backup.actions.restore.carry_out import carry_out
     from airflow_backup.engines.protocol import Surroundings
 
-    tools = _tools(arguments)
-    what = _plan(arguments, catalog, tools)
+    item = None
+    if arguments.repository is None:
+        item = schedule(arguments.schedules, arguments.schedule)
+    what = _plan(arguments, item, catalog)
     if arguments.dry_run:
         if arguments.format == "json":
             print_json(what.as_dict())
@@ -112,7 +118,7 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
             connections=from_environment,
             reporter=Reporter(listener, interval=0.2),
             clock=lambda: datetime.now(UTC),
-            tools=tools,
+            source=None if item is None else item.source,
         )
         result = carry_out(what, around, catalog=catalog, actor=getpass.getuser())
     if arguments.format == "json":
@@ -122,30 +128,27 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     return exit_codes.BAD if arguments.strict and not result.is_plain else exit_codes.DONE
 
 
-def _tools(arguments: argparse.Namespace) -> str | None:
-    """Return the programs that the schedule names; without one at hand `PATH` has them."""
-    from airflow_backup.schedules.model.sources import tools_of
-
-    if arguments.repository is not None:
-        return None
-    return tools_of(schedule(arguments.schedules, arguments.schedule).source)
-
-
-def _plan(arguments: argparse.Namespace, catalog: Catalog | None, tools: str | None) -> RestorePlan:
+def _plan(
+    arguments: argparse.Namespace, item: Schedule | None, catalog: Catalog | None
+) -> RestorePlan:
     from airflow_backup.actions.restore.restore import plan
     from airflow_backup.actions.restore.target import target_of
     from airflow_backup.actions.sets.encryption import secret_keys
+    from airflow_backup.actions.sets.trust import Trust
     from airflow_backup.storage.open import open_storage
 
-    repository, connection, own_keys = arguments.repository, None, keys(arguments)
-    if repository is None:
-        item = schedule(arguments.schedules, arguments.schedule)
-        repository, connection = item.repository, item.connection
+    own_keys, signers = keys(arguments), public_keys(arguments)
+    if item is None:
+        storage = open_storage(arguments.repository, from_environment)
+        trust = Trust(arguments.schedule, arguments.engine, signers=signers)
+    else:
+        storage = open_storage(item.repository, from_environment, connection=item.connection)
+        trust = Trust.of(item)
         if own_keys is None:
             own_keys = secret_keys(item.encryption, from_environment)
     return plan(
-        open_storage(repository, from_environment, connection=connection),
-        arguments.schedule,
+        storage,
+        trust,
         target=target_of(arguments.to),
         set_id=arguments.set,
         at=arguments.at,
@@ -153,7 +156,7 @@ def _plan(arguments: argparse.Namespace, catalog: Catalog | None, tools: str | N
         keys=own_keys or (),
         catalog=catalog,
         replace=arguments.replace,
-        tools=tools,
+        source=None if item is None else item.source,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import (
@@ -13,10 +13,14 @@ from airflow_backup.cli.arguments import (
     add_schedules,
     loaded,
     open_catalog,
+    schedules_path,
 )
 from airflow_backup.cli.output import print_json
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.durations import parse_duration
+
+if TYPE_CHECKING:
+    from airflow_backup.schedules.model.schedule import Schedule
 
 
 def add_to(commands: Any) -> None:
@@ -55,7 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
         for repository, connection in found.items():
             storage = open_storage(repository, from_environment, connection=connection)
             results[repository] = sync(
-                storage, repository, catalog, leftovers_before=before, dry_run=arguments.dry_run
+                storage,
+                repository,
+                catalog,
+                schedules=_schedules_in(repository, arguments),
+                leftovers_before=before,
+                dry_run=arguments.dry_run,
             )
         if before is not None and arguments.repository is None:
             sources = remove_source_leftovers(
@@ -83,6 +92,13 @@ def run(arguments: argparse.Namespace) -> int:
     bad = any(result.problems for result in results.values())
     bad = bad or (sources is not None and bool(sources.problems))
     return exit_codes.BAD if bad else exit_codes.DONE
+
+
+def _schedules_in(repository: str, arguments: argparse.Namespace) -> dict[str, Schedule]:
+    if arguments.repository is not None and not schedules_path(arguments.schedules).exists():
+        return {}
+    known = loaded(arguments.schedules).by_id()
+    return {key: item for key, item in known.items() if item.repository == repository}
 
 
 def repositories_of(arguments: argparse.Namespace) -> dict[str, str | None]:

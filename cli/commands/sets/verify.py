@@ -16,9 +16,11 @@ from airflow_backup.cli.arguments import (
     add_keys,
     add_repository,
     add_schedules,
+    add_trust,
     catalog_beside,
     keys,
     loaded,
+    public_keys,
     schedule,
 )
 from airflow_backup.cli.output import print_json
@@ -66,6 +68,7 @@ def add_to(commands: Any) -> None:
     )
     add_repository(parser)
     add_keys(parser)
+    add_trust(parser)
     add_schedules(parser)
     add_catalog(parser)
     add_format(parser)
@@ -106,10 +109,11 @@ def _schedules(arguments: argparse.Namespace) -> Sequence[Any]:
     from airflow_backup.actions.verify.verify import Bare
     from airflow_backup.storage.open import open_storage
 
+    said = (arguments.engine, public_keys(arguments))
     if arguments.schedule is not None:
         if arguments.repository is None:
             return [schedule(arguments.schedules, arguments.schedule)]
-        return [Bare(arguments.schedule, arguments.repository)]
+        return [Bare(arguments.schedule, arguments.repository, *said)]
     if not arguments.all:
         raise ConfigError("which schedule?", hint="airflow-backup verify SCHEDULE, or --all")
     if arguments.repository is None:
@@ -118,7 +122,7 @@ def _schedules(arguments: argparse.Namespace) -> Sequence[Any]:
     found = [each for each in storage.folders() if SCHEDULE_ID.fullmatch(each)]
     if not found:
         raise NotFound(f"no schedule has sets in {storage.url}", hint="is the disk mounted?")
-    return [Bare(each, arguments.repository) for each in found]
+    return [Bare(each, arguments.repository, *said) for each in found]
 
 
 def _verify(

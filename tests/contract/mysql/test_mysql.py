@@ -14,8 +14,9 @@ import pytest
 
 from airflow_backup.actions.backup.backup import BackupResult, Run, backup
 from airflow_backup.actions.restore.choose import path_at
-from airflow_backup.actions.restore.restore import open_path, path_to, restore
-from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.actions.restore.restore import open_path, restore
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
 from airflow_backup.core.connections import Connection
@@ -114,11 +115,11 @@ class Keeper:
         return row.consistent_at
 
     def path(self, result: BackupResult) -> list[StoredSet]:
-        return path_to(open_storage(self.schedule.repository), "bank", result.set_id)
+        return open_chain(open_storage(self.schedule.repository), Trust("bank"), result.set_id)
 
     def restore(self, name: str, **which: Any) -> Path:
         restore(
-            "bank",
+            Trust("bank", "mysql"),
             repository=self.schedule.repository,
             target=self.folder / name,
             connections=self.connections,
@@ -220,7 +221,7 @@ def test_every_second_between_sets_comes_back(
         found = keeper.catalog.sets.recovery_path("bank", second)
         assert isinstance(found, RecoveryPath)
         assert found.consistent_at == second
-        path = open_path(storage, path_at(storage, "bank", second))
+        path = open_path(storage, Trust("bank"), path_at(storage, Trust("bank"), second))
         engine.load(path, around, connection="my", database="second", until=second, overwrite=True)
         same(other, server, "second", before=second)
     target = keeper.restore("files", set_id=results[2].set_id)

@@ -289,7 +289,7 @@ KILLED = """
 import os, signal, sys, pickle
 sys.path[:0] = {path!r}
 from pathlib import Path
-from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import open_chain
 from airflow_backup.core import connections
 from airflow_backup.engines.mysql.load import definitions as mysql_definitions, swap as mysql_swap
 from airflow_backup.engines.mysql.engine import MysqlEngine
@@ -305,7 +305,7 @@ def counted(session, query, *values):
             os.kill(os.getpid(), signal.SIGKILL)
     return ask(session, query, *values)
 mysql_swap.ask = mysql_definitions.ask = counted
-path = path_to(open_storage({repository!r}), "bank", {set_id!r})
+path = open_chain(open_storage({repository!r}), Trust("bank"), {set_id!r})
 found = connections.Connection(**{connection!r})
 MysqlEngine().load(path, Surroundings(connections=lambda name: found), connection="my", overwrite=True)
 """

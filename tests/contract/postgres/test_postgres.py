@@ -15,6 +15,7 @@ import pytest
 
 from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
@@ -91,7 +92,7 @@ def take(folder: Path, bank: Postgres, **source: Any) -> dict[str, Any]:
             clock=lambda: now,
         )
     restore(
-        "bank",
+        Trust("bank", "postgres"),
         repository=f"file://{folder}/repository",
         target=folder / "back",
         connections=connections,

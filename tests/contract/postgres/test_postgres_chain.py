@@ -15,6 +15,7 @@ import pytest
 
 from airflow_backup.actions.backup.backup import BackupResult, Run, backup
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
 from airflow_backup.core.connections import Connection
@@ -71,7 +72,7 @@ class Keeper:
         """Restore, start a server on it, and compare with what the source had then."""
         target = self.folder / name
         result = restore(
-            "bank",
+            Trust("bank", "postgres"),
             repository=self.schedule.repository,
             target=target,
             connections=self.connections,
@@ -306,7 +307,7 @@ def test_an_encrypted_chain_is_continued_with_public_keys_alone(
             result = keeper.take(kind)
             assert (result.kind, result.reason) == (kind, None)
     restore(
-        "bank",
+        Trust("bank", "postgres"),
         repository=keeper.schedule.repository,
         target=tmp_path / "back",
         connections=keeper.connections,

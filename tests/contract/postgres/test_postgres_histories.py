@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.actions.backup.backup import Run, backup
-from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.engines.postgres.engine import PostgresEngine
@@ -89,7 +90,7 @@ def test_a_strange_database_comes_back_as_the_same_database(
             connections=connections,
             clock=lambda: datetime.now(UTC),
         )
-    path = path_to(open_storage(item.repository), item.id, result.set_id)
+    path = open_chain(open_storage(item.repository), Trust(item.id), result.set_id)
     around = Surroundings(connections=connections)
     engine = PostgresEngine()
 

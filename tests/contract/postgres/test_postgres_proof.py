@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.backup.backup import Run, backup
-from airflow_backup.actions.restore.restore import path_to
-from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import ConfigError, EngineError, Refused, VerifyError
 from airflow_backup.core.words import Kind
@@ -47,7 +47,7 @@ def take(folder: Path, bank: Postgres, *kinds: Kind, **source: Any) -> list[Stor
             )
             assert result.reason is None
             taken = result.set_id
-    return path_to(open_storage(item.repository), "bank", taken)
+    return open_chain(open_storage(item.repository), Trust("bank"), taken)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.backup.backup import BackupResult
-from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.engine import PostgresEngine
@@ -44,7 +45,7 @@ def place() -> Iterator[Machine]:
 
 def restored(keeper: Keeper, result: BackupResult, target: Path, *queries: str) -> list[str]:
     """Start a server on what a set restores to, and ask it."""
-    path = path_to(open_storage(keeper.schedule.repository), "bank", result.set_id)
+    path = open_chain(open_storage(keeper.schedule.repository), Trust("bank"), result.set_id)
     proof = PostgresEngine().try_restore(path, Surroundings())
     assert proof.inconclusive is None
     last = path[-1].manifest

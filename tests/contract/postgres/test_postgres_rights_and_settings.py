@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.backup.backup import Run, backup
-from airflow_backup.actions.restore.restore import path_to
-from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied
@@ -63,7 +63,7 @@ def take(folder: Path, server: Postgres, found: Connection, **source: Any) -> St
         result = backup(
             item, Run("r1", now), catalog=catalog, connections=lambda name: found, clock=lambda: now
         )
-    return path_to(open_storage(item.repository), item.id, result.set_id)[-1]
+    return open_chain(open_storage(item.repository), Trust(item.id), result.set_id)[-1]
 
 
 def globals_of(reader: StoredSet) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.restore.restore import path_to
-from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres import restore as postgres_restore
@@ -56,7 +56,7 @@ def take(folder: Path, server: Postgres, **source: Any) -> list[StoredSet]:
     keeper = Keeper(folder, server, **source)
     result = keeper.take(Kind.FULL)
     keeper.catalog.close()
-    return path_to(open_storage(keeper.schedule.repository), "bank", result.set_id)
+    return open_chain(open_storage(keeper.schedule.repository), Trust("bank"), result.set_id)
 
 
 def test_what_is_restored_from_a_standby_follows_nobody_and_knows_no_password(
@@ -144,7 +144,9 @@ def test_a_standby_that_takes_over_begins_a_chain_of_its_own(tmp_path: Path) -> 
             assert (third.kind, third.reason) == (Kind.ARCHIVE_LOG, None)
             for result, rows in ((first, "1"), (second, "1,2"), (third, "1,2,3")):
                 target = tmp_path / result.set_id
-                path = path_to(open_storage(keeper.schedule.repository), "bank", result.set_id)
+                path = open_chain(
+                    open_storage(keeper.schedule.repository), Trust("bank"), result.set_id
+                )
                 is_log = path[-1].manifest.kind is Kind.ARCHIVE_LOG
                 until = path[-1].manifest.consistent_at if is_log else None
                 PostgresEngine().restore(path, target, Surroundings(), until=until)
@@ -155,8 +157,8 @@ def test_a_standby_that_takes_over_begins_a_chain_of_its_own(tmp_path: Path) -> 
                     )
                     assert found == rows
             # The log of one timeline does not continue the base of another.
-            old = path_to(open_storage(keeper.schedule.repository), "bank", first.set_id)
-            new = path_to(open_storage(keeper.schedule.repository), "bank", third.set_id)
+            old = open_chain(open_storage(keeper.schedule.repository), Trust("bank"), first.set_id)
+            new = open_chain(open_storage(keeper.schedule.repository), Trust("bank"), third.set_id)
             with pytest.raises(VerifyError, match="which is not where the sets before it end"):
                 postgres_restore.restore_physical(
                     [old[0], new[-1]], tmp_path / "mixed", Surroundings(), until=datetime.now(UTC)

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.actions.backup.backup import Run, backup
-from airflow_backup.actions.restore.restore import path_to
-from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import EngineError, Inconclusive
 from airflow_backup.engines.postgres import verify as postgres_proof
@@ -61,7 +61,7 @@ def take(folder: Path, server: Postgres, **source: object) -> list[StoredSet]:
             connections=lambda name: server.connection("shop"),
             clock=lambda: now,
         )
-    return path_to(open_storage(item.repository), item.id, result.set_id)
+    return open_chain(open_storage(item.repository), Trust(item.id), result.set_id)
 
 
 def tried(path: list[StoredSet]) -> Proof:

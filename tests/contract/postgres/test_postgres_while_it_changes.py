@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.actions.backup.backup import Run, backup
-from airflow_backup.actions.restore.restore import path_to
-from airflow_backup.actions.sets.stored_set import StoredSet
+from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError
 from airflow_backup.engines.postgres import dump as postgres_logical
@@ -45,7 +45,7 @@ def take(folder: Path, server: Postgres, run: str = "r1", **source: object) -> S
             connections=lambda name: server.connection("shop"),
             clock=lambda: now,
         )
-    return path_to(open_storage(item.repository), item.id, result.set_id)[-1]
+    return open_chain(open_storage(item.repository), Trust(item.id), result.set_id)[-1]
 
 
 @pytest.mark.parametrize(

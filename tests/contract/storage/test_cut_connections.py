@@ -12,6 +12,7 @@ import pytest
 
 from airflow_backup.actions.backup.backup import BackupResult, backup
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import StorageUnavailable
@@ -49,7 +50,7 @@ class Place:
 
     def back(self, target: Path) -> trees.Facts:
         restore(
-            self.job.id,
+            Trust.of(self.job),
             repository=self.job.repository,
             connection=self.job.connection,
             target=target,

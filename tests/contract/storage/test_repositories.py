@@ -12,6 +12,7 @@ import pytest
 from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
@@ -119,7 +120,7 @@ def test_a_chain_lives_its_whole_life_there(
 
 def _restore(job: KeptJob, target: Path, set_id: str) -> None:
     restore(
-        job.id,
+        Trust.of(job),
         repository=job.repository,
         connection=job.connection,
         target=target,

@@ -14,6 +14,7 @@ from airflow_backup.actions.backup import backup as backup_module
 from airflow_backup.actions.backup.backup import BackupResult, Run, backup
 from airflow_backup.actions.sets.repository import MARKER_NAME
 from airflow_backup.actions.sets.stored_set import open_set
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import (
@@ -174,9 +175,14 @@ def test_a_lost_answer_leaves_no_manifest_without_its_pieces(
     storage.blow = lambda operation, name: None
     for name in manifests(storage):
         set_id = name.split("/")[2]
-        assert sum(map(len, open_set(storage, "wiki", set_id).blocks("files.tar"))) > 3_000_000
+        assert (
+            sum(map(len, open_set(storage, Trust("wiki"), set_id).blocks("files.tar"))) > 3_000_000
+        )
     result = run(job, catalog, attempt=2)
-    assert sum(map(len, open_set(storage, "wiki", result.set_id).blocks("files.tar"))) > 3_000_000
+    assert (
+        sum(map(len, open_set(storage, Trust("wiki"), result.set_id).blocks("files.tar")))
+        > 3_000_000
+    )
 
 
 def test_a_manifest_that_is_sent_twice_because_of_a_lost_answer_is_no_other_attempts(
@@ -273,7 +279,7 @@ def test_a_manifest_whose_pieces_are_gone_is_not_adopted(
     storage.delete(next(each.name for each in storage.list() if "files.tar" in each.name))
     result = run(job, catalog, attempt=2)
     assert not result.adopted
-    blocks = open_set(storage, "wiki", result.set_id).blocks("files.tar")
+    blocks = open_set(storage, Trust("wiki"), result.set_id).blocks("files.tar")
     assert sum(map(len, blocks)) > 3_000_000
 
 
@@ -292,7 +298,7 @@ def test_two_attempts_at_once_make_one_set(
     assert execution is not None
     assert execution.status is ExecutionStatus.COMPLETED
     assert execution.set_id is not None
-    opened = open_set(storage, "wiki", execution.set_id)
+    opened = open_set(storage, Trust("wiki"), execution.set_id)
     assert sum(map(len, opened.blocks("files.tar"))) > 3_000_000
     assert len(manifests(storage)) == 1
 

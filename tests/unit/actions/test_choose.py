@@ -9,6 +9,7 @@ from pathlib import Path as Folder
 import pytest
 
 from airflow_backup.actions.restore.choose import path_at
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog.records import as_row
 from airflow_backup.catalog.rules.recovery import Path, recovery_path
 from airflow_backup.core.errors import NotFound
@@ -69,8 +70,8 @@ def test_the_repository_says_what_the_catalog_says(seed: int, tmp_path: Folder) 
     for half_hour in range(-1, 30):
         expected = recovery_path(rows, at(half_hour / 2))
         if isinstance(expected, Path):
-            found = path_at(storage, "wiki", at(half_hour / 2))
+            found = path_at(storage, Trust("wiki"), at(half_hour / 2))
             assert (found.sets, found.consistent_at) == (expected.sets, expected.consistent_at)
         else:
             with pytest.raises(NotFound, match="no set at or before"):
-                path_at(storage, "wiki", at(half_hour / 2))
+                path_at(storage, Trust("wiki"), at(half_hour / 2))

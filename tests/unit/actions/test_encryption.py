@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.encryption import encryption_of, secret_keys
 from airflow_backup.actions.sets.stored_set import open_set
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection, from_environment
 from airflow_backup.core.errors import ConfigError, VerifyError
@@ -55,7 +56,7 @@ def job(tmp_path: Path, key: Identity) -> PlainJob:
 
 def back(job: PlainJob, set_id: str, target: Path, *keys: Identity) -> trees.Facts:
     restore(
-        job.id,
+        Trust.of(job),
         repository=job.repository,
         target=target,
         connections=from_environment,
@@ -86,7 +87,7 @@ def test_a_worker_with_public_keys_alone_takes_incrementals_and_reads_nothing_el
     seal = encryption_of(job.encryption)
     assert seal is not None
     storage = FolderStorage(tmp_path / "repository")
-    readable = open_set(storage, job.id, last.set_id, keys=[seal.index_identity])
+    readable = open_set(storage, Trust(job.id), last.set_id, keys=[seal.index_identity])
     assert b"new-2" in b"".join(readable.blocks("index"))
     with pytest.raises(ConfigError, match="none of the given keys"):
         list(readable.blocks("files.tar"))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import ExecutionStatus, Kind
@@ -110,7 +111,7 @@ def forget_the_full(folder: Path, catalog: Catalog, full: str, last: str) -> Non
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a piece is lost": (lose_a_piece_of_the_full, "has lost its piece 'files.tar.000000."),
     "the parent is gone": (lose_the_parent, "is not stored any more"),
-    "a manifest was changed": (change_a_manifest, "is not the one that was written"),
+    "a manifest was changed": (change_a_manifest, "is not the one that the catalog knows"),
     "the index is damaged": (damage_the_index, "is damaged at bytes 0 to"),
     "the last is quarantined": (quarantine_the_last, "is quarantined"),
     "the full is quarantined": (quarantine_the_full, "is quarantined"),
@@ -132,7 +133,7 @@ def test_a_chain_that_is_broken_is_not_built_upon(
     assert result.reason.startswith("full instead of incremental: ")
     assert reason in result.reason
     restore(
-        "wiki",
+        Trust("wiki"),
         repository=job.repository,
         target=tmp_path / "x",
         connections=from_environment,
@@ -173,14 +174,14 @@ def test_another_engine_takes_a_full_set(job: PlainJob, catalog: Catalog, tmp_pa
     other = PlainJob(SqliteOptions(engine="sqlite", path=str(path)), job.repository)
     result = take(other, catalog, run=run_number(2), kind=INCREMENTAL)
     assert result.kind is Kind.FULL
-    assert "was taken by the files engine" in str(result.reason)
+    assert "'wiki' is backed up by sqlite" in str(result.reason)
 
 
 def test_one_part_of_a_set_is_restored(job: PlainJob, catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "source" / "b").write_bytes(b"b")
     take(job, catalog, run=run_number(1))
     restore(
-        "wiki",
+        Trust("wiki"),
         repository=job.repository,
         target=tmp_path / "x",
         connections=from_environment,

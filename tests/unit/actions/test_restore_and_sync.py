@@ -15,6 +15,7 @@ import pytest
 from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.actions.restore.carry_out import RestoreResult
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import FormatError, NotFound, RepositoryMissing, VerifyError
@@ -41,7 +42,7 @@ def job(tmp_path: Path) -> PlainJob:
 
 def back(job: PlainJob, target: Path, *, set_id: str | None = None) -> RestoreResult:
     return restore(
-        job.id,
+        Trust.of(job),
         repository=job.repository,
         target=target,
         connections=from_environment,
@@ -70,7 +71,7 @@ def test_a_set_that_does_not_exist_is_named(
     take(job, catalog)
     with pytest.raises(NotFound, match="no set of 'gone' in file://"):
         restore(
-            "gone",
+            Trust("gone"),
             repository=job.repository,
             target=tmp_path / "x",
             connections=from_environment,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind
@@ -85,7 +86,7 @@ def job(request: pytest.FixtureRequest, tmp_path: Path) -> PlainJob:
 
 def back(job: PlainJob, target: Path, **more: Any) -> None:
     restore(
-        job.id,
+        Trust.of(job),
         repository=job.repository,
         target=target,
         connections=from_environment,

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.restore.restore import plan, restore
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
@@ -47,7 +48,7 @@ def job(tmp_path: Path) -> PlainJob:
 
 def back(job: PlainJob, target: Path, **more: Any) -> Any:
     return restore(
-        job.id,
+        Trust.of(job),
         repository=job.repository,
         target=target,
         connections=from_environment,
@@ -57,7 +58,7 @@ def back(job: PlainJob, target: Path, **more: Any) -> Any:
 
 
 def planned(job: PlainJob, target: Path, **more: Any) -> Any:
-    return plan(open_storage(job.repository), job.id, target=target, **more)
+    return plan(open_storage(job.repository), Trust.of(job), target=target, **more)
 
 
 class Stop(Exception):

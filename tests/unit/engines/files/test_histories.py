@@ -23,7 +23,8 @@ import pytest
 
 from airflow_backup.actions.backup import backup as backup_module
 from airflow_backup.actions.backup.backup import BackupResult
-from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.actions.verify.verify import Bare, Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
@@ -196,7 +197,7 @@ class _Files:
 
     def _check(self, set_id: str, expected: _Expected) -> None:
         target = self.place / "restored"
-        path = path_to(self.storage, self.job.id, set_id, [KEY])
+        path = open_chain(self.storage, Trust(self.job.id), set_id, [KEY])
         report = FilesEngine().restore(path, target, Surroundings())
         everything = trees.facts(target)
         found = {path: each for path, each in everything.items() if path not in expected.touched}
@@ -388,7 +389,7 @@ class _Database:
 
     def _check(self, set_id: str, told: list[Any]) -> None:
         target = self.place / "restored"
-        path = path_to(self.storage, self.job.id, set_id)
+        path = open_chain(self.storage, Trust(self.job.id), set_id)
         SqliteEngine().restore(path, target, Surroundings())
         (database,) = target.iterdir()
         with closing(sqlite3.connect(database)) as restored:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.restore.restore import path_to
+from airflow_backup.actions.sets.stored_set import open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.actions.verify.verify import Bare, Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
@@ -83,7 +84,7 @@ class Mutated:
         return found.outcome is VerificationOutcome.PASSED
 
     def restores(self, storage: MemoryStorage, target: Path) -> bool:
-        path = path_to(storage, self.job.id, self.path[-1].manifest.set_id)
+        path = open_chain(storage, Trust(self.job.id), self.path[-1].manifest.set_id)
         try:
             self.engine.restore(path, target, Surroundings())
         except BackupError:

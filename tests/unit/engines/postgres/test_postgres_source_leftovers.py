@@ -89,6 +89,7 @@ def test_what_a_schedule_with_sets_has_on_its_server_is_in_use(
     catalog: Catalog, tmp_path: Path
 ) -> None:
     (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "one.txt").write_text("one")
     source = FilesOptions(engine="files", path=str(tmp_path / "notes"))
     take(KeptJob(source, f"file://{tmp_path}/repository"), catalog)
     engine = Engine()
