@@ -25,7 +25,7 @@ class Signer:
     def sign(self, manifest: Manifest, repository: str) -> bytes:
         """Return the bytes of a signed manifest; ``repository`` is the id of the one that it is for."""
         placed = manifest.model_copy(update={"sequence": self.sequence, "repository": repository})
-        return sign(placed.to_plain(), self.key)
+        return sign("manifest", placed.to_plain(), self.key)
 
     def note(self, storage: Storage, stored: StoredManifest) -> None:
         """Write down that a stored set is the newest one."""

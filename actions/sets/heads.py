@@ -44,7 +44,7 @@ def newest_head(storage: Storage, trust: Trust) -> Head | None:
         return None
     name = max(names)
     data = storage.read(name)
-    trust.check_signature(data, name)
+    trust.check_signature("head", data, f"'{name}'")
     try:
         head = Head.model_validate_json(data)
     except ValidationError as error:
@@ -97,7 +97,9 @@ def put_head(storage: Storage, found: StoredManifest, key: SigningKey) -> None:
     with contextlib.suppress(
         NameTaken
     ):  # by an earlier attempt at this set, or by another of the same number
-        storage.put(_name(head.schedule_id, head.sequence), sign(head.model_dump(mode="json"), key))
+        storage.put(
+            _name(head.schedule_id, head.sequence), sign("head", head.model_dump(mode="json"), key)
+        )
     older = sorted(each.name for each in storage.list(_folder(head.schedule_id)))[:-_KEPT]
     for name in older:
         with contextlib.suppress(

@@ -17,7 +17,7 @@ from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import Refused, SourceDenied, Tampered
 from airflow_backup.core.format.manifest import Manifest, hash_of, manifest_name, read_manifest
-from airflow_backup.core.format.signing import PublicKey, SigningKey, problem_of, public_key
+from airflow_backup.core.format.signing import PublicKey, Signed, SigningKey, problem_of, public_key
 from airflow_backup.engines.protocol import Engine
 from airflow_backup.schedules.model.policies import Signing
 from airflow_backup.schedules.model.sources import EngineOptions
@@ -81,7 +81,7 @@ class Trust:
         """
         name = manifest_name(self.schedule_id, set_id)
         data = storage.read(name)
-        self.check_signature(data, set_id)  # before anything of it is understood
+        self._check_signature(data, set_id)  # before anything of it is understood
         manifest = read_manifest(data, name=name)
         found = StoredManifest(manifest, hash_of(data))
         self._check_identity(found, set_id)
@@ -89,14 +89,16 @@ class Trust:
         self._check_engine(manifest)
         return found
 
-    def check_signature(self, data: bytes, set_id: str) -> None:
-        """Raise Tampered where stored bytes of a set are not what one of the signers has signed."""
-        if not self.signers or self._is_older(data, set_id):
-            return
-        problem = problem_of(data, self.signers)
+    def _check_signature(self, data: bytes, set_id: str) -> None:
+        if not self._is_older(data, set_id):
+            self.check_signature("manifest", data, f"set '{set_id}'")
+
+    def check_signature(self, what: Signed, data: bytes, name: str) -> None:
+        """Raise Tampered where stored bytes are not what one of the signers has signed; nobody need have signed."""
+        problem = problem_of(what, data, self.signers) if self.signers else None
         if problem is not None:
             raise Tampered(
-                f"set '{set_id}' is not what was written: {problem}",
+                f"{name} is not what was written: {problem}",
                 hint="who may write to the repository? "
                 "of sets from before they were signed `signing.unsigned_before` tells",
             )

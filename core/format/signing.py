@@ -14,13 +14,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from airflow_backup.core.errors import ConfigError
 
 _PREFIX = "ed25519:"
-_DOMAIN = b"airflow-backup manifest 1\n"
-"""What is signed begins with this, so that a signature of something else never serves here."""
+Signed = Literal["manifest", "head"]
+"""What is signed begins with this word, so that a signature of one thing never serves for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class PublicKey:
     def __str__(self) -> str:
         return _PREFIX + base64.b64encode(self.raw).decode()
 
-    def has_signed(self, data: bytes, signature: bytes) -> bool:
-        """Whether ``signature`` is one of this key over ``data``."""
+    def has_signed(self, what: Signed, data: bytes, signature: bytes) -> bool:
+        """Whether ``signature`` is one of this key over ``data``, as a thing of that kind."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, _DOMAIN + data)
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, _begin(what) + data)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -76,9 +76,9 @@ class SigningKey:
         """The public half."""
         return PublicKey(self._key.public_key().public_bytes_raw())
 
-    def sign(self, data: bytes) -> bytes:
+    def sign(self, what: Signed, data: bytes) -> bytes:
         """Return the signature of ``data``, 64 bytes."""
-        return self._key.sign(_DOMAIN + data)
+        return self._key.sign(_begin(what) + data)
 
 
 def new_key() -> bytes:
@@ -117,24 +117,28 @@ def public_key(text: str) -> PublicKey:
     return PublicKey(raw)
 
 
+def _begin(what: Signed) -> bytes:
+    return f"airflow-backup {what} 1\n".encode()
+
+
 def canonical(plain: Any) -> bytes:
     """Return JSON data as it is stored: sorted keys, no spaces, UTF-8, one line."""
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode() + b"\n"
 
 
-def sign(plain: dict[str, Any], key: SigningKey) -> bytes:
+def sign(what: Signed, plain: dict[str, Any], key: SigningKey) -> bytes:
     """Return the stored bytes of JSON data, with the signature of all the rest of it."""
     unsigned = {name: value for name, value in plain.items() if name != "signature"}
     signature = {
         "algorithm": "ed25519",
         "key": key.public.id,
-        "value": key.sign(canonical(unsigned)).hex(),
+        "value": key.sign(what, canonical(unsigned)).hex(),
     }
     return canonical({**unsigned, "signature": signature})
 
 
-def problem_of(data: bytes, keys: Iterable[PublicKey]) -> str | None:
+def problem_of(what: Signed, data: bytes, keys: Iterable[PublicKey]) -> str | None:
     """
     Say why stored JSON data is not what one of ``keys`` has signed; None when it is.
 
@@ -158,6 +162,6 @@ def problem_of(data: bytes, keys: Iterable[PublicKey]) -> str | None:
     by_id = {key.id: key for key in keys}
     if named not in by_id:
         return f"it is signed by the key {named!r:.40}, which is not among those that may sign"
-    if not by_id[named].has_signed(unsigned, value):
+    if not by_id[named].has_signed(what, unsigned, value):
         return "its signature is wrong"
     return None
