@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -320,7 +320,10 @@ def test_prune_removes_neither_the_newest_signed_set_nor_one_that_was_changed(
         put(house.manifest(0), house.manifest(1).read_bytes())
     given = house.job.signing
     job = KeptJob(
-        house.job.source, house.job.repository, signing=given, retention=Retention(max_age="1d")
+        house.job.source,
+        house.job.repository,
+        signing=given,
+        retention=Retention(max_age=timedelta(days=1)),
     )
     prune(
         job,
