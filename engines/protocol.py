@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from pydantic import BaseModel
+
 from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import BackupError
 from airflow_backup.core.format.checksums import Bytes
@@ -233,6 +235,16 @@ class Engine(Protocol):
         ``only`` names parts of it, for an engine that has parts; others raise ConfigError.
         ``until`` is given only where ``path`` ends in archived logs: the moment to stop at.
         """
+        ...
+
+
+@runtime_checkable
+class StateDescriber(Protocol):
+    """An engine that says of what form the ``state`` in its manifests is; others check it where they use it."""
+
+    @property
+    def state_model(self) -> type[BaseModel]:
+        """The model; it is validated with the set's kind as ``info.context["kind"]``."""
         ...
 
 

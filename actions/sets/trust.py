@@ -15,10 +15,12 @@ from typing import Protocol
 from airflow_backup.actions.sets.repository import read_marker
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.connections import Connections
-from airflow_backup.core.errors import Refused, SourceDenied, Tampered
+from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied, Tampered
 from airflow_backup.core.format.manifest import Manifest, hash_of, manifest_name, read_manifest
 from airflow_backup.core.format.signing import PublicKey, Signed, SigningKey, problem_of, public_key
-from airflow_backup.engines.protocol import Engine
+from airflow_backup.core.format.state import check_state
+from airflow_backup.engines.protocol import Engine, StateDescriber
+from airflow_backup.engines.registry import registry
 from airflow_backup.schedules.model.policies import Signing
 from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.protocol import Storage
@@ -81,12 +83,15 @@ class Trust:
         """
         name = manifest_name(self.schedule_id, set_id)
         data = storage.read(name)
-        self._check_signature(data, set_id)  # before anything of it is understood
+        # Before anything of it is understood:
+        self._check_known(data, set_id)
+        self._check_signature(data, set_id)
         manifest = read_manifest(data, name=name)
         found = StoredManifest(manifest, hash_of(data))
         self._check_identity(found, set_id)
         self._check_repository(storage, manifest)
         self._check_engine(manifest)
+        _check_state(manifest)
         return found
 
     def _check_signature(self, data: bytes, set_id: str) -> None:
@@ -126,8 +131,10 @@ class Trust:
                 f"'{manifest.set_id}' of '{manifest.schedule_id}'",
                 hint="was it copied from there?",
             )
+
+    def _check_known(self, data: bytes, set_id: str) -> None:
         row = self.known.get(set_id)
-        if row is not None and row.manifest_hash != found.hash:
+        if row is not None and row.manifest_hash != hash_of(data):
             raise Tampered(
                 f"the manifest of set '{set_id}' is not the one that the catalog knows",
                 hint="tampered with? an earlier set: --at; to restore it all the same: --repository URL",
@@ -151,6 +158,15 @@ class Trust:
                 f"and '{self.schedule_id}' is backed up by {self.engine}",
                 hint=f"was the schedule changed? its older sets: --repository URL --engine {manifest.engine!r:.40}",
             )
+
+
+def _check_state(manifest: Manifest) -> None:
+    try:
+        engine = registry().get(manifest.engine)
+    except (ConfigError, EngineError):
+        return  # whoever needs the engine says that it is not here
+    if isinstance(engine, StateDescriber):
+        check_state(manifest, engine.state_model)
 
 
 def signing_key_of(signing: Signing | None, connections: Connections) -> SigningKey | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC
 from typing import Annotated, Any, Final, Literal
@@ -279,6 +280,21 @@ class Manifest(_Model):
         """Return the pieces of a stream in order; empty when there is no such stream."""
         found = (piece for piece in self.pieces if piece.stream == stream)
         return tuple(sorted(found, key=lambda piece: piece.raw_offset))
+
+    def version_of(self, *tools: str) -> tuple[int, ...]:
+        """
+        Return the version of the first of these programs that took part; VerifyError where none is written.
+
+        >>> Manifest.model_construct(tools={"pg_dump": "15.2 (Debian)"}).version_of("pg_basebackup", "pg_dump")
+        (15, 2)
+        """
+        for tool in tools:
+            if found := re.match(r"\d{1,4}(\.\d{1,6})*", self.tools.get(tool, "")):
+                return tuple(map(int, found[0].split(".")))
+        raise VerifyError(
+            f"the manifest of set '{self.set_id}' does not say which version of {tools[0]} wrote it",
+            hint="was it edited by hand?",
+        )
 
     @property
     def streams(self) -> tuple[str, ...]:

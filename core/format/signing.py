@@ -153,9 +153,12 @@ def problem_of(what: Signed, data: bytes, keys: Iterable[PublicKey]) -> str | No
         return "it is not signed"
     try:
         value, named = bytes.fromhex(signature["value"]), str(signature["key"])
+        is_plain = signature == {"algorithm": "ed25519", "key": named, "value": value.hex()}
         whole = canonical({**plain, "signature": signature})
         unsigned = canonical(plain)
     except (TypeError, KeyError, ValueError, RecursionError):
+        return "its signature is none"
+    if not is_plain:
         return "its signature is none"
     if whole != data:
         return "it is not written as it was signed"

@@ -30,6 +30,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.command.options import CommandOptions
+from airflow_backup.engines.command.state import CommandState
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import (
@@ -70,6 +71,7 @@ class CommandEngine:
     """Runs a program, and keeps what it said and wrote."""
 
     name = "command"
+    state_model = CommandState
     version = "1"
     kinds = frozenset({Kind.FULL})
 

@@ -38,6 +38,7 @@ from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.restore import restore_archive, restore_members
 from airflow_backup.engines.files.roots import nested, open_root
+from airflow_backup.engines.files.state import FilesState
 from airflow_backup.engines.files.structure import check_structure
 from airflow_backup.engines.files.tar.writer import END
 from airflow_backup.engines.files.verify import check_edges, check_tree, concerned
@@ -61,6 +62,7 @@ class FilesEngine:
     """Backs up file trees."""
 
     name = "files"
+    state_model = FilesState
     only_reads = True
     """Whether a restore only writes the set's bytes: it runs no program, and asks no server."""
 

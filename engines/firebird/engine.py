@@ -41,6 +41,7 @@ from airflow_backup.engines.firebird.program import (
     read,
     tables_of,
 )
+from airflow_backup.engines.firebird.state import FirebirdState
 from airflow_backup.engines.protocol import (
     DumpReport,
     Proof,
@@ -62,6 +63,7 @@ class FirebirdEngine:
     """Backs up Firebird 3.0 and newer."""
 
     name = "firebird"
+    state_model = FirebirdState
     version = "1"
     kinds = frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL})
 

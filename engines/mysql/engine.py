@@ -26,6 +26,7 @@ from airflow_backup.engines.mysql.facts import Facts, databases, not_seen
 from airflow_backup.engines.mysql.load.load import load
 from airflow_backup.engines.mysql.options import MysqlOptions
 from airflow_backup.engines.mysql.restore import restore_logical, restore_physical
+from airflow_backup.engines.mysql.state import MysqlState
 from airflow_backup.engines.protocol import (
     DumpReport,
     Proof,
@@ -42,6 +43,7 @@ class MysqlEngine:
     """Backs up MariaDB 10.5 and MySQL 8, and newer."""
 
     name = "mysql"
+    state_model = MysqlState
     version = "1"
     kinds = frozenset(Kind)
 

@@ -136,7 +136,7 @@ def _backup_program(reader: SetReader, tools: str | None) -> str:
     wanted = reader.manifest.tools.get("mariadb-backup")
     if found != wanted:
         raise ToolMissing(
-            f"set '{reader.manifest.set_id}' needs mariadb-backup {wanted}, and here is {found}",
+            f"set '{reader.manifest.set_id}' needs mariadb-backup {wanted!r:.40}, and here is {found}",
             hint="install the release that took it",
         )
     return program

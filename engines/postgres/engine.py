@@ -28,6 +28,7 @@ from airflow_backup.engines.postgres.physical.slots import drop_slot, slot_name
 from airflow_backup.engines.postgres.physical.wal import dump_log
 from airflow_backup.engines.postgres.restore import restore_logical, restore_physical
 from airflow_backup.engines.postgres.rights import may_replicate, unreadable
+from airflow_backup.engines.postgres.state import PostgresState
 from airflow_backup.engines.protocol import (
     DumpReport,
     Proof,
@@ -44,6 +45,7 @@ class PostgresEngine:
     """Backs up PostgreSQL 13 and newer."""
 
     name = "postgres"
+    state_model = PostgresState
     version = "1"
     kinds = frozenset(Kind)
 

@@ -79,8 +79,7 @@ def unpack_dump(reader: SetReader, target: Path, reporter: Reporter) -> tuple[Pa
 def version_of_dump(reader: SetReader, around: Surroundings) -> dict[str, Any]:
     """Return which programs can read a set: `find`'s arguments."""
     manifest = reader.manifest
-    written_by = manifest.tools.get("pg_dump") or manifest.tools.get("pg_basebackup") or "13"
-    return {"at_least": int(written_by), "folder": around.tools}
+    return {"at_least": manifest.version_of("pg_dump", "pg_basebackup")[0], "folder": around.tools}
 
 
 def restore_physical(

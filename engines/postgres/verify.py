@@ -129,7 +129,7 @@ def _try_logical(
 ) -> Proof:
     check_room(around.scratch, 3 * reader.manifest.totals.bytes_read)
     # A newer server reads an older dump; an older one does not know all of its words.
-    version = int(reader.manifest.tools["postgresql"].split(".")[0].split()[0])
+    version = reader.manifest.version_of("postgresql")[0]
     data = throwaway.new_cluster(where, version=version, folder=around.tools)
     program = find("postgres", at_least=version, folder=around.tools)
     around.reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)

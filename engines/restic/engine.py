@@ -40,6 +40,7 @@ from airflow_backup.engines.protocol import (
 )
 from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.engines.restic.program import Message, Restic
+from airflow_backup.engines.restic.state import ResticState
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
@@ -55,6 +56,7 @@ class ResticEngine:
     """Runs restic, and keeps receipts."""
 
     name = "restic"
+    state_model = ResticState
     version = "1"
     kinds = frozenset({Kind.FULL, Kind.INCREMENTAL})
     stands_alone = True

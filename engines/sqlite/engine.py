@@ -53,6 +53,7 @@ from airflow_backup.engines.sqlite.dump import (
 from airflow_backup.engines.sqlite.open import look_through, reading
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.pages import GROUP, entry_of
+from airflow_backup.engines.sqlite.state import SqliteState
 from airflow_backup.engines.sqlite.verify import check_chain, check_layout, examined, rebuilt
 from airflow_backup.schedules.model.base import Model
 
@@ -66,6 +67,7 @@ class SqliteEngine:
     """Backs up one SQLite database."""
 
     name = "sqlite"
+    state_model = SqliteState
     only_reads = True
     """Whether a restore only writes the set's bytes: it runs no program, and asks no server."""
 

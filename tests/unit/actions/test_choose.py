@@ -41,6 +41,7 @@ def history(rng: random.Random) -> list[Manifest]:
                 schedule_id="wiki",
                 run_id=f"run-{hour}",
                 engine="postgres",
+                state={"method": "logical"},
                 engine_version="1",
                 kind=kind,
                 parent=parent and parent.set_id,

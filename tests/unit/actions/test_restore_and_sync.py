@@ -131,7 +131,9 @@ def test_a_set_that_is_gone_is_forgotten_and_one_that_cannot_be_read_is_not(
     result = sync(FolderStorage(tmp_path / "repository"), job.repository, catalog)
     assert (result.recorded, result.forgotten) == (0, 1)
     assert result.unfinished == (f"wiki/sets/{gone.set_id}",)
-    assert result.problems == (f"'wiki/sets/{damaged.set_id}/manifest.json' is not JSON",)
+    assert result.problems == (
+        f"the manifest of set '{damaged.set_id}' is not the one that the catalog knows",
+    )
     assert [row.set_id for row in catalog.sets.of("wiki")] == [damaged.set_id]
 
 
