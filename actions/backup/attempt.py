@@ -39,14 +39,16 @@ from airflow_backup.core.format.manifest import (
     Piece,
     Previous,
     Totals,
+    check_size,
     digest_of_options,
     hash_of,
     manifest_name,
     read_manifest,
     set_prefix,
 )
+from airflow_backup.core.format.state import check_state
 from airflow_backup.core.ids import set_id
-from airflow_backup.engines.protocol import DumpReport, Engine, Surroundings
+from airflow_backup.engines.protocol import DumpReport, Engine, StateDescriber, Surroundings
 from airflow_backup.storage.protocol import Storage
 
 logger = logging.getLogger(__name__)
@@ -150,7 +152,9 @@ class Attempt:
                 previous=previous,
                 locked_until=_locked_until(self._job, around.clock()),
             )
-            data = self._bytes_of(manifest)
+            if isinstance(engine, StateDescriber):
+                check_state(manifest, engine.state_model)  # what no reader would take is not stored
+            data = check_size(self._bytes_of(manifest), name=self._name)
         except BaseException:
             sink.abort()
             raise

@@ -43,7 +43,7 @@ def newest_head(storage: Storage, trust: Trust) -> Head | None:
     if not names:
         return None
     name = max(names)
-    data = storage.read(name)
+    data = storage.read(name, length=65536)
     trust.check_signature("head", data, f"'{name}'")
     try:
         head = Head.model_validate_json(data)

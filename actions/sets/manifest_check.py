@@ -12,7 +12,9 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.errors import NotFound, Refused, Tampered, VerifyError
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.manifest import (
+    MOST_BYTES,
     Manifest,
+    check_size,
     hash_of,
     manifest_name,
     read_manifest,
@@ -135,7 +137,7 @@ class ManifestCheck:
     def _check_previous(self, manifest: Manifest, set_id: str, expected: str) -> None:
         name = manifest_name(self.trust.schedule_id, set_id)
         try:
-            found = hash_of(self.storage.read(name))
+            found = hash_of(self.storage.read(name, length=MOST_BYTES + 1))
         except NotFound:
             return  # pruned: a chain of hashes begins with the oldest set that is kept
         if found == expected:
@@ -156,7 +158,9 @@ class ManifestCheck:
         for each in later:
             name = manifest_name(self.trust.schedule_id, each)
             try:
-                manifest = read_manifest(self.storage.read(name), name=name)
+                manifest = read_manifest(
+                    check_size(self.storage.read(name, length=MOST_BYTES + 1), name=name), name=name
+                )
             except (NotFound, VerifyError):
                 continue  # an attempt that did not finish, or a finding about that set
             if manifest.previous is not None and manifest.previous.set_id == set_id:

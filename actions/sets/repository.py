@@ -24,7 +24,7 @@ from airflow_backup.core.errors import (
     RepositoryMissing,
     VerifyError,
 )
-from airflow_backup.core.format.manifest import FORMAT_VERSION, hash_of, manifest_name
+from airflow_backup.core.format.manifest import FORMAT_VERSION, MOST_BYTES, hash_of, manifest_name
 from airflow_backup.storage.protocol import Storage
 
 MARKER_NAME = "airflow-backup.json"
@@ -82,7 +82,7 @@ def _id_in_sets(storage: Storage) -> str | None:
     for schedule_id in storage.folders():
         for head in storage.list(f"{schedule_id}/heads/"):
             with contextlib.suppress(ValueError, KeyError, TypeError):
-                found = json.loads(storage.read(head.name))["repository"]
+                found = json.loads(storage.read(head.name, length=65536))["repository"]
                 if _ID.fullmatch(found):
                     return str(found)
     return None
@@ -127,7 +127,9 @@ def _holds_what_is_known(storage: Storage, url: str, catalog: Catalog) -> bool:
         rows = (row for row in catalog.sets.of(schedule_id) if row.repository == url)
         for row in list(rows)[-3:]:
             with contextlib.suppress(NotFound):
-                data = storage.read(manifest_name(row.schedule_id, row.set_id))
+                data = storage.read(
+                    manifest_name(row.schedule_id, row.set_id), length=MOST_BYTES + 1
+                )
                 if hash_of(data) == row.manifest_hash:
                     return True
     return False

@@ -16,7 +16,14 @@ from airflow_backup.actions.sets.repository import read_marker
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied, Tampered
-from airflow_backup.core.format.manifest import Manifest, hash_of, manifest_name, read_manifest
+from airflow_backup.core.format.manifest import (
+    MOST_BYTES,
+    Manifest,
+    check_size,
+    hash_of,
+    manifest_name,
+    read_manifest,
+)
 from airflow_backup.core.format.signing import PublicKey, Signed, SigningKey, problem_of, public_key
 from airflow_backup.core.format.state import check_state
 from airflow_backup.engines.protocol import Engine, StateDescriber
@@ -82,7 +89,7 @@ class Trust:
         written. Refused: it is of another engine than the one that was asked for.
         """
         name = manifest_name(self.schedule_id, set_id)
-        data = storage.read(name)
+        data = check_size(storage.read(name, length=MOST_BYTES + 1), name=name)
         # Before anything of it is understood:
         self._check_known(data, set_id)
         self._check_signature(data, set_id)

@@ -333,6 +333,17 @@ def manifest_name(schedule_id: str, set_id: str) -> str:
     return set_prefix(schedule_id, set_id) + MANIFEST_NAME
 
 
+MOST_BYTES = 2**29
+"""How large a manifest may be: that of about 12 TiB in one set. Whoever writes to a repository chooses how much is read."""
+
+
+def check_size(data: bytes, *, name: str) -> bytes:
+    """Return the bytes of a manifest, of which one more than the most was asked for; VerifyError for too many."""
+    if len(data) > MOST_BYTES:
+        raise VerifyError(f"'{name}' is larger than {MOST_BYTES:,} bytes, and so no manifest")
+    return data
+
+
 def read_manifest(data: bytes, *, name: str) -> Manifest:
     """
     Read stored bytes; ``name`` is where they came from.

@@ -18,9 +18,11 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.actions.verify.inspect import Inspection, inspect_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import NotFound, Refused, Tampered
+from airflow_backup.core.errors import NotFound, Refused, Tampered, VerifyError
 from airflow_backup.core.format.signing import SigningKey, canonical, new_key, public_key, sign
+from airflow_backup.core.format.state import SetState
 from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
+from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.schedules.model.policies import Retention, Signing
@@ -374,3 +376,26 @@ def test_a_worker_without_the_private_key_takes_no_set(house: House) -> None:
     with pytest.raises(Refused, match="no private key is named"):
         take(replace(house.job, signing=none), house.catalog, run=run_number(7))
     assert len(list(house.sets.iterdir())) == 3
+
+
+def test_a_manifest_that_is_too_large_is_not_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_backup.core.format.manifest.MOST_BYTES", 1000)
+    with pytest.raises(VerifyError, match="larger than 1,000 bytes"):
+        house.restore(house.ids[-1])
+    with pytest.raises(VerifyError, match="larger than 1,000 bytes"):
+        take(house.job, house.catalog, run=run_number(8))
+    assert sorted(path.parent.name for path in house.sets.glob("*/manifest.json")) == house.ids
+
+
+def test_a_set_whose_state_nobody_could_read_is_not_stored(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Another(SetState):
+        blocks: int
+
+    monkeypatch.setattr(FilesEngine, "state_model", Another)
+    with pytest.raises(VerifyError, match=r"state\.blocks: Field required"):
+        take(house.job, house.catalog, run=run_number(8))
+    assert sorted(path.parent.name for path in house.sets.glob("*/manifest.json")) == house.ids
