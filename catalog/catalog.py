@@ -15,6 +15,7 @@ from airflow_backup.catalog.stores.load_errors import LoadErrors
 from airflow_backup.catalog.stores.repositories import Repositories
 from airflow_backup.catalog.stores.schedules import Schedules
 from airflow_backup.catalog.stores.sets import Sets
+from airflow_backup.catalog.stores.standings import Standings
 from airflow_backup.catalog.stores.tickets import Tickets
 from airflow_backup.catalog.stores.verifications import Verifications
 
@@ -38,6 +39,7 @@ class Catalog:
         self.events = Events(database)
         self.repositories = Repositories(database)
         self.tickets = Tickets(database)
+        self.standings = Standings(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

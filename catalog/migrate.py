@@ -20,7 +20,7 @@ from airflow_backup.core.errors import CatalogError
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-HEAD = "0004"
+HEAD = "0005"
 VERSION_TABLE = "airflow_backup_version"
 _LOCK = 0x6261636B7570  # any number that nobody else locks: "backup" in ASCII
 

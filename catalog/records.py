@@ -60,7 +60,20 @@ class Attempt:
     failure_class: FailureClass | None = None
 
 
-SetState = Literal["good", "quarantined", "deleting", "lost"]
+SetState = Literal["good", "quarantined", "deleting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSet:
+    """A set that was stored, and that the repository does not hold any more although nobody removed it here."""
+
+    set_id: str
+    schedule_id: str
+    repository: str
+    consistent_at: datetime
+    finished_at: datetime
+    lost_at: datetime
+    """When it was missed."""
 
 
 class SetRow(NamedTuple):

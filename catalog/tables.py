@@ -247,6 +247,25 @@ tickets = Table(
     Column("used_at", Moment),
 )
 
+first_seen = Table(
+    "first_seen",
+    metadata,
+    _id(primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
+lost_sets = Table(
+    "lost_sets",
+    metadata,
+    Column("set_id", String(40), primary_key=True),
+    _id(),
+    Column("repository", Text, nullable=False),
+    Column("consistent_at", Moment, nullable=False),
+    Column("finished_at", Moment, nullable=False),
+    Column("lost_at", Moment, nullable=False),
+    Index("ix_lost_sets_schedule", "schedule_id"),
+)
+
 deployed = Table(
     "deployed",
     metadata,

@@ -6,7 +6,7 @@ DONE = 0
 """The command did what it says."""
 
 BAD = 1
-"""The answer is bad: invalid, stale, failed."""
+"""The answer is bad: invalid, late, failed."""
 
 USAGE = 2
 """The command line is wrong."""

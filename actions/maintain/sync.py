@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -32,7 +32,9 @@ class SyncResult:
     """What was found; ``problems`` names the manifests that cannot be read, and why."""
 
     recorded: int
-    forgotten: int
+    lost: int
+    """Sets that were stored and that the repository does not hold any more."""
+
     unfinished: tuple[str, ...]
     """Set folders without a manifest: attempts that failed, or still run."""
 
@@ -45,7 +47,7 @@ class SyncResult:
         """Return plain JSON data."""
         return {
             "recorded": self.recorded,
-            "forgotten": self.forgotten,
+            "lost": self.lost,
             "unfinished": list(self.unfinished),
             "removed": list(self.removed),
             "problems": list(self.problems),
@@ -62,7 +64,7 @@ def sync(
     dry_run: bool = False,
 ) -> SyncResult:
     """
-    Record every set of the repository, and forget those that it no longer holds.
+    Record every set of the repository, and note as lost those that it no longer holds.
 
     ``schedules`` say whose signature the sets of each must have; by their ids.
 
@@ -76,7 +78,7 @@ def sync(
     marker = read_marker(storage)
     if marker is not None and not dry_run:
         catalog.repositories.record(repository, marker)
-    recorded = forgotten = 0
+    recorded = lost = 0
     unfinished: list[str] = []
     problems: list[str] = []
     for schedule_id in sorted({*catalog.sets.schedules_in(repository), *storage.folders()}):
@@ -94,10 +96,10 @@ def sync(
             unfinished += [f"{schedule_id}/sets/{name}" for name, each in batch if each is None]
             problems += [each for _, each in batch if isinstance(each, str)]
         gone = [set_id for set_id in known if set_id not in present]
-        forgotten += len(gone)
+        lost += len(gone)
         if not dry_run:
             for ids in _batches(iter(gone)):
-                catalog.sets.forget(*ids)
+                catalog.sets.lose(*ids, at=datetime.now(UTC))
     for problem in problems:
         logger.error("%s", problem)
     removed: tuple[str, ...] = ()
@@ -105,7 +107,7 @@ def sync(
         removed = remove_leftovers(storage, catalog, before=leftovers_before, dry_run=dry_run)
     return SyncResult(
         recorded=recorded,
-        forgotten=forgotten,
+        lost=lost,
         unfinished=tuple(unfinished),
         removed=removed,
         problems=tuple(problems),

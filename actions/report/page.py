@@ -8,6 +8,7 @@ from html import escape
 
 from airflow_backup.actions.report.report import ScheduleReport
 from airflow_backup.core.durations import format_duration, format_size
+from airflow_backup.core.words import ProtectionState
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -40,7 +41,8 @@ footer { margin-top: 1.5rem; color: #57606a; font-size: .8rem; }
 @media print { body { padding: 0; max-width: none; font-size: 10pt; } thead { display: table-header-group; }
   .sentence { background: none; } }
 """
-_CLASSES = {"proven": "proven", "unproven": "unproven", "at risk": "risk", "nothing": "risk"}
+_CLASSES = {ProtectionState.GOOD: "proven", ProtectionState.NEVER: "unproven"}
+_RISK = "risk"
 
 
 def page(reports: Sequence[ScheduleReport], *, now: datetime) -> str:
@@ -48,7 +50,7 @@ def page(reports: Sequence[ScheduleReport], *, now: datetime) -> str:
     rows = "\n".join(_row(each) for each in reports)
     heads = (
         "Schedule",
-        "Verdict",
+        "Protection",
         "Last good set",
         "Last verified",
         "Last restore test",
@@ -81,11 +83,15 @@ def sentence_of(reports: Sequence[ScheduleReport]) -> str:
 def _sentence(reports: Sequence[ScheduleReport]) -> tuple[str, str]:
     if not reports:
         return "open", "There is no schedule."
-    bad = [each.schedule_id for each in reports if each.verdict in ("at risk", "nothing")]
-    unproven = [each.schedule_id for each in reports if each.verdict == "unproven"]
+    bad = [each.schedule_id for each in reports if each.protection is not ProtectionState.GOOD]
+    unproven = [each.schedule_id for each in reports if not each.is_proven]
     count = len(reports)
     if bad:
-        return "bad", f"{len(bad)} of {count} schedules need attention: {_named(bad)}."
+        are = "is" if len(bad) == 1 else "are"
+        return (
+            "bad",
+            f"{len(bad)} of {count} schedules {are} not protected as promised: {_named(bad)}.",
+        )
     if unproven:
         return "open", (
             f"All {count} schedules have a good set; of {len(unproven)} it was not verified: "
@@ -119,7 +125,7 @@ def _row(each: ScheduleReport) -> str:
     quarantined = f"<small>{each.quarantined} quarantined</small>" if each.quarantined else ""
     return (
         f"<tr><td><strong>{escape(each.schedule_id)}</strong><small>{escape(each.engine or '')}</small></td>"
-        f"<td><span class='word {_CLASSES[each.verdict]}'>{escape(each.verdict)}</span>"
+        f"<td><span class='word {_CLASSES.get(each.protection, _RISK)}'>{_word(each)}</span>"
         f"<small>{escape(each.why)}</small>{failure}</td>"
         f"<td>{_moment(each.last_good_at)}<small>{escape(each.last_good_set or '')}</small></td>"
         f"<td>{verified}</td><td>{test}</td>"
@@ -127,6 +133,10 @@ def _row(each: ScheduleReport) -> str:
         f"<td class='number'>{each.sets}<small>{each.chains} chains</small>{quarantined}</td>"
         f"<td class='number'>{format_size(each.bytes_stored)}</td></tr>"
     )
+
+
+def _word(each: ScheduleReport) -> str:
+    return each.protection.replace("_", " ")
 
 
 def _until(each: ScheduleReport) -> str:

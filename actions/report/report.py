@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any
 
+from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.protection import protections as judge
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, Verification
-from airflow_backup.catalog.rules.recovery import Path, recovery_path
-from airflow_backup.core.durations import format_duration
-from airflow_backup.core.words import Kind, VerificationOutcome
-
-
-class Reported(Protocol):
-    """What a report needs to know of a schedule."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def repository(self) -> str: ...
-    @property
-    def alert_after(self) -> timedelta | None: ...
-    @property
-    def enabled(self) -> bool: ...
+from airflow_backup.catalog.rules.protection import Protection
+from airflow_backup.core.words import Kind, ProtectionState, VerificationOutcome
+from airflow_backup.schedules.model.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +22,27 @@ class ScheduleReport:
 
     schedule_id: str
     engine: str | None
-    verdict: str
-    """`proven`, `unproven`, `at risk` or `nothing`: what a person reads first."""
+    protection: ProtectionState
+    """How safe it is, in one word: what a person reads first."""
 
     why: str
+    since: datetime
+    """Since when it is so."""
+
+    late_at: datetime
+    is_proven: bool
+    """Whether it is good, and its newest good set passed a verification."""
+
+    rpo_promised: float | None
+    """How old the newest good set may become, in seconds; None where that is not written."""
+
+    rpo_achieved: float | None
+    """How old it is."""
+
+    rto_promised: float | None
+    rto_achieved: float | None
+    """How long the last restore test took, in seconds."""
+
     last_good_at: datetime | None
     last_good_set: str | None
     last_verified_at: datetime | None
@@ -58,6 +64,8 @@ class ScheduleReport:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         moments = (
+            "since",
+            "late_at",
             "last_good_at",
             "last_verified_at",
             "last_restore_test_at",
@@ -71,28 +79,49 @@ class ScheduleReport:
 
 
 def report(
-    schedules: Iterable[Reported], catalog: Catalog, *, now: datetime
+    schedules: Iterable[Schedule],
+    catalog: Catalog,
+    *,
+    now: datetime,
+    protections: Mapping[str, Protection] | None = None,
 ) -> list[ScheduleReport]:
-    """Report on each schedule, in the order given."""
-    return [_of(schedule, catalog, now=now) for schedule in schedules]
+    """Report on each schedule, in the order given; ``protections`` where somebody knows more than the file says."""
+    asked = list(schedules)
+    if protections is None:
+        protections = judge(map(Subject.of, asked), catalog, now=now)
+    return [_of(each, catalog, protections[each.id], now=now) for each in asked]
 
 
-def _of(schedule: Reported, catalog: Catalog, *, now: datetime) -> ScheduleReport:
+def _of(
+    schedule: Schedule, catalog: Catalog, protection: Protection, *, now: datetime
+) -> ScheduleReport:
     rows = [row for row in catalog.sets.of(schedule.id) if row.state != "deleting"]
-    newest = recovery_path(rows, now)
-    good = newest.sets[-1] if isinstance(newest, Path) else None
+    good = protection.last_good
     passed = catalog.verifications.of_schedule(
         schedule.id, outcome=VerificationOutcome.PASSED, limit=1
     )
     verified = passed[0] if passed else None
     test = catalog.verifications.last_restore_test(schedule.id)
     failed = _still_failed(rows, catalog, schedule.id)
-    verdict, why = _verdict(schedule, good, verified, failed, now=now)
+    restore_seconds = None if test is None else test.details.get("restore_seconds")
+    objectives = schedule.objectives
+    rto = None if objectives is None or objectives.rto is None else objectives.rto.total_seconds()
     return ScheduleReport(
         schedule_id=schedule.id,
         engine=rows[0].engine if rows else None,
-        verdict=verdict,
-        why=why,
+        protection=protection.state,
+        why=protection.reason,
+        since=protection.since,
+        late_at=protection.late_at,
+        is_proven=(
+            protection.state is ProtectionState.GOOD
+            and good is not None
+            and good.verified_outcome is VerificationOutcome.PASSED
+        ),
+        rpo_promised=None if schedule.rpo is None else schedule.rpo.total_seconds(),
+        rpo_achieved=None if good is None else (now - good.consistent_at).total_seconds(),
+        rto_promised=rto,
+        rto_achieved=restore_seconds,
         last_good_at=None if good is None else good.consistent_at,
         last_good_set=None if good is None else good.set_id,
         last_verified_at=None if verified is None else verified.finished_at,
@@ -101,7 +130,7 @@ def _of(schedule: Reported, catalog: Catalog, *, now: datetime) -> ScheduleRepor
         last_failure=None if failed is None else failed.reason,
         last_restore_test_at=None if test is None else test.finished_at,
         last_restore_test_outcome=None if test is None else str(test.outcome),
-        last_restore_seconds=None if test is None else test.details.get("restore_seconds"),
+        last_restore_seconds=restore_seconds,
         oldest_recoverable=_oldest(rows),
         newest_recoverable=None if good is None else good.consistent_at,
         sets=len(rows),
@@ -119,30 +148,6 @@ def _still_failed(rows: list[SetRow], catalog: Catalog, schedule_id: str) -> Ver
         schedule_id, outcome=VerificationOutcome.FAILED, limit=100
     )
     return next((each for each in found if each.set_id in quarantined), None)
-
-
-def _verdict(
-    schedule: Reported,
-    good: SetRow | None,
-    verified: Verification | None,
-    failed: Verification | None,
-    *,
-    now: datetime,
-) -> tuple[str, str]:
-    if good is None:
-        return "nothing", "there is no set that can be restored"
-    age = now - good.consistent_at
-    if schedule.alert_after is not None and schedule.enabled and age > schedule.alert_after:
-        return "at risk", (
-            f"the last good set is {format_duration(age)} old, "
-            f"and the limit is {format_duration(schedule.alert_after)}"
-        )
-    if failed is not None and failed.started_at > good.finished_at:
-        return "at risk", f"set '{failed.set_id}' failed its {failed.level} verification"
-    if good.verified_outcome is not VerificationOutcome.PASSED:
-        since = "never was a set" if verified is None else "the last good set was not yet"
-        return "unproven", f"{since} verified"
-    return "proven", f"the last good set passed its {good.verified_level} verification"
 
 
 def _oldest(rows: list[SetRow]) -> datetime | None:

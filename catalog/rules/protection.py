@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_backup.catalog.records import SetRow, Verification
+from airflow_backup.catalog.records import LostSet, SetRow, Verification
 from airflow_backup.catalog.rules.recovery import Path, recovery_path
 from airflow_backup.core.durations import spoken
 from airflow_backup.core.words import ProtectionState, VerificationOutcome
@@ -25,8 +25,8 @@ BADGE_AFTER = 3
 class KnownSets:
     """What counts of a schedule's sets."""
 
-    stored: int = 0
-    """How many there are, good or not, and how many were and are gone."""
+    has_any: bool = False
+    """Whether there is a set, good or not, or was one that is gone."""
 
     good: SetRow | None = None
     """The newest that can be restored with all that it needs."""
@@ -34,23 +34,27 @@ class KnownSets:
     quarantined: SetRow | None = None
     """The newest that failed its verification."""
 
-    lost: SetRow | None = None
+    lost: LostSet | None = None
     """The newest that was stored and is not there any more."""
 
     lost_count: int = 0
+    """How many are gone that were newer than the newest good one."""
 
     @classmethod
-    def of(cls, rows: Sequence[SetRow], *, now: datetime) -> KnownSets:
-        """Sum up all sets of a schedule."""
+    def of(
+        cls, rows: Sequence[SetRow], lost: Sequence[LostSet] = (), *, now: datetime
+    ) -> KnownSets:
+        """Sum up the sets of a schedule: ``rows`` are those of the newest good chain and all newer ones, at least."""
         kept = [row for row in rows if row.state != "deleting"]
-        found = recovery_path([row for row in kept if row.state != "lost"], now)
-        lost = [row for row in kept if row.state == "lost"]
+        found = recovery_path(kept, now)
+        good = found.sets[-1] if isinstance(found, Path) else None
+        newer = [each for each in lost if good is None or each.consistent_at > good.consistent_at]
         return cls(
-            stored=len(kept),
-            good=found.sets[-1] if isinstance(found, Path) else None,
+            has_any=bool(kept or lost),
+            good=good,
             quarantined=_newest([row for row in kept if row.state == "quarantined"]),
-            lost=_newest(lost),
-            lost_count=len(lost),
+            lost=max(newer, key=lambda each: (each.consistent_at, each.set_id), default=None),
+            lost_count=len(newer),
         )
 
 
@@ -171,7 +175,7 @@ def _broken(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
 
 def _lost(sets: KnownSets) -> _Answer | None:
     good, newest = sets.good, sets.lost
-    if newest is None or (good is not None and good.consistent_at >= newest.consistent_at):
+    if newest is None:
         return None
     gone = (
         "1 set that was stored is"
@@ -183,11 +187,11 @@ def _lost(sets: KnownSets) -> _Answer | None:
         if good is None
         else f"; the newest that is there is of {good.consistent_at:%Y-%m-%d %H:%M} UTC"
     )
-    return ProtectionState.LOST, f"{gone} not there any more{older}", newest.finished_at
+    return ProtectionState.LOST, f"{gone} not there any more{older}", newest.lost_at
 
 
 def _never(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
-    if known.sets.stored:
+    if known.sets.has_any:
         return None
     if known.failures_in_row:
         why = f"nothing was stored yet; the last {_times(known.failures_in_row)} failed: {known.last_error}"
@@ -212,6 +216,8 @@ def _late(known: Known, late_at: datetime, now: datetime) -> _Answer | None:
         return None
     age = spoken(now - good.consistent_at)
     why = f"the newest good set is {age} old; the limit is {spoken(known.deadline)}"
+    if known.failures_in_row:
+        why += f"; the last {_times(known.failures_in_row)} failed: {known.last_error}"
     return ProtectionState.LATE, why, late_at
 
 

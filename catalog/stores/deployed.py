@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Deployed, DeployedState
-from airflow_backup.catalog.tables import deployed
+from airflow_backup.catalog.tables import deployed, first_seen
 
 SEEN_EVERY = timedelta(seconds=30)
 
@@ -65,10 +65,14 @@ class DeployedSchedules:
                 return
         with self._database.writing() as connection:
             ids = list(wanted)
+            before = set(
+                connection.scalars(select(deployed.c.id).where(deployed.c.origin == origin))
+            )
             connection.execute(deployed.delete().where(deployed.c.origin == origin))
             for begin in range(0, len(ids), 500):
                 part = ids[begin : begin + 500]
                 connection.execute(deployed.delete().where(deployed.c.id.in_(part)))
+            _note_seen(connection, set(wanted), gone=before - set(wanted), at=now)
             if wanted:
                 rows = [{**row, "seen_at": now} for row in wanted.values()]
                 connection.execute(deployed.insert(), rows)
@@ -106,6 +110,16 @@ def _differs(
     known = {row["id"]: dict(row) for row in connection.execute(query).mappings()}
     seen = [row.pop("seen_at") for row in known.values()]
     return known != wanted or any(now - moment >= SEEN_EVERY for moment in seen)
+
+
+def _note_seen(connection: Connection, ids: set[str], *, gone: set[str], at: datetime) -> None:
+    """Remember since when schedules are there; one that is taken away and comes back is a new one."""
+    known = set(connection.scalars(select(first_seen.c.schedule_id)))
+    new = [{"schedule_id": each, "at": at} for each in sorted(ids - known)]
+    if new:
+        connection.execute(first_seen.insert(), new)
+    for each in gone & known:
+        connection.execute(first_seen.delete().where(first_seen.c.schedule_id == each))
 
 
 def _row(entry: Entry, origin: str) -> dict[str, Any]:

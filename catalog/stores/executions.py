@@ -158,7 +158,7 @@ class Executions:
         with self._database.reading() as connection:
             row = connection.execute(select(executions).where(_is(schedule_id, run_id)))
             found = row.mappings().first()
-        return None if found is None else _execution(found)
+        return None if found is None else execution_of(found)
 
     def history(
         self, schedule_id: str, limit: int = 50, before: datetime | None = None
@@ -173,7 +173,7 @@ class Executions:
         if before is not None:
             query = query.where(executions.c.since < before)
         with self._database.reading() as connection:
-            return [_execution(row) for row in connection.execute(query).mappings()]
+            return [execution_of(row) for row in connection.execute(query).mappings()]
 
     def last(self, ids: Iterable[str] | None = None) -> dict[str, Execution]:
         """Return the newest execution of each schedule; of all schedules without ``ids``."""
@@ -191,7 +191,7 @@ class Executions:
             .order_by(executions.c.since.desc())
         )
         with self._database.reading() as connection:
-            return [_execution(row) for row in connection.execute(query).mappings()]
+            return [execution_of(row) for row in connection.execute(query).mappings()]
 
     def attempts(self, execution: Execution) -> list[Attempt]:
         """Return the attempts of an execution in order."""
@@ -218,7 +218,7 @@ class Executions:
             condition=None if status is None else (lambda table: table.c.status == status),
         )
         with self._database.reading() as connection:
-            found = [_execution(row) for row in connection.execute(query).mappings()]
+            found = [execution_of(row) for row in connection.execute(query).mappings()]
         return {execution.schedule_id: execution for execution in found}
 
 
@@ -256,7 +256,7 @@ def _close_open_attempts(
     )
 
 
-def _execution(row: RowMapping) -> Execution:
+def execution_of(row: RowMapping) -> Execution:
     given = dict(row)
     return replace(
         Execution(**given),

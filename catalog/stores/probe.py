@@ -41,7 +41,7 @@ def newest(
 
     ``key`` tells the rows of one schedule apart.
     """
-    wanted = _every_id(table) if ids is None else _given_ids(list(ids), is_sqlite=is_sqlite)
+    wanted = _every_id(table) if ids is None else given_ids(list(ids), is_sqlite=is_sqlite)
     inner = table.alias("probe")
     probe = (
         select(inner.c[key])
@@ -56,7 +56,7 @@ def newest(
     return select(table).select_from(wanted.join(table, found))
 
 
-def _given_ids(ids: list[str], *, is_sqlite: bool) -> FromClause:
+def given_ids(ids: list[str], *, is_sqlite: bool) -> FromClause:
     if is_sqlite:
         each = func.json_each(bindparam("ids", json.dumps(ids), String)).table_valued("value")
     else:

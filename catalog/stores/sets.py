@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, func, literal, select
 
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.records import PieceRow, SetRow, SetState, row_of
+from airflow_backup.catalog.records import LostSet, PieceRow, SetRow, SetState, row_of
 from airflow_backup.catalog.rules.recovery import Gap, Path, recovery_path
 from airflow_backup.catalog.stores.newest_sets import newest_good_sets
 from airflow_backup.catalog.stores.probe import newest
-from airflow_backup.catalog.tables import Moment, pieces, sets
+from airflow_backup.catalog.tables import Moment, lost_sets, pieces, sets
 from airflow_backup.core.format.manifest import Manifest, hash_of
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 
@@ -48,6 +48,9 @@ class Sets:
             new = [row | _NEW for row in rows if row["set_id"] not in known]
             old = [_again(row) for row in rows if row["set_id"] in known]
             if new:
+                connection.execute(
+                    lost_sets.delete().where(lost_sets.c.set_id.in_(ids))
+                )  # found again
                 connection.execute(sets.insert(), new)
             if old:
                 connection.execute(sets.update().where(sets.c.set_id == bindparam("key")), old)
@@ -60,7 +63,7 @@ class Sets:
         with self._database.reading() as connection:
             found = connection.execute(select(sets).where(sets.c.set_id == set_id))
             row = found.mappings().first()
-        return None if row is None else _set(row)
+        return None if row is None else set_of(row)
 
     def of(self, schedule_id: str, limit: int | None = None) -> list[SetRow]:
         """Return the sets of a schedule, the newest first."""
@@ -71,7 +74,7 @@ class Sets:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [_set(row) for row in connection.execute(query).mappings()]
+            return [set_of(row) for row in connection.execute(query).mappings()]
 
     def schedules_in(self, repository: str) -> list[str]:
         """Return the schedules that have sets in a repository."""
@@ -90,7 +93,7 @@ class Sets:
                 found = newest_good_sets(connection, ids)
             else:
                 rows = connection.execute(_newest_good(ids)).mappings()
-                found = [_set(row) for row in rows]
+                found = [set_of(row) for row in rows]
         return {each.schedule_id: each for each in found}
 
     def latest_full(self, schedule_id: str) -> SetRow | None:
@@ -114,23 +117,23 @@ class Sets:
         )
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
-        return None if row is None else _set(row)
+        return None if row is None else set_of(row)
 
     def chain(self, set_id: str) -> list[SetRow]:
         """Return a set and those below it as far as they are known, the full one first."""
         with self._database.reading() as connection:
             rows = connection.execute(_CHAIN, {"set_id": set_id}).mappings()
-            return [_set(row) for row in rows]
+            return [set_of(row) for row in rows]
 
     def recovery_path(self, schedule_id: str, at: datetime) -> Path | Gap:
         """Return the sets that bring a schedule's source back to a moment, or why none do."""
         given = {"schedule_id": schedule_id, "at": at}
         with self._database.reading() as connection:
-            rows = [_set(row) for row in connection.execute(_CHAIN_AT, given).mappings()]
+            rows = [set_of(row) for row in connection.execute(_CHAIN_AT, given).mappings()]
             if rows:
                 since = {"since": rows[-1].consistent_at}
                 logs = connection.execute(_LOGS_AT, given | since).mappings()
-                rows += [_set(row) for row in logs]
+                rows += [set_of(row) for row in logs]
             found = recovery_path(rows, at)
         if isinstance(found, Path) and not found.skipped:
             return found
@@ -160,6 +163,32 @@ class Sets:
                 sets.update().where(sets.c.set_id == set_id, is_longer).values(locked_until=until)
             )
             return bool(done.rowcount)
+
+    def lose(self, *set_ids: str, at: datetime) -> None:
+        """Note that sets are not stored any more although nobody removed them here: they count for nothing."""
+        columns = [each.name for each in lost_sets.c if each.name != "lost_at"]
+        with self._database.writing() as connection:
+            rows = connection.execute(
+                select(*(sets.c[each] for each in columns)).where(
+                    sets.c.set_id.in_(set_ids), sets.c.state != "deleting"
+                )
+            )
+            gone = [{**row, "lost_at": at} for row in rows.mappings()]
+            connection.execute(pieces.delete().where(pieces.c.set_id.in_(set_ids)))
+            connection.execute(sets.delete().where(sets.c.set_id.in_(set_ids)))
+            if gone:
+                connection.execute(lost_sets.delete().where(lost_sets.c.set_id.in_(set_ids)))
+                connection.execute(lost_sets.insert(), gone)
+
+    def lost(self, schedule_id: str) -> list[LostSet]:
+        """Return the sets of a schedule that were stored and are gone, the newest first."""
+        query = (
+            select(lost_sets)
+            .where(lost_sets.c.schedule_id == schedule_id)
+            .order_by(lost_sets.c.consistent_at.desc(), lost_sets.c.set_id.desc())
+        )
+        with self._database.reading() as connection:
+            return [LostSet(**row) for row in connection.execute(query).mappings()]
 
     def forget(self, *set_ids: str) -> None:
         """Remove sets that are no longer stored."""
@@ -243,7 +272,7 @@ def _again(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _set(row: RowMapping) -> SetRow:
+def set_of(row: RowMapping) -> SetRow:
     given = dict(row)
     level, outcome = given["verified_level"], given["verified_outcome"]
     return SetRow(**given)._replace(

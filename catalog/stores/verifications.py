@@ -151,10 +151,10 @@ def _newest() -> Select[Any]:
 
 def _read(connection: Connection, query: Select[Any]) -> Iterator[Verification]:
     for row in connection.execute(query).mappings():
-        yield _verification(row)
+        yield verification_of(row)
 
 
-def _verification(row: RowMapping) -> Verification:
+def verification_of(row: RowMapping) -> Verification:
     return replace(
         Verification(**row),
         level=VerificationLevel(row["level"]),

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from airflow_backup.core.errors import FailureClass
-from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.core.words import ExecutionStatus, Kind, ProtectionState, Trigger
 from airflow_backup.plugin.schemas.base import ApiModel
 
 
@@ -25,23 +25,23 @@ class State(StrEnum):
     """It was saved a moment ago, and is not deployed yet."""
 
 
-class Condition(StrEnum):
-    """How a schedule is, in one word; the worst that is true."""
+class ProtectionInfo(ApiModel):
+    """How safe is what a schedule protects: the same word and reason as `airflow-backup status`, report and metrics."""
 
-    REJECTED = "rejected"
-    FAILED = "failed"
-    STALE = "stale"
-    OUTDATED = "outdated"
-    """It runs, but in the version before the one that was rejected."""
-    DISABLED = "disabled"
-    WAITING = "waiting"
-    """For its first backup."""
-    PROTECTED = "protected"
-
-    @property
-    def needs_attention(self) -> bool:
-        """Whether a person should look."""
-        return self in (Condition.REJECTED, Condition.FAILED, Condition.STALE, Condition.OUTDATED)
+    state: ProtectionState
+    reason: str
+    """Why, in words."""
+    hint: str | None = None
+    """What to try, where somebody has to do something."""
+    since: datetime
+    """Since when it is so."""
+    late_at: datetime
+    """When it is late, or became so, if nothing is stored until then."""
+    deadline: float
+    """The age in seconds at which the newest good set is late."""
+    failures_in_row: int = 0
+    needs_attention: bool
+    """Whether a person should look."""
 
 
 class LoadProblem(ApiModel):
@@ -198,10 +198,7 @@ class ScheduleSummary(ApiModel):
     holds: list[HoldInfo] = []
     """What keeps it from running although it is enabled."""
     state: State
-    condition: Condition
-    condition_reason: str | None = None
-    """Why, when it needs attention."""
-    condition_hint: str | None = None
+    protection: ProtectionInfo
     enabled: bool | None = None
     """Null while there is no DAG."""
     problems: list[LoadProblem] = []
@@ -212,7 +209,7 @@ class ScheduleSummary(ApiModel):
     last_good: Run | None = None
     """The newest completed one."""
     alert_after: float | None = None
-    """Seconds after which it is stale without a good set."""
+    """Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts."""
     permissions: Permissions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
+from airflow_backup.core.words import Kind, ProtectionState, VerificationLevel, VerificationOutcome
 from airflow_backup.plugin.schemas.base import ApiModel
 
 
@@ -149,9 +149,18 @@ class ScheduleProof(ApiModel):
 
     schedule_id: str
     engine: str | None
-    verdict: str
-    """`proven`, `unproven`, `at risk` or `nothing`."""
+    protection: ProtectionState
     why: str
+    since: datetime
+    late_at: datetime
+    is_proven: bool
+    """Whether it is good, and its newest good set passed a verification."""
+    rpo_promised: float | None
+    """How old the newest good set may become, in seconds; null where that is not written."""
+    rpo_achieved: float | None
+    rto_promised: float | None
+    rto_achieved: float | None
+    """How long the last restore test took, in seconds."""
     last_good_at: datetime | None
     last_good_set: str | None
     last_verified_at: datetime | None

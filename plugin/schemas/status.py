@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from airflow_backup.core.words import ProtectionState
 from airflow_backup.plugin.schemas.base import ApiModel
 from airflow_backup.plugin.schemas.schedules import FileProblem, UpcomingRun
 
@@ -52,14 +53,18 @@ class Status(ApiModel):
     """Whether backups can start at all."""
     components: list[Component]
     total: int
-    conditions: dict[str, int]
-    """How many schedules there are in each condition."""
+    protection: dict[ProtectionState, int]
+    """How many schedules there are in each state of protection."""
+    disabled: int
+    """How many schedules are switched off."""
     running: int
     maintenance: Maintenance | None = None
     may_maintain: bool = False
     """Whether you may begin and end it."""
     attention: int
     """How many things need a person: schedules, file problems and dead processes."""
+    troubled: int
+    """How many of these are schedules."""
     oldest_good: Age | None = None
     """The schedule whose last good set is closest to, or furthest over, its limit."""
     next_runs: list[UpcomingRun]

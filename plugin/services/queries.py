@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 
 from sqlalchemy.orm import Session
 
+from airflow_backup.actions.protection import protections
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Execution
+from airflow_backup.catalog.rules.protection import Protection
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import reads as airflow_reads
-from airflow_backup.plugin.airflow.records import AirflowRun
+from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
 from airflow_backup.plugin.schemas.schedules import Run, RunList, ScheduleDetail
 from airflow_backup.plugin.views import schedules as schedule_views
 from airflow_backup.plugin.views.rhythms import schedule_of
@@ -68,6 +70,7 @@ def schedule_data(catalog: Catalog, session: Session, rows: list[Row]) -> Schedu
     last = catalog.executions.last(ids)
     past = {schedule_id: _past(catalog, last[schedule_id], active) for schedule_id in last}
     moment = now()
+    known_dags = airflow_reads.dags(session, dags)
     open_runs = [
         (dag_id(execution.schedule_id), execution.run_id)
         for executions in past.values()
@@ -76,7 +79,7 @@ def schedule_data(catalog: Catalog, session: Session, rows: list[Row]) -> Schedu
     ]
     return ScheduleData(
         now=moment,
-        dags=airflow_reads.dags(session, dags),
+        dags=known_dags,
         airflow_runs=_by_dag(
             active,
             airflow_reads.last_runs(session, dags),
@@ -86,7 +89,20 @@ def schedule_data(catalog: Catalog, session: Session, rows: list[Row]) -> Schedu
         last_good=catalog.executions.last_completed(ids),
         progress=airflow_reads.progress(session, active),
         holds=catalog.holds.all_active(now=moment),
+        protections=protections_of(catalog, rows, known_dags, now=moment),
     )
+
+
+def protections_of(
+    catalog: Catalog, rows: list[Row], dags: Mapping[str, AirflowDag], *, now: datetime
+) -> dict[str, Protection]:
+    """Judge how safe some schedules are; those that they run after are asked for their rhythm, visible or not."""
+    subjects = [schedule_views.subject_of(row, dags.get(dag_id(row.id))) for row in rows]
+    others = {each.id: each.schedule for each in subjects if each.schedule is not None}
+    if any(name not in others for each in others.values() for name in each.after):
+        every = ((row.id, schedule_of(row.definition)) for row in every_row(catalog))
+        others = {name: schedule for name, schedule in every if schedule is not None}
+    return protections(subjects, catalog, now=now, others=others)
 
 
 def _past(catalog: Catalog, last: Execution, active: Iterable[AirflowRun]) -> list[Execution]:

@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from airflow_backup.core.words import ProtectionState
 from airflow_backup.plugin.schemas.base import ApiModel
-from airflow_backup.plugin.schemas.schedules import Condition, Run, ScheduleSummary
+from airflow_backup.plugin.schemas.schedules import Run, ScheduleSummary
 
 SortKey = Literal[
     "id",
     "-id",
-    "condition",
-    "-condition",
+    "protection",
+    "-protection",
     "next_run",
     "-next_run",
     "last_run",
@@ -28,7 +29,7 @@ SortKey = Literal[
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
-_WORST_FIRST = {condition: place for place, condition in enumerate(Condition)}
+_WORST_FIRST = {state: place for place, state in enumerate(ProtectionState)}
 
 
 class Filters(ApiModel):
@@ -47,10 +48,12 @@ class Filters(ApiModel):
             "disabled",
             "running",
             "attention",
-            "failed",
-            "stale",
-            "waiting",
-            "protected",
+            "broken",
+            "lost",
+            "late",
+            "at_risk",
+            "never",
+            "good",
         ]
         | None
     ) = None
@@ -99,8 +102,8 @@ def _is(schedule: ScheduleSummary, state: str) -> bool:
     if state == "running":
         return schedule.active_run is not None
     if state == "attention":
-        return schedule.condition.needs_attention
-    return state in (schedule.state, schedule.condition)
+        return schedule.protection.needs_attention
+    return state in (schedule.state, schedule.protection.state)
 
 
 def _mentions(schedule: ScheduleSummary, text: str) -> bool:
@@ -118,7 +121,11 @@ def _moment(run: Run | None) -> datetime:
 
 _KEYS: dict[str, Callable[[ScheduleSummary], Any]] = {
     "id": lambda schedule: schedule.id,
-    "condition": lambda schedule: _WORST_FIRST[schedule.condition],
+    "protection": lambda schedule: (
+        not schedule.protection.needs_attention,
+        _WORST_FIRST[schedule.protection.state],
+        schedule.protection.since,
+    ),
     "next_run": lambda schedule: schedule.next_run.at if schedule.next_run is not None else _LATEST,
     "last_run": lambda schedule: _moment(schedule.last_run),
     "last_good": lambda schedule: _moment(schedule.last_good),

@@ -2,7 +2,7 @@
 What Prometheus reads: one gauge for each fact of each schedule. Pure.
 
 Text format 0.0.4, https://prometheus.io/docs/instrumenting/exposition_formats/. Moments are Unix times, so that an
-alert is ``time() - airflow_backup_last_good_timestamp_seconds > airflow_backup_alert_after_seconds``.
+alert is ``airflow_backup_protected == 0`` or ``airflow_backup_seconds_until_late < 0``, for every schedule always.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from airflow_backup.actions.report.report import ScheduleReport
-from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.core.words import ExecutionStatus, ProtectionState
 from airflow_backup.plugin.schemas.schedules import ScheduleSummary
 from airflow_backup.plugin.schemas.status import Component
 
@@ -20,9 +20,13 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "airflow_backup"
 _HELP = {
     "enabled": "Whether the schedule is enabled.",
-    "needs_attention": "Whether a person should look: rejected, failed, stale or outdated.",
+    "protected": "Whether the newest set is good, young enough and proven as asked.",
+    "protection_state": "1 for the one state that holds: broken, lost, late, at_risk, never or good.",
+    "seconds_until_late": "Seconds until the newest good set is too old; negative when it is.",
+    "failures_in_row": "How many runs failed since the last that completed.",
+    "needs_attention": "Whether a person should look.",
     "running": "Whether a run is under way.",
-    "alert_after_seconds": "The age of the last good set after which the schedule is stale.",
+    "alert_after_seconds": "The age of the last good set after which the schedule is late.",
     "next_run_timestamp_seconds": "When the next run is due.",
     "last_run_timestamp_seconds": "When the newest run ended.",
     "last_run_duration_seconds": "How long it took.",
@@ -49,11 +53,12 @@ def metrics(
     reports: Iterable[ScheduleReport],
     components: Iterable[Component],
     *,
+    now: datetime,
     in_maintenance: bool = False,
 ) -> str:
     """Return the page; a fact that is not known has no sample."""
     samples: dict[str, list[str]] = defaultdict(list)
-    for name, labels, value in _all(schedules, reports, components, in_maintenance):
+    for name, labels, value in _all(schedules, reports, components, in_maintenance, now):
         shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
         braces = f"{{{shown}}}" if shown else ""
         samples[name].append(f"{_PREFIX}_{name}{braces} {value:.17g}")
@@ -70,13 +75,17 @@ def _all(
     reports: Iterable[ScheduleReport],
     components: Iterable[Component],
     in_maintenance: bool,
+    now: datetime,
 ) -> Iterator[Sample]:
     yield "maintenance", {}, float(in_maintenance)
     for schedule in schedules:
         own = {"schedule": schedule.id, "group": schedule.group or ""}
-        for name, value in _of_schedule(schedule).items():
+        for name, value in _of_schedule(schedule, now).items():
             if value is not None:
                 yield name, own, float(value)
+        for state in ProtectionState:
+            holds = schedule.protection.state is state
+            yield "protection_state", {**own, "state": state}, float(holds)
     for report in reports:
         for name, value in _of_report(report).items():
             if value is not None:
@@ -86,13 +95,16 @@ def _all(
             yield "component_up", {"component": component.name}, float(component.healthy)
 
 
-def _of_schedule(schedule: ScheduleSummary) -> dict[str, float | None]:
+def _of_schedule(schedule: ScheduleSummary, now: datetime) -> dict[str, float | None]:
     last, good, following = schedule.last_run, schedule.last_good, schedule.next_run
     return {
         "enabled": schedule.enabled,
-        "needs_attention": schedule.condition.needs_attention,
+        "protected": schedule.protection.state is ProtectionState.GOOD,
+        "seconds_until_late": (schedule.protection.late_at - now).total_seconds(),
+        "failures_in_row": schedule.protection.failures_in_row,
+        "needs_attention": schedule.protection.needs_attention,
         "running": schedule.active_run is not None,
-        "alert_after_seconds": schedule.alert_after,
+        "alert_after_seconds": schedule.protection.deadline,
         "next_run_timestamp_seconds": None if following is None else _unix(following.at),
         "last_run_timestamp_seconds": None if last is None else _unix(last.finished_at),
         "last_run_duration_seconds": None if last is None else last.duration,

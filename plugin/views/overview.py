@@ -8,9 +8,9 @@ from datetime import datetime
 
 from airflow_backup import __version__
 from airflow_backup.catalog.records import Hold, LoadError
+from airflow_backup.core.words import ProtectionState
 from airflow_backup.plugin.airflow.records import AirflowProcess
 from airflow_backup.plugin.schemas.schedules import (
-    Condition,
     FileProblem,
     ScheduleSummary,
     UpcomingRun,
@@ -37,23 +37,24 @@ def overview(
 ) -> Status:
     """Put the status together."""
     processes = [component_of(process) for process in components]
-    counts = Counter(schedule.condition for schedule in schedules)
+    counts = Counter(schedule.protection.state for schedule in schedules)
     dead = sum(process.healthy is False for process in processes)
     shown = {schedule.id for schedule in schedules}
     homeless = [problem for problem in problems if problem.schedule_id not in shown]
+    troubled = sum(schedule.protection.needs_attention for schedule in schedules)
     return Status(
         now=now,
         version=__version__,
         healthy=not dead,
         components=processes,
         total=len(schedules),
-        conditions={str(condition): counts[condition] for condition in Condition},
+        protection={state: counts[state] for state in ProtectionState},
+        disabled=sum(schedule.enabled is False for schedule in schedules),
         running=sum(schedule.active_run is not None for schedule in schedules),
         maintenance=maintenance_info(maintenance),
         may_maintain=may_maintain,
-        attention=sum(schedule.condition.needs_attention for schedule in schedules)
-        + len(homeless)
-        + dead,
+        attention=troubled + len(homeless) + dead,
+        troubled=troubled,
         oldest_good=oldest_good(schedules, now=now),
         next_runs=next_runs(schedules),
         load_problems=problems,
@@ -97,7 +98,7 @@ def oldest_good(schedules: Iterable[ScheduleSummary], *, now: datetime) -> Age |
             schedule_id=schedule.id,
             at=schedule.last_good.finished_at,
             seconds=max(0.0, (now - schedule.last_good.finished_at).total_seconds()),
-            limit=schedule.alert_after,
+            limit=schedule.protection.deadline,
         )
         for schedule in schedules
         if schedule.enabled and schedule.last_good is not None and schedule.last_good.finished_at

@@ -11,17 +11,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
+from airflow_backup.actions.protection import Subject
 from airflow_backup.catalog.records import Execution, Hold
+from airflow_backup.catalog.rules.protection import Protection
 from airflow_backup.core.ids import dag_id
-from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.core.words import ExecutionStatus, ProtectionState
 from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
 from airflow_backup.plugin.schemas.schedules import (
-    Condition,
     HoldInfo,
     LoadProblem,
     Permissions,
+    ProtectionInfo,
     Run,
     SavedBy,
     ScheduleDetail,
@@ -58,6 +60,8 @@ class ScheduleData:
     """By run id."""
     holds: Mapping[str, Sequence[Hold]] = field(default_factory=dict)
     """By schedule id, and of every schedule: those that still count."""
+    protections: Mapping[str, Protection] = field(default_factory=dict)
+    """By schedule id."""
 
 
 def summaries(
@@ -79,11 +83,21 @@ def _safe_summary(
             dag_id=dag_id(row.id),
             origin=row.origin,
             state=row.state,
-            condition=Condition.REJECTED,
-            condition_reason=f"what is stored about it cannot be shown: {type(error).__name__}",
-            condition_hint="the log of the API server says more; was it stored by another release?",
+            protection=_unknown(type(error).__name__, schedule_data.now),
             permissions=permissions,
         )
+
+
+def _unknown(what: str, now: datetime) -> ProtectionInfo:
+    return ProtectionInfo(
+        state=ProtectionState.BROKEN,
+        reason=f"what is stored about it cannot be shown: {what}",
+        hint="the log of the API server says more; was it stored by another release?",
+        since=now,
+        late_at=now,
+        deadline=0,
+        needs_attention=True,
+    )
 
 
 def summary(row: Row, schedule_data: ScheduleData, *, permissions: Permissions) -> ScheduleSummary:
@@ -105,19 +119,9 @@ def detail(row: Row, schedule_data: ScheduleData, *, permissions: Permissions) -
 def _fields(row: Row, schedule_data: ScheduleData) -> dict[str, Any]:
     schedule = schedule_of(row.definition)
     dag = schedule_data.dags.get(dag_id(row.id))
-    enabled = None if dag is None or dag.stale else not dag.paused
+    enabled = enabled_of(dag)
     runs = _runs(row.id, schedule, schedule_data)
     last_good = _good(row.id, schedule_data)
-    state = row.state
-    verdict = judge(
-        state,
-        enabled,
-        schedule,
-        last=next((run for run in runs if run.status in _CONCLUSIVE), None),
-        last_good=last_good,
-        now=schedule_data.now,
-        problems=row.problems,
-    )
     return {
         "id": row.id,
         "dag_id": dag_id(row.id),
@@ -126,10 +130,12 @@ def _fields(row: Row, schedule_data: ScheduleData) -> dict[str, Any]:
         "made": made_of(row),
         "clash": CLASH if row.clash else None,
         "holds": [hold_info(hold, schedule) for hold in schedule_data.holds.get(row.id, ())],
-        "state": state,
-        "condition": verdict.condition,
-        "condition_reason": verdict.reason,
-        "condition_hint": verdict.hint,
+        "state": row.state,
+        "protection": protection_info(
+            row,
+            schedule_data.protections[row.id],
+            last=next((run for run in runs if run.status in _CONCLUSIVE), None),
+        ),
         "enabled": enabled,
         "problems": [load_problem(item) for item in row.problems],
         "next_run": (
@@ -184,82 +190,43 @@ def _written(row: Row, schedule: Schedule | None) -> dict[str, Any]:
     }
 
 
-class ConditionWithReason(NamedTuple):
-    """How a schedule is, why, and what to try."""
-
-    condition: Condition
-    reason: str | None = None
-    hint: str | None = None
-
-
-def judge(
-    state: State,
-    enabled: bool | None,
-    schedule: Schedule | None,
-    *,
-    last: Run | None,
-    last_good: Run | None,
-    now: datetime,
-    problems: Iterable[Mapping[str, Any]] = (),
-) -> ConditionWithReason:
-    """
-    Judge a schedule by the worst that is true; ``last`` is the newest run that completed or failed.
-
-    A failure stays in sight when the schedule is disabled: a backup that stopped by itself after
-    failing must not look as if somebody had wanted it so.
-    """
-    first = next(iter(problems), None)
-    if state is State.REJECTED:
-        return ConditionWithReason(
-            Condition.REJECTED, _message(first, "it is wrong, and nothing runs"), _hint(first)
-        )
-    if last is not None and last.status is ExecutionStatus.FAILED:
-        return ConditionWithReason(
-            Condition.FAILED, last.error or last.reason or "the last backup failed", last.hint
-        )
-    late = _late(schedule, last_good, now)
-    if late is not None:
-        return ConditionWithReason(
-            Condition.STALE, late, "is it enabled, and the scheduler running?"
-        )
-    if state is State.LAST_KNOWN_GOOD:
-        return ConditionWithReason(
-            Condition.OUTDATED, _message(first, "what is in the file is wrong"), _hint(first)
-        )
-    if enabled is False:
-        return ConditionWithReason(Condition.DISABLED)
-    return ConditionWithReason(Condition.WAITING if last_good is None else Condition.PROTECTED)
+def protection_info(row: Row, found: Protection, *, last: Run | None) -> ProtectionInfo:
+    """Show how safe a schedule is; ``last`` is its newest run that completed or failed, as Airflow knows it too."""
+    first = next(iter(row.problems), None)
+    has_failed = last is not None and last.status is ExecutionStatus.FAILED
+    hint = _hint(first)
+    if hint is None and has_failed and last is not None:
+        hint = last.hint
+    if hint is None and found.state is ProtectionState.LATE:
+        hint = "is it enabled, and the scheduler running?"
+    return ProtectionInfo(
+        state=found.state,
+        reason=found.reason,
+        hint=hint,
+        since=found.since,
+        late_at=found.late_at,
+        deadline=found.deadline.total_seconds(),
+        failures_in_row=found.failures_in_row,
+        needs_attention=found.needs_attention or has_failed,
+    )
 
 
-def _late(schedule: Schedule | None, last_good: Run | None, now: datetime) -> str | None:
-    limit = schedule.alert_after if schedule is not None else None
-    if limit is None or last_good is None or last_good.finished_at is None:
-        return None
-    age = now - last_good.finished_at
-    if age <= limit:
-        return None
-    return f"the last good backup is {_spoken(age)} old; the limit is {_spoken(limit)}"
+def subject_of(row: Row, dag: AirflowDag | None) -> Subject:
+    """Return a schedule as protection is judged of it."""
+    first = next(iter(row.problems), None)
+    is_old = row.state is State.LAST_KNOWN_GOOD
+    return Subject(
+        id=row.id,
+        schedule=schedule_of(row.definition),
+        enabled=enabled_of(dag),
+        rejected=_message(first, "it is wrong") if row.state is State.REJECTED else None,
+        outdated=_message(first, "what is in the file is wrong") if is_old else None,
+    )
 
 
-def _spoken(span: timedelta) -> str:
-    """
-    Say how long something is, in one or two units and without false precision.
-
-    >>> _spoken(timedelta(days=9, hours=3)), _spoken(timedelta(hours=26)), _spoken(timedelta(minutes=4))
-    ('9 days 3 hours', '26 hours', '4 minutes')
-    """
-    minutes = int(span.total_seconds()) // 60
-    if minutes < 60:
-        return _count(minutes, "minute")
-    hours = minutes // 60
-    if hours < 48:
-        return _count(hours, "hour")
-    days, hours = divmod(hours, 24)
-    return _count(days, "day") + (f" {_count(hours, 'hour')}" if hours else "")
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+def enabled_of(dag: AirflowDag | None) -> bool | None:
+    """Whether a schedule's DAG is switched on; None where there is none."""
+    return None if dag is None or dag.stale else not dag.paused
 
 
 def _message(first: Mapping[str, Any] | None, otherwise: str) -> str:

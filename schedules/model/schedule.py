@@ -138,7 +138,7 @@ class Schedule(Model):
     """What is promised of the schedule's sets."""
 
     disable_after_failures: Count | None = None
-    """Disable the schedule after this many failures in a row; it stays stale."""
+    """Disable the schedule after this many failures in a row; when its newest set becomes too old, it is `broken`."""
 
     enabled: bool = True
     """The state in which the DAG is first created; after that, the toggle decides."""

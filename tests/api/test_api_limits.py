@@ -157,7 +157,7 @@ def test_a_stored_row_that_cannot_be_shown_costs_itself_alone(
         try:
             found = admin.get(f"{API}/schedules")
             assert found.status_code == 200
-            shown = {each["id"]: each["condition"] for each in found.json()["schedules"]}
+            shown = {each["id"]: each["protection"]["state"] for each in found.json()["schedules"]}
             assert len(shown) > 3
             for path in ("status", "metrics", "timeline", "schedules/orders"):
                 assert admin.get(f"{API}/{path}").status_code == 200, path

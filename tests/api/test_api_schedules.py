@@ -27,7 +27,7 @@ FILTERS = {
     "an engine": ("source=sqlite", ["crm", "orders"]),
     "rejected ones": ("state=rejected", ["broken"]),
     "what needs attention, the worst first": (
-        "state=attention&sort=condition",
+        "state=attention&sort=protection",
         ["broken", "crm", "wiki"],
     ),
     "disabled ones": ("state=disabled&q=metrics", ["metrics"]),
@@ -83,9 +83,9 @@ def test_a_wrong_query_is_named(admin: httpx.Client, query: str) -> None:
 
 def test_a_broken_schedule_shows_its_problem_with_its_place(admin: httpx.Client) -> None:
     broken = show(admin, "broken")
-    assert (broken["state"], broken["condition"], broken["enabled"]) == (
+    assert (broken["state"], broken["protection"]["state"], broken["enabled"]) == (
         "rejected",
-        "rejected",
+        "broken",
         None,
     )
     (problem,) = broken["problems"]
@@ -95,7 +95,7 @@ def test_a_broken_schedule_shows_its_problem_with_its_place(admin: httpx.Client)
 
 def test_a_schedule_shows_how_it_is_and_when_it_runs_next(admin: httpx.Client) -> None:
     orders = show(admin, "orders")
-    assert orders["condition"] == "protected"
+    assert orders["protection"]["state"] == "good"
     assert orders["rhythms"] == [{"kind": "full", "when": "0 2 * * *", "text": "At 02:00"}]
     assert orders["last_good"]["bytes_stored"] == 1_000_000
     assert orders["next_run"]["skipped"] is None
@@ -104,16 +104,19 @@ def test_a_schedule_shows_how_it_is_and_when_it_runs_next(admin: httpx.Client) -
 
 def test_a_failure_says_why_and_what_to_try(admin: httpx.Client) -> None:
     crm = show(admin, "crm")
-    assert crm["condition"] == "failed"
-    assert crm["condition_reason"] == "no room left in sftp://vault/srv"
-    assert crm["condition_hint"] == "is the disk full?"
+    shown = crm["protection"]
+    assert (shown["state"], shown["needs_attention"], shown["failures_in_row"]) == ("good", True, 1)
+    assert shown["reason"].endswith("the last run failed: no room left in sftp://vault/srv")
+    assert shown["hint"] == "is the disk full?"
     assert crm["last_good"]["status"] == "completed"
 
 
-def test_a_good_backup_that_is_too_old_is_stale(admin: httpx.Client) -> None:
+def test_a_good_backup_that_is_too_old_is_late(admin: httpx.Client) -> None:
     wiki = show(admin, "wiki")
-    assert wiki["condition"] == "stale"
-    assert wiki["condition_reason"] == "the last good backup is 5 hours old; the limit is 2 hours"
+    assert wiki["protection"]["state"] == "late"
+    assert (
+        wiki["protection"]["reason"] == "the newest good set is 5 hours old; the limit is 2 hours"
+    )
 
 
 def test_the_definition_is_shown_as_it_is_in_effect(admin: httpx.Client) -> None:
@@ -190,7 +193,7 @@ def test_run_now_queues_one_run_and_refuses_a_second(user: httpx.Client) -> None
     assert (newest["status"], newest["trigger"], newest["kind"]) == ("pending", "manual", "full")
     assert (newest["user"], newest["note"]) == ("user", "before the upgrade")
     assert show(user, "crm")["active_run"]["run_id"] == started["run_id"]
-    assert show(user, "crm")["condition"] == "failed"
+    assert show(user, "crm")["protection"]["needs_attention"] is True
     active = user.get(f"{API}/runs/active").json()["runs"]
     assert started["run_id"] in [run["run_id"] for run in active]
 
@@ -241,9 +244,10 @@ def test_history_tells_what_the_catalog_remembers(admin: httpx.Client) -> None:
 def test_status_counts_what_needs_attention(admin: httpx.Client) -> None:
     status = admin.get(f"{API}/status").json()
     assert status["total"] == len(ALL)
-    assert status["conditions"]["rejected"] == 1
-    assert status["conditions"]["failed"] == 1
-    assert status["conditions"]["stale"] == 1
+    assert status["protection"]["broken"] == 1
+    assert status["protection"]["late"] == 1
+    assert sum(status["protection"].values()) == len(ALL)
+    assert status["troubled"] == 3
     assert len(status["next_runs"]) == 3
     assert status["oldest_good"]["schedule_id"] == "wiki"
     assert [problem["schedule_id"] for problem in status["load_problems"]] == ["broken"]

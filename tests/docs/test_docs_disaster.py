@@ -92,7 +92,7 @@ def test_files_and_sqlite_come_back_from_the_repository_alone(tmp_path: Path) ->
     store(tmp_path, "bank", {"engine": "sqlite", "path": str(tmp_path / "bank.db")})
     (tmp_path / "lost.db").unlink()
     told = run(commands(), tmp_path)
-    assert "2 sets added, 0 forgotten" in told
+    assert "2 sets added, 0 lost" in told
     assert "full passed" in told
     assert "restore_test passed" in told
     assert "restore documents as of" in told

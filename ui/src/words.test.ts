@@ -1,41 +1,43 @@
 import { describe, expect, it } from "vitest";
 
-import type { Condition, Status } from "./api/types";
-import { MAINTENANCE, SCHEDULE, STATUS, VIEWER } from "./test/samples";
-import { headline, needsAttention, whyNotRun, whyNotToggle, whyReadOnly } from "./words";
+import type { ProtectionState, Status } from "./api/types";
+import { BROKEN, MAINTENANCE, SCHEDULE, STATUS, VIEWER } from "./test/samples";
+import { headline, needsAttention, protectionOf, whyNotRun, whyNotToggle, whyReadOnly } from "./words";
 
-const status = (conditions: Partial<Record<Condition, number>>, rest: Partial<Status> = {}): Status => {
-  const all = { ...STATUS.conditions, protected: 0, ...conditions };
+const status = (protection: Partial<Record<ProtectionState, number>>, rest: Partial<Status> = {}): Status => {
+  const all = { ...STATUS.protection, good: 0, ...protection };
+  const troubled = all.broken + all.lost + all.late + all.at_risk;
 
   return {
     ...STATUS,
-    attention: all.rejected + all.failed + all.stale + all.outdated,
-    conditions: all,
+    attention: troubled,
+    protection: all,
     total: Object.values(all).reduce((sum, count) => sum + count, 0),
+    troubled,
     ...rest,
   };
 };
 
 describe("the one sentence", () => {
   it.each([
-    ["Everything is backed up", "good", status({ protected: 3 })],
-    ["Everything is backed up", "good", status({ disabled: 1, protected: 3 })],
-    ["Nearly everything is backed up", "calm", status({ protected: 3, waiting: 1 })],
-    ["Waiting for the first backup", "calm", status({ waiting: 2 })],
-    ["All schedules are disabled", "calm", status({ disabled: 2 })],
-    ["Backing up now", "busy", status({ protected: 3 }, { running: 1 })],
-    ["Maintenance: nothing starts", "calm", status({ protected: 3 }, { maintenance: MAINTENANCE })],
-    ["Backing up now", "busy", status({ protected: 3 }, { maintenance: MAINTENANCE, running: 1 })],
-    ["1 schedule needs attention", "bad", status({ failed: 1, protected: 3 }, { running: 1 })],
-    ["3 schedules need attention", "bad", status({ outdated: 1, rejected: 1, stale: 1 })],
-    ["2 things need attention", "bad", status({ failed: 1 }, { attention: 2 })],
-    ["1 thing needs attention", "bad", status({ protected: 1 }, { attention: 1 })],
+    ["Everything is backed up", "good", status({ good: 3 })],
+    ["Everything is backed up", "good", status({ good: 4 }, { disabled: 1 })],
+    ["1 of 3 schedules backed up so far", "calm", status({ good: 1, never: 2 })],
+    ["Waiting for the first backup", "calm", status({ never: 2 })],
+    ["All schedules are disabled", "calm", status({ good: 2 }, { disabled: 2 })],
+    ["Backing up now", "busy", status({ good: 3 }, { running: 1 })],
+    ["Maintenance: nothing starts", "calm", status({ good: 3 }, { maintenance: MAINTENANCE })],
+    ["Backing up now", "busy", status({ good: 3 }, { maintenance: MAINTENANCE, running: 1 })],
+    ["1 schedule needs attention", "bad", status({ good: 3, late: 1 }, { running: 1 })],
+    ["3 schedules need attention", "bad", status({ at_risk: 1, broken: 1, lost: 1 })],
+    ["2 things need attention", "bad", status({ late: 1 }, { attention: 2 })],
+    ["1 thing needs attention", "bad", status({ good: 1 }, { attention: 1 })],
     ["No schedules yet", "calm", status({})],
   ])("is %s (%s)", (text, mood, given) => expect(headline(given)).toMatchObject({ mood, text }));
 
   it("is followed by the share that is protected", () =>
-    expect(headline(status({ disabled: 1, protected: 3, waiting: 1 })).detail).toBe(
-      "3 of 5 schedules protected · 1 without a backup yet · 1 disabled",
+    expect(headline(status({ good: 3, never: 2 }, { disabled: 1 })).detail).toBe(
+      "3 of 5 schedules protected · 2 without a backup yet · 1 disabled",
     ));
 });
 
@@ -65,15 +67,11 @@ describe("the page", () => {
     expect(whyReadOnly([])).toBeNull();
   });
 
-  it.each([
-    ["protected", false],
-    ["waiting", false],
-    ["disabled", false],
-    ["stale", true],
-    ["outdated", true],
-    ["failed", true],
-    ["rejected", true],
-  ] as const)("says whether %s needs attention: %s", (condition, expected) =>
-    expect(needsAttention({ ...SCHEDULE, condition })).toBe(expected),
-  );
+  it("says of a schedule whose newer runs fail that it is failing, though its newest set is good", () => {
+    const failing = { ...SCHEDULE, protection: { ...SCHEDULE.protection, failures_in_row: 2, needs_attention: true } };
+    expect(protectionOf(SCHEDULE).label).toBe("Protected");
+    expect(protectionOf(failing).label).toBe("Failing");
+    expect([needsAttention(SCHEDULE), needsAttention(failing)]).toEqual([false, true]);
+    expect(protectionOf(BROKEN).label).toBe("Broken");
+  });
 });

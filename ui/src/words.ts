@@ -1,4 +1,4 @@
-import type { Condition, ExecutionStatus, ScheduleSummary, SetSummary, Status, VerificationLevel } from "./api/types";
+import type { ExecutionStatus, ProtectionState, ScheduleSummary, SetSummary, Status, VerificationLevel } from "./api/types";
 import { formatCount } from "./format";
 
 /** Airflow's own names for colours, so that a state looks the same here and on the grid. */
@@ -6,15 +6,18 @@ export type Palette = "danger" | "deferred" | "failed" | "info" | "none" | "queu
 
 type Word = { label: string; palette: Palette };
 
-export const CONDITIONS: Record<Condition, Word> = {
-  disabled: { label: "Disabled", palette: "none" },
-  failed: { label: "Failed", palette: "failed" },
-  outdated: { label: "Old version runs", palette: "warning" },
-  protected: { label: "Protected", palette: "success" },
-  rejected: { label: "Rejected", palette: "failed" },
-  stale: { label: "Too old", palette: "warning" },
-  waiting: { label: "No backup yet", palette: "queued" },
+export const PROTECTION: Record<ProtectionState, Word> = {
+  at_risk: { label: "At risk", palette: "warning" },
+  broken: { label: "Broken", palette: "failed" },
+  good: { label: "Protected", palette: "success" },
+  late: { label: "Late", palette: "failed" },
+  lost: { label: "Lost", palette: "failed" },
+  never: { label: "No backup yet", palette: "queued" },
 };
+
+/** How safe a schedule is, in one word; a good set does not hide that newer runs fail. */
+export const protectionOf = ({ protection }: ScheduleSummary): Word =>
+  protection.state === "good" && protection.needs_attention ? { label: "Failing", palette: "failed" } : PROTECTION[protection.state];
 
 export const STATUSES: Record<ExecutionStatus, Word> = {
   cancelled: { label: "Cancelled", palette: "none" },
@@ -58,20 +61,17 @@ export const COMPONENTS: Record<string, string> = {
   triggerer: "Triggerer",
 };
 
-export const NEEDS_ATTENTION: readonly Condition[] = ["rejected", "failed", "stale", "outdated"];
-
-export const needsAttention = (schedule: ScheduleSummary): boolean => NEEDS_ATTENTION.includes(schedule.condition);
+export const needsAttention = (schedule: ScheduleSummary): boolean => schedule.protection.needs_attention;
 
 export type Headline = { detail: string; mood: "bad" | "busy" | "calm" | "good"; text: string };
 
 /** The one sentence at the top: the worst that is true. */
 export const headline = (status: Status): Headline => {
-  const { attention, conditions, running, total } = status;
+  const { attention, disabled, protection, running, total, troubled } = status;
   const detail = shares(status);
 
   if (attention > 0) {
-    const schedules = NEEDS_ATTENTION.reduce((sum, condition) => sum + conditions[condition], 0);
-    const what = schedules === attention ? formatCount(attention, "schedule") : formatCount(attention, "thing");
+    const what = troubled === attention ? formatCount(attention, "schedule") : formatCount(attention, "thing");
 
     return { detail, mood: "bad", text: `${what} ${attention === 1 ? "needs" : "need"} attention` };
   }
@@ -84,25 +84,25 @@ export const headline = (status: Status): Headline => {
   if (running > 0) {
     return { detail, mood: "busy", text: "Backing up now" };
   }
-  if (conditions.disabled === total) {
+  if (disabled === total) {
     return { detail, mood: "calm", text: "All schedules are disabled" };
   }
-  if (conditions.protected === 0) {
+  if (protection.good === 0) {
     return { detail, mood: "calm", text: "Waiting for the first backup" };
   }
-  if (conditions.waiting > 0) {
-    return { detail, mood: "calm", text: "Nearly everything is backed up" };
+  if (protection.never > 0) {
+    return { detail, mood: "calm", text: `${protection.good} of ${formatCount(total, "schedule")} backed up so far` };
   }
 
   return { detail, mood: "good", text: "Everything is backed up" };
 };
 
-const shares = ({ conditions, running, total }: Status): string =>
+const shares = ({ disabled, protection, running, total }: Status): string =>
   [
-    `${conditions.protected} of ${formatCount(total, "schedule")} protected`,
+    `${protection.good} of ${formatCount(total, "schedule")} protected`,
     running > 0 ? `${running} running` : "",
-    conditions.waiting > 0 ? `${conditions.waiting} without a backup yet` : "",
-    conditions.disabled > 0 ? `${conditions.disabled} disabled` : "",
+    protection.never > 0 ? `${protection.never} without a backup yet` : "",
+    disabled > 0 ? `${disabled} disabled` : "",
   ]
     .filter(Boolean)
     .join(" · ");

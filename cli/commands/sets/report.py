@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = [items[name] for name in arguments.schedule or items if name in items]
     now = datetime.now(UTC)
     with open_catalog(arguments.catalog) as catalog:
+        catalog.standings.note_seen(items, at=now)
         reports = report(chosen, catalog, now=now)
     if arguments.format == "json":
         print_json([each.as_dict() for each in reports])
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(sentence_of(reports) + "\n")
         columns = (
             "SCHEDULE",
-            "VERDICT",
+            "PROTECTION",
             "LAST GOOD",
             "VERIFIED",
             "RESTORE TEST",
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             "STORED",
         )
         print_table(columns, [_row(each) for each in reports])
-    unproven = any(each.verdict != "proven" for each in reports)
+    unproven = any(not each.is_proven for each in reports)
     return exit_codes.BAD if unproven and arguments.fail_if_unproven else exit_codes.DONE
 
 
@@ -74,7 +75,7 @@ def _row(each: ScheduleReport) -> tuple[str, ...]:
         test = f"{test}, {each.last_restore_seconds:.1f}s"
     return (
         each.schedule_id,
-        each.verdict,
+        each.protection.replace("_", " "),
         local(each.last_good_at),
         "-"
         if each.last_verified_level is None

@@ -1,8 +1,9 @@
-"""`airflow-backup status`: how every schedule stands; exit 1 when asked to and one is stale."""
+"""`airflow-backup status`: how safe every schedule is; exit 1 when asked to and one is not."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,32 +17,36 @@ from airflow_backup.cli.arguments import (
     open_catalog,
 )
 from airflow_backup.cli.output import iso, local, print_json, print_table
-from airflow_backup.core.durations import format_duration
+from airflow_backup.core.words import ProtectionState
 from airflow_backup.schedules.model.schedule import Schedule
 
 if TYPE_CHECKING:
-    from airflow_backup.catalog.stores.executions import Execution
+    from airflow_backup.actions.protection import Subject
+    from airflow_backup.catalog import Catalog
+    from airflow_backup.catalog.records import Execution
+    from airflow_backup.catalog.rules.protection import Protection
+    from airflow_backup.schedules.loading.loaded import Loaded
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How one schedule stands: its last execution, its last good one, and whether that is too old."""
+    """How one schedule stands: how safe it is, and its last execution."""
 
-    schedule: Schedule
+    schedule_id: str
+    timezone: str
+    protection: Protection
     last: Execution | None
-    good: Execution | None
-    stale: str | None
 
 
 def add_to(commands: Any) -> None:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "status", help="show how every schedule stands, from the catalog"
+        "status", help="show how safe every schedule is, from the catalog"
     )
     parser.add_argument(
         "--fail-if-stale",
         action="store_true",
-        help="exit 1 when a schedule is stale (see alert_after)",
+        help="exit 1 when a schedule needs attention: late, lost, at risk, broken or failing",
     )
     add_schedules(parser)
     add_catalog(parser)
@@ -51,60 +56,86 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each schedule."""
-    schedules = list(loaded(arguments.schedules).by_id().values())
-    now = datetime.now(UTC)
-    with open_catalog(arguments.catalog) as catalog:
-        ids = [schedule.id for schedule in schedules]
-        last, good = catalog.executions.last(ids), catalog.executions.last_completed(ids)
-    standings = [
-        Standing(
-            item,
-            last.get(item.id),
-            good.get(item.id),
-            stale_reason(item, good.get(item.id), now=now),
-        )
-        for item in schedules
-    ]
+    standings = _standings(arguments)
     if arguments.format == "json":
         print_json([_dict(standing) for standing in standings])
     else:
-        print_table(
-            ("SCHEDULE", "LAST", "STATUS", "LAST GOOD", "STALE"), [_row(item) for item in standings]
+        columns = ("SCHEDULE", "PROTECTION", "LAST GOOD", "VERIFIED", "LAST RUN", "WHY")
+        print_table(columns, [_row(item) for item in standings])
+    bad = any(standing.protection.needs_attention for standing in standings)
+    return exit_codes.BAD if bad and arguments.fail_if_stale else exit_codes.DONE
+
+
+def _standings(arguments: argparse.Namespace) -> Sequence[Standing]:
+    from airflow_backup.actions.protection import Subject, protections
+
+    found = loaded(arguments.schedules)
+    now = datetime.now(UTC)
+    with open_catalog(arguments.catalog) as catalog:
+        subjects = [*map(Subject.of, found.by_id().values()), *_wrong(found, catalog)]
+        ids = [each.id for each in subjects]
+        catalog.standings.note_seen(ids, at=now)
+        last = catalog.executions.last(ids)
+        judged = protections(subjects, catalog, now=now)
+    return [
+        Standing(
+            each.id,
+            "UTC" if each.schedule is None else each.schedule.timezone,
+            judged[each.id],
+            last.get(each.id),
         )
-    stale = any(standing.stale for standing in standings)
-    return exit_codes.BAD if stale and arguments.fail_if_stale else exit_codes.DONE
+        for each in subjects
+    ]
 
 
-def stale_reason(schedule: Schedule, good: Execution | None, *, now: datetime) -> str | None:
-    """Say why the schedule is stale, or None; never without ``alert_after``."""
-    if schedule.alert_after is None or not schedule.enabled:
-        return None
-    limit = format_duration(schedule.alert_after)
-    if good is None or good.finished_at is None:
-        return f"no good set yet, limit {limit}"
-    age = now - good.finished_at
-    return f"{format_duration(age)} old, limit {limit}" if age > schedule.alert_after else None
+def _wrong(found: Loaded, catalog: Catalog) -> Iterator[Subject]:
+    """Give the schedules that are wrong: of some, the version before is deployed and runs on."""
+    from airflow_backup.actions.protection import Subject
+
+    for wrong in found.rejected:
+        if wrong.id is None or wrong.id in found.by_id():
+            continue
+        why = wrong.problems[0].message
+        live = catalog.deployed.get(wrong.id)
+        if live is not None and live.state == "last_known_good":
+            before = Schedule.model_validate(live.definition)
+            yield Subject(id=wrong.id, schedule=before, enabled=before.enabled, outdated=why)
+        else:
+            yield Subject(id=wrong.id, schedule=None, enabled=None, rejected=why)
 
 
 def _row(standing: Standing) -> tuple[str, ...]:
-    last, good, zone = standing.last, standing.good, standing.schedule.timezone
+    last, good, zone = standing.last, standing.protection.last_good, standing.timezone
     return (
-        standing.schedule.id,
-        local(last.started_at, zone) if last is not None else "-",
-        last.status.value if last is not None else "never ran",
-        local(good.finished_at, zone) if good is not None else "-",
-        standing.stale or "no",
+        standing.schedule_id,
+        standing.protection.state.replace("_", " "),
+        local(good.consistent_at, zone) if good is not None else "-",
+        "-" if good is None or good.verified_level is None else good.verified_level.value,
+        "never ran" if last is None else f"{last.status.value}, {local(last.started_at, zone)}",
+        ""
+        if standing.protection.state is ProtectionState.GOOD
+        and not standing.protection.failures_in_row
+        else standing.protection.reason,
     )
 
 
 def _dict(standing: Standing) -> dict[str, Any]:
-    last, good = standing.last, standing.good
+    last, found = standing.last, standing.protection
+    good = found.last_good
     return {
-        "schedule": standing.schedule.id,
+        "schedule": standing.schedule_id,
+        "protection": found.state.value,
+        "reason": found.reason,
+        "since": iso(found.since),
+        "late_at": iso(found.late_at),
+        "needs_attention": found.needs_attention,
+        "failures_in_row": found.failures_in_row,
         "status": last.status.value if last is not None else None,
         "last_at": iso(last.started_at) if last is not None else None,
-        "last_good_at": iso(good.finished_at) if good is not None else None,
+        "last_good_at": iso(good.consistent_at) if good is not None else None,
         "last_good_set": good.set_id if good is not None else None,
-        "stale": standing.stale,
+        "verified": None
+        if good is None or good.verified_level is None
+        else good.verified_level.value,
         "error": last.error if last is not None else None,
     }

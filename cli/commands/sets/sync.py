@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for repository, result in results.items():
             print(
-                f"{repository}: {result.recorded} sets added, {result.forgotten} forgotten, "
+                f"{repository}: {result.recorded} sets added, {result.lost} lost, "
                 f"{len(result.unfinished)} unfinished, {len(result.removed)} leftovers removed"
             )
             for problem in result.problems:

@@ -13,7 +13,7 @@ from airflow_backup.actions.report.report import report
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import ConfigError, Refused
-from airflow_backup.core.ids import SET_ID
+from airflow_backup.core.ids import SET_ID, dag_id
 from airflow_backup.plugin.access import (
     Access,
     AccessDep,
@@ -22,6 +22,7 @@ from airflow_backup.plugin.access import (
     may_restore,
     may_verify,
 )
+from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.base import Moment
 from airflow_backup.plugin.schemas.requests import PinRequest, RestoreRequest, VerifyRequest
@@ -163,12 +164,14 @@ def pin_set(set_id: SetId, body: PinRequest, catalog: CatalogDep, access: Access
 
 
 @router.get("/reports/summary")
-def show_report(catalog: CatalogDep, access: AccessDep) -> ReportSummary:
+def show_report(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> ReportSummary:
     """Say what is proven of every schedule that you may read."""
     rows = queries.visible(catalog, access)
     schedules = [found for row in rows if (found := schedule_of(row.definition)) is not None]
     now = queries.now()
-    reports = report(schedules, catalog, now=now)
+    dags = airflow_reads.dags(session, [dag_id(row.id) for row in rows])
+    judged = queries.protections_of(catalog, rows, dags, now=now)
+    reports = report(schedules, catalog, now=now, protections=judged)
     return ReportSummary(
         now=now,
         sentence=sentence_of(reports),

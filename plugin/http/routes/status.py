@@ -71,8 +71,8 @@ def show_metrics(catalog: CatalogDep, session: SessionDep, access: AccessDep) ->
     may = access.permissions(row.id for row in rows)
     schedules = schedule_views.summaries(rows, found, permissions=may)
     known = [given for row in rows if (given := schedule_of(row.definition)) is not None]
-    reports = report(known, catalog, now=found.now)
+    reports = report(known, catalog, now=found.now, protections=found.protections)
     components = [component_of(airflow_runs) for airflow_runs in airflow_reads.components()]
     in_maintenance = EVERY_SCHEDULE in found.holds
-    text = metrics(schedules, reports, components, in_maintenance=in_maintenance)
+    text = metrics(schedules, reports, components, now=found.now, in_maintenance=in_maintenance)
     return PlainTextResponse(text, media_type=MEDIA_TYPE)

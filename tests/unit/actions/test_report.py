@@ -50,14 +50,18 @@ def verifier(schedule: Schedule, catalog: Catalog) -> Verifier:
 def test_every_fact_is_there(tmp_path: Path, catalog: Catalog) -> None:
     schedule = scheduled(tmp_path)
     (nothing,) = report([schedule], catalog, now=NOW)
-    assert (nothing.verdict, nothing.why) == ("nothing", "there is no set that can be restored")
+    assert (nothing.protection, nothing.why) == ("never", "waits for its first backup")
     first = take(schedule, catalog, run=run_number(0))  # type: ignore[arg-type]
     second = take(schedule, catalog, run=run_number(1), kind=Kind.INCREMENTAL)  # type: ignore[arg-type]
     (unproven,) = report([schedule], catalog, now=NOW)
-    assert (unproven.verdict, unproven.why) == ("unproven", "never was a set verified")
+    assert (unproven.protection, unproven.is_proven) == ("good", False)
     verifier(schedule, catalog).verify(second.set_id, VerificationLevel.RESTORE_TEST)
     (found,) = report([schedule], catalog, now=NOW)
-    assert (found.verdict, found.last_good_set) == ("proven", second.set_id)
+    assert (found.protection, found.is_proven) == ("good", True)
+    assert found.last_good_set == second.set_id
+    assert (found.rpo_promised, found.rto_promised) == (None, None)
+    assert found.rpo_achieved == (NOW - second.consistent_at).total_seconds()
+    assert found.rto_achieved == found.last_restore_seconds
     assert (found.last_verified_level, found.last_restore_test_outcome) == (
         "restore_test",
         "passed",
@@ -69,24 +73,27 @@ def test_every_fact_is_there(tmp_path: Path, catalog: Catalog) -> None:
     )
     assert (found.sets, found.chains, found.quarantined) == (2, 1, 0)
     assert found.bytes_stored == first.bytes_stored + second.bytes_stored
-    assert json.loads(json.dumps(found.as_dict()))["verdict"] == "proven"
+    assert json.loads(json.dumps(found.as_dict()))["is_proven"] is True
 
 
 def test_a_failed_set_and_an_old_one_are_a_risk(tmp_path: Path, catalog: Catalog) -> None:
     schedule = scheduled(tmp_path, alert_after="26h")
     take(schedule, catalog, run=run_number(0))  # type: ignore[arg-type]
     (old,) = report([schedule], catalog, now=NOW)
-    assert old.verdict == "at risk"
-    assert old.why.endswith("old, and the limit is 1d2h")
+    assert old.protection == "late"
+    assert old.why == "the newest good set is 2 days 23 hours old; the limit is 26 hours"
+    assert (old.rpo_promised, (old.rpo_achieved or 0) > 26 * 3600) == (26 * 3600, True)
     second = take(schedule, catalog, run=run_number(2))  # type: ignore[arg-type]
     for path in (tmp_path / "repository/wiki/sets" / second.set_id).glob("files.tar.*"):
         path.chmod(0o600)
         path.write_bytes(b"")
     verifier(schedule, catalog).verify(second.set_id, VerificationLevel.QUICK)
     (found,) = report([scheduled(tmp_path)], catalog, now=NOW)
-    assert (found.verdict, found.why) == (
-        "at risk",
-        f"set '{second.set_id}' failed its quick verification",
+    assert found.protection == "late", "the one before it is three days old"
+    (young,) = report([scheduled(tmp_path, alert_after="7d")], catalog, now=NOW)
+    assert (young.protection, young.why) == (
+        "at_risk",
+        f"set '{second.set_id}' failed its verification; the newest good one is of before",
     )
     assert (found.quarantined, found.last_good_set != second.set_id) == (1, True)
     assert "it has 0 bytes" in (found.last_failure or "")
@@ -96,9 +103,9 @@ def test_the_page_stands_alone_and_says_it_in_one_sentence(
     tmp_path: Path, catalog: Catalog
 ) -> None:
     schedules = [scheduled(tmp_path, name) for name in ("wiki", "shop")]
-    take(schedules[0], catalog, run=run_number(0))  # type: ignore[arg-type]
+    take(schedules[0], catalog, run=run_number(2))  # type: ignore[arg-type]
     reports = report(schedules, catalog, now=NOW)
-    assert sentence_of(reports) == "1 of 2 schedules need attention: shop."
+    assert sentence_of(reports) == "1 of 2 schedules is not protected as promised: shop."
     html = page(reports, now=NOW)
     assert "<strong>wiki</strong>" in html
     assert not {"http:", "https:", "<script", "url("} & set(html.split()), "nothing from elsewhere"

@@ -85,7 +85,7 @@ def test_sync_and_prune_forget_nothing_of_a_repository_that_is_not_there(
     assert len(catalog.sets.of("wiki")) == 3
     shutil.rmtree(tmp_path / "repository", ignore_errors=True)
     there.rename(tmp_path / "repository")
-    assert sync(storage, job.repository, catalog).forgotten == 0
+    assert sync(storage, job.repository, catalog).lost == 0
     assert len(cut(job, catalog).removed) == 2
 
 

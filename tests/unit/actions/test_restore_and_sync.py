@@ -114,7 +114,7 @@ def test_a_lost_catalog_is_rebuilt_from_the_manifests(
     storage = FolderStorage(tmp_path / "repository")
     with Catalog.open("sqlite://") as fresh:
         result = sync(storage, job.repository, fresh)
-        assert (result.recorded, result.forgotten, result.problems) == (3, 0, ())
+        assert (result.recorded, result.lost, result.problems) == (3, 0, ())
         assert fresh.sets.of("wiki") == catalog.sets.of("wiki")
         for row in fresh.sets.of("wiki"):
             assert fresh.sets.pieces(row.set_id) == catalog.sets.pieces(row.set_id)
@@ -129,7 +129,7 @@ def test_a_set_that_is_gone_is_forgotten_and_one_that_cannot_be_read_is_not(
     (sets / gone.set_id / "manifest.json").unlink()
     (sets / damaged.set_id / "manifest.json").write_text("{")
     result = sync(FolderStorage(tmp_path / "repository"), job.repository, catalog)
-    assert (result.recorded, result.forgotten) == (0, 1)
+    assert (result.recorded, result.lost) == (0, 1)
     assert result.unfinished == (f"wiki/sets/{gone.set_id}",)
     assert result.problems == (
         f"the manifest of set '{damaged.set_id}' is not the one that the catalog knows",
@@ -220,7 +220,7 @@ def test_a_schedule_whose_folder_is_gone_is_forgotten(
     take(other, catalog)
     shutil.rmtree(tmp_path / "repository/wiki")
     result = sync(FolderStorage(tmp_path / "repository"), job.repository, catalog)
-    assert (result.recorded, result.forgotten) == (0, 1)
+    assert (result.recorded, result.lost) == (0, 1)
     assert catalog.sets.of("wiki") == []
 
 
@@ -238,7 +238,7 @@ def test_a_set_that_a_run_stores_while_sync_reads_is_not_forgotten(
         yield from found
 
     monkeypatch.setattr(FolderStorage, "folders", listing)
-    assert sync(FolderStorage(tmp_path / "repository"), job.repository, catalog).forgotten == 0
+    assert sync(FolderStorage(tmp_path / "repository"), job.repository, catalog).lost == 0
     assert catalog.sets.get(late[0]) is not None
 
 

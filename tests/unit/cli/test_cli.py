@@ -141,12 +141,12 @@ def test_run_takes_a_backup_that_show_and_status_know(shell: Shell) -> None:
         (facts["set_id"], "command_line")
     ]
     notes, shop = shell.json("status")
-    assert (notes["status"], notes["stale"], notes["last_good_set"]) == (
+    assert (notes["status"], notes["protection"], notes["last_good_set"]) == (
         "completed",
-        None,
+        "good",
         facts["set_id"],
     )
-    assert (shop["status"], shop["stale"]) == (None, None)
+    assert (shop["status"], shop["protection"], shop["needs_attention"]) == (None, "never", False)
     assert shell("status", "--fail-if-stale")[0] == 0
 
 
@@ -161,10 +161,22 @@ def test_text_output_reads_well(shell: Shell) -> None:
     assert printed.splitlines()[1].split()[0] == "notes"
 
 
-def test_status_fails_when_a_schedule_is_stale(shell: Shell) -> None:
+def test_status_fails_when_a_schedule_needs_attention(shell: Shell) -> None:
+    assert shell("status", "--fail-if-stale")[0] == 0, "nothing is late on the first day"
+    shell("run", "shop")
     code, printed = shell("status", "--fail-if-stale")
     assert code == 1
-    assert "no good set yet, limit 1d2h" in printed
+    assert "nothing was stored yet; the last run failed: " in printed
+
+
+def test_status_says_of_a_wrong_schedule_that_nothing_runs(shell: Shell) -> None:
+    shell("run", "notes")
+    shell.write(FILE.replace("26h", "soon"))
+    code, printed = shell("status", "--fail-if-stale")
+    assert code == 1
+    assert "rejected, and nothing runs: " in printed
+    (wrong,) = (each for each in shell.json("status") if each["schedule"] == "notes")
+    assert (wrong["protection"], wrong["needs_attention"]) == ("broken", True)
 
 
 def test_a_failed_run_says_why_and_is_remembered(shell: Shell) -> None:

@@ -79,5 +79,5 @@ def test_a_lost_catalog_is_rebuilt(folder: Path, capsys: pytest.CaptureFixture[s
     for path in folder.glob("airflow_backup.db*"):
         path.unlink()
     assert main(["sync"]) == 0
-    assert "2 sets added, 0 forgotten, 0 unfinished, 0 leftovers removed" in capsys.readouterr().out
+    assert "2 sets added, 0 lost, 0 unfinished, 0 leftovers removed" in capsys.readouterr().out
     assert main(["sync"]) == 0

@@ -750,12 +750,6 @@ export interface components {
             name: string;
         };
         /**
-         * Condition
-         * @description How a schedule is, in one word; the worst that is true.
-         * @enum {string}
-         */
-        Condition: "rejected" | "failed" | "stale" | "outdated" | "disabled" | "waiting" | "protected";
-        /**
          * Controlled
          * @description The run that was told to wait or to go on.
          */
@@ -1199,6 +1193,56 @@ export interface components {
             stage: string;
         };
         /**
+         * ProtectionInfo
+         * @description How safe is what a schedule protects: the same word and reason as `airflow-backup status`, report and metrics.
+         */
+        ProtectionInfo: {
+            /**
+             * Deadline
+             * @description The age in seconds at which the newest good set is late.
+             */
+            deadline: number;
+            /**
+             * Failures In Row
+             * @default 0
+             */
+            failures_in_row: number;
+            /**
+             * Hint
+             * @description What to try, where somebody has to do something.
+             */
+            hint: string | null;
+            /**
+             * Late At
+             * Format: date-time
+             * @description When it is late, or became so, if nothing is stored until then.
+             */
+            late_at: string;
+            /**
+             * Needs Attention
+             * @description Whether a person should look.
+             */
+            needs_attention: boolean;
+            /**
+             * Reason
+             * @description Why, in words.
+             */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description Since when it is so.
+             */
+            since: string;
+            state: components["schemas"]["ProtectionState"];
+        };
+        /**
+         * ProtectionState
+         * @description Whether what a schedule protects could be brought back as promised, in one word; the worst that is true.
+         * @enum {string}
+         */
+        ProtectionState: "broken" | "lost" | "late" | "at_risk" | "never" | "good";
+        /**
          * RecoveryPlan
          * @description What brings a schedule's source back to a moment, or why nothing does.
          */
@@ -1486,7 +1530,7 @@ export interface components {
             active_run: components["schemas"]["Run"] | null;
             /**
              * Alert After
-             * @description Seconds after which it is stale without a good set.
+             * @description Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts.
              */
             alert_after: number | null;
             /**
@@ -1494,14 +1538,6 @@ export interface components {
              * @description That somebody made a schedule of the same id here, which the file hides.
              */
             clash: string | null;
-            condition: components["schemas"]["Condition"];
-            /** Condition Hint */
-            condition_hint: string | null;
-            /**
-             * Condition Reason
-             * @description Why, when it needs attention.
-             */
-            condition_reason: string | null;
             /** Dag Id */
             dag_id: string;
             /**
@@ -1548,6 +1584,7 @@ export interface components {
              * @default []
              */
             problems: components["schemas"]["LoadProblem"][];
+            protection: components["schemas"]["ProtectionInfo"];
             /** Repository */
             repository: string | null;
             /**
@@ -1618,6 +1655,11 @@ export interface components {
             chains: number;
             /** Engine */
             engine: string | null;
+            /**
+             * Is Proven
+             * @description Whether it is good, and its newest good set passed a verification.
+             */
+            is_proven: boolean;
             /** Last Failure */
             last_failure: string | null;
             /** Last Good At */
@@ -1636,21 +1678,41 @@ export interface components {
             last_verified_level: string | null;
             /** Last Verified Set */
             last_verified_set: string | null;
+            /**
+             * Late At
+             * Format: date-time
+             */
+            late_at: string;
             /** Newest Recoverable */
             newest_recoverable: string | null;
             /** Oldest Recoverable */
             oldest_recoverable: string | null;
+            protection: components["schemas"]["ProtectionState"];
             /** Quarantined */
             quarantined: number;
+            /** Rpo Achieved */
+            rpo_achieved: number | null;
+            /**
+             * Rpo Promised
+             * @description How old the newest good set may become, in seconds; null where that is not written.
+             */
+            rpo_promised: number | null;
+            /**
+             * Rto Achieved
+             * @description How long the last restore test took, in seconds.
+             */
+            rto_achieved: number | null;
+            /** Rto Promised */
+            rto_promised: number | null;
             /** Schedule Id */
             schedule_id: string;
             /** Sets */
             sets: number;
             /**
-             * Verdict
-             * @description `proven`, `unproven`, `at risk` or `nothing`.
+             * Since
+             * Format: date-time
              */
-            verdict: string;
+            since: string;
             /** Why */
             why: string;
         };
@@ -1662,7 +1724,7 @@ export interface components {
             active_run: components["schemas"]["Run"] | null;
             /**
              * Alert After
-             * @description Seconds after which it is stale without a good set.
+             * @description Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts.
              */
             alert_after: number | null;
             /**
@@ -1670,14 +1732,6 @@ export interface components {
              * @description That somebody made a schedule of the same id here, which the file hides.
              */
             clash: string | null;
-            condition: components["schemas"]["Condition"];
-            /** Condition Hint */
-            condition_hint: string | null;
-            /**
-             * Condition Reason
-             * @description Why, when it needs attention.
-             */
-            condition_reason: string | null;
             /** Dag Id */
             dag_id: string;
             /** Description */
@@ -1717,6 +1771,7 @@ export interface components {
              * @default []
              */
             problems: components["schemas"]["LoadProblem"][];
+            protection: components["schemas"]["ProtectionInfo"];
             /**
              * Rhythms
              * @default []
@@ -1935,12 +1990,10 @@ export interface components {
             /** Components */
             components: components["schemas"]["Component"][];
             /**
-             * Conditions
-             * @description How many schedules there are in each condition.
+             * Disabled
+             * @description How many schedules are switched off.
              */
-            conditions: {
-                [key: string]: number;
-            };
+            disabled: number;
             /**
              * Healthy
              * @description Whether backups can start at all.
@@ -1964,10 +2017,22 @@ export interface components {
             now: string;
             /** @description The schedule whose last good set is closest to, or furthest over, its limit. */
             oldest_good: components["schemas"]["Age"] | null;
+            /**
+             * Protection
+             * @description How many schedules there are in each state of protection.
+             */
+            protection: {
+                [key: string]: number;
+            };
             /** Running */
             running: number;
             /** Total */
             total: number;
+            /**
+             * Troubled
+             * @description How many of these are schedules.
+             */
+            troubled: number;
             /** Version */
             version: string;
         };
@@ -3102,10 +3167,10 @@ export interface operations {
                 q?: string;
                 group?: string | null;
                 tag?: string | null;
-                state?: ("loaded" | "rejected" | "last_known_good" | "enabled" | "disabled" | "running" | "attention" | "failed" | "stale" | "waiting" | "protected") | null;
+                state?: ("loaded" | "rejected" | "last_known_good" | "enabled" | "disabled" | "running" | "attention" | "broken" | "lost" | "late" | "at_risk" | "never" | "good") | null;
                 /** @description The engine that reads it, for example `files`. */
                 source?: string | null;
-                sort?: "id" | "-id" | "condition" | "-condition" | "next_run" | "-next_run" | "last_run" | "-last_run" | "last_good" | "-last_good" | "bytes" | "-bytes";
+                sort?: "id" | "-id" | "protection" | "-protection" | "next_run" | "-next_run" | "last_run" | "-last_run" | "last_good" | "-last_good" | "bytes" | "-bytes";
                 limit?: number;
                 offset?: number;
             };

@@ -9,7 +9,6 @@ export type BulkResults = Schemas["BulkResults"];
 export type CancelledRun = Schemas["CancelledRun"];
 export type CautionNote = Schemas["CautionNote"];
 export type Component = Schemas["Component"];
-export type Condition = Schemas["Condition"];
 export type Controlled = Schemas["Controlled"];
 export type DayStrips = Schemas["DayStrips"];
 export type Deleted = Schemas["Deleted"];
@@ -32,6 +31,7 @@ export type PieceFacts = Schemas["PieceFacts"];
 export type Pinned = Schemas["Pinned"];
 export type Progress = Schemas["Progress"];
 export type RecoveryPlan = Schemas["RecoveryPlan"];
+export type ProtectionState = Schemas["ProtectionState"];
 export type ReportSummary = Schemas["ReportSummary"];
 export type RetentionVerdict = Schemas["RetentionVerdict"];
 export type RetentionView = Schemas["RetentionView"];
@@ -48,8 +48,8 @@ export type SetList = Schemas["SetList"];
 export type SetSummary = Schemas["SetSummary"];
 export type Started = Schemas["Started"];
 export type State = Schemas["State"];
-// Every condition is counted, also where there is none.
-export type Status = Omit<Schemas["Status"], "conditions"> & { conditions: Record<Condition, number> };
+// Every state is counted, also where there is none.
+export type Status = Omit<Schemas["Status"], "protection"> & { protection: Record<ProtectionState, number> };
 export type Timeline = Schemas["Timeline"];
 export type Toggled = Schemas["Toggled"];
 export type UpcomingRun = Schemas["UpcomingRun"];

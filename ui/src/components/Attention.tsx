@@ -3,12 +3,12 @@ import { type ReactNode, useState } from "react";
 
 import type { Component, ScheduleSummary, Status } from "../api/types";
 import { sentence } from "../format";
-import { COMPONENTS, CONDITIONS, type Palette } from "../words";
+import { COMPONENTS, protectionOf, type Palette } from "../words";
 import { Ago } from "./moments";
 import { Panel } from "./Panel";
 import { Message, Problem } from "./Problem";
 import { RunNowIcon } from "./RunNow";
-import { ConditionBadge } from "./StateBadge";
+import { ProtectionBadge } from "./StateBadge";
 
 type AttentionProps = {
   readonly onOpen: (id: string) => void;
@@ -78,7 +78,7 @@ const Troubled = ({ onOpen, schedule }: TroubledProps) => (
   <Item
     actions={
       <>
-        {schedule.condition === "rejected" ? undefined : (
+        {schedule.state === "rejected" ? undefined : (
           <RunNowIcon isActive={schedule.active_run !== null} schedule={schedule} />
         )}
         <Button onClick={() => onOpen(schedule.id)} size="xs" variant="outline">
@@ -86,12 +86,12 @@ const Troubled = ({ onOpen, schedule }: TroubledProps) => (
         </Button>
       </>
     }
-    palette={CONDITIONS[schedule.condition].palette}
+    palette={protectionOf(schedule).palette}
   >
     <Flex align="center" gap="2" wrap="wrap">
       <Text fontWeight="semibold">{schedule.id}</Text>
-      <ConditionBadge condition={schedule.condition} />
-      {schedule.condition === "failed" && schedule.last_run?.finished_at ? (
+      <ProtectionBadge schedule={schedule} />
+      {schedule.last_run?.status === "failed" && schedule.last_run.finished_at !== null ? (
         <Text color="fg.muted" fontSize="xs">
           <Ago at={schedule.last_run.finished_at} />
         </Text>
@@ -99,13 +99,13 @@ const Troubled = ({ onOpen, schedule }: TroubledProps) => (
     </Flex>
     {schedule.problems.length > 0 ? (
       <Stack gap="1.5">
-        {schedule.condition === "outdated" ? <Text fontSize="sm">The version before it keeps running.</Text> : undefined}
+        {schedule.state === "last_known_good" ? <Text fontSize="sm">The version before it keeps running.</Text> : undefined}
         {schedule.problems.map((problem) => (
           <Problem key={`${String(problem.line)}:${String(problem.path)}:${problem.message}`} problem={problem} />
         ))}
       </Stack>
     ) : (
-      <Message hint={schedule.condition_hint} text={schedule.condition_reason ?? ""} />
+      <Message hint={schedule.protection.hint} text={schedule.protection.reason} />
     )}
   </Item>
 );

@@ -42,7 +42,7 @@ export const Hero = ({ isCard = false, status }: { readonly isCard?: boolean; re
 
 const Numbers = ({ status }: { readonly status: Status }) => {
   const [next] = status.next_runs;
-  const { conditions, oldest_good: oldest, total } = status;
+  const { oldest_good: oldest, protection, total } = status;
 
   return (
     <SimpleGrid columns={3} flexShrink="0" gap={{ base: "4", md: "8" }} width={{ base: "full", lg: "auto" }}>
@@ -50,7 +50,7 @@ const Numbers = ({ status }: { readonly status: Status }) => {
         {oldest === null ? "–" : <Age at={oldest.at} limit={oldest.limit} />}
       </Figure>
       <Figure label="Protected" note={`of ${total}`}>
-        {conditions.protected}
+        {protection.good}
       </Figure>
       <Figure label="Next run" note={next === undefined ? "nothing is due" : next.schedule_id}>
         {next === undefined ? "–" : <Countdown at={next.opens_at ?? next.at} />}

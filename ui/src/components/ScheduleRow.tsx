@@ -11,7 +11,7 @@ import { Ago, InZone } from "./moments";
 import { RowMenu } from "./RowMenu";
 import { RunNowIcon } from "./RunNow";
 import { RunProgress } from "./RunProgress";
-import { ConditionBadge, StatusBadge } from "./StateBadge";
+import { ProtectionBadge, StatusBadge } from "./StateBadge";
 
 type ScheduleRowProps = {
   readonly activeRun: Run | null;
@@ -33,7 +33,7 @@ export const ScheduleRow = ({ activeRun, onEdit, onOpen, schedule, strip, tick }
         <Link as="button" fontWeight="semibold" textAlign="start" onClick={() => onOpen(schedule.id)}>
           {schedule.id}
         </Link>
-        {needsAttention(schedule) ? <ConditionBadge condition={schedule.condition} /> : undefined}
+        {needsAttention(schedule) ? <ProtectionBadge schedule={schedule} /> : undefined}
         <Marks schedule={schedule} />
         {schedule.tags.map((tag) => (
           <Badge colorPalette="none" key={tag} size="xs" variant="outline">

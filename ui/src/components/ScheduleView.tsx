@@ -2,8 +2,8 @@ import { Flex, Link, Skeleton, Stack, Tabs, Text } from "@chakra-ui/react";
 
 import { hostUrl } from "../api/client";
 import { useActiveRuns, useSchedule } from "../api/queries";
-import type { ScheduleDetail } from "../api/types";
-import { CONDITIONS, needsAttention } from "../words";
+import type { ProtectionState, ScheduleDetail } from "../api/types";
+import { needsAttention, protectionOf } from "../words";
 import { CancelRun } from "./CancelRun";
 import { ControlRun } from "./ControlRun";
 import { ComingRuns, Definition } from "./Definition";
@@ -15,7 +15,7 @@ import { Message, Problem } from "./Problem";
 import { RunHistory } from "./RunHistory";
 import { RunNowButton } from "./RunNow";
 import { SetsTab } from "./SetsTab";
-import { ConditionBadge } from "./StateBadge";
+import { ProtectionBadge } from "./StateBadge";
 import { Versions } from "./Versions";
 
 /** One schedule: what is wrong, its switches, its history, what comes, what was written. */
@@ -40,7 +40,7 @@ export const ScheduleView = ({ id }: { readonly id: string }) => {
     <Stack gap="6">
       <Flex align="center" gap="3" wrap="wrap">
         <EnableSwitch schedule={data} />
-        <ConditionBadge condition={data.condition} />
+        <ProtectionBadge schedule={data} />
         <Marks schedule={data} />
         {data.enabled === null ? undefined : (
           <Link color="fg.muted" fontSize="xs" href={hostUrl(`dags/${encodeURIComponent(data.dag_id)}`)}>
@@ -94,12 +94,12 @@ const Trouble = ({ schedule }: { readonly schedule: ScheduleDetail }) => {
   if (!needsAttention(schedule)) {
     return undefined;
   }
-  const { condition, condition_hint: hint, condition_reason: reason, problems } = schedule;
+  const { problems, protection } = schedule;
 
   return (
-    <Notice palette={CONDITIONS[condition].palette}>
+    <Notice palette={protectionOf(schedule).palette}>
       <Text fontSize="sm" fontWeight="semibold">
-        {TITLES[condition]}
+        {titleOf(schedule)}
       </Text>
       {problems.length > 0 ? (
         <Stack gap="2">
@@ -108,15 +108,28 @@ const Trouble = ({ schedule }: { readonly schedule: ScheduleDetail }) => {
           ))}
         </Stack>
       ) : (
-        <Message hint={hint} text={reason ?? ""} />
+        <Message hint={protection.hint} text={protection.reason} />
       )}
     </Notice>
   );
 };
 
-const TITLES: Partial<Record<ScheduleDetail["condition"], string>> = {
-  failed: "The last backup failed",
-  outdated: "What is in the file is wrong; the version before it keeps running",
-  rejected: "This schedule is wrong, and nothing runs",
-  stale: "The last good backup is too old",
+const TITLES: Record<ProtectionState, string> = {
+  at_risk: "What is stored is not proven as promised",
+  broken: "It is disabled, and its newest set becomes too old",
+  good: "The newest set is good, and runs fail since",
+  late: "The newest good set is too old",
+  lost: "Sets that were stored are not there any more",
+  never: "Nothing was stored yet",
+};
+
+const titleOf = ({ protection, state }: ScheduleDetail): string => {
+  if (state === "rejected") {
+    return "This schedule is wrong, and nothing runs";
+  }
+  if (state === "last_known_good" && protection.state === "at_risk") {
+    return "What is in the file is wrong; the version before it keeps running";
+  }
+
+  return TITLES[protection.state];
 };

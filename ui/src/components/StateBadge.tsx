@@ -1,10 +1,10 @@
 import { Badge } from "@chakra-ui/react";
 
-import type { Condition, ExecutionStatus } from "../api/types";
-import { CONDITIONS, STATUSES } from "../words";
+import type { ExecutionStatus, ScheduleSummary } from "../api/types";
+import { protectionOf, STATUSES } from "../words";
 
-export const ConditionBadge = ({ condition }: { readonly condition: Condition }) => {
-  const { label, palette } = CONDITIONS[condition];
+export const ProtectionBadge = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
+  const { label, palette } = protectionOf(schedule);
 
   return (
     <Badge colorPalette={palette} size="sm" variant="subtle">

@@ -40,7 +40,7 @@ const respond = (url: URL, init?: RequestInit): Response => {
   if (path === "schedules") {
     const isTroubled = url.searchParams.get("state") === "attention";
     const q = url.searchParams.get("q") ?? "";
-    const found = world.schedules.filter(({ condition, id }) => id.includes(q) && (!isTroubled || condition === "rejected"));
+    const found = world.schedules.filter(({ id, protection }) => id.includes(q) && (!isTroubled || protection.needs_attention));
 
     return json({ groups: [], limit: 50, may_create: true, now: STATUS.now, offset: 0, schedules: found, tags: [], total: found.length });
   }
@@ -85,7 +85,7 @@ describe("the page", () => {
 
   it("shows a broken schedule with its place and what would be right", async () => {
     world.schedules = [SCHEDULE, BROKEN];
-    world.status = { ...STATUS, attention: 1, conditions: { ...STATUS.conditions, rejected: 1 }, total: 2 };
+    world.status = { ...STATUS, attention: 1, protection: { ...STATUS.protection, broken: 1 }, total: 2, troubled: 1 };
     show();
     const attention = await screen.findByRole("region", { name: "Needs attention" });
 
@@ -197,7 +197,7 @@ describe("the page", () => {
 
   it("tells how to begin when there is nothing yet", async () => {
     world.schedules = [];
-    world.status = { ...STATUS, conditions: { ...STATUS.conditions, protected: 0 }, total: 0 };
+    world.status = { ...STATUS, protection: { ...STATUS.protection, good: 0 }, total: 0 };
     show();
     expect(await screen.findByText(/Put a file schedules.yaml/u)).toBeDefined();
   });

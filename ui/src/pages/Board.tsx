@@ -23,7 +23,7 @@ import { needsAttention, whyReadOnly } from "../words";
 const PAGE = 50;
 
 /** What needs attention is asked for apart from the table, so that no filter can hide it. */
-const TROUBLED: ListQuery = { limit: 50, offset: 0, q: "", sort: "condition", state: "attention" };
+const TROUBLED: ListQuery = { limit: 50, offset: 0, q: "", sort: "protection", state: "attention" };
 
 /** The page "Backups": one sentence, what needs attention, what runs, all schedules. */
 export const Board = () => {

@@ -30,9 +30,6 @@ export const SCHEDULE: ScheduleSummary = {
   active_run: null,
   alert_after: null,
   clash: null,
-  condition: "protected",
-  condition_hint: null,
-  condition_reason: null,
   dag_id: "backup__wiki",
   description: "Company wiki",
   enabled: true,
@@ -47,6 +44,16 @@ export const SCHEDULE: ScheduleSummary = {
   origin: "schedules.yaml:5",
   permissions: { cancel: true, edit: true, reason: null, run: true, toggle: true },
   problems: [],
+  protection: {
+    deadline: 172_800,
+    failures_in_row: 0,
+    hint: null,
+    late_at: "2026-11-23T02:00:00Z",
+    needs_attention: false,
+    reason: "the newest set is good",
+    since: "2026-11-21T02:00:00Z",
+    state: "good",
+  },
   rhythms: [{ kind: "full", text: "At 02:00", when: "0 2 * * *" }],
   source: "/srv/wiki",
   state: "loaded",
@@ -56,8 +63,6 @@ export const SCHEDULE: ScheduleSummary = {
 
 export const BROKEN: ScheduleSummary = {
   ...SCHEDULE,
-  condition: "rejected",
-  condition_reason: "unknown key `crn`",
   enabled: null,
   id: "broken",
   last_good: null,
@@ -66,13 +71,20 @@ export const BROKEN: ScheduleSummary = {
   problems: [
     { column: 5, file: "schedules.yaml", hint: "did you mean `cron`?", line: 12, message: "unknown key `crn`", path: "schedules.1.crn" },
   ],
+  protection: {
+    ...SCHEDULE.protection,
+    hint: "did you mean `cron`?",
+    needs_attention: true,
+    reason: "rejected, and nothing runs: unknown key `crn`",
+    state: "broken",
+  },
   state: "rejected",
 };
 
 export const STATUS: Status = {
   attention: 0,
   components: [],
-  conditions: { disabled: 0, failed: 0, outdated: 0, protected: 1, rejected: 0, stale: 0, waiting: 0 },
+  disabled: 0,
   healthy: true,
   load_problems: [],
   maintenance: null,
@@ -80,8 +92,10 @@ export const STATUS: Status = {
   next_runs: [],
   now: "2026-11-21T12:00:00Z",
   oldest_good: { at: "2026-11-21T02:00:42Z", limit: null, schedule_id: "wiki", seconds: 36_000 },
+  protection: { at_risk: 0, broken: 0, good: 1, late: 0, lost: 0, never: 0 },
   running: 0,
   total: 1,
+  troubled: 0,
   version: "0.1.0",
 };
 

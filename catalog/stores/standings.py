@@ -1,0 +1,206 @@
+"""What protection is judged by, of many schedules at once: a handful of queries, whatever their number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select, true
+
+from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.records import Execution, LostSet, SetRow, Verification
+from airflow_backup.catalog.stores.executions import execution_of
+from airflow_backup.catalog.stores.probe import given_ids, newest
+from airflow_backup.catalog.stores.sets import set_of
+from airflow_backup.catalog.stores.verifications import verification_of
+from airflow_backup.catalog.tables import executions, first_seen, lost_sets, sets, verifications
+from airflow_backup.core.words import (
+    ExecutionStatus,
+    Kind,
+    VerificationLevel,
+    VerificationOutcome,
+)
+
+_CONCLUSIVE = (VerificationOutcome.PASSED, VerificationOutcome.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the catalog knows of one schedule's safety."""
+
+    first_seen: datetime | None = None
+    """None for a schedule that was never deployed and never ran."""
+
+    sets: Sequence[SetRow] = ()
+    """The newest good full set and all that is newer; all sets where there is none."""
+
+    lost: Sequence[LostSet] = ()
+    last_passed: Verification | None = None
+    last_restore_test: Verification | None = None
+    last_completed: Execution | None = None
+    failures_in_row: int = 0
+    last_error: str | None = None
+
+    @property
+    def usual_duration(self) -> timedelta:
+        """How long the last run that completed took; nothing where none did."""
+        last = self.last_completed
+        if last is None or last.started_at is None or last.finished_at is None:
+            return timedelta(0)
+        return last.finished_at - last.started_at
+
+
+@dataclass
+class _Found:
+    sets: dict[str, list[SetRow]] = field(default_factory=lambda: defaultdict(list))
+    lost: dict[str, list[LostSet]] = field(default_factory=lambda: defaultdict(list))
+
+
+class Standings:
+    """How all schedules stand."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, schedule_ids: Iterable[str], *, now: datetime) -> dict[str, Standing]:
+        """Return how each of these schedules stands."""
+        ids = list(dict.fromkeys(schedule_ids))
+        if not ids:
+            return {}
+        with self._database.reading() as connection:
+            look = _Look(connection, ids, is_sqlite=self._database.is_sqlite)
+            seen, stored, lost = look.first_seen(), look.sets(now), look.lost()
+            passed = look.verification(outcome=(VerificationOutcome.PASSED,))
+            tested = look.verification(outcome=_CONCLUSIVE, level=VerificationLevel.RESTORE_TEST)
+            completed = look.execution(ExecutionStatus.COMPLETED)
+            failed, failures = look.execution(ExecutionStatus.FAILED), look.failures_in_row()
+        return {
+            each: Standing(
+                first_seen=seen.get(each),
+                sets=stored.get(each, ()),
+                lost=lost.get(each, ()),
+                last_passed=passed.get(each),
+                last_restore_test=tested.get(each),
+                last_completed=completed.get(each),
+                failures_in_row=failures.get(each, 0),
+                last_error=failed[each].error if each in failures else None,
+            )
+            for each in ids
+        }
+
+    def note_seen(self, schedule_ids: Iterable[str], *, at: datetime) -> None:
+        """Remember when schedules were seen first; those that are known stay as they are."""
+        ids = list(dict.fromkeys(schedule_ids))
+        with self._database.reading() as connection:
+            known = set(connection.scalars(select(first_seen.c.schedule_id)))
+        new = [{"schedule_id": each, "at": at} for each in ids if each not in known]
+        if new:
+            with self._database.writing() as connection:
+                known = set(connection.scalars(select(first_seen.c.schedule_id)))
+                new = [each for each in new if each["schedule_id"] not in known]
+                if new:
+                    connection.execute(first_seen.insert(), new)
+
+
+class _Look:
+    """The queries of one look, in one transaction."""
+
+    def __init__(self, connection: Connection, ids: list[str], *, is_sqlite: bool) -> None:
+        self._connection, self._ids, self._is_sqlite = connection, ids, is_sqlite
+
+    def _wanted(self) -> Any:
+        return given_ids(self._ids, is_sqlite=self._is_sqlite)
+
+    def _newest(self, table: Any, key: str, order: str, condition: Any) -> Any:
+        return newest(
+            table,
+            key=key,
+            order=order,
+            ids=self._ids,
+            is_sqlite=self._is_sqlite,
+            condition=condition,
+        )
+
+    def first_seen(self) -> Mapping[str, datetime]:
+        wanted = self._wanted()
+        query = select(first_seen).join(wanted, wanted.c.id == first_seen.c.schedule_id)
+        return {row.schedule_id: row.at for row in self._connection.execute(query)}
+
+    def sets(self, now: datetime) -> Mapping[str, list[SetRow]]:
+        base = self._newest(
+            sets,
+            "set_id",
+            "consistent_at",
+            lambda table: and_(
+                table.c.state == "good",
+                table.c.kind == Kind.FULL,
+                table.c.consistent_at <= now,
+            ),
+        ).subquery("base")
+        wanted = self._wanted()
+        query = (
+            select(sets)
+            .select_from(wanted.join(sets, sets.c.schedule_id == wanted.c.id))
+            .outerjoin(base, base.c.schedule_id == wanted.c.id)
+            .where(
+                sets.c.state != "deleting",
+                or_(base.c.set_id.is_(None), sets.c.consistent_at >= base.c.consistent_at),
+            )
+        )
+        found: dict[str, list[SetRow]] = defaultdict(list)
+        for row in self._connection.execute(query).mappings():
+            found[row["schedule_id"]].append(set_of(row))
+        return found
+
+    def lost(self) -> Mapping[str, list[LostSet]]:
+        wanted = self._wanted()
+        query = select(lost_sets).join(wanted, wanted.c.id == lost_sets.c.schedule_id)
+        found: dict[str, list[LostSet]] = defaultdict(list)
+        for row in self._connection.execute(query).mappings():
+            found[row["schedule_id"]].append(LostSet(**row))
+        return found
+
+    def verification(
+        self,
+        *,
+        outcome: Sequence[VerificationOutcome],
+        level: VerificationLevel | None = None,
+    ) -> Mapping[str, Verification]:
+        query = self._newest(
+            verifications,
+            "id",
+            "id",
+            lambda table: and_(
+                table.c.outcome.in_(outcome), true() if level is None else table.c.level == level
+            ),
+        )
+        rows = self._connection.execute(query).mappings()
+        return {row["schedule_id"]: verification_of(row) for row in rows}
+
+    def execution(self, status: ExecutionStatus) -> Mapping[str, Execution]:
+        query = self._newest(executions, "run_id", "since", lambda table: table.c.status == status)
+        rows = self._connection.execute(query).mappings()
+        return {row["schedule_id"]: execution_of(row) for row in rows}
+
+    def failures_in_row(self) -> Mapping[str, int]:
+        good = self._newest(
+            executions,
+            "run_id",
+            "since",
+            lambda table: table.c.status == ExecutionStatus.COMPLETED,
+        ).subquery("good")
+        wanted = self._wanted()
+        query = (
+            select(executions.c.schedule_id, func.count())
+            .select_from(wanted.join(executions, executions.c.schedule_id == wanted.c.id))
+            .outerjoin(good, good.c.schedule_id == wanted.c.id)
+            .where(
+                executions.c.status == ExecutionStatus.FAILED,
+                or_(good.c.run_id.is_(None), executions.c.since > good.c.since),
+            )
+            .group_by(executions.c.schedule_id)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query)}
