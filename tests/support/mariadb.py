@@ -157,6 +157,7 @@ class Machine:
             f"--datadir={folder / 'data'}",
             f"--socket={folder / 's'}",
             f"--pid-file={folder / 'pid'}",
+            f"--tmpdir={folder}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
             f"--init-file={folder / 'init.sql'}",
@@ -196,9 +197,11 @@ def _make(folder: Path, data: Path | None, layout: Sequence[str] = ()) -> None:
             f"--datadir={folder / 'data'}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
+            f"--tmpdir={folder}",  # in the system's, servers that start remove each other's tables
             *layout,
         ]
-        subprocess.run(command, user=user, check=True, capture_output=True)
+        done = subprocess.run(command, user=user, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _wait(running: MariaDB, server: subprocess.Popen[bytes]) -> None:

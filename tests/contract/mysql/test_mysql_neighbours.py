@@ -290,6 +290,7 @@ import os, signal, sys, pickle
 sys.path[:0] = {path!r}
 from pathlib import Path
 from airflow_backup.actions.sets.stored_set import open_chain
+from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core import connections
 from airflow_backup.engines.mysql.load import definitions as mysql_definitions, swap as mysql_swap
 from airflow_backup.engines.mysql.engine import MysqlEngine
