@@ -90,7 +90,7 @@ def _sentence(reports: Sequence[ScheduleReport]) -> tuple[str, str]:
         are = "is" if len(bad) == 1 else "are"
         return (
             "bad",
-            f"{len(bad)} of {count} schedules {are} not protected as promised: {_named(bad)}.",
+            f"{len(bad)} of {count} schedules {are} not protected: {_named(bad)}.",
         )
     if unproven:
         return "open", (

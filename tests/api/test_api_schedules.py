@@ -28,7 +28,7 @@ FILTERS = {
     "rejected ones": ("state=rejected", ["broken"]),
     "what needs attention, the worst first": (
         "state=attention&sort=protection",
-        ["broken", "crm", "wiki"],
+        ["broken", "wiki", "crm"],
     ),
     "disabled ones": ("state=disabled&q=metrics", ["metrics"]),
     "nothing": ("q=nothing", []),

@@ -120,7 +120,7 @@ def test_a_report_says_what_is_proven(viewer: httpx.Client, sets: list[str]) -> 
     found = viewer.get(f"{API}/reports/summary").json()
     metrics = next(each for each in found["reports"] if each["schedule_id"] == "metrics")
     assert (metrics["sets"], metrics["last_good_set"]) == (3, sets[2])
-    assert "need attention" in found["sentence"]
+    assert "not protected" in found["sentence"]
 
 
 def test_a_user_may_verify_and_neither_restore_nor_pin(

@@ -105,7 +105,7 @@ def test_the_page_stands_alone_and_says_it_in_one_sentence(
     schedules = [scheduled(tmp_path, name) for name in ("wiki", "shop")]
     take(schedules[0], catalog, run=run_number(2))  # type: ignore[arg-type]
     reports = report(schedules, catalog, now=NOW)
-    assert sentence_of(reports) == "1 of 2 schedules is not protected as promised: shop."
+    assert sentence_of(reports) == "1 of 2 schedules is not protected: shop."
     html = page(reports, now=NOW)
     assert "<strong>wiki</strong>" in html
     assert not {"http:", "https:", "<script", "url("} & set(html.split()), "nothing from elsewhere"

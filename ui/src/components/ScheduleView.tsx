@@ -130,6 +130,9 @@ const titleOf = ({ protection, state }: ScheduleDetail): string => {
   if (state === "last_known_good" && protection.state === "at_risk") {
     return "What is in the file is wrong; the version before it keeps running";
   }
+  if (protection.failures_in_row > 0 && ["good", "never"].includes(protection.state)) {
+    return protection.failures_in_row === 1 ? "The last backup failed" : `The last ${String(protection.failures_in_row)} backups failed`;
+  }
 
   return TITLES[protection.state];
 };
