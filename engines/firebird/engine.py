@@ -244,7 +244,7 @@ def _assert(file: Path, assertion: str) -> None:
         asked.flush()
         command = [program, "-q", "-b", "-nodbtriggers", "-user", "SYSDBA", "-i", asked.name]
         command.append(str(file))
-        told = process.run(command, environment=environment(), inherit=False).output
+        told = process.run(command, environment=environment()).output
     answer = told.decode("utf-8", "replace").split()
     if not answer or answer[0].lower() in ("0", "<false>", "<null>"):
         raise VerifyError(f"the assertion does not hold: {assertion}")

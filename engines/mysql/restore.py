@@ -155,7 +155,7 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
     set_id = reader.manifest.set_id
     try:
         command = [program, "-x", "-C", str(folder)]
-        process.feed(command, blocks(), environment=environment(), inherit=False)
+        process.feed(command, blocks(), environment=environment())
         points = read_points(folder)
     except ToolMissing:
         raise

@@ -50,7 +50,7 @@ def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _N
         "--skip-test-db",
         *_said({name: value for name, value in settings.items() if name in _AT_BIRTH}),
     ]
-    process.run(command, environment=environment(), inherit=False, user=where.user)
+    process.run(command, environment=environment(), user=where.user)
     return data
 
 
@@ -95,7 +95,6 @@ def running(
     with Process(
         command,
         environment=environment(),
-        inherit=False,
         user=user,
         signal_at_our_death=signal.SIGTERM,
     ) as child:

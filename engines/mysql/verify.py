@@ -63,7 +63,7 @@ def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
         files = unpack_logs([reader], Path(scratch) / LOGS, around.reporter)
         try:
             command = [program, "--no-defaults", "--verify-binlog-checksum", *map(str, files)]
-            with Process(command, environment=environment(), inherit=False) as child:
+            with Process(command, environment=environment()) as child:
                 for _ in child.chunks():
                     around.reporter.advance()
         except EngineError as error:

@@ -236,8 +236,6 @@ def test_a_user_in_the_environment_of_the_worker_is_not_ours(
 ) -> None:
     monkeypatch.setenv("ISC_USER", "nobody_here")
     monkeypatch.setenv("ISC_PASSWORD", "wrong")
-    seen = process.run(
-        ["sh", "-c", "env"], environment=firebird_program.environment(), inherit=False
-    ).output
+    seen = process.run(["sh", "-c", "env"], environment=firebird_program.environment()).output
     assert b"ISC_" not in seen
     assert b"FIREBIRD=" in seen

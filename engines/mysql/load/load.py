@@ -173,7 +173,7 @@ def _dumped(
     with one.options_file() as options:
         ignored = [f"--ignore-table={schema}.{view}" for schema, view in left_out]
         whole = [command[0], f"--defaults-file={options}", *ignored, *command[1:]]
-        with Process(whole, environment=environment(), inherit=False) as child:
+        with Process(whole, environment=environment()) as child:
             for chunk in spoken(child.chunks(), command):
                 tail = (tail + chunk)[-4096:]
                 yield chunk
