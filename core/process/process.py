@@ -83,15 +83,17 @@ class Process:
         signal_at_our_death: signal.Signals | None = None,
         success_codes: Collection[int] = (0,),
         tail_lines: int = TAIL_LINES,
+        name: str | None = None,
     ) -> None:
         """
         Start it with ``environment`` and, of ours, with nothing but paths, language and zone.
 
         ``descriptors`` are open files that it gets under their numbers. ``signal_at_our_death`` is
         sent to it by Linux when the thread that runs it ends, even by SIGKILL. ``contained``: all that
-        it starts ends with it, also what left its group and its session, and when we are killed.
+        it starts ends with it, also what left its group and its session, and when we are killed. ``name`` is
+        what messages call it, where another program runs it.
         """
-        self.program = os.path.basename(arguments[0])
+        self.program = name or os.path.basename(arguments[0])
         self._success_codes = success_codes
         self._control: int | None = None
         passed, command = list(descriptors), list(arguments)

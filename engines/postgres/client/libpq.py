@@ -9,7 +9,6 @@ Airflow connection alone. Variables (``PG*``), ``~/.pgpass``, ``~/.pg_service.co
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,7 +161,7 @@ def start(
     password: str | None = None,
     stdin: int | None = None,
     user: str | None = None,
-    signal_at_our_death: signal.Signals | None = None,
+    name: str | None = None,
 ) -> Process:
     """Start a program of PostgreSQL, to be used in a ``with`` block."""
     return Process(
@@ -170,7 +169,7 @@ def start(
         environment=environment(password),
         stdin=stdin,
         user=user,
-        signal_at_our_death=signal_at_our_death,
+        name=name,
         tail_lines=200,
     )
 
