@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_backup.core.allowed_commands import read
 from airflow_backup.core.errors import CatalogError, ConfigError, NotFound
 from airflow_backup.schedules.loading.loader import Loaded, load
 from airflow_backup.schedules.loading.problems import did_you_mean
@@ -65,8 +66,7 @@ def add_repository(parser: argparse.ArgumentParser) -> None:
 
 def allowed_commands() -> list[str]:
     """Return the programs that schedules may run, from the variable that Airflow reads too."""
-    text = os.environ.get(ALLOWED_COMMANDS_VARIABLE, "")
-    return [each.strip() for each in text.split(",") if each.strip()]
+    return read(os.environ.get(ALLOWED_COMMANDS_VARIABLE, ""))
 
 
 def add_keys(parser: argparse.ArgumentParser) -> None:

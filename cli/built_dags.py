@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.core.ids import DAG_PREFIX
 from airflow_backup.core.process import process
+from airflow_backup.core.process.environment import is_steering
+from airflow_backup.core.process.python import code_command
 from airflow_backup.schedules.loading.loaded import Loaded
+from airflow_backup.schedules.loading.loader import schedule_files
+from airflow_backup.schedules.loading.placeholders import names_in
 from airflow_backup.schedules.loading.problems import Problem
 
 _BUILD = """
@@ -46,17 +49,17 @@ def missing_dags(found: Loaded, path: Path) -> list[Problem]:
 def _built(path: Path) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="airflow-backup-") as home:
         environment = {
-            name: text
-            for name, text in os.environ.items()
-            if not name.startswith("AIRFLOW__BACKUP__")
+            name: os.environ[name]
+            for file in schedule_files(path)
+            for name in names_in(file.read_bytes())
+            if name in os.environ and not is_steering(name)
         }
         environment |= {
             "AIRFLOW_HOME": home,
             "AIRFLOW__BACKUP__SCHEDULES_PATH": str(path.resolve()),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         }
-        environment.pop("_AIRFLOW_PARSING_CONTEXT_DAG_ID", None)
-        command = [sys.executable, "-P", "-c", _BUILD, str(path.resolve()), DAG_PREFIX]
+        command = code_command(_BUILD, str(path.resolve()), DAG_PREFIX)
         try:
             printed = process.run(command, environment=environment).output.decode()
         except EngineError as error:

@@ -176,6 +176,9 @@ class Proof:
     checks: Sequence[str] = ()
     """What was looked at, in words for the report."""
 
+    isolation: Sequence[str] = ()
+    """What held whatever was restored apart from this machine, in words for the report."""
+
 
 class Engine(Protocol):
     """

@@ -10,6 +10,7 @@ from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_backup.core.allowed_commands import read
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import NotFound
 
@@ -23,8 +24,8 @@ def option(name: str) -> str | None:
 
 
 def allowed_commands() -> list[str]:
-    """Return the programs that schedules may run: ``[backup] allowed_commands``."""
-    return [each.strip() for each in (option("allowed_commands") or "").split(",") if each.strip()]
+    """Return what an administrator lets schedules run: ``[backup] allowed_commands``."""
+    return read(option("allowed_commands") or "")
 
 
 def folders(name: Literal["source_roots", "repository_roots"]) -> list[str]:

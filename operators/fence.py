@@ -1,5 +1,5 @@
 """
-Fences around schedules that were made on the page: which paths of a worker they may name.
+Fences around schedules that were made on the page: which paths and programs of a worker they may name.
 
 A schedule from a file was deployed by somebody who may run any code here. One that was made on the page was made
 by somebody who may edit connections, and must not read, or write over, whatever the worker can.
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_backup.core.errors import Refused
 from airflow_backup.core.roots import real_path
-from airflow_backup.operators.airflow_settings import folders
+from airflow_backup.operators.airflow_settings import allowed_commands, folders
 from airflow_backup.schedules.model.paths import paths_of
+from airflow_backup.schedules.model.programs import not_allowed
 from airflow_backup.schedules.model.schedule import Schedule
 
 
@@ -19,11 +21,13 @@ def roots_for(schedule: Schedule, *, fenced: bool) -> Sequence[str] | None:
     """
     Return the folders within which a schedule may read; None, for anywhere, when it is not ``fenced``.
 
-    Refused when any path that it names does not really lie where it may.
+    Refused when any path that it names does not really lie where it may, or a program or a variable is not allowed.
     """
     if not fenced:
         return None
     roots = {"source": folders("source_roots"), "repository": folders("repository_roots")}
     for named in paths_of(schedule):
         real_path(named.path, roots[named.use], what=f"`{named.key}`:")
+    for refused in not_allowed(schedule, allowed_commands()):
+        raise Refused(refused.message, hint=refused.hint)
     return roots["source"]

@@ -51,8 +51,10 @@ def _options() -> dict[str, dict[str, Any]]:
             default="2",
         ),
         "allowed_commands": _option(
-            "Programs that the ``command`` engine may run, separated by commas. Empty: none.",
-            example="/usr/bin/rsync,/opt/bin/dump-erp",
+            "Programs that the ``command`` engine may run, and programs or folders of programs that a schedule made "
+            "on the page may name, separated by commas; after ``with`` the variables that such a schedule may set "
+            "for the program. Empty: none.",
+            example="/usr/bin/rsync,/opt/bin/dump-erp with ERP_MODE ERP_TOKEN",
         ),
         "source_roots": _option(
             "Folders within which a schedule that was made on the page may read files, separated by "

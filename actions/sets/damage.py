@@ -121,6 +121,9 @@ class VerifyResult:
     restore_seconds: float | None = None
     """How long a restore test took to bring the source back."""
 
+    isolation: Sequence[str] = ()
+    """What held a restore test apart from the machine: `own user`, `no network`, `landlock`, `limits`."""
+
     @property
     def is_tampered(self) -> bool:
         """Whether a manifest is not the one that was written."""
@@ -148,6 +151,7 @@ class VerifyResult:
             "unchecked": list(self.unchecked),
             "notes": list(self.notes),
             "checks": list(self.checks),
+            "isolation": list(self.isolation),
             "bytes_read": self.bytes_read,
             "duration": round(self.duration, 3),
             "restore_seconds": None

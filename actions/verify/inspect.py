@@ -84,6 +84,7 @@ def inspect_set(storage: Storage, trust: Trust, set_id: str, how: Inspection) ->
         finished_at=how.around.clock(),
         duration=time.monotonic() - begun,
         restore_seconds=look.restore_seconds,
+        isolation=tuple(look.isolation),
     )
     return [template, *_of_others(template)]
 
@@ -102,6 +103,7 @@ def _of_others(result: VerifyResult) -> list[VerifyResult]:
             unchecked=(),
             notes=(f"found while set '{result.set_id}' was verified",),
             checks=(),
+            isolation=(),
             bytes_read=0,
             restore_seconds=None,
         )
@@ -116,6 +118,7 @@ class _Look:
         self.findings = Findings()
         self.proven: VerificationLevel | None = None
         self.restore_seconds: float | None = None
+        self.isolation: Sequence[str] = ()
         self._storage, self._trust, self._set_id = storage, trust, set_id
         self._how = how
         self._path: list[CheckedSet] = []
@@ -241,6 +244,7 @@ class _Look:
             self.findings.unchecked.append(proof.inconclusive)
             return
         self.findings.checks += proof.checks
+        self.isolation = proof.isolation
         expected = {
             name: count
             for name, count in own.manifest.counts.items()

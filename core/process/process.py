@@ -1,5 +1,5 @@
 """
-The one place where programs are run: an argument list, never a shell, a process group of its own.
+The one place where programs are run: an argument list, never a shell, a clean environment, a group of its own.
 
 A program's output is read as it comes, its errors are kept at their tail, and whatever ends the
 caller ends the whole group. Nothing is waited for without a limit once a program has ended: what it left
@@ -26,9 +26,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
-from airflow_backup.core.errors import EngineError, ToolMissing
+from airflow_backup.core.errors import ConfigError, EngineError, ToolMissing
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.process import containment
+from airflow_backup.core.process.environment import clean, is_steering
+
+PIPE = subprocess.PIPE
+"""For ``stdin`` of a program that is written to; nothing else of `subprocess` is for other modules."""
 
 TAIL_LINES = 20
 GRACE = 3.0
@@ -74,21 +78,22 @@ class Process:
         stdin: int | IO[bytes] | None = None,
         folder: str | None = None,
         user: str | None = None,
-        inherit: bool = True,
         descriptors: Collection[int] = (),
         contained: bool = False,
         signal_at_our_death: signal.Signals | None = None,
         success_codes: Collection[int] = (0,),
         tail_lines: int = TAIL_LINES,
+        name: str | None = None,
     ) -> None:
         """
-        Start it; ``environment`` comes on top of ours, or stands alone without ``inherit``.
+        Start it with ``environment`` and, of ours, with nothing but paths, language and zone.
 
         ``descriptors`` are open files that it gets under their numbers. ``signal_at_our_death`` is
         sent to it by Linux when the thread that runs it ends, even by SIGKILL. ``contained``: all that
-        it starts ends with it, also what left its group and its session, and when we are killed.
+        it starts ends with it, also what left its group and its session, and when we are killed. ``name`` is
+        what messages call it, where another program runs it.
         """
-        self.program = os.path.basename(arguments[0])
+        self.program = name or os.path.basename(arguments[0])
         self._success_codes = success_codes
         self._control: int | None = None
         passed, command = list(descriptors), list(arguments)
@@ -104,7 +109,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                env=_environment(environment, inherit=inherit),
+                env=_environment(environment),
                 cwd=folder,
                 start_new_session=True,
                 pass_fds=tuple(passed),
@@ -164,7 +169,7 @@ class Process:
         return os.read(output, size)
 
     def write(self, data: Bytes) -> None:
-        """Write to the program's input (``stdin=subprocess.PIPE``); BrokenPipeError when it ended."""
+        """Write to the program's input (``stdin=PIPE``); BrokenPipeError when it ended."""
         assert self._child.stdin is not None
         number, left = self._child.stdin.fileno(), memoryview(data).cast("B")
         while left:
@@ -176,7 +181,7 @@ class Process:
 
     def pour(self, chunks: Iterable[Bytes]) -> None:
         """
-        Write to the program's input (``stdin=subprocess.PIPE``) and close it.
+        Write to the program's input (``stdin=PIPE``) and close it.
 
         A program that stops listening is left to say why: its end, not this, raises.
         """
@@ -187,7 +192,7 @@ class Process:
 
     def feed(self, chunks: Iterable[Bytes]) -> bytes:
         """
-        Write ``chunks`` to the program's input (``stdin=subprocess.PIPE``) and read its output meanwhile.
+        Write ``chunks`` to the program's input (``stdin=PIPE``) and read its output meanwhile.
 
         Returns the last megabyte of the output. What ``chunks`` raises ends the program and is raised.
         """
@@ -355,15 +360,11 @@ class Process:
             os.killpg(self._child.pid, number)
 
 
-def without(*beginnings: str) -> dict[str, str]:
-    """Return our environment without the variables that begin so: what would steer a program behind our back."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(beginnings)}
-
-
-def _environment(given: Mapping[str, str] | None, *, inherit: bool) -> Mapping[str, str] | None:
-    if not inherit:
-        return given or {}
-    return None if given is None else {**os.environ, **given}
+def _environment(given: Mapping[str, str] | None) -> Mapping[str, str]:
+    steering = sorted(filter(is_steering, given or {}))
+    if steering:
+        raise ConfigError(f"the variable {steering[0]} is passed on to no program")
+    return {**clean(), **(given or {})}
 
 
 def _is_ready(number: int, event: int, seconds: float) -> bool:
@@ -413,7 +414,6 @@ def run(
     arguments: Sequence[str],
     *,
     environment: Mapping[str, str] | None = None,
-    inherit: bool = True,
     user: str | None = None,
 ) -> Finished:
     """
@@ -422,7 +422,7 @@ def run(
     >>> run(["echo", "hello"]).output
     b'hello\\n'
     """
-    with Process(arguments, environment=environment, inherit=inherit, user=user) as process:
+    with Process(arguments, environment=environment, user=user) as process:
         output = b"".join(process.chunks())
     return Finished(output, process.errors)
 
@@ -432,7 +432,6 @@ def feed(
     chunks: Iterable[Bytes],
     *,
     environment: Mapping[str, str] | None = None,
-    inherit: bool = True,
     user: str | None = None,
 ) -> Finished:
     """
@@ -443,9 +442,7 @@ def feed(
     >>> feed(["tr", "a-z", "A-Z"], [b"hel", b"lo"]).output
     b'HELLO'
     """
-    with Process(
-        arguments, environment=environment, inherit=inherit, user=user, stdin=subprocess.PIPE
-    ) as process:
+    with Process(arguments, environment=environment, user=user, stdin=subprocess.PIPE) as process:
         output = process.feed(chunks)
     return Finished(output, process.errors)
 

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from airflow_backup.core import allowed_commands
 from airflow_backup.core.durations import format_duration
 from airflow_backup.core.errors import (
     BackupError,
@@ -52,20 +53,6 @@ _KEPT = 64 * 1024
 
 _MASK = "***"
 
-_INHERITED = (
-    "HOME",
-    "LANG",
-    "LANGUAGE",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LOGNAME",
-    "PATH",
-    "TMPDIR",
-    "TZ",
-    "USER",
-)
-"""What a program gets of the worker's environment: the rest may hold Airflow's own secrets."""
-
 
 class CommandEngine:
     """Runs a program, and keeps what it said and wrote."""
@@ -80,8 +67,9 @@ class CommandEngine:
         given = _options(source)
         program = given.workflow.command[0]
         problems: list[BackupError] = []
-        if program not in around.allowed_commands:
-            allowed = ", ".join(around.allowed_commands)
+        known = allowed_commands.programs(around.allowed_commands)
+        if program not in known:
+            allowed = ", ".join(known)
             problems.append(
                 ConfigError(
                     f"the program '{program}' is not on the list of allowed commands",
@@ -215,8 +203,7 @@ def _check_result(reader: SetReader) -> str:
 
 def _run(given: CommandOptions, around: Surroundings, folder: str) -> _Result:
     secrets = _secrets(given, around)
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    own = {**inherited, **given.environment, **secrets, OUTPUT_VARIABLE: folder}
+    own = {**given.environment, **secrets, OUTPUT_VARIABLE: folder}
     seconds = given.timeout.total_seconds()
     around.reporter.begin("running")
     begun = time.monotonic()
@@ -225,7 +212,6 @@ def _run(given: CommandOptions, around: Surroundings, folder: str) -> _Result:
         with Process(
             given.command_line(),
             environment=own,
-            inherit=False,
             contained=True,
             folder=given.folder or folder,
             success_codes=given.success_codes,

@@ -5,9 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from airflow_backup.core.names import quoted
+from airflow_backup.core.process.environment import is_steering
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import AbsolutePath, Duration, Model
 from airflow_backup.schedules.model.sources import EngineOptions
@@ -18,7 +27,15 @@ Flag = Annotated[str, Field(pattern=r"^--?[A-Za-z0-9][A-Za-z0-9_-]*=?$")]
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 Argument = Scalar | list[StrictInt | StrictFloat | StrictStr]
 ParameterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+def _steers_nothing(name: str) -> str:
+    if is_steering(name):
+        raise ValueError(f"the variable {quoted(name)} would make the program run something else")
+    return name
+
+
+VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$"), AfterValidator(_steers_nothing)]
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -88,7 +105,7 @@ class CommandOptions(EngineOptions):
     """The values of the parameters of this schedule."""
 
     environment: dict[VariableName, str] = {}
-    """Variables for the program, besides the worker's own. Not for secrets."""
+    """Variables for the program, none that steer a loader, a shell or an interpreter. Not for secrets."""
 
     secrets: dict[VariableName, str] = {}
     """Variables that hold the password of an Airflow connection; masked in all that is kept."""
@@ -148,6 +165,16 @@ class CommandOptions(EngineOptions):
     def local_paths(self) -> tuple[str, ...]:
         """What the program writes for us to store, and the folder in which it runs."""
         return (*self.output, *(() if self.folder is None else (self.folder,)))
+
+    @property
+    def own_program(self) -> str:
+        """The program of the workflow."""
+        return self.workflow.command[0]
+
+    @property
+    def own_variables(self) -> tuple[str, ...]:
+        """The variables that the schedule sets, those with secrets too."""
+        return (*self.environment, *self.secrets)
 
     def summary(self) -> str:
         """Name the program."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -27,7 +26,6 @@ from airflow_backup.core.errors import (
     ToolMissing,
     VerifyError,
 )
-from airflow_backup.core.process import process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.firebird.header import HEADER, header_of
 from airflow_backup.engines.firebird.options import FirebirdOptions
@@ -36,11 +34,11 @@ from airflow_backup.engines.firebird.program import (
     NO_TRIGGERS,
     Database,
     counts_of,
-    environment,
     feed,
     read,
     tables_of,
 )
+from airflow_backup.engines.firebird.questions import ask_all
 from airflow_backup.engines.firebird.state import FirebirdState
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -160,8 +158,7 @@ class FirebirdEngine:
                 told = read(own, "gbak", options, take=_drop, reporter=around.reporter)
             except EngineError as error:
                 raise VerifyError(f"the database cannot be restored: {error.message}") from error
-            for assertion in assertions:
-                _assert(file, assertion)
+            ask_all(file, assertions, Path(folder))
         return Proof(
             counts=counts_of(told), checks=["gbak read every row of the restored database"]
         )
@@ -234,22 +231,6 @@ def _file_name(database: str) -> str:
     """
     name = PurePosixPath(database).name.replace(":", "_")
     return "database.fdb" if name in ("", ".", "..") else name
-
-
-def _assert(file: Path, assertion: str) -> None:
-    program = next(filter(shutil.which, ("isql-fb", "isql")), None)
-    if program is None:
-        raise ToolMissing("assertions need isql", hint="on Debian: apt install firebird3.0-utils")
-    script = f"SET HEADING OFF;\n{assertion.rstrip().rstrip(';')};\n"
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as asked:
-        asked.write(script)
-        asked.flush()
-        command = [program, "-q", "-b", "-nodbtriggers", "-user", "SYSDBA", "-i", asked.name]
-        command.append(str(file))
-        told = process.run(command, environment=environment(), inherit=False).output
-    answer = told.decode("utf-8", "replace").split()
-    if not answer or answer[0].lower() in ("0", "<false>", "<null>"):
-        raise VerifyError(f"the assertion does not hold: {assertion}")
 
 
 def _drop(chunk: bytes) -> None:

@@ -18,8 +18,7 @@ from airflow_backup.core.errors import (
     SourceLocked,
     ToolMissing,
 )
-from airflow_backup.core.process import process
-from airflow_backup.engines.firebird import drain
+from airflow_backup.core.process import drain, process
 from airflow_backup.engines.firebird.header import HEADER, Header, header_of, next_file
 from airflow_backup.engines.firebird.program import (
     NO_TRIGGERS,
@@ -146,7 +145,7 @@ class _Pages:
 def _unlock(database: Database) -> None:
     with contextlib.suppress(EngineError), database.credentials() as login:
         command = [database.program("nbackup"), *login, *NO_TRIGGERS, "-UNLOCK", database.path]
-        process.run(command, environment=environment(), inherit=False)
+        process.run(command, environment=environment())
 
 
 def assemble(path: Sequence[SetReader], file: Path, around: Surroundings) -> list[str]:
@@ -167,7 +166,7 @@ def assemble(path: Sequence[SetReader], file: Path, around: Surroundings) -> lis
         with open(levels[0], "rb") as first:
             difference = header_of(first.read(HEADER)).difference
         command = ["nbackup", "-R", str(file), *levels]
-        process.run(command, environment=environment(), inherit=False)
+        process.run(command, environment=environment())
     if difference is None:
         return []
     told = f"the restored database keeps its changes during a backup in '{difference}', as the original does"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import PIPE
 
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import (
@@ -22,7 +21,7 @@ from airflow_backup.core.errors import (
     ToolMissing,
 )
 from airflow_backup.core.format.checksums import Bytes
-from airflow_backup.core.process.process import Process, without
+from airflow_backup.core.process.process import PIPE, Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.firebird.options import FirebirdOptions
 from airflow_backup.engines.shared.scratch import scratch_folder
@@ -31,6 +30,7 @@ NO_TRIGGERS = ("-NODBTRIGGERS",)
 """What a trigger of the database does at a connect or a disconnect is for those who work with it, not for a copy."""
 
 _LOCAL = (None, "", "localhost", "127.0.0.1", "::1")
+_OURS = ("FIREBIRD", "FIREBIRD_LOCK", "FIREBIRD_TMP")
 _MOST_LINES = 200_000
 """Lines of what gbak tells that are kept: two for each table."""
 
@@ -92,7 +92,6 @@ class Database:
         with Process(
             [self.program(name), "-z"],
             environment=environment(),
-            inherit=False,
             success_codes=range(256),
         ) as process:
             text = b"".join(process.chunks()).decode("utf-8", "replace")
@@ -117,8 +116,12 @@ class Database:
 
 
 def environment() -> dict[str, str]:
-    """Return what Firebird's programs get of ours: no user and no password of somebody else's."""
-    return without("ISC_", "AIRFLOW_")
+    """
+    Return what Firebird's programs get: where its configuration and its lock files are, which a server shares with us.
+
+    No user and no password of somebody else's.
+    """
+    return {name: os.environ[name] for name in _OURS if name in os.environ}
 
 
 def read(
@@ -135,9 +138,7 @@ def read(
     with database.credentials() as login:
         try:
             command = [*before, database.program(program), *login, *options]
-            with Process(
-                command, environment=environment(), inherit=False, tail_lines=_MOST_LINES
-            ) as process:
+            with Process(command, environment=environment(), tail_lines=_MOST_LINES) as process:
                 for chunk in process.chunks(tick=1.0):
                     take(chunk)
                     reporter.advance(bytes_done=len(chunk))
@@ -153,7 +154,6 @@ def feed(command: Sequence[str], chunks: Iterable[Bytes]) -> str:
         with Process(
             command,
             environment=environment(),
-            inherit=False,
             stdin=PIPE,
             tail_lines=_MOST_LINES,
         ) as process:

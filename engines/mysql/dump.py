@@ -223,7 +223,7 @@ def _dump(
     size, head, tail = 0, b"", b""
     with sink.stream(DUMP) as stream, server.options_file() as options:
         whole = [command[0], f"--defaults-file={options}", *command[1:]]
-        with Process(whole, environment=environment(), inherit=False) as child:
+        with Process(whole, environment=environment()) as child:
             for chunk in spoken(child.chunks(), command):
                 stream.write(chunk)
                 size += len(chunk)

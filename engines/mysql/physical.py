@@ -170,7 +170,7 @@ def _copy(
         ]
         if since is not None:
             command.append(f"--incremental-lsn={since}")
-        with Process(command, environment=environment(), inherit=False) as child:
+        with Process(command, environment=environment()) as child:
             for chunk in child.chunks():
                 stream.write(chunk)
                 read += len(chunk)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
 from airflow_backup.core.process import process
+from airflow_backup.core.process.cage import Cage
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql import keys as mysql_keys
@@ -32,6 +33,8 @@ from airflow_backup.engines.mysql.test_server import running
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.scratch import check_room
+from airflow_backup.engines.shared.test_server import TEMPORARY, Place
+from airflow_backup.engines.shared.watch import watching
 
 LOGS, ROLL_FORWARD = "binlog", "roll-forward.txt"
 
@@ -92,8 +95,19 @@ def restore_physical(
             around.reporter.begin("rolling forward")
             command = reading(bases[-1], files, stop=stop_of(logs, until))
             socket = Path(work) / "socket"
-            socket.mkdir(mode=0o700)
-            with running(whole, socket, around, user=None, tools=tools, is_restored=True) as server:
+            (socket / TEMPORARY).mkdir(mode=0o700, parents=True)
+            # It is to be the restored folder itself: its files stay ours.
+            cage = Cage((str(whole), str(socket)))
+            with (
+                watching(Path(work), total) as watch,
+                running(
+                    whole,
+                    Place(whole, socket, None, cage, watch),
+                    around,
+                    tools=tools,
+                    is_restored=True,
+                ) as server,
+            ):
                 replay(command, server)
         for found in whole.iterdir():
             found.rename(target / found.name)
@@ -155,7 +169,7 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
     set_id = reader.manifest.set_id
     try:
         command = [program, "-x", "-C", str(folder)]
-        process.feed(command, blocks(), environment=environment(), inherit=False)
+        process.feed(command, blocks(), environment=environment())
         points = read_points(folder)
     except ToolMissing:
         raise

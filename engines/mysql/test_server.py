@@ -17,9 +17,10 @@ from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.core.process import process
 from airflow_backup.core.process.process import Process
 from airflow_backup.engines.mysql import keys as mysql_keys
+from airflow_backup.engines.mysql.client.rights import forget_root
 from airflow_backup.engines.mysql.client.server import Server, ask, environment, find_here
 from airflow_backup.engines.protocol import Surroundings
-from airflow_backup.engines.shared.test_server import Place
+from airflow_backup.engines.shared.test_server import TEMPORARY, Place
 
 SETTINGS = (
     "lower_case_table_names",
@@ -48,19 +49,19 @@ def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _N
         f"--datadir={data}",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
+        f"--tmpdir={where.socket / TEMPORARY}",
         *_said({name: value for name, value in settings.items() if name in _AT_BIRTH}),
     ]
-    process.run(command, environment=environment(), inherit=False, user=where.user)
+    process.run(command, environment=environment(), user=where.user)
     return data
 
 
 @contextmanager
 def running(
     data: Path,
-    socket: Path,
+    where: Place,
     around: Surroundings,
     *,
-    user: str | None,
     tools: str | None = None,
     is_restored: bool = False,
     settings: Mapping[str, str] = _NOTHING,
@@ -73,6 +74,7 @@ def running(
     here knows a password: it gets a user of ours, who is removed again. ``settings`` are those of the server
     that the data came from.
     """
+    socket, user = where.socket, where.user
     address = socket / "s.sock"
     user_name, password = f"restore_{secrets.token_hex(4)}", secrets.token_hex(16)
     init = socket / "init.sql"
@@ -88,18 +90,16 @@ def running(
     keys = mysql_keys.options_of(data, socket, user=user)
     if not is_restored:
         keys = mysql_keys.options_of_new(socket, user=user)
-    command = [find_here("mariadbd", tools), keys, *_options(data, address)]
+    command = [find_here("mariadbd", tools), keys, *_options(data, address, where.socket)]
     command += [f"--init-file={init}", *_said(settings), *more]
     if user is None and os.geteuid() == 0:
         command.append("--user=root")
-    with Process(
-        command,
-        environment=environment(),
-        inherit=False,
-        user=user,
-        signal_at_our_death=signal.SIGTERM,
-    ) as child:
+    caged = where.cage.command(command, signal_at_death=signal.SIGTERM)
+    with Process(caged, environment=environment(), name="mariadbd") as child:
+        where.watch.add(child)
         _wait(child, server, around)
+        if not is_restored:
+            forget_root(server)
         try:
             yield server
             if is_restored:
@@ -118,12 +118,15 @@ def _said(settings: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _options(data: Path, address: Path) -> Sequence[str]:
+def _options(data: Path, address: Path, socket: Path) -> Sequence[str]:
     return (
         f"--datadir={data}",
         f"--socket={address}",
         f"--pid-file={address}.pid",
-        f"--secure-file-priv={address.parent}",
+        f"--secure-file-priv={socket / TEMPORARY}",
+        f"--tmpdir={socket / TEMPORARY}",
+        "--local-infile=0",
+        "--skip-symbolic-links",
         "--skip-networking",
         "--skip-log-bin",
         "--skip-slave-start",

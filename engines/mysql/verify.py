@@ -6,14 +6,21 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from airflow_backup.core.errors import EngineError, ScratchFull, ToolMissing, VerifyError
+from airflow_backup.core.errors import (
+    EngineError,
+    Inconclusive,
+    ScratchFull,
+    ToolMissing,
+    VerifyError,
+)
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.binlog.replay import unpack_logs
 from airflow_backup.engines.mysql.client.client import StatementFailed
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, find_here, said
+from airflow_backup.engines.mysql.client.server import environment, find_here
 from airflow_backup.engines.mysql.facts import Tables, databases
 from airflow_backup.engines.mysql.load.load import count, fill, rolled_forward
+from airflow_backup.engines.mysql.questions import ask_all
 from airflow_backup.engines.mysql.restore import LOGS, restore_physical, split, unpack
 from airflow_backup.engines.mysql.test_server import new_server, running
 from airflow_backup.engines.mysql.verify_dump import look_through
@@ -29,8 +36,10 @@ _NOT_HERE = (1115, 1193, 1231, 1273, 1286, 1298, 1524, 4161)
 
 
 _MISSING = (1049, 1146, 1305)
+_NO_RIGHT = (1044, 1142, 1143, 1227, 1290, 1370, 1419, 1045)
 _REFERS = re.compile(
-    r"Table '([^'.]+)\.|Unknown database '([^']+)'|(?:FUNCTION|PROCEDURE) ([^ .]+)\."
+    r"Table '([^'.]+)\.|Unknown database '([^']+)'|(?:FUNCTION|PROCEDURE) ([^ .]+)\.|for table `([^`]+)`\."
+    r"|to database '([^']+)'|routine '([^'.]+)\."
 )
 """What does not exist, and in which database."""
 
@@ -63,7 +72,7 @@ def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
         files = unpack_logs([reader], Path(scratch) / LOGS, around.reporter)
         try:
             command = [program, "--no-defaults", "--verify-binlog-checksum", *map(str, files)]
-            with Process(command, environment=environment(), inherit=False) as child:
+            with Process(command, environment=environment()) as child:
                 for _ in child.chunks():
                     around.reporter.advance()
         except EngineError as error:
@@ -79,10 +88,11 @@ def try_restore(
     """Restore into a throwaway server, count every table and ask the assertions."""
     try:
         if path[0].manifest.state.get("method") == "physical":
-            with place(around) as where:
+            expected = sum(each.manifest.totals.bytes_read for each in path)
+            with place(around, expected=expected) as where:
                 return _try_physical(path, where, around, assertions)
         return _try_logical(path, around, assertions)
-    except (ToolMissing, ScratchFull) as error:
+    except (ToolMissing, ScratchFull, Inconclusive) as error:
         return Proof(inconclusive=error.message)
 
 
@@ -93,33 +103,37 @@ def _try_logical(
     state = base.manifest.state
     try:
         if logs:
-            with rolled_forward(base, logs, around, None, []) as (server, names):
+            with rolled_forward(base, logs, around, None, []) as (server, names, holds):
                 counts = count(server, {name: name for name in names})
-                _ask(server.other(state["database"]), assertions)
+                ask_all(server.other(state["database"]), assertions)
             # After the logs there are other rows than in the dump: they prove nothing against it.
-            return Proof(counts={}, checks=_told(counts, assertions))
+            return Proof(counts={}, checks=_told(counts, assertions), isolation=holds)
         check_room(around.scratch, 4 * base.manifest.totals.bytes_read)
-        with place(around) as where:
+        with place(around, expected=base.manifest.totals.bytes_read) as where:
             settings = state.get("settings") or {}
             data = new_server(where, around.tools, settings)
             with running(
                 data,
-                where.socket,
+                where,
                 around,
-                user=where.user,
                 tools=around.tools,
                 settings=settings,
             ) as server:
                 fill(base, server, around)
                 counts = count(server, {name: name for name in state["databases"]})
-                _ask(server.other(state["database"]), assertions)
-        return Proof(counts=counts, checks=_told(counts, assertions))
+                ask_all(server.other(state["database"]), assertions)
+        return Proof(counts=counts, checks=_told(counts, assertions), isolation=where.cage.holds)
     except StatementFailed as error:
         if error.number in _NOT_HERE or _NO_KEYS in error.message:
             raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
         if other := _of_another(error, base):
             raise ToolMissing(
                 f"the set does not hold the database '{other}', which it needs: {error.message}"
+            ) from error
+        if error.number in _NO_RIGHT:
+            raise Inconclusive(
+                "restoring it asks for more than to own its databases, and a restore test gives no more: "
+                f"{error.message}"
             ) from error
         raise VerifyError(
             f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
@@ -128,8 +142,9 @@ def _try_logical(
 
 def _of_another(error: StatementFailed, base: SetReader) -> str | None:
     """Return the database that a statement refers to, and that no set of this source has."""
-    found = _REFERS.search(error.message) if error.number in _MISSING else None
-    name = None if found is None else found[1] or found[2] or found[3]
+    is_told = error.number in (*_MISSING, *_NO_RIGHT)
+    found = _REFERS.search(error.message) if is_told else None
+    name = None if found is None else next((each for each in found.groups() if each), None)
     return name if name not in base.manifest.state["databases"] else None
 
 
@@ -142,34 +157,11 @@ def _try_physical(
     data.mkdir(mode=0o700)
     restore_physical(path, data, around)
     where.give()
-    with running(
-        data, where.socket, around, user=where.user, tools=around.tools, is_restored=True
-    ) as server:
+    with running(data, where, around, tools=around.tools, is_restored=True) as server:
         with server.session() as session:
             counts = Tables.of(session, databases(session, server)).count(session)
-        _ask(server.other(database), assertions)
-    return Proof(counts=counts, checks=_told(counts, assertions))
-
-
-def _ask(server: Server, assertions: Sequence[str]) -> None:
-    if not assertions:
-        return
-    import pymysql
-
-    with server.session() as session:
-        for text in assertions:
-            try:
-                rows = ask(session, text)
-            except pymysql.Error as error:
-                number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-                what = f"error {number}{said(number, str(error.args[-1]))}" if number else "?"
-                raise VerifyError(f"the assertion {text!r} fails: {what}") from None
-            answer = rows[0][0] if rows else None
-            if answer != 1:
-                shown = (
-                    answer if isinstance(answer, int | None) else "something else"
-                )  # no row's value
-                raise VerifyError(f"the assertion {text!r} does not hold: it gives {shown!r}")
+        ask_all(server.other(database), assertions)
+    return Proof(counts=counts, checks=_told(counts, assertions), isolation=where.cage.holds)
 
 
 def _told(counts: dict[str, int], assertions: Sequence[str]) -> tuple[str, ...]:

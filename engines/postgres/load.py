@@ -85,7 +85,7 @@ _UNKNOWN_LOCALE = (
     "ICU is not supported",
     "could not open collator",
 )
-_LOADED_BY_OLDER = 17
+LOADED_BY_OLDER = 17
 """From this version on pg_restore begins with a setting that older servers refuse."""
 
 
@@ -404,8 +404,8 @@ def load_dump(
     version = version_of(program)
     told = warnings if warnings is not None else []
     try:
-        if version >= _LOADED_BY_OLDER > server.version:
-            _load_as_text(reader, server, program, around, options, told, at_once=at_once)
+        if version >= LOADED_BY_OLDER > server.version:
+            load_as_text(reader, server, program, around, options, told, at_once=at_once)
         elif ARCHIVE in reader.manifest.streams:
             return _load_folder(reader, server, program, around, options, told)
         else:
@@ -438,7 +438,7 @@ def _load_folder(
     return size
 
 
-def _load_as_text(
+def load_as_text(
     reader: SetReader,
     server: Server,
     program: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -207,13 +208,27 @@ def unpack_logs(logs: Sequence[SetReader], folder: Path, reporter: Reporter) -> 
 def _roll_forward(target: Path, until: datetime) -> None:
     """Tell the server, when it is started, how far to go; the names are relative to its folder."""
     settings = {
-        "restore_command": f'cp "{LOGS}/%f" "%p"',
+        "restore_command": _COPY,
         "recovery_target_time": f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00",
         "recovery_target_action": "promote",
         "recovery_target_timeline": "current",
         "recovery_end_command": f"rm -r {LOGS}",
     }
     _recover(target, settings)
+
+
+_COPY = f'cp "{LOGS}/%f" "%p"'
+
+
+def restoring_command(path: Sequence[SetReader]) -> tuple[str, list[str]]:
+    """
+    Return the command by which a server gets WAL of ``path``, and the programs that it needs.
+
+    It is said on the server's command line: what a restored folder says itself may be anybody's program.
+    """
+    has_logs = any(each.manifest.kind is Kind.ARCHIVE_LOG for each in path)
+    found = [shutil.which(each) for each in ("sh", "cp")] + ["/bin/sh"]
+    return (_COPY if has_logs else "false"), [each for each in found if each is not None]
 
 
 _OWN_TIMELINE = {"restore_command": "false", "recovery_target_timeline": "current"}

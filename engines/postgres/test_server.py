@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_backup.core.connections import Connection
@@ -24,7 +26,7 @@ from airflow_backup.engines.postgres.client.server import Server
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.shared.test_server import Place
 
-SUPERUSER = "postgres"
+_NOTHING: Mapping[str, str] = {}
 _GRACE = 60.0
 _STILL = 300.0
 """Seconds without any sign of work after which a server is not waited for any more."""
@@ -63,16 +65,43 @@ _SETTINGS = {
     "jit": "off",
     "shared_buffers": "64MB",
     "huge_pages": "off",
+    "dynamic_shared_memory_type": "mmap",
+    "archive_cleanup_command": "",
+    "recovery_end_command": "",
+    "restore_command": "",
+    "ssl_passphrase_command": "",
+    "external_pid_file": "",
+    "dynamic_library_path": "$libdir",
+    "max_wal_size": "4GB",
 }
 
 
-def new_cluster(where: Place, *, version: int, folder: str | None) -> Path:
-    """Make an empty cluster of ``version`` or newer; return its data folder."""
+@dataclass(frozen=True, slots=True)
+class Superuser:
+    """Who may do everything on a throwaway server, and the password, where one is asked for."""
+
+    name: str
+    password: str | None = field(default=None, repr=False)
+
+
+def new_cluster(where: Place, *, version: int, folder: str | None) -> tuple[Path, Superuser]:
+    """
+    Make an empty cluster of ``version`` or newer; return its data folder and its superuser.
+
+    That one has a name which no role of a dump has, and a password which nothing in a dump knows.
+    """
     initdb = find("initdb", at_least=version, folder=folder)
-    data = where.folder / "data"
-    options = ("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
-    libpq.run([initdb, f"--pgdata={data}", f"--username={SUPERUSER}", *options], user=where.user)
-    return data
+    data, secret = where.folder / "data", where.folder / "password"
+    own = Superuser(f"keeper_{secrets.token_hex(6)}", secrets.token_hex(24))
+    handle = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(f"{own.password}\n")
+    where.give()
+    options = ("--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C")
+    named = (f"--pgdata={data}", f"--username={own.name}", f"--pwfile={secret}")
+    libpq.run([initdb, *named, *options], user=where.user)
+    secret.unlink()
+    return data, own
 
 
 @contextmanager
@@ -82,7 +111,9 @@ def running(
     program: str,
     around: Surroundings,
     *,
-    superuser: str = SUPERUSER,
+    superuser: Superuser,
+    run: Sequence[str] = (),
+    settings: Mapping[str, str] = _NOTHING,
     databases: Sequence[str] = ("postgres",),
     objects: int = 0,
     version: int = 0,
@@ -91,21 +122,31 @@ def running(
     Start a server on a data folder; VerifyError when it does not come up, Inconclusive when it does not answer.
 
     ``databases`` are tried in turn: not every cluster has one called postgres. ``objects`` is how many
-    one transaction may have to lock.
+    one transaction may have to lock, ``run`` which programs the server itself may start, ``settings`` more
+    of its settings.
     """
     configuration = where.folder / "configuration"
     configuration.mkdir()
     (configuration / "postgresql.conf").touch()
     (configuration / "pg_ident.conf").touch()
-    (configuration / "pg_hba.conf").write_text("local all all trust\n")
+    way = "trust" if superuser.password is None else "scram-sha-256"
+    (configuration / "pg_hba.conf").write_text(f"local all all {way}\n")
     where.give()
-    own = Connection("throwaway", host=str(where.socket), login=superuser, schema=databases[0])
+    own = Connection(
+        "throwaway",
+        host=str(where.socket),
+        login=superuser.name,
+        password=superuser.password,
+        schema=databases[0],
+    )
     server = Server.at(own, None)
     limits = _limits(program, data, where.user, objects)
     if version >= 17:
         limits["event_triggers"] = "off"  # one that fires at a login could shut us out
-    command = [program, "-D", str(data), *_options(where, configuration, limits)]
-    with libpq.start(command, user=where.user, signal_at_our_death=signal.SIGINT) as child:
+    command = [program, "-D", str(data), *_options(where, configuration, {**limits, **settings})]
+    caged = where.cage.command(command, run=run, signal_at_death=signal.SIGINT)
+    with libpq.start(caged, name="postgres") as child:
+        where.watch.add(child)
         server = _wait(child, data, server, databases, around)
         try:
             yield server

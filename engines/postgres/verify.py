@@ -21,7 +21,7 @@ from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.programs import find
 from airflow_backup.engines.postgres.client.server import Server, count_rows, text_of_name
 from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP, GLOBALS
-from airflow_backup.engines.postgres.load import load_dump, named_as
+from airflow_backup.engines.postgres.load import named_as
 from airflow_backup.engines.postgres.physical.dump import BASE
 from airflow_backup.engines.postgres.properties import (
     Properties,
@@ -30,13 +30,16 @@ from airflow_backup.engines.postgres.properties import (
     name,
     properties_in,
 )
+from airflow_backup.engines.postgres.questions import ask
 from airflow_backup.engines.postgres.restore import (
     prove,
     restore_physical,
+    restoring_command,
     unpack_dump,
     unpack_logs,
     version_of_dump,
 )
+from airflow_backup.engines.postgres.trial import load_dump, make_owner, open_to_owner
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_unpack import unpack
@@ -116,7 +119,8 @@ def try_restore(
 ) -> Proof:
     """Restore into a throwaway server, count every table and ask the assertions."""
     try:
-        with place(around) as where:
+        expected = sum(each.manifest.totals.bytes_read for each in path)
+        with place(around, expected=expected) as where:
             if path[0].manifest.state.get("method") == "physical":
                 return _try_physical(path, where, around, assertions)
             return _try_logical(path[0], where, around, assertions)
@@ -130,18 +134,27 @@ def _try_logical(
     check_room(around.scratch, 3 * reader.manifest.totals.bytes_read)
     # A newer server reads an older dump; an older one does not know all of its words.
     version = reader.manifest.version_of("postgresql")[0]
-    data = throwaway.new_cluster(where, version=version, folder=around.tools)
+    data, superuser = throwaway.new_cluster(where, version=version, folder=around.tools)
     program = find("postgres", at_least=version, folder=around.tools)
     around.reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
     wanted = properties_in(reader)
     objects = len(reader.manifest.counts)
-    with throwaway.running(where, data, program, around, objects=objects) as server:
-        target, is_alike = _make_database(server, reader, wanted)
+    with throwaway.running(
+        where, data, program, around, superuser=superuser, objects=objects
+    ) as server:
+        target, loader, is_alike = _make_database(server, reader, wanted)
         # Where things lie on a disk is the original's own; who owns them is known where a set says so.
         options = ["--no-tablespaces"]
         options += ["--no-owner", "--no-privileges"] if wanted is None else []
         try:
-            load_dump(reader, target, around, options=tuple(options))
+            told = load_dump(
+                reader,
+                target,
+                loader,
+                around,
+                options=options,
+                is_closed=where.cage.is_closed,
+            )
         except ToolMissing:
             raise
         except EngineError as error:
@@ -159,14 +172,15 @@ def _try_logical(
         around.reporter.begin("counting")
         with target.session() as session:
             counts = named_as(reader.manifest.counts, count_rows(session))
-        _ask(target, assertions)
-    return Proof(counts=counts, checks=_told(counts, assertions))
+        ask(target, assertions)
+    checks = (*_told(counts, assertions), *told)
+    return Proof(counts=counts, checks=checks, isolation=where.cage.holds)
 
 
 def _make_database(
     server: Server, reader: SetReader, wanted: Properties | None
-) -> tuple[Server, bool]:
-    """Make an empty database and the roles that own what is in it; tell whether it is like the original."""
+) -> tuple[Server, Server, bool]:
+    """Make an empty database, its roles and who loads it; tell whether it is like the original."""
     import psycopg
 
     encoding = str(reader.manifest.state.get("encoding") or "UTF8")
@@ -191,23 +205,21 @@ def _make_database(
                 session.execute("DROP EXTENSION plpgsql")
             if "public" in wanted.lacks:
                 session.execute("DROP SCHEMA public")
-    return target, is_alike
+        loader = make_owner(session, wanted, target)
+        open_to_owner(session, loader, is_owner=wanted is None)
+    return target, loader, is_alike
 
 
 def _roles(wanted: Properties) -> list[str]:
-    """Return what makes the original's roles, which nobody can log in as."""
-    made = []
+    """Return what makes the original's roles: nobody can log in as one, and none may do what owning does not allow."""
+    made = [
+        f"CREATE ROLE {name(role.name)} NOLOGIN {'INHERIT' if role.inherits else 'NOINHERIT'}"
+        for role in wanted.roles
+    ]
     for role in wanted.roles:
-        if role.name == throwaway.SUPERUSER:
-            continue
-        words = [
-            "SUPERUSER" if role.superuser else "NOSUPERUSER",
-            "INHERIT" if role.inherits else "NOINHERIT",
-            "BYPASSRLS" if role.bypasses_rls else "NOBYPASSRLS",
-        ]
-        made.append(f"CREATE ROLE {name(role.name)} NOLOGIN {' '.join(words)}")
-    for role in wanted.roles:
-        made += [f"GRANT {name(each)} TO {name(role.name)}" for each in role.member_of]
+        # Those of the server itself may read its files and run its programs.
+        others = [each for each in role.member_of if not each.startswith("pg_")]
+        made += [f"GRANT {name(each)} TO {name(role.name)}" for each in others]
     return made
 
 
@@ -224,6 +236,7 @@ def _try_physical(
     data.mkdir(mode=0o700)
     report = restore_physical(path, data, around)
     around.reporter.begin("starting")
+    command, programs = restoring_command(path)
     counts: dict[str, int] = {}
     databases = dict.fromkeys((str(state.get("database") or "postgres"), "postgres", "template1"))
     with throwaway.running(
@@ -231,7 +244,9 @@ def _try_physical(
         data,
         program,
         around,
-        superuser=state["superuser"],
+        superuser=throwaway.Superuser(str(state["superuser"])),
+        run=programs,
+        settings={"restore_command": command},
         databases=list(databases),
         version=int(state["server"]),
     ) as server:
@@ -250,26 +265,9 @@ def _try_physical(
                     ) from error
                 raise Inconclusive(f"this machine cannot open '{each}': {error.message}") from error
             counts |= {f"{each}: {table}": rows for table, rows in found.items()}
-        _ask(server.other(str(state.get("database") or "postgres")), assertions)
+        ask(server.other(str(state.get("database") or "postgres")), assertions)
     told = _told(counts, assertions)
-    return Proof(counts=counts, checks=(*told, *report.warnings))
-
-
-def _ask(server: Server, assertions: Sequence[str]) -> None:
-    if not assertions:
-        return
-    import psycopg
-
-    with server.connect() as session:
-        session.execute("RESET search_path")  # they are written for the database as it is
-        for text in assertions:
-            try:
-                row = session.execute(text.encode()).fetchone()
-            except psycopg.Error as error:
-                raise VerifyError(f"the assertion {text!r} fails: {error}") from error
-            if row is None or row[0] is not True:
-                answer = None if row is None else row[0]
-                raise VerifyError(f"the assertion {text!r} does not hold: it gives {answer!r}")
+    return Proof(counts=counts, checks=(*told, *report.warnings), isolation=where.cage.holds)
 
 
 def _told(counts: dict[str, int], assertions: Sequence[str]) -> tuple[str, ...]:

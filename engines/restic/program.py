@@ -29,7 +29,8 @@ from airflow_backup.core.errors import (
     StorageFull,
     ToolMissing,
 )
-from airflow_backup.core.process.process import Process, without
+from airflow_backup.core.process.environment import is_steering
+from airflow_backup.core.process.process import Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.shared.scratch import scratch_folder
 
@@ -37,8 +38,15 @@ OLDEST = (0, 14)
 _CODES_SINCE = (0, 17)
 _NO_REPOSITORY, _LOCKED, _WRONG_PASSWORD = 10, 11, 12
 _SOME_UNREADABLE = 3
-_VARIABLE = re.compile(r"(AWS|AZURE|GOOGLE|B2|OS|ST|RESTIC_REST)_[A-Z0-9_]+")
-_HARMLESS = ("RESTIC_CACHE_DIR",)
+_VARIABLE = re.compile(r"(AWS|AZURE|GOOGLE|B2|OS|ST|RESTIC_REST)_[A-Z0-9_]+|HTTPS?_PROXY|NO_PROXY")
+_RUNS_PROGRAMS = (
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
+)
+"""What lets a file name a program that tells a password."""
+
+_CACHE = "RESTIC_CACHE_DIR"
 _WORDS = (
     (_LOCKED, ("repository is already locked", "unable to create lock")),
     (_WRONG_PASSWORD, ("wrong password or no key found",)),
@@ -79,14 +87,12 @@ class Restic:
                 f"connection '{connection}' has no password",
                 hint="it is the one that opens restic's repository",
             )
-        extra = {key: str(value) for key, value in found.extra.items() if _VARIABLE.fullmatch(key)}
+        extra = {key: str(value) for key, value in found.extra.items() if _is_passed_on(key)}
         return cls(program or "restic", repository, connection, found.password, extra)
 
     def version(self) -> tuple[int, int]:
         """Return the release; ToolMissing when there is no program or it is too old."""
-        with Process(
-            [self.program, "version"], environment=without("RESTIC_"), inherit=False
-        ) as process:
+        with Process([self.program, "version"]) as process:
             text = b"".join(process.chunks()).decode("utf-8", "replace")
         found = re.match(r"restic (\d+)\.(\d+)", text)
         if found is None:
@@ -152,7 +158,6 @@ class Restic:
                 with Process(
                     [self.program, *arguments],
                     environment=environment,
-                    inherit=False,
                     contained=True,
                     success_codes=codes,
                     tail_lines=200,
@@ -187,18 +192,8 @@ class Restic:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     file.write(f"{text}\n")
                 named[variable] = str(path)
-            yield {**self._worker(), **self.variables, **named, "RESTIC_PROGRESS_FPS": "1"}
-
-    def _worker(self) -> dict[str, str]:
-        """
-        Return what restic gets of the worker's environment: nothing that names a repository or a password.
-
-        What belongs to a cloud (an instance's identity, a region) is left to it, unless the connection
-        says anything of that cloud: two halves of different credentials are no credentials.
-        """
-        said = {f"{name.partition('_')[0]}_" for name in self.variables}
-        cache = {name: os.environ[name] for name in _HARMLESS if name in os.environ}
-        return without("RESTIC_", "RCLONE_", "AIRFLOW_", *said) | cache
+            cache = {_CACHE: os.environ[_CACHE]} if _CACHE in os.environ else {}
+            yield {**cache, **self.variables, **named, "RESTIC_PROGRESS_FPS": "1"}
 
     def _failure(self, process: Process, verb: str) -> BackupError:
         code, text = process.exit_code or 0, "; ".join(_complaints(process.errors))
@@ -226,6 +221,10 @@ class Restic:
             return self.version() >= _CODES_SINCE
         except EngineError:
             return False
+
+
+def _is_passed_on(name: str) -> bool:
+    return bool(_VARIABLE.fullmatch(name)) and name not in _RUNS_PROGRAMS and not is_steering(name)
 
 
 def _lines(process: Process, reporter: Reporter) -> Iterator[bytes]:

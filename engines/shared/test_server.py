@@ -12,11 +12,16 @@ from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.core.process import process
+from airflow_backup.core.process.cage import Cage
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.shared.scratch import scratch_folder
+from airflow_backup.engines.shared.watch import Watch, watching
 
 _SHORT, _SOCKET_LIMIT = Path("/tmp"), 80  # noqa: S108  # a folder of its own is made there
 """The name of a socket is short."""
+
+TEMPORARY = "tmp"
+"""The folder below it for temporary files: in the system's, servers that start remove each other's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,11 @@ class Place:
     folder: Path
     socket: Path
     user: str | None
+    cage: Cage
+    """The sandbox of whatever runs on what was restored."""
+
+    watch: Watch
+    """Ends what runs there when it takes too long, or too much of the disk."""
 
     def give(self) -> None:
         """Give everything in the folder to the user."""
@@ -36,8 +46,13 @@ class Place:
 
 
 @contextmanager
-def place(around: Surroundings) -> Iterator[Place]:
-    """Make a folder for a server, and remove it again; ToolMissing where no user can use one."""
+def place(around: Surroundings, *, expected: int = 0) -> Iterator[Place]:
+    """
+    Make a folder for a server, and remove it again; ToolMissing where no user can use one.
+
+    ``expected`` are the bytes that are restored: by them is judged what is too much, and too long. Then, whatever
+    failed of it, Inconclusive.
+    """
     user = unprivileged()
     with ExitStack() as folders:
         folder = socket = Path(folders.enter_context(scratch_folder(around.scratch)))
@@ -48,7 +63,13 @@ def place(around: Surroundings) -> Iterator[Place]:
                 each.parent.chmod(0o711)
                 shutil.chown(each, user)
         _check_reach(folder, user)
-        yield Place(folder, socket, user)
+        for each in (folder / TEMPORARY, socket / TEMPORARY):
+            each.mkdir(mode=0o700, exist_ok=True)
+            if user is not None:
+                shutil.chown(each, user)
+        cage = Cage(tuple({str(folder), str(socket)}), user)
+        with watching(folder, expected) as watch:
+            yield Place(folder, socket, user, cage, watch)
 
 
 def unprivileged() -> str | None:

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import struct
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -14,6 +13,7 @@ from typing import IO, Any, Final
 from airflow_backup.core import errors
 from airflow_backup.core.errors import BackupError, EngineError, ParentUnusable, VerifyError
 from airflow_backup.core.process.process import Process
+from airflow_backup.core.process.python import module_command
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
 from airflow_backup.engines.shared.scratch import scratch_folder
@@ -42,7 +42,7 @@ def _read(
     path: Path, around: Surroundings, before: dict[str, Any], earlier: str, sink: Sink
 ) -> DumpReport:
     page_size = int(before["page_size"])
-    command = [sys.executable, "-P", "-m", _READER, str(path), earlier, str(page_size)]
+    command = module_command(_READER, str(path), earlier, str(page_size))
     changed = pages = 0
     consistent_at = around.clock()
     with (

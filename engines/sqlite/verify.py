@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from airflow_backup.core.errors import ConfigError, VerifyError
+from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
@@ -30,8 +29,8 @@ from airflow_backup.engines.sqlite.pages import (
     checksum_at,
     page_checksum,
 )
+from airflow_backup.engines.sqlite.questions import ask
 
-_OF_THE_APPLICATION = re.compile("(no such|unknown) (function|collation sequence|module)")
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -68,7 +67,7 @@ def examined(database: Path, set_id: str, assertions: Sequence[str] = ()) -> Pro
     address = f"file:{quote(str(database))}?mode=ro&immutable=1"
     with telling_damage(what), closing(sqlite3.connect(address, uri=True)) as connection:
         for query in assertions:
-            _assert(connection, query, what)
+            ask(connection, query, what)
     checks = [
         "integrity_check of a copy",
         f"the rows of {len(looked.counts)} tables",
@@ -79,21 +78,6 @@ def examined(database: Path, set_id: str, assertions: Sequence[str] = ()) -> Pro
         uncounted=looked.uncounted,
         checks=[*checks, *(f"assertion: {each}" for each in assertions)],
     )
-
-
-def _assert(connection: sqlite3.Connection, query: str, what: str) -> None:
-    try:
-        row = connection.execute(query).fetchone()
-    except sqlite3.OperationalError as error:
-        if _OF_THE_APPLICATION.match(str(error)):
-            raise ConfigError(
-                f"the assertion {query!r} cannot be asked here: {error}",
-                hint="ask something that SQLite alone can answer",
-            ) from error
-        raise VerifyError(f"{what}: {error}", hint="is the assertion right?") from error
-    if row is None or not row[0]:
-        told = "no row" if row is None else repr(row[0])
-        raise VerifyError(f"{what} does not hold the assertion {query!r}: {told}")
 
 
 def check_chain(path: Sequence[SetReader]) -> list[str]:

@@ -59,6 +59,8 @@ class VerificationNote(ApiModel):
     """The highest level whose checks were all made and passed."""
     restore_seconds: float | None
     """How long a restore test took to bring the source back."""
+    isolation: list[str]
+    """What held a restore test apart from the machine: own user, no network, landlock, limits."""
     damages: list[dict[str, Any]]
     """Every damaged block: kind, file, piece, offset, length, what, concerns."""
 

@@ -22,8 +22,8 @@ from airflow_backup.schedules.loading.placeholders import fill
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.loading.yaml_reader import read
 from airflow_backup.schedules.model.paths import outside
+from airflow_backup.schedules.model.programs import not_allowed
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import tools_of
 
 _PATH = re.compile(r"^schedules\.\d+\.?")
 _ETAG = re.compile(r'^(?:W/)?"(\d+)"$')
@@ -60,22 +60,11 @@ def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
         )
         for named in found
     ]
-    return paths + _programs_beyond(schedule)
-
-
-def _programs_beyond(schedule: Schedule) -> list[FieldProblem]:
-    """Return a problem for programs of somebody's choice: a file is reviewed and deployed, what is typed here is not."""
-    named = tools_of(schedule.source)
-    if named is None or named in allowed_commands():
-        return []
-    return [
-        FieldProblem(
-            field="source.tools" if hasattr(schedule.source, "tools") else "source.program",
-            message=f"{quoted(named)} is not on the list of allowed commands",
-            hint="leave it out: PATH has the programs; or an administrator names it in the option "
-            "allowed_commands of [backup]",
-        )
+    programs = [
+        FieldProblem(field=each.key, message=each.message, hint=each.hint)
+        for each in not_allowed(schedule, allowed_commands())
     ]
+    return paths + programs
 
 
 def read_yaml(text: str, *, known_ids: Iterable[str]) -> tuple[Loaded, int]:

@@ -174,6 +174,7 @@ def _note(each: Verification) -> VerificationNote:
         bytes_read=each.bytes_read,
         proven=each.details.get("proven"),
         restore_seconds=each.details.get("restore_seconds"),
+        isolation=list(each.details.get("isolation", ())),
         damages=list(each.details.get("damages", ())),
     )
 

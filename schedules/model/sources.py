@@ -44,6 +44,16 @@ class EngineOptions(Model):
         """The files and folders that the engine writes on the machine where it runs."""
         return ()
 
+    @property
+    def own_program(self) -> str | None:
+        """The program of somebody's own that the engine runs, where that is what it does."""
+        return None
+
+    @property
+    def own_variables(self) -> tuple[str, ...]:
+        """The names of the variables that the schedule sets for that program."""
+        return ()
+
     def summary(self) -> str:
         """Name the source in a few words, for lists."""
         given: dict[str, Any] = self.model_dump(exclude_none=True)

@@ -28,6 +28,7 @@ from airflow_backup.engines.firebird import program as firebird_program
 from airflow_backup.engines.firebird.engine import FirebirdEngine
 from airflow_backup.engines.firebird.options import FirebirdOptions
 from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.shared import assertions as shared_assertions
 from support.argument_lists import ArgumentLists
 from support.firebird import PASSWORD, Firebird, is_installed, make_firebird
 from support.sets import START, Clock, PlainJob, path_of, run_number, stored
@@ -236,8 +237,46 @@ def test_a_user_in_the_environment_of_the_worker_is_not_ours(
 ) -> None:
     monkeypatch.setenv("ISC_USER", "nobody_here")
     monkeypatch.setenv("ISC_PASSWORD", "wrong")
-    seen = process.run(
-        ["sh", "-c", "env"], environment=firebird_program.environment(), inherit=False
-    ).output
+    seen = process.run(["sh", "-c", "env"], environment=firebird_program.environment()).output
     assert b"ISC_" not in seen
     assert b"FIREBIRD=" in seen
+
+
+@pytest.mark.parametrize(
+    "assertion",
+    [
+        "SHELL touch {folder}/mark",
+        "SELECT 1 FROM rdb$database; SHELL touch {folder}/mark",
+        "SELECT 1 FROM rdb$database;\nSHELL touch {folder}/mark;",
+        "OUTPUT {folder}/mark",
+        "IN {folder}/mark",
+        "SELECT 1 /* ; */ FROM rdb$database",
+        "DELETE FROM account",
+        "EXECUTE BLOCK AS BEGIN END",
+        "SELECT id FROM account WITH LOCK",
+        "SELECT result FROM forget",
+    ],
+)
+def test_an_assertion_is_one_question_that_only_reads(
+    place: Place, tmp_path: Path, assertion: str
+) -> None:
+    place.firebird.run(
+        place.database,
+        "SET TERM ^;CREATE PROCEDURE forget RETURNS (result INT) AS BEGIN DELETE FROM account; "
+        "result = 1; SUSPEND; END^ SET TERM ;^ COMMIT;",
+    )
+    path = [stored(place.job("logical"), place.take(1, "logical"))]
+    asked = assertion.replace("{folder}", str(tmp_path))
+    with pytest.raises(VerifyError, match="the assertion"):
+        FirebirdEngine().try_restore(path, place.around, assertions=[asked])
+    assert not (tmp_path / "mark").exists()
+
+
+def test_an_assertion_without_an_end_is_ended(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_assertions, "LIMIT", 1.0)
+    path = [stored(place.job("logical"), place.take(1, "logical"))]
+    query = "SELECT count(*) FROM account a, account b, account c, account d, account e, account f"
+    with pytest.raises(VerifyError, match="was ended after 1 seconds"):
+        FirebirdEngine().try_restore(path, place.around, assertions=[query])

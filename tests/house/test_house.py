@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -71,6 +72,61 @@ def test_every_python_that_is_started_leaves_the_working_folder_out_of_its_path(
             for line in path.read_text().splitlines():
                 if "sys.executable," in line:
                     assert re.search(r'sys\.executable, "-[PI]"', line), f"{path}: {line.strip()}"
+
+
+STARTERS = {
+    "subprocess",
+    "multiprocessing",
+    "pty",
+    "_posixsubprocess",
+    "concurrent.futures.process",
+}
+STARTS = re.compile(
+    r"os\.(system|popen|fork|forkpty|posix_spawnp?|(exec|spawn)[lv]p?e?)|ProcessPoolExecutor"
+    r"|create_subprocess_(exec|shell)|subprocess_(exec|shell)"
+)
+
+
+def starters_in(code: str) -> list[str]:
+    """Return what of a module can start a process."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found += [each.name for each in node.names if each.name in STARTERS]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{each.name}" for each in node.names]
+            found += [name for name in names if STARTS.search(name)]
+            found += [node.module] if node.module in STARTERS else []
+        elif isinstance(node, ast.Attribute) and STARTS.search(ast.unparse(node)):
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("import subprocess", "from subprocess import PIPE", "import os\nos.execve('x', [], {})"),
+        *("from os import posix_spawn", "import multiprocessing", "os.system('x')"),
+        *(
+            "asyncio.create_subprocess_exec('x')",
+            "from concurrent.futures import ProcessPoolExecutor",
+        ),
+    ],
+)
+def test_what_starts_a_process_is_seen(code: str) -> None:
+    assert starters_in(code)
+
+
+def test_processes_are_started_in_one_place() -> None:
+    # Only there is the environment clean: what else is started has Airflow's keys in it.
+    place = ROOT / "core" / "process"
+    found = {
+        str(path.relative_to(ROOT)): starters_in(path.read_text())
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if place not in path.parents
+    }
+    assert {path: names for path, names in found.items() if names} == {}
 
 
 def test_the_map_in_the_docs_is_what_the_imports_say() -> None:

@@ -168,6 +168,8 @@ def _print(results: Sequence[VerifyResult]) -> None:
             print(f"    {result.reason}")
         for damage in result.damages:
             print(f"    {damage}")
+        if result.isolation:
+            print(f"    isolation: {', '.join(result.isolation)}")
         for note in result.notes:
             print(f"    NOTE: {note}")
     if not results:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -21,12 +20,12 @@ from typing import NoReturn
 from airflow_backup.core import errors
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.core.format.checksums import Bytes
-from airflow_backup.core.process.process import Process
+from airflow_backup.core.process.process import PIPE, Process
+from airflow_backup.core.process.python import module_command
 from airflow_backup.engines.files.helpers.messages import BATCH, FACTS, SETTLE
 from airflow_backup.engines.files.tar.reader import Member
 
 _MODULE = "airflow_backup.engines.files.helpers.process"
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
 _SMALL = 256 * 1024
 _BATCH = 256 * 1024
 _BEFORE = 256
@@ -177,11 +176,9 @@ class _Helper:
 
 def _start(target: int) -> Process:
     return Process(
-        [sys.executable, "-P", "-m", _MODULE, str(target)],
-        stdin=subprocess.PIPE,
+        module_command(_MODULE, str(target)),
+        stdin=PIPE,
         descriptors=[target],
-        environment={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
-        inherit=False,
     )
 
 

@@ -138,7 +138,7 @@ def _fetch(server: Server, name: str, size: int, around: Surroundings, tar: tarf
             f"--result-file={scratch}/",
             name,
         )
-        with Process(command, environment=environment(), inherit=False) as child:
+        with Process(command, environment=environment()) as child:
             for _ in child.chunks():
                 pass
         path = Path(scratch) / name

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.engines.mysql.binlog.events import first_since, is_about_others, switched_off
 from airflow_backup.engines.mysql.binlog.replay import since
+from airflow_backup.engines.mysql.client.rights import give
 from airflow_backup.engines.mysql.client.server import Server, ask, quoted
 from airflow_backup.engines.protocol import SetReader, Surroundings
 
@@ -182,17 +183,22 @@ def _mend(session: pymysql.Connection[Any], server: Server, told: dict[str, Any]
     return number == _NO_ZONE and load_zones(server)
 
 
-def trust(session: pymysql.Connection[Any], user: str, host: str) -> None:
-    """Make a user, or a role, in whose name a trigger of the throwaway server runs."""
+def trust(
+    session: pymysql.Connection[Any],
+    user: str,
+    host: str,
+    databases: Iterable[str] | None = None,
+) -> None:
+    """Make a user, or a role, in whose name a trigger runs: it may do everything in ``databases``, or in all."""
     who = f"{quoted(user)}@{quoted(host)}"
     try:
         ask(session, f"CREATE USER IF NOT EXISTS {who}")
-        ask(session, f"GRANT ALL ON *.* TO {who} WITH GRANT OPTION")
+        give(session, who, databases)
     except Exception:
         if host:
             raise
         ask(session, f"CREATE ROLE IF NOT EXISTS {quoted(user)}")
-        ask(session, f"GRANT ALL ON *.* TO {quoted(user)}")
+        give(session, quoted(user), databases)
 
 
 def trust_definers(session: pymysql.Connection[Any]) -> None:

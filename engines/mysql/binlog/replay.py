@@ -100,5 +100,5 @@ def replay(command: Sequence[str], server: Server) -> None:
     """
     program = find(command[0], server.tools)
     whole = [program, "--no-defaults", *command[1:]]
-    with Process(whole, environment=environment() | {"TZ": "UTC"}, inherit=False) as source:
+    with Process(whole, environment=environment() | {"TZ": "UTC"}) as source:
         apply(server, source.chunks())

@@ -38,9 +38,7 @@ def apply(server: Server, statements: Iterable[Bytes]) -> None:
         command = server.client("mariadb", options, *arguments)
         failures: list[BaseException] = []
         try:
-            process.feed(
-                command, _watched(statements, failures), environment=environment(), inherit=False
-            )
+            process.feed(command, _watched(statements, failures), environment=environment())
         except EngineError as error:
             if failures:
                 raise  # what wrote the statements failed, and says why itself

@@ -258,12 +258,11 @@ def said(number: int, text: str) -> str:
 
 def environment() -> dict[str, str]:
     """
-    Return what the programs get of our environment: nothing that names a server, a user, a file of options.
+    Return what the programs get: nothing that names a server, a user, a file of options.
 
     `MYSQL_TEST_LOGIN_FILE` is where MySQL's programs look for `~/.mylogin.cnf`, whatever other file they are given.
     """
-    kept = process.without("MYSQL", "MARIADB", "LIBMYSQL", "DBI_", "UMASK", "AIRFLOW_")
-    return kept | {"MYSQL_TEST_LOGIN_FILE": "/dev/null/none", "MYSQL_HISTFILE": os.devnull}
+    return {"MYSQL_TEST_LOGIN_FILE": "/dev/null/none", "MYSQL_HISTFILE": os.devnull}
 
 
 def find(program: str, folder: str | None = None) -> str:
@@ -296,7 +295,7 @@ def find_here(program: str, folder: str | None) -> str:
 
 def told_by(command: Sequence[str]) -> process.Finished:
     """Run a short program in an environment that steers nothing."""
-    return process.run(command, environment=environment(), inherit=False)
+    return process.run(command, environment=environment())
 
 
 def version_of(command: str) -> tuple[int, int]:

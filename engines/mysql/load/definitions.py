@@ -53,7 +53,6 @@ def statements_of(server: Server, name: str, *which: str) -> bytes:
         with Process(
             [*command, "--", name],
             environment=environment(),
-            inherit=False,
             success_codes=range(256),
         ) as dump:
             whole = b"".join(dump.chunks())

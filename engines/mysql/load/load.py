@@ -15,6 +15,7 @@ from airflow_backup.engines.mysql.binlog.events import about_others
 from airflow_backup.engines.mysql.binlog.relay import trust, trust_definers
 from airflow_backup.engines.mysql.binlog.replay import stop_of, unpack_logs
 from airflow_backup.engines.mysql.client.client import apply
+from airflow_backup.engines.mysql.client.rights import make_loader
 from airflow_backup.engines.mysql.client.server import (
     Server,
     ask,
@@ -74,7 +75,7 @@ def load(
     look_through(base, around.reporter)  # before anything that is there is touched
     warnings: list[str] = []
     if logs:
-        with rolled_forward(base, logs, around, until, warnings) as (server, found):
+        with rolled_forward(base, logs, around, until, warnings) as (server, found, _):
             if base.manifest.state["database"] is None:
                 names = {name: name for name in found}
                 with live.session() as session:
@@ -173,7 +174,7 @@ def _dumped(
     with one.options_file() as options:
         ignored = [f"--ignore-table={schema}.{view}" for schema, view in left_out]
         whole = [command[0], f"--defaults-file={options}", *ignored, *command[1:]]
-        with Process(whole, environment=environment(), inherit=False) as child:
+        with Process(whole, environment=environment()) as child:
             for chunk in spoken(child.chunks(), command):
                 tail = (tail + chunk)[-4096:]
                 yield chunk
@@ -188,8 +189,8 @@ def rolled_forward(
     around: Surroundings,
     until: datetime | None,
     warnings: list[str],
-) -> Iterator[tuple[Server, list[str]]]:
-    """Load a set into a throwaway server, roll it forward, and give the server and its databases."""
+) -> Iterator[tuple[Server, list[str], tuple[str, ...]]]:
+    """Load a set into a throwaway server, roll it forward, and give the server, its databases, and what holds it."""
     state = base.manifest.state
     if "mariadb" not in str(base.manifest.tools.get("server", "mariadb")).lower():
         raise ToolMissing(
@@ -199,7 +200,7 @@ def rolled_forward(
     size = sum(each.manifest.totals.bytes_read for each in (base, *logs))
     check_room(around.scratch, 4 * size)
     settings = state.get("settings") or {}
-    with place(around) as where:
+    with place(around, expected=size) as where:
         data = new_server(where, around.tools, settings)
         folder = where.folder / LOGS
         files = unpack_logs(logs, folder, around.reporter)
@@ -215,9 +216,8 @@ def rolled_forward(
         options = mysql_relay.options_of(folder, files, None if only is None else [only])
         with running(
             data,
-            where.socket,
+            where,
             around,
-            user=where.user,
             tools=around.tools,
             settings=settings,
             more=options,
@@ -228,7 +228,7 @@ def rolled_forward(
             with server.session() as session:
                 found = databases(session, server)
                 trust_definers(session)
-            yield server, [only] if only is not None else found
+            yield server, [only] if only is not None else found, where.cage.holds
 
 
 def _names(base: SetReader, database: str | None) -> dict[str, str]:
@@ -264,13 +264,15 @@ def fill(base: SetReader, server: Server, around: Surroundings) -> int:
             for found in _DEFINER.findall(carried + block):
                 if found not in known:
                     # Without them views of views cannot be made, and others read as text that they are not.
-                    trust(session, *(name.replace(b"``", b"`").decode() for name in found))
+                    user, host = (name.replace(b"``", b"`").decode() for name in found)
+                    trust(session, user, host, state["databases"])
                     known.add(found)
             carried = block[-512:]
             yield block
 
     with server.session() as session:
-        apply(server.other(state["database"]), unlocked(tempered(blocks(session))))
+        loader = make_loader(server, state["databases"])
+        apply(loader.other(state["database"]), unlocked(tempered(blocks(session))))
     around.reporter.begin("counting")
     compare(base, count(server, {name: name for name in state["databases"]}))
     return written

@@ -9,8 +9,6 @@ Airflow connection alone. Variables (``PG*``), ``~/.pgpass``, ``~/.pg_service.co
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from contextlib import contextmanager
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.format.checksums import Bytes
-from airflow_backup.core.process.process import Process
+from airflow_backup.core.process.process import PIPE, Process
 
 NOWHERE = "/nonexistent"
 """A folder that nobody has: libpq goes on without what it does not find there."""
@@ -130,17 +128,12 @@ def conninfo(facts: Mapping[str, str]) -> str:
 
 
 def environment(password: str | None = None) -> dict[str, str]:
-    """Return the whole environment of a client program: ours, without what is a person's own."""
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("PG", "PSQL", "LC_")) and key not in ("LANG", "LANGUAGE")
-    }
+    """Return what a client program gets: no file of a person's own, and the password where there is one."""
     # C: what a program says is read by us, and must not depend on a language.
     own = {"HOME": NOWHERE, "LC_ALL": "C", "PGPASSFILE": _FILES["passfile"]}
     if password is not None:
         own["PGPASSWORD"] = password  # no file: a run that is killed would leave it behind
-    return kept | own
+    return own
 
 
 @contextmanager
@@ -168,16 +161,15 @@ def start(
     password: str | None = None,
     stdin: int | None = None,
     user: str | None = None,
-    signal_at_our_death: signal.Signals | None = None,
+    name: str | None = None,
 ) -> Process:
     """Start a program of PostgreSQL, to be used in a ``with`` block."""
     return Process(
         command,
         environment=environment(password),
-        inherit=False,
         stdin=stdin,
         user=user,
-        signal_at_our_death=signal_at_our_death,
+        name=name,
         tail_lines=200,
     )
 
@@ -205,7 +197,7 @@ def feed(
     warnings: list[str] | None = None,
 ) -> None:
     """Run a program on what ``chunks`` give it to read; EngineError when it fails."""
-    with start(command, password=password, stdin=subprocess.PIPE) as process:
+    with start(command, password=password, stdin=PIPE) as process:
         process.feed(chunks)
     if warnings is not None:
         warnings += warnings_in(process)

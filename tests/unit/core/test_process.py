@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.core.errors import Cancelled, EngineError, ToolMissing
+from airflow_backup.core.errors import Cancelled, ConfigError, EngineError, ToolMissing
 from airflow_backup.core.process import process
 from airflow_backup.core.process.process import Process, run
+from airflow_backup.core.process.python import code_command
 
 
 def test_a_program_that_fails_says_the_last_it_said() -> None:
@@ -42,6 +43,85 @@ def test_much_on_both_outputs_does_not_block() -> None:
 
 def test_the_environment_carries_what_the_arguments_must_not() -> None:
     assert run(["sh", "-c", "echo $SECRET"], environment={"SECRET": "x"}).output == b"x\n"
+
+
+def test_a_program_gets_paths_language_and_zone_of_ours_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = {"HOME": "/h", "LANG": "C.UTF-8", "LC_TIME": "C", "TZ": "UTC", "TMPDIR": "/tmp"}
+    canaries = (
+        "AIRFLOW__CORE__FERNET_KEY",
+        "AIRFLOW_CONN_X",
+        "AWS_SECRET_ACCESS_KEY",
+        "PGPASSWORD",
+    )
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in {**kept, "PATH": "/usr/bin:/bin"}.items():
+        monkeypatch.setenv(name, value)
+    for name in (*canaries, "LD_PRELOAD_X", "BASH_ENV", "PYTHONPATH", "LCD", "HOMEPATH"):
+        monkeypatch.setenv(name, "canary")
+    seen = run(["env"], environment={"OWN": "1"}).output.decode().splitlines()
+    wanted = {**kept, "PATH": "/usr/bin:/bin", "OWN": "1"}
+    assert sorted(seen) == sorted(f"{name}={value}" for name, value in wanted.items())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "LD_PRELOAD",
+            "LD_AUDIT",
+            "DYLD_INSERT_LIBRARIES",
+            "GCONV_PATH",
+            "GLIBC_TUNABLES",
+            "LOCPATH",
+        ),
+        *(
+            "BASH_ENV",
+            "ENV",
+            "IFS",
+            "PS4",
+            "SHELLOPTS",
+            "BASHOPTS",
+            "PROMPT_COMMAND",
+            "BASH_FUNC_ls%%",
+        ),
+        *(
+            "PYTHONPATH",
+            "PYTHONSTARTUP",
+            "PERL5OPT",
+            "PERL5LIB",
+            "PERLLIB",
+            "RUBYOPT",
+            "NODE_OPTIONS",
+        ),
+        *("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "GIT_SSH_COMMAND"),
+        *(
+            "GIT_EXTERNAL_DIFF",
+            "OPENSSL_CONF",
+            "RSYNC_RSH",
+            "DOTNET_STARTUP_HOOKS",
+            "LUA_INIT",
+            "PAGER",
+        ),
+    ],
+)
+def test_variables_that_steer_a_program_are_passed_on_to_none(name: str) -> None:
+    with pytest.raises(ConfigError, match="is passed on to no program"):
+        run(["true"], environment={name: "x"})
+
+
+def test_our_own_code_in_a_process_finds_our_packages_and_nothing_of_the_folder_it_is_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.py").write_text("NAME = 'mine'\n")
+    (tmp_path / "json.py").write_text("raise SystemExit('planted')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/own{os.pathsep}.{os.pathsep}")
+    code = "import json, mine, sys; print(mine.NAME, *sys.argv[1:])"
+    assert run(code_command(code, "a", "b")).output == b"mine a b\n"
 
 
 def is_alive(number: int) -> bool:
