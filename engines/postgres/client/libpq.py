@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from airflow_backup.core.connections import Connection
@@ -20,6 +20,8 @@ from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.process.process import Process
 
+_ALL = 1_000_000
+"""Lines of errors: each names something that did not go in."""
 NOWHERE = "/nonexistent"
 """A folder that nobody has: libpq goes on without what it does not find there."""
 
@@ -169,6 +171,8 @@ def start(
     stdin: int | None = None,
     user: str | None = None,
     signal_at_our_death: signal.Signals | None = None,
+    success_codes: Collection[int] = (0,),
+    tail_lines: int = 200,
 ) -> Process:
     """Start a program of PostgreSQL, to be used in a ``with`` block."""
     return Process(
@@ -178,7 +182,8 @@ def start(
         stdin=stdin,
         user=user,
         signal_at_our_death=signal_at_our_death,
-        tail_lines=200,
+        success_codes=success_codes,
+        tail_lines=tail_lines,
     )
 
 
@@ -195,6 +200,18 @@ def run(
     if warnings is not None:
         warnings += warnings_in(process)
     return output
+
+
+def attempt(command: Sequence[str], *, password: str | None = None) -> tuple[str | None, list[str]]:
+    """
+    Run a program that goes on after an error, and ends with code 1 then.
+
+    Returns what it said, or None where it succeeded, and what it warned of; EngineError for any other end.
+    """
+    with start(command, password=password, success_codes=(0, 1), tail_lines=_ALL) as process:
+        for _ in process.chunks():
+            pass
+    return (process.errors if process.exit_code else None), warnings_in(process)
 
 
 def feed(

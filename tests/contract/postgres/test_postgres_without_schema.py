@@ -1,0 +1,160 @@
+"""
+Databases whose code names no schema, or reads what a dump puts later, load as the databases that they were.
+
+`pg_restore` alone refuses each of them, which the first test shows; the oracle of the others is pg_dump.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_backup.engines.postgres.engine import PostgresEngine
+from airflow_backup.engines.protocol import Surroundings
+from contract.postgres.test_postgres_rights_and_settings import take
+from support.postgres import PASSWORD, Postgres, modern_programs, postgres, programs
+from support.postgres_strange import described
+
+pytestmark = pytest.mark.service
+
+TABLES = (
+    "CREATE TABLE z_words (word text PRIMARY KEY); INSERT INTO z_words VALUES ('a'), ('b');"
+    "CREATE FUNCTION known(w text) RETURNS boolean LANGUAGE sql IMMUTABLE AS"
+    " $$ SELECT EXISTS (SELECT 1 FROM z_words WHERE word = w) $$;"
+    "CREATE FUNCTION place(w text) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS"
+    " $$ BEGIN RETURN (SELECT count(*) FROM z_words WHERE word <= w); END $$;"
+    "CREATE FUNCTION twice(w text) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 2 * place(w)';"
+)
+CASES = {
+    "check": "CREATE TABLE t (w text CHECK (known(w)))",
+    "check of a table that is named": "CREATE TABLE t (w text CHECK (known(w)));"
+    "CREATE OR REPLACE FUNCTION known(w text) RETURNS boolean LANGUAGE sql AS"
+    " $$ SELECT EXISTS (SELECT 1 FROM public.z_words WHERE word = w) $$",
+    "index": "CREATE TABLE t (w text); CREATE INDEX i ON t (twice(w)); COMMENT ON INDEX i IS 'kept'",
+    "index of a part": "CREATE TABLE t (w text); CREATE UNIQUE INDEX i ON t (w) WHERE known(w)",
+    "generated column": "CREATE TABLE t (w text, p bigint GENERATED ALWAYS AS (twice(w)) STORED)",
+    "domain": "CREATE DOMAIN wordy AS text CHECK (known(VALUE)); CREATE TABLE t (w wordy)",
+    "view that is stored": "CREATE TABLE t (w text);"
+    "CREATE MATERIALIZED VIEW m AS SELECT w, twice(w) AS p FROM t WITH NO DATA; CREATE UNIQUE INDEX i ON m (w);"
+    "CREATE FUNCTION most() RETURNS bigint LANGUAGE sql AS 'SELECT max(p)::bigint FROM m';"
+    "CREATE MATERIALIZED VIEW a AS SELECT most() AS n WITH NO DATA",
+    "policy": "CREATE TABLE t (w text); ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+    "CREATE POLICY p ON t USING (known(w)); CREATE TABLE u (w text CHECK (known(w)));"
+    "INSERT INTO u VALUES ('a')",
+    "trigger": "CREATE TABLE t (w text CHECK (known(w)));"
+    "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN INSERT INTO z_words VALUES (NEW.w || place(NEW.w)); RETURN NEW; END $$;"
+    "CREATE TRIGGER l AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION loud();"
+    "COMMENT ON TRIGGER l ON t IS 'loud'; ALTER TABLE t DISABLE TRIGGER l",
+    "foreign key to what comes late": "CREATE TABLE t (w text PRIMARY KEY CHECK (known(w)));"
+    "CREATE TABLE a (w text REFERENCES t); ALTER TABLE t CLUSTER ON t_pkey",
+    "operator": "CREATE FUNCTION like_it(a text, b text) RETURNS boolean LANGUAGE sql AS 'SELECT known(a)';"
+    "CREATE OPERATOR ?~ (FUNCTION = like_it, LEFTARG = text, RIGHTARG = text);"
+    "CREATE TABLE t (w text CHECK (w ?~ 'x'))",
+    "setting of a function": "ALTER FUNCTION place(text) SET work_mem = '5MB';"
+    "CREATE TABLE t (w text CHECK (place(w) > 0))",
+    "extension": "CREATE EXTENSION IF NOT EXISTS cube; CREATE TABLE t (w text CHECK (known(w)))",
+}
+
+
+@pytest.fixture(scope="module", params=["debian", "18"])
+def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+    found = programs() if request.param == "debian" else modern_programs()
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no PostgreSQL server on this machine: apt-get install postgresql")
+        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    with postgres(found=found) as running:
+        yield running
+
+
+@pytest.fixture
+def shop(server: Postgres) -> Iterator[str]:
+    for each in ("shop", "copy"):
+        server.query("postgres", f"DROP DATABASE IF EXISTS {each} WITH (FORCE)")
+    server.query("postgres", "CREATE DATABASE shop")
+    yield "shop"
+    for each in ("shop", "copy"):
+        server.query("postgres", f"DROP DATABASE IF EXISTS {each} WITH (FORCE)")
+
+
+def version_of(server: Postgres) -> int:
+    return int(server.query("postgres", "SHOW server_version_num")) // 10000
+
+
+def contents(server: Postgres, database: str, *queries: str) -> str:
+    return described(server, database, version_of(server)) + "".join(
+        server.query(database, each) for each in queries
+    )
+
+
+def restored(server: Postgres, database: str) -> subprocess.CompletedProcess[str]:
+    """What PostgreSQL's own programs make of it."""
+    own = ("-h", "127.0.0.1", "-p", str(server.port), "-U", "keeper")
+    dump = server.run_bytes("pg_dump", "--format=custom", database)
+    server.query("postgres", "CREATE DATABASE copy")
+    done = subprocess.run(
+        [str(server.programs / "pg_restore"), *own, "--exit-on-error", "--dbname=copy"],
+        env=os.environ | {"PGPASSWORD": PASSWORD},
+        input=dump,
+        capture_output=True,
+        check=False,
+    )
+    server.query("postgres", "DROP DATABASE copy WITH (FORCE)")
+    return subprocess.CompletedProcess(done.args, done.returncode, "", done.stderr.decode())
+
+
+FUNCTIONS: tuple[str, ...] = ("known(text)", "place(text)", "twice(text)")
+
+
+def fill(server: Postgres, database: str, case: str) -> None:
+    """
+    Make it as a server of before version 17 allowed.
+
+    From then on CREATE INDEX and REFRESH know no search path either; what was stored before is still dumped.
+    """
+
+    def paths(functions: tuple[str, ...], change: str) -> str:
+        return "".join(f"ALTER FUNCTION {each} {change} search_path;" for each in functions)
+
+    functions, table = FUNCTIONS, CASES[case]
+    there = paths(functions, "SET").replace("search_path", "search_path = public")
+    server.query(database, TABLES + there + table)
+    server.query(database, paths(functions, "RESET") + "INSERT INTO t VALUES ('b'), ('a')")
+    if "MATERIALIZED" in table:
+        functions = (*FUNCTIONS, "most()")
+        there = paths(functions, "SET").replace("search_path", "search_path = public")
+        views = "REFRESH MATERIALIZED VIEW m; REFRESH MATERIALIZED VIEW a;"
+        server.query(database, there + views + paths(functions, "RESET"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_pg_restore_alone_refuses_comes_back(
+    server: Postgres, shop: str, tmp_path: Path, case: str
+) -> None:
+    fill(server, shop, case)
+    assert restored(server, shop).returncode != 0
+    rows = [f"SELECT * FROM {each} ORDER BY 1" for each in ("t", "z_words")]
+    before = contents(server, shop, *rows)
+    more: dict[str, Any] = {"format": "directory", "jobs": 2} if "v" in case else {}
+    reader = take(tmp_path, server, server.connection(shop), **more)
+    engine, around = PostgresEngine(), Surroundings(connections=lambda name: server.connection())
+
+    state = ("none", "empty", "full")[list(CASES).index(case) % 3]
+    if state != "none":
+        server.query("postgres", "CREATE DATABASE copy")
+    if state == "full":
+        server.query("copy", "CREATE TABLE t AS SELECT 1 AS other")
+    engine.load([reader], around, connection="pg", database="copy", overwrite=state == "full")
+    assert contents(server, "copy", *rows) == before
+
+    proof = engine.try_restore([reader], around)
+    assert proof.inconclusive is None
+    assert proof.counts == reader.manifest.counts
+    left = "SELECT count(*) FROM pg_database WHERE datname ~ '^(restore|replaced)_'"
+    assert server.query("postgres", left) == "0"
