@@ -117,7 +117,8 @@ class Parts:
         pre, data, post = (self._list(part) for part in ("pre-data", "data", "post-data"))
         known = {each.number: each for each in (*pre, *data, *post)}
         self._run([each for each in pre if each.kind != "ACL"])
-        self._find_routines()
+        with self.server.session() as session:
+            self.routines = routines_without_path(session)
         self._use(paths[0])
         self._again(known, paths)
         self._use(paths[0])
@@ -189,23 +190,12 @@ class Parts:
         if said is not None:
             self.pending |= failures(said)
 
-    def _find_routines(self) -> None:
-        with self.server.session() as session:
-            rows = session.execute(_ROUTINES.encode()).fetchall()
-            self.routines = [(_raw(session, row[0]), _raw(session, row[1])) for row in rows]
-
     def _use(self, path: str | None) -> None:
         """Give a search path to the functions that have none of their own; None takes it away again."""
         if path == self.path:
             return
         with self.server.session() as session, session.transaction():
-            for altered, schema in self.routines:
-                if path is None:
-                    session.execute(altered + b" RESET search_path")
-                    continue
-                own = f"{schema.decode('utf-8', 'surrogateescape')}, {DEFAULT_PATH}"
-                clause = setting_clause(f"search_path={own if path == OWN_SCHEMA else path}")
-                session.execute(altered + b" SET " + clause.encode("utf-8", "surrogateescape"))
+            give_path(session, self.routines, path)
         if path is not None:
             self.path = path
 
@@ -216,6 +206,25 @@ class Parts:
         ]
         more = len(self.pending) - _NAMED
         return "what does not load: " + "; ".join(told + [f"and {more} more"] * (more > 0))
+
+
+def routines_without_path(session: psycopg.Connection[Any]) -> list[tuple[bytes, bytes]]:
+    """Return the functions that run with the search path of whoever calls them: how each is altered, and its schema."""
+    rows = session.execute(_ROUTINES.encode()).fetchall()
+    return [(_raw(session, row[0]), _raw(session, row[1])) for row in rows]
+
+
+def give_path(
+    session: psycopg.Connection[Any], routines: Sequence[tuple[bytes, bytes]], path: str | None
+) -> None:
+    """Give ``path`` to functions of `routines_without_path`; None takes it away: they are then as they were."""
+    for altered, schema in routines:
+        if path is None:
+            session.execute(altered + b" RESET search_path")
+            continue
+        own = f"{schema.decode('utf-8', 'surrogateescape')}, {DEFAULT_PATH}"
+        clause = setting_clause(f"search_path={own if path == OWN_SCHEMA else path}")
+        session.execute(altered + b" SET " + clause.encode("utf-8", "surrogateescape"))
 
 
 def may_help(error: EngineError) -> bool:

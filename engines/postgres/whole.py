@@ -34,7 +34,7 @@ How = Literal["whole", "parts", "either"]
 
 MAKE_ROLES = "make the roles first: psql -f globals.sql of the set"
 _JOBS = 2
-_LOADED_BY_OLDER = 17
+LOADED_BY_OLDER = 17
 """From this version on pg_restore begins with a setting that older servers refuse."""
 
 
@@ -85,8 +85,8 @@ def _load_whole(
     with server.session() as session:
         server = server.beside(session, tempered=True)
     program = find("pg_restore", **version_of_dump(reader, around))
-    if version_of(program) >= _LOADED_BY_OLDER > server.version:
-        _load_as_text(reader, server, program, around, options, told, at_once=at_once)
+    if version_of(program) >= LOADED_BY_OLDER > server.version:
+        load_as_text(reader, server, program, around, options, told, at_once=at_once)
     elif ARCHIVE in reader.manifest.streams:
         _load_folder(reader, server, program, around, options, told)
     else:
@@ -149,7 +149,7 @@ def _load_folder(
         libpq.run([*command, str(folder)], password=server.password, warnings=warnings)
 
 
-def _load_as_text(
+def load_as_text(
     reader: SetReader,
     server: Server,
     program: str,

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from airflow_backup.core.connections import Connection
+from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from contract.postgres.test_postgres_rights_and_settings import take
@@ -158,3 +160,128 @@ def test_what_pg_restore_alone_refuses_comes_back(
     assert proof.counts == reader.manifest.counts
     left = "SELECT count(*) FROM pg_database WHERE datname ~ '^(restore|replaced)_'"
     assert server.query("postgres", left) == "0"
+
+
+def load(server: Postgres, reader: Any) -> list[str]:
+    """Load a set into the database `copy`; return the warnings."""
+    around = Surroundings(connections=lambda name: server.connection())
+    report = PostgresEngine().load([reader], around, connection="pg", database="copy")
+    return list(report.warnings)
+
+
+def remove(server: Postgres, role: str) -> None:
+    """Drop a role and all that it is named in."""
+    for each in ("DATABASE IF EXISTS copy", "DATABASE shop", f"OWNED BY {role}", f"ROLE {role}"):
+        server.query("postgres", f"DROP {each}")
+
+
+PATHS = {
+    "of the database": "ALTER DATABASE shop SET search_path = app, public",
+    "of a role in it": "ALTER ROLE clerk IN DATABASE shop SET search_path = app",
+    "of a role": "ALTER ROLE clerk SET search_path = 'it''s', app",
+    "of nobody": "SELECT 1",
+}
+
+
+@pytest.mark.parametrize("whose", PATHS)
+def test_code_that_finds_its_tables_by_a_path_of_its_own_comes_back(
+    server: Postgres, shop: str, tmp_path: Path, whose: str
+) -> None:
+    server.query("postgres", f"CREATE ROLE clerk; {PATHS[whose]}")
+    try:
+        server.query(
+            shop,
+            "CREATE SCHEMA app; SET search_path = app;"
+            "CREATE TABLE words (word text); INSERT INTO words VALUES ('a');"
+            "CREATE FUNCTION known(w text) RETURNS boolean LANGUAGE sql AS"
+            " $$ SELECT EXISTS (SELECT 1 FROM words WHERE word = w) $$;"
+            "CREATE TABLE t (w text CHECK (known(w))); INSERT INTO t VALUES ('a')",
+        )
+        reader = take(tmp_path, server, server.connection(shop))
+        before = contents(server, shop)
+        assert load(server, reader) == []
+        assert contents(server, "copy") == before
+    finally:
+        remove(server, "clerk")
+
+
+def test_what_asks_for_a_setting_of_the_database_comes_back(
+    server: Postgres, shop: str, tmp_path: Path
+) -> None:
+    setting = "ALTER DATABASE shop SET app.tenant = 'it''s'; ALTER DATABASE shop SET TimeZone = 'Asia/Kathmandu'"
+    server.query("postgres", setting)
+    server.query(
+        shop,
+        "CREATE TABLE t (at timestamptz, day date CHECK (day = at::date), who text CHECK (who = current_setting('app.tenant')));"
+        "INSERT INTO t VALUES ('2026-01-01 00:30+05:45', '2026-01-01', 'it''s')",
+    )
+    reader = take(tmp_path, server, server.connection(shop))
+    before = contents(server, shop)
+    assert load(server, reader) == []
+    assert contents(server, "copy") == before
+
+
+def test_a_stored_view_holds_what_policies_let_its_owner_see(
+    server: Postgres, shop: str, tmp_path: Path
+) -> None:
+    server.query("postgres", "CREATE ROLE clerk")
+    try:
+        server.query(
+            shop,
+            "CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2); ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+            "CREATE POLICY p ON t USING (n = 1); GRANT SELECT ON t TO clerk; GRANT CREATE ON SCHEMA public TO clerk;"
+            "SET ROLE clerk; CREATE MATERIALIZED VIEW m AS SELECT n FROM t",
+        )
+        assert restored(server, shop).returncode != 0
+        reader = take(tmp_path, server, server.connection(shop))
+        assert load(server, reader) == []
+        assert server.query("copy", "SELECT n FROM m") == "1"
+    finally:
+        remove(server, "clerk")
+
+
+def test_what_cannot_be_loaded_is_named_and_nothing_is_left(
+    server: Postgres, shop: str, tmp_path: Path
+) -> None:
+    server.query(
+        shop,
+        "CREATE FUNCTION early() RETURNS boolean LANGUAGE sql AS 'SELECT false';"
+        'CREATE TABLE fine AS SELECT 1 AS n; CREATE TABLE "odd t" (secret text); INSERT INTO "odd t" VALUES (\'sesame\');'
+        'ALTER TABLE "odd t" ADD CONSTRAINT c CHECK (early()) NOT VALID;'
+        "UPDATE pg_constraint SET convalidated = true WHERE conname = 'c'",
+    )
+    reader = take(tmp_path, server, server.connection(shop))
+    server.query("postgres", "CREATE DATABASE copy")
+    with pytest.raises(EngineError) as caught:
+        load(server, reader)
+    assert caught.value.message == (
+        'what does not load: TABLE DATA public odd t: new row for relation "odd t" violates check constraint "c"'
+    )
+    assert server.query("copy", "SELECT count(*) FROM pg_class WHERE oid >= 16384") == "0"
+    assert server.query("postgres", "SELECT count(*) FROM pg_database WHERE datname ~ '^re'") == "0"
+    around = Surroundings(connections=lambda name: server.connection())
+    with pytest.raises(VerifyError, match="cannot be restored: what does not load: TABLE DATA"):
+        PostgresEngine().try_restore([reader], around)
+
+
+def test_a_role_that_may_make_no_database_is_told_who_can_load_it(
+    server: Postgres, shop: str, tmp_path: Path
+) -> None:
+    fill(server, shop, "check")
+    server.query("postgres", "CREATE ROLE humble LOGIN PASSWORD 'h'; ALTER ROLE humble SUPERUSER")
+    server.query("postgres", "ALTER DATABASE shop OWNER TO humble")
+    for each in ("TABLE t", "TABLE z_words", *(f"FUNCTION {one}" for one in FUNCTIONS)):
+        server.query(shop, f"ALTER {each} OWNER TO humble")
+    reader = take(tmp_path, server, server.connection(shop))
+    server.query("postgres", "ALTER ROLE humble NOSUPERUSER")
+    server.query("postgres", "CREATE DATABASE copy OWNER humble")
+    found: Connection = server.connection("copy", login="humble", password="h")
+    try:
+        with pytest.raises(EngineError, match="z_words") as caught:
+            PostgresEngine().load(
+                [reader], Surroundings(connections=lambda name: found), connection="pg"
+            )
+        assert caught.value.hint == "a role that may create databases can load it in parts"
+        assert server.query("copy", "SELECT count(*) FROM pg_class WHERE oid >= 16384") == "0"
+    finally:
+        remove(server, "humble")
