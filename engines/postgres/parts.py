@@ -83,6 +83,20 @@ _ASKING = """
 """Tables whose rows call functions of the database when they are loaded: these may read other tables."""
 
 
+_COMPUTED = """
+    SELECT format('SELECT 1 FROM ONLY %I.%I WHERE (%I)::text IS DISTINCT FROM (%s)::text LIMIT 1',
+                  n.nspname, c.relname, a.attname, pg_get_expr(f.adbin, f.adrelid)), c.relname
+    FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated = 's'
+    JOIN pg_class c ON c.oid = f.adrelid AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+                  AND d.refclassid = 'pg_proc'::regclass AND d.refobjid >= 16384)
+"""
+
+
+class TooEarly(EngineError):
+    """Everything went in, and a column was computed from a table that had no rows yet."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line of a dump's table of contents: its number, what it is, and its schema, name and owner."""
@@ -122,7 +136,9 @@ class Parts:
         self._use(paths[0])
         self._again(known, paths)
         self._use(paths[0])
-        self._run(self._those_that_ask_last(data))
+        asking = self._those_that_ask(data)
+        self._run([each for each in data if each not in asking])
+        self._run(asking, side_by_side=False)
         rights = [each for each in pre if each.kind == "ACL"]
         self._run([*(each for each in post if each.kind not in _LATE), *rights])
         self._again(known, paths)
@@ -148,12 +164,13 @@ class Parts:
         found = [_ENTRY.fullmatch(line) for line in text.split("\n")]
         return [Entry(int(each[1]), each[4], each[5]) for each in found if each is not None]
 
-    def _those_that_ask_last(self, entries: list[Entry]) -> list[Entry]:
+    def _those_that_ask(self, entries: list[Entry]) -> list[Entry]:
+        """Return the rows that are looked at by code as they are loaded, which may read any other table."""
         with self.server.session() as session:
             rows = session.execute(_ASKING.encode()).fetchall()
         names = [_raw(session, row[0]).decode("utf-8", "surrogateescape") for row in rows]
         asking = tuple(_line(each) + " " for each in names)
-        return sorted(entries, key=lambda each: each.label.startswith(asking))
+        return [each for each in entries if each.label.startswith(asking)]
 
     def _again(self, known: dict[int, Entry], paths: Sequence[str]) -> None:
         """Try again what has failed, by one search path after the other."""
@@ -236,7 +253,23 @@ def may_help(error: EngineError) -> bool:
     >>> may_help(EngineError('pg_restore failed with code 1: could not execute query: ERROR:  role "a" does not exist'))
     False
     """
+    if isinstance(error, TooEarly):
+        return True
     return any(sign in error.message for sign in _SQL) and not is_not_here(error.message)
+
+
+def check_computed(session: psycopg.Connection[Any]) -> None:
+    """Raise TooEarly where a generated column is not what its function makes of all that is there now."""
+    import psycopg
+
+    for query, table in session.execute(_COMPUTED.encode()).fetchall():
+        try:
+            differs = session.execute(_raw(session, query)).fetchone() is not None
+        except psycopg.Error:
+            differs = True
+        if differs:
+            told = _raw(session, table).decode("utf-8", "backslashreplace")
+            raise TooEarly(f"a column of '{told}' was computed from what was loaded later")
 
 
 def failures(said: str) -> dict[int, str]:

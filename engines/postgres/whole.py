@@ -61,6 +61,8 @@ def load_dump(
                 _load_parts(reader, server, around, options, told)
             else:
                 _load_whole(reader, server, around, options, told, at_once=at_once)
+                with server.session() as session:
+                    parts.check_computed(session)
         except EngineError as error:
             if how != "either" or not parts.may_help(error):
                 raise
