@@ -348,20 +348,20 @@ def _load_into(
         found = count_rows(session)
     compare(reader.manifest.counts, found, reader.manifest.set_id)
     if wanted is not None:
-        _become(server, wanted)
-        with server.session() as session:
-            warnings += differences(read_properties(session), wanted)
+        warnings += _become(server, wanted)
     around.reporter.finish()
     return written
 
 
-def _become(server: Server, wanted: Properties, *, rehearsal: bool = False) -> None:
+def _become(server: Server, wanted: Properties, *, rehearsal: bool = False) -> list[str]:
+    """Make the database what it was, and return what it is not; asked here, because its settings may let nobody in."""
     import psycopg
 
     with server.connect() as session:
         try:
             for statement in statements(server.database, read_properties(session), wanted):
                 execute(session, statement)
+            differ = differences(read_properties(session), wanted)
         except psycopg.Error as error:
             why = str(error).strip().splitlines()[0]
             raise EngineError(
@@ -372,6 +372,7 @@ def _become(server: Server, wanted: Properties, *, rehearsal: bool = False) -> N
             session.rollback()
         else:
             session.commit()
+    return differ
 
 
 def compare(expected: Mapping[str, int], found: Mapping[str, int], set_id: str) -> None:

@@ -10,7 +10,7 @@ fails because it reads what is not there yet is tried again, as long as anything
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,14 @@ _LATE = frozenset(
     )
 )
 """What would act upon rows that are loaded again, or needs what may be late itself."""
+
+_NOT_MEANWHILE = frozenset(
+    (
+        *("session_preload_libraries", "local_preload_libraries", "role"),
+        *("session_authorization", "session_replication_role"),
+    )
+)
+"""Settings that would choose who loads it, or a library that this server need not have."""
 
 _NAMED = 5
 _ROLE_PATH = re.compile(rb"^ALTER ROLE .* SET search_path TO (.*);$", re.MULTILINE)
@@ -151,10 +159,11 @@ class Parts:
     def _set(self, wanted: Properties | None) -> None:
         """Let sessions have the settings that the database had: code may ask for them."""
         own = [each.values for each in (wanted.settings if wanted else []) if each.role is None]
+        target = f"DATABASE {name(self.server.database)}"
         with self.server.session() as session:
             for one in [one for values in own for one in values]:
-                target = f"DATABASE {name(self.server.database)}"
-                execute(session, f"ALTER {target} SET {setting_clause(one)}")
+                if one.partition("=")[0].lower() not in _NOT_MEANWHILE:
+                    execute(session, f"ALTER {target} SET {setting_clause(one)}")
         with self.server.session() as session:
             self.server = self.server.beside(session, tempered=True)
 
@@ -205,7 +214,7 @@ class Parts:
         said, warned = libpq.attempt([*command, str(self.dump)], password=self.server.password)
         self.warnings += [each for each in warned if not _IGNORED.fullmatch(each)]
         if said is not None:
-            self.pending |= failures(said)
+            self.pending |= failures(said, {each.number for each in entries})
 
     def _use(self, path: str | None) -> None:
         """Give a search path to the functions that have none of their own; None takes it away again."""
@@ -272,13 +281,13 @@ def check_computed(session: psycopg.Connection[Any]) -> None:
             raise TooEarly(f"a column of '{told}' was computed from what was loaded later")
 
 
-def failures(said: str) -> dict[int, str]:
+def failures(said: str, tried: Collection[int]) -> dict[int, str]:
     """
     Return the numbers of the entries that did not go in, and why; EngineError when it did not come to the end.
 
     >>> failures('''pg_restore: from TOC entry 7; 1259 16406 INDEX i me
     ... pg_restore: error: could not execute query: ERROR:  relation "a" does not exist
-    ... pg_restore: warning: errors ignored on restore: 1''')
+    ... pg_restore: warning: errors ignored on restore: 1''', {7, 8})
     {7: 'relation "a" does not exist'}
     """
     lines = said.splitlines()
@@ -289,7 +298,9 @@ def failures(said: str) -> dict[int, str]:
     for line in lines:
         if stage := _STAGE.fullmatch(line):
             starting = stage[1] == "INITIALIZING"  # a setting that an older server does not know
-        elif begun := _FROM.match(line):
+        elif (begun := _FROM.match(line)) and int(
+            begun[1]
+        ) in tried:  # a message may have such lines
             current, starting = int(begun[1]), False
             found[current] = "it was refused"
         elif (failed := _ERROR.fullmatch(line)) and not starting:
