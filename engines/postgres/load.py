@@ -10,27 +10,25 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import (
     ConfigError,
     EngineError,
     Refused,
+    SourceDenied,
     SourceError,
     SourceUnavailable,
-    ToolMissing,
     VerifyError,
 )
-from airflow_backup.core.process.process import Process
-from airflow_backup.engines.postgres.client import libpq
-from airflow_backup.engines.postgres.client.programs import find, version_of
+from airflow_backup.engines.postgres import parts
 from airflow_backup.engines.postgres.client.server import Server, count_rows
-from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP
+from airflow_backup.engines.postgres.dump import ARCHIVE
 from airflow_backup.engines.postgres.properties import (
     Properties,
     create_statement,
+    differences,
     execute,
     name,
     properties_in,
@@ -38,14 +36,20 @@ from airflow_backup.engines.postgres.properties import (
     roles_named,
     statements,
 )
-from airflow_backup.engines.postgres.restore import unpack_dump, version_of_dump
+from airflow_backup.engines.postgres.whole import (
+    MAKE_ROLES,
+    How,
+    load_dump,
+    remove_what_it_lacked,
+)
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
-from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 
 if TYPE_CHECKING:
     import psycopg
 
-_JOBS, _TRIES, _TABLES_AT_ONCE = 2, 10, 200
+__all__ = ["compare", "load", "load_dump", "named_as"]
+
+_TRIES, _TABLES_AT_ONCE = 10, 200
 _FIRST_OID = 16384
 """What PostgreSQL itself brings has a smaller number."""
 
@@ -78,15 +82,12 @@ _HOLDS = " UNION ALL ".join(
         "SELECT 1 FROM pg_largeobject_metadata",
     ]
 )
-_MAKE_ROLES = "make the roles first: psql -f globals.sql of the set"
 _UNKNOWN_LOCALE = (
     "invalid locale name",
     "invalid LC_",
     "ICU is not supported",
     "could not open collator",
 )
-LOADED_BY_OLDER = 17
-"""From this version on pg_restore begins with a setting that older servers refuse."""
 
 
 def load(
@@ -117,11 +118,34 @@ def load(
         warnings.append(_OLD.format(set_id=reader.manifest.set_id))
     # An empty one is used as it is where it is of the same kind: the role may be allowed no other.
     fits = has is not None and (wanted is None or _fits(has, wanted))
-    if state == "empty" and fits and _fits_a_transaction(reader):
-        written = _load_into(reader, server, wanted, around, warnings)
+    if has is not None and state == "empty" and fits and _fits_a_transaction(reader):
+        written = _load_into_empty(reader, server, wanted, has, around, warnings)
     else:
         written = _load_beside(reader, server, wanted, around, warnings, replace=state != "missing")
     return RestoreReport(files=1, bytes_written=written, warnings=warnings)
+
+
+def _load_into_empty(
+    reader: SetReader,
+    server: Server,
+    wanted: Properties | None,
+    has: Properties,
+    around: Surroundings,
+    warnings: list[str],
+) -> int:
+    """Fill what is there in one transaction; where that fails for its order alone, make it anew in parts."""
+    try:
+        return _load_into(reader, server, wanted, around, warnings, how="whole")
+    except EngineError as error:
+        if not parts.may_help(error):
+            raise
+        try:
+            return _load_beside(
+                reader, server, wanted or has, around, warnings, replace=True, how="parts"
+            )
+        except SourceDenied as denied:
+            hint = "a role that may create databases can load it in parts"
+            raise EngineError(error.message, hint=hint) from denied
 
 
 _OLD = (
@@ -157,7 +181,7 @@ def _check_server(session: psycopg.Connection[Any], wanted: Properties | None) -
     if wanted is None:
         return
     for what, query, needed, hint in (
-        ("roles", "SELECT rolname::text FROM pg_roles", roles_named(wanted), _MAKE_ROLES),
+        ("roles", "SELECT rolname::text FROM pg_roles", roles_named(wanted), MAKE_ROLES),
         (
             "tablespaces",
             "SELECT spcname::text FROM pg_tablespace",
@@ -194,6 +218,7 @@ def _load_beside(
     warnings: list[str],
     *,
     replace: bool,
+    how: How = "either",
 ) -> int:
     own, token = server.database, secrets.token_hex(4)
     new, old = f"restore_{token}", f"replaced_{token}"
@@ -203,7 +228,7 @@ def _load_beside(
         warnings += _left_behind(session)
         _create(session, new, wanted, str(reader.manifest.state.get("encoding") or "UTF8"))
     try:
-        written = _load_into(reader, server.other(new), wanted, around, warnings)
+        written = _load_into(reader, server.other(new), wanted, around, warnings, how=how)
         _take_the_name(desk, own, new, old if replace else None)
     except BaseException:
         with desk.session() as session:
@@ -305,34 +330,38 @@ def _load_into(
     wanted: Properties | None,
     around: Surroundings,
     warnings: list[str],
+    *,
+    how: How,
 ) -> int:
     """Fill an empty database, compare its rows with the manifest, and make it what it was."""
     if wanted is not None:
         _become(
             server, wanted, rehearsal=True
         )  # what is not allowed is said before hours of loading
-        _remove_what_it_lacked(server, wanted)
+        remove_what_it_lacked(server, wanted)
     around.reporter.begin("loading", bytes_total=reader.manifest.totals.bytes_read)
     # More than that go into a database of their own, which is removed again when something fails.
     at_once = _fits_a_transaction(reader)
-    written = load_dump(reader, server, around, warnings=warnings, at_once=at_once)
+    written = load_dump(reader, server, around, warnings=warnings, at_once=at_once, how=how)
     around.reporter.begin("counting")
     with server.session() as session:
         found = count_rows(session)
     compare(reader.manifest.counts, found, reader.manifest.set_id)
     if wanted is not None:
-        _become(server, wanted)
+        warnings += _become(server, wanted)
     around.reporter.finish()
     return written
 
 
-def _become(server: Server, wanted: Properties, *, rehearsal: bool = False) -> None:
+def _become(server: Server, wanted: Properties, *, rehearsal: bool = False) -> list[str]:
+    """Make the database what it was, and return what it is not; asked here, because its settings may let nobody in."""
     import psycopg
 
     with server.connect() as session:
         try:
             for statement in statements(server.database, read_properties(session), wanted):
                 execute(session, statement)
+            differ = differences(read_properties(session), wanted)
         except psycopg.Error as error:
             why = str(error).strip().splitlines()[0]
             raise EngineError(
@@ -343,14 +372,7 @@ def _become(server: Server, wanted: Properties, *, rehearsal: bool = False) -> N
             session.rollback()
         else:
             session.commit()
-
-
-def _remove_what_it_lacked(server: Server, wanted: Properties) -> None:
-    with server.session() as session:
-        if "plpgsql" in wanted.lacks:
-            session.execute("DROP EXTENSION IF EXISTS plpgsql")
-        if "public" in wanted.lacks:
-            session.execute("DROP SCHEMA IF EXISTS public")
+    return differ
 
 
 def compare(expected: Mapping[str, int], found: Mapping[str, int], set_id: str) -> None:
@@ -382,123 +404,3 @@ def named_as(expected: Mapping[str, int], found: Mapping[str, int]) -> dict[str,
 
 def _unquoted(table: str) -> str:
     return re.sub(r'"([a-z_][a-z0-9_$]*)"', r"\1", table)
-
-
-def load_dump(
-    reader: SetReader,
-    server: Server,
-    around: Surroundings,
-    *,
-    options: tuple[str, ...] = (),
-    warnings: list[str] | None = None,
-    at_once: bool = True,
-) -> int:
-    """
-    Run pg_restore on an empty database; everything goes in, or an EngineError comes out.
-
-    ``at_once``: in one transaction, which leaves the database empty when it fails.
-    """
-    with server.session() as session:
-        server = server.beside(session, tempered=True)
-    program = find("pg_restore", **version_of_dump(reader, around))
-    version = version_of(program)
-    told = warnings if warnings is not None else []
-    try:
-        if version >= LOADED_BY_OLDER > server.version:
-            load_as_text(reader, server, program, around, options, told, at_once=at_once)
-        elif ARCHIVE in reader.manifest.streams:
-            return _load_folder(reader, server, program, around, options, told)
-        else:
-            more = ["--exit-on-error", "--no-password", *options]
-            more += ["--single-transaction"] if at_once else []
-            command = server.tool("pg_restore", *more, path=program)
-            libpq.feed(command, reader.blocks(DUMP), password=server.password, warnings=told)
-    except EngineError as error:
-        if "role" in error.message and "does not exist" in error.message:
-            raise EngineError(error.message, hint=_MAKE_ROLES) from error
-        raise
-    stream = ARCHIVE if ARCHIVE in reader.manifest.streams else DUMP
-    return sum(piece.raw_size for piece in reader.manifest.pieces_of(stream))
-
-
-def _load_folder(
-    reader: SetReader,
-    server: Server,
-    program: str,
-    around: Surroundings,
-    options: tuple[str, ...],
-    warnings: list[str],
-) -> int:
-    check_room(around.scratch, reader.manifest.totals.bytes_read)
-    more = ("--exit-on-error", "--no-password", f"--jobs={_JOBS}", *options)
-    command = server.tool("pg_restore", *more, path=program)
-    with scratch_folder(around.scratch) as scratch:
-        folder, _, size = unpack_dump(reader, Path(scratch), around.reporter)
-        libpq.run([*command, str(folder)], password=server.password, warnings=warnings)
-    return size
-
-
-def load_as_text(
-    reader: SetReader,
-    server: Server,
-    program: str,
-    around: Surroundings,
-    options: tuple[str, ...],
-    warnings: list[str],
-    *,
-    at_once: bool,
-) -> None:
-    """Let psql read what pg_restore writes, without the settings that an older server does not know."""
-    psql = find("psql", at_least=13, folder=around.tools)
-    check_room(around.scratch, reader.manifest.totals.bytes_read)
-    quiet = ["--no-psqlrc", "--quiet", "--no-password", "--output=/dev/null"]
-    command = server.tool("psql", *quiet, "--set=ON_ERROR_STOP=1", path=psql)
-    with scratch_folder(around.scratch) as scratch:
-        dump, _, _ = unpack_dump(reader, Path(scratch), around.reporter)
-        with libpq.start([program, "--file=-", *options, str(dump)]) as writer:
-            text = _older(writer.chunks(), server.version)
-            if at_once:
-                text = _in_one_transaction(text, writer)
-            libpq.feed(command, text, password=server.password, warnings=warnings)
-    warnings += libpq.warnings_in(writer)
-
-
-def _in_one_transaction(text: Iterable[bytes], writer: Process) -> Iterator[bytes]:
-    """
-    Commit when the writer has ended well, and not because nothing more comes.
-
-    psql's own ``--single-transaction`` commits at the end of its input, also when the writer was killed.
-    """
-    yield b"BEGIN;\n"
-    yield from text
-    writer.wait()
-    yield b"\nCOMMIT;\n"
-
-
-_UNKNOWN_BEFORE = {b"SET transaction_timeout = 0;": 17}
-
-
-def _older(chunks: Iterable[bytes], version: int) -> Iterator[bytes]:
-    """
-    Leave the settings out of a script's head that a server of ``version`` does not know.
-
-    ToolMissing where the script does not forbid psql's own commands: what a dump says is data, and
-    must not run a program here.
-    """
-    head = b""
-    rest = iter(chunks)
-    for chunk in rest:
-        head += chunk
-        if (head.count(b"\nSET ") > 5 and b"\n\n" in head.rpartition(b"\nSET ")[2]) or len(
-            head
-        ) > 65536:
-            break
-    lines = head.split(b"\n")
-    if not any(line.startswith(b"\\restrict ") for line in lines[:12]):
-        raise ToolMissing(
-            "this pg_restore writes a script that psql could take commands from",
-            hint="apt-get upgrade: a pg_restore of August 2025 or later",
-        )
-    kept = [line for line in lines if _UNKNOWN_BEFORE.get(line, 0) <= version]
-    yield b"\n".join(kept)
-    yield from rest

@@ -281,11 +281,11 @@ def setting_clause(given: str) -> str:
     key, _, value = given.partition("=")
     if key.lower() not in _LISTS:
         return f"{name(key)} TO {literal(value)}"
-    items = _items(value)
+    items = items_of(value)
     return f"{name(key)} TO {', '.join(literal(item) for item in items) if items else literal('')}"
 
 
-def _items(text: str) -> list[str]:
+def items_of(text: str) -> list[str]:
     items, at = [], 0
     while at < len(text):
         if text[at] in ", ":
@@ -339,16 +339,20 @@ def _granting(target: str, has: Properties, wanted: Properties) -> list[str]:
         return []
     granted = wanted.grants
     if granted is None:
-        granted = [
-            *_by_default(wanted.owner, None, "CONNECT", "TEMPORARY"),
-            *_by_default(wanted.owner, wanted.owner, "CREATE", "CONNECT", "TEMPORARY"),
-        ]
+        granted = _all_by_default(wanted.owner)
     everybody = {grant.grantee for grant in has.grants or []} | {None, has.owner, wanted.owner}
     made = [
         f"REVOKE ALL ON {target} FROM {'PUBLIC' if each is None else name(each)} CASCADE"
         for each in sorted(everybody, key=str)
     ]
     return made + [_grant(target, each, wanted.owner) for each in in_order(granted, wanted.owner)]
+
+
+def _all_by_default(owner: str) -> list[Grant]:
+    return [
+        *_by_default(owner, None, "CONNECT", "TEMPORARY"),
+        *_by_default(owner, owner, "CREATE", "CONNECT", "TEMPORARY"),
+    ]
 
 
 def _by_default(owner: str, grantee: str | None, *privileges: str) -> list[Grant]:
@@ -381,6 +385,66 @@ def _grant(target: str, grant: Grant, owner: str) -> str:
     if grant.grantor == owner:
         return text
     return f"SET LOCAL ROLE {name(grant.grantor)}; {text}; RESET ROLE"
+
+
+_COMPARED = {
+    "owner": "the owner",
+    "encoding": "the encoding",
+    "provider": "the locale provider",
+    "collate": "the collation",
+    "ctype": "the character classes",
+    "locale": "the locale",
+    "icu_rules": "the collation's rules",
+    "tablespace": "the tablespace",
+    "connection_limit": "the connection limit",
+    "is_template": "being a template",
+    "comment": "the comment",
+    "labels": "the security labels",
+    "lacks": "what it lacks of a new database",
+}
+
+
+def differences(has: Properties, wanted: Properties) -> list[str]:
+    """
+    Return what a database that was loaded is not as it was; of settings, which may be secrets, the names alone.
+
+    >>> was = Properties(name="a", owner="ann", encoding="UTF8", collate="C", ctype="C", comment="x")
+    >>> differences(was.model_copy(update={"name": "b", "owner": "bob"}), was)
+    ["not as it was: the owner is 'bob', and was 'ann'"]
+    """
+    told = [
+        f"{what} is {getattr(has, key)!r}, and was {getattr(wanted, key)!r}"
+        for key, what in _COMPARED.items()
+        if getattr(has, key) != getattr(wanted, key)
+    ]
+    if has.grants is not None or wanted.grants is not None:
+        now, then = _rights(has), _rights(wanted)
+        told += [f"{who} has got the right {right}" for who, right in sorted(now - then)]
+        told += [f"{who} has lost the right {right}" for who, right in sorted(then - now)]
+    for (role, key), _ in sorted(set(_set(has).items()) ^ set(_set(wanted).items())):
+        told.append(f"the setting {key} {f'of {role!r} ' if role else ''}differs")
+    return [f"not as it was: {each}" for each in dict.fromkeys(told)]
+
+
+def _rights(properties: Properties) -> set[tuple[str, str]]:
+    grants = properties.grants
+    if grants is None:
+        grants = _all_by_default(properties.owner)
+    return {
+        (
+            "PUBLIC" if each.grantee is None else f"'{each.grantee}'",
+            f"{each.privilege}{' with grant option' if each.grantable else ''} from '{each.grantor}'",
+        )
+        for each in grants
+    }
+
+
+def _set(properties: Properties) -> dict[tuple[str, str], str]:
+    return {
+        (each.role or "", one.partition("=")[0].lower()): one.partition("=")[2]
+        for each in properties.settings
+        for one in each.values
+    }
 
 
 def roles_named(wanted: Properties) -> set[str]:

@@ -157,7 +157,7 @@ class Machine:
             f"--datadir={folder / 'data'}",
             f"--socket={folder / 's'}",
             f"--pid-file={folder / 'pid'}",
-            f"--tmpdir={folder}",
+            f"--tmpdir={_tmpdir(folder)}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
             f"--init-file={folder / 'init.sql'}",
@@ -179,6 +179,16 @@ class Machine:
             server.wait(60)
 
 
+def _tmpdir(folder: Path) -> Path:
+    """A server that starts removes what looks like a temporary table, also another server's."""
+    place = folder / "temporary"
+    place.mkdir(exist_ok=True)
+    user = owner()
+    if user is not None:
+        shutil.chown(place, user)
+    return place
+
+
 def _text(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
@@ -195,9 +205,9 @@ def _make(folder: Path, data: Path | None, layout: Sequence[str] = ()) -> None:
             "mariadb-install-db",
             "--no-defaults",
             f"--datadir={folder / 'data'}",
+            f"--tmpdir={_tmpdir(folder)}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
-            f"--tmpdir={folder}",  # in the system's, servers that start remove each other's tables
             *layout,
         ]
         done = subprocess.run(command, user=user, check=False, capture_output=True, text=True)

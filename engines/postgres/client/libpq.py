@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from airflow_backup.core.connections import Connection
@@ -18,6 +18,8 @@ from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.process.process import PIPE, Process
 
+_ALL = 1_000_000
+"""Lines of errors: each names something that did not go in."""
 NOWHERE = "/nonexistent"
 """A folder that nobody has: libpq goes on without what it does not find there."""
 
@@ -162,6 +164,8 @@ def start(
     stdin: int | None = None,
     user: str | None = None,
     name: str | None = None,
+    success_codes: Collection[int] = (0,),
+    tail_lines: int = 200,
 ) -> Process:
     """Start a program of PostgreSQL, to be used in a ``with`` block."""
     return Process(
@@ -170,7 +174,8 @@ def start(
         stdin=stdin,
         user=user,
         name=name,
-        tail_lines=200,
+        success_codes=success_codes,
+        tail_lines=tail_lines,
     )
 
 
@@ -187,6 +192,18 @@ def run(
     if warnings is not None:
         warnings += warnings_in(process)
     return output
+
+
+def attempt(command: Sequence[str], *, password: str | None = None) -> tuple[str | None, list[str]]:
+    """
+    Run a program that goes on after an error, and ends with code 1 then.
+
+    Returns what it said, or None where it succeeded, and what it warned of; EngineError for any other end.
+    """
+    with start(command, password=password, success_codes=(0, 1), tail_lines=_ALL) as process:
+        for _ in process.chunks():
+            pass
+    return (process.errors if process.exit_code else None), warnings_in(process)
 
 
 def feed(

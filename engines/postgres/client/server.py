@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -96,6 +97,13 @@ _TABLES = """
       AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                       AND d.objid = c.oid AND d.deptype = 'e')
     ORDER BY 1
+"""
+
+
+_OWN_PATH = "SELECT reset_val FROM pg_settings WHERE name = 'search_path'"
+_SCHEMAS = """
+    SELECT quote_ident(nspname) FROM pg_namespace
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY nspname <> 'public', nspname
 """
 
 
@@ -292,9 +300,39 @@ def count_rows(connection: psycopg.Connection[Any]) -> dict[str, int]:
     for (name,) in connection.execute(_TABLES).fetchall():
         # Where the database has an encoding that Python does not know, names come as bytes.
         raw = name if isinstance(name, bytes) else name.encode(connection.info.encoding)
-        row = connection.execute(b"SELECT count(*) FROM " + raw).fetchone()  # quoted by the server
-        counts[text_of_name(name)] = int(row[0]) if row else 0
+        counts[text_of_name(name)] = _count(connection, raw)  # quoted by the server
     return counts
+
+
+def _count(connection: psycopg.Connection[Any], table: bytes) -> int:
+    """
+    Count the rows of one table.
+
+    To plan even that, the server reads the functions that the table's indexes call; one whose body names no
+    schema is not understood with our search path. With which other one it is makes no difference to the count.
+    """
+    import psycopg
+
+    try:
+        return _count_with(connection, table, b"pg_catalog")
+    except (psycopg.ProgrammingError, psycopg.DataError):
+        rows = [connection.execute(_OWN_PATH).fetchone(), *connection.execute(_SCHEMAS).fetchall()]
+        own, *schemas = [
+            each if isinstance(each, bytes) else each.encode(connection.info.encoding)
+            for (each,) in (row for row in rows if row is not None)
+        ]
+        for path in (own, b", ".join(schemas)):
+            with contextlib.suppress(psycopg.Error):
+                return _count_with(connection, table, path)
+        raise
+
+
+def _count_with(connection: psycopg.Connection[Any], table: bytes, path: bytes) -> int:
+    with connection.transaction():
+        connection.execute(b"SET LOCAL search_path TO " + (path or b"''"))
+        row = connection.execute(b"SELECT pg_catalog.count(*) FROM " + table).fetchone()
+        connection.execute("SET LOCAL search_path TO pg_catalog")  # also for what comes after us
+        return int(row[0]) if row else 0
 
 
 def text_of_name(name: str | bytes) -> str:

@@ -440,3 +440,42 @@ def test_what_a_load_that_was_killed_has_left_is_told_of(
         server.query("postgres", "DROP DATABASE restore_0123abcd")
     (told,) = report.warnings
     assert told.startswith("a load that was killed has left the database 'restore_0123abcd'")
+
+
+def test_what_a_loaded_database_is_not_as_it_was_is_told_without_its_values(
+    server: Postgres, shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.query("postgres", "CREATE ROLE clerk")
+    try:
+        for each in (
+            "OWNER TO clerk",
+            "CONNECTION LIMIT 7",
+            "SET app.key = 'sesame-1234'",
+            "SET work_mem = 64",
+        ):
+            server.query("postgres", f"ALTER DATABASE shop {each}")
+        server.query(
+            "postgres",
+            "COMMENT ON DATABASE shop IS 'ours'; REVOKE CONNECT ON DATABASE shop FROM PUBLIC",
+        )
+        reader = take(tmp_path, server, server.connection(shop))
+        around = Surroundings(connections=lambda name: server.connection(shop))
+        report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        assert report.warnings == []
+        monkeypatch.setattr(
+            "airflow_backup.engines.postgres.load.statements", lambda *given, **more: []
+        )
+        report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        told = [each.removeprefix("not as it was: ") for each in report.warnings]
+        assert told[:3] == [
+            f"the owner is '{USER}', and was 'clerk'",
+            "the connection limit is -1, and was 7",
+            "the comment is None, and was 'ours'",
+        ]
+        assert f"PUBLIC has got the right CONNECT from '{USER}'" in told
+        assert "'clerk' has lost the right CONNECT from 'clerk'" in told
+        assert told[-2:] == ["the setting app.key differs", "the setting work_mem differs"]
+        assert not any("sesame" in each for each in told)
+    finally:
+        server.query("postgres", "DROP DATABASE shop")
+        server.query("postgres", "DROP ROLE clerk")

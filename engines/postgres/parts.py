@@ -1,0 +1,342 @@
+"""
+Loads a dump part by part, where it does not go in as a whole.
+
+`pg_restore` works with an empty search path. What it makes names its schemas; the body of a function need
+not, and when a CHECK constraint, an index, a generated column, a domain or a materialized view calls it, it
+finds nothing. So while the parts are loaded, the functions have the search path that they ran with. What
+fails because it reads what is not there yet is tried again, as long as anything more succeeds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_backup.core.errors import EngineError
+from airflow_backup.engines.postgres.client import libpq
+from airflow_backup.engines.postgres.client.server import Server
+from airflow_backup.engines.postgres.dump import GLOBALS
+from airflow_backup.engines.postgres.properties import (
+    Properties,
+    execute,
+    name,
+    setting_clause,
+)
+from airflow_backup.engines.postgres.test_server import is_not_here
+from airflow_backup.engines.protocol import SetReader
+
+if TYPE_CHECKING:
+    import psycopg
+
+DEFAULT_PATH = '"$user", public'
+OWN_SCHEMA = ""
+"""A function's own schema, before the default."""
+
+_ENTRY = re.compile(r"(\d+); (\d+) (\d+) ([A-Z ]*[A-Z]) (.*)")
+_FROM = re.compile(r"pg_restore: from TOC entry (\d+); ")
+_STAGE = re.compile(r"pg_restore: while ([A-Z ]+):")
+_ERROR = re.compile(r"pg_restore: error: (.*)")
+_IGNORED = re.compile(r"pg_restore: warning: errors ignored on restore: \d+")
+_BEFORE = re.compile(r"^(could not execute query: |COPY failed for table .*?: )?[A-Z]+: +")
+_SQL = ("could not execute query", "COPY failed", "psql:<stdin>:")
+"""How programs say that the server has refused a statement."""
+
+_LATE = frozenset(
+    (
+        *("TRIGGER", "EVENT TRIGGER", "POLICY", "ROW SECURITY", "MATERIALIZED VIEW DATA"),
+        *("COMMENT", "SECURITY LABEL", "SUBSCRIPTION", "SUBSCRIPTION TABLE"),
+    )
+)
+"""What would act upon rows that are loaded again, or needs what may be late itself."""
+
+_NOT_MEANWHILE = frozenset(
+    (
+        *("session_preload_libraries", "local_preload_libraries", "role"),
+        *("session_authorization", "session_replication_role"),
+    )
+)
+"""Settings that would choose who loads it, or a library that this server need not have."""
+
+_NAMED = 5
+_ROLE_PATH = re.compile(rb"^ALTER ROLE .* SET search_path TO (.*);$", re.MULTILINE)
+_QUOTED = re.compile(r"'((?:[^']|'')*)'")
+
+_ROUTINES = """
+    SELECT format('ALTER ROUTINE %s', p.oid::regprocedure), quote_ident(n.nspname)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.oid >= 16384 AND p.prokind IN ('f', 'p') AND l.lanname NOT IN ('c', 'internal')
+      AND pg_has_role(p.proowner, 'USAGE')
+      AND NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) AS s (setting) WHERE setting ILIKE 'search_path=%')
+    ORDER BY p.oid
+"""
+_ASKING = """
+    WITH asking AS (
+      SELECT d.classid, d.objid FROM pg_depend d
+      WHERE (d.refclassid = 'pg_proc'::regclass OR d.refclassid = 'pg_operator'::regclass) AND d.refobjid >= 16384
+    )
+    SELECT DISTINCT n.nspname || ' ' || c.relname
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.oid IN (
+      SELECT k.conrelid FROM asking a JOIN pg_constraint k ON a.classid = 'pg_constraint'::regclass AND a.objid = k.oid
+      UNION ALL
+      SELECT f.adrelid FROM asking a JOIN pg_attrdef f ON a.classid = 'pg_attrdef'::regclass AND a.objid = f.oid
+      UNION ALL
+      SELECT t.attrelid FROM asking a JOIN pg_constraint k ON a.classid = 'pg_constraint'::regclass AND a.objid = k.oid
+      JOIN pg_attribute t ON t.atttypid = k.contypid AND k.contypid <> 0
+    )
+"""
+"""Tables whose rows call functions of the database when they are loaded: these may read other tables."""
+
+
+_COMPUTED = """
+    SELECT format('SELECT 1 FROM ONLY %I.%I WHERE (%I)::text IS DISTINCT FROM (%s)::text LIMIT 1',
+                  n.nspname, c.relname, a.attname, pg_get_expr(f.adbin, f.adrelid)), c.relname
+    FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated = 's'
+    JOIN pg_class c ON c.oid = f.adrelid AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+                  AND d.refclassid = 'pg_proc'::regclass AND d.refobjid >= 16384)
+"""
+
+
+class TooEarly(EngineError):
+    """Everything went in, and a column was computed from a table that had no rows yet."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a dump's table of contents: its number, what it is, and its schema, name and owner."""
+
+    number: int
+    kind: str
+    label: str
+
+
+@dataclass
+class Parts:
+    """A dump that lies on a disk, and the database that it is loaded into, which is empty."""
+
+    dump: Path
+    program: str
+    server: Server
+    options: tuple[str, ...]
+    jobs: int
+    warnings: list[str]
+    routines: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Which have no search path of their own: how they are altered, and their schemas."""
+
+    pending: dict[int, str] = field(default_factory=dict)
+    """What has not gone in yet, with the reason."""
+
+    path: str = ""
+    """The search path that the functions have now."""
+
+    def load(self, wanted: Properties | None, paths: Sequence[str]) -> None:
+        """Load everything; EngineError that names what does not go in."""
+        self._set(wanted)
+        pre, data, post = (self._list(part) for part in ("pre-data", "data", "post-data"))
+        known = {each.number: each for each in (*pre, *data, *post)}
+        self._run([each for each in pre if each.kind != "ACL"])
+        with self.server.session() as session:
+            self.routines = routines_without_path(session)
+        self._use(paths[0])
+        self._again(known, paths)
+        self._use(paths[0])
+        asking = self._those_that_ask(data)
+        self._run([each for each in data if each not in asking])
+        self._run(asking, side_by_side=False)
+        rights = [each for each in pre if each.kind == "ACL"]
+        self._run([*(each for each in post if each.kind not in _LATE), *rights])
+        self._again(known, paths)
+        self._run([each for each in post if each.kind in _LATE])
+        self._again(known, paths)
+        self._use(None)
+        if self.pending:
+            raise EngineError(self._told(known))
+
+    def _set(self, wanted: Properties | None) -> None:
+        """Let sessions have the settings that the database had: code may ask for them."""
+        own = [each.values for each in (wanted.settings if wanted else []) if each.role is None]
+        target = f"DATABASE {name(self.server.database)}"
+        with self.server.session() as session:
+            for one in [one for values in own for one in values]:
+                if one.partition("=")[0].lower() not in _NOT_MEANWHILE:
+                    execute(session, f"ALTER {target} SET {setting_clause(one)}")
+        with self.server.session() as session:
+            self.server = self.server.beside(session, tempered=True)
+
+    def _list(self, part: str) -> list[Entry]:
+        command = [self.program, "--list", f"--section={part}", *self.options, str(self.dump)]
+        text = libpq.run(command).decode("utf-8", "surrogateescape")
+        found = [_ENTRY.fullmatch(line) for line in text.split("\n")]
+        return [Entry(int(each[1]), each[4], each[5]) for each in found if each is not None]
+
+    def _those_that_ask(self, entries: list[Entry]) -> list[Entry]:
+        """Return the rows that are looked at by code as they are loaded, which may read any other table."""
+        with self.server.session() as session:
+            rows = session.execute(_ASKING.encode()).fetchall()
+        names = [_raw(session, row[0]).decode("utf-8", "surrogateescape") for row in rows]
+        asking = tuple(_line(each) + " " for each in names)
+        return [each for each in entries if each.label.startswith(asking)]
+
+    def _again(self, known: dict[int, Entry], paths: Sequence[str]) -> None:
+        """Try again what has failed, by one search path after the other."""
+        for path in dict.fromkeys((self.path, *paths)):
+            if not self.pending:
+                return
+            self._use(path)
+            self._until_no_more(known)
+
+    def _until_no_more(self, known: dict[int, Entry]) -> None:
+        while self.pending:
+            before = len(self.pending)
+            wanted = [known[number] for number in sorted(self.pending)]
+            self.pending = {}
+            # A view whose owner is held by policies is filled with what they let him see, as it was.
+            views = [each for each in wanted if each.kind == "MATERIALIZED VIEW DATA"]
+            self._run([each for each in wanted if each not in views], side_by_side=False)
+            self._run(views, "--enable-row-security", side_by_side=False)
+            if len(self.pending) >= before:
+                return
+
+    def _run(self, entries: Sequence[Entry], *more: str, side_by_side: bool = True) -> None:
+        """Load these in their order, and remember which did not go in."""
+        if not entries:
+            return
+        listed = self.dump.parent / "part.list"
+        listed.write_text("".join(f"{each.number};\n" for each in entries), encoding="ascii")
+        # Without --verbose it does not say which entry it was that failed.
+        options = ["--verbose", "--no-password", f"--use-list={listed}", *more, *self.options]
+        options += [f"--jobs={self.jobs}"] if self.jobs > 1 and side_by_side else []
+        command = self.server.tool("pg_restore", *options, path=self.program)
+        said, warned = libpq.attempt([*command, str(self.dump)], password=self.server.password)
+        self.warnings += [each for each in warned if not _IGNORED.fullmatch(each)]
+        if said is not None:
+            self.pending |= failures(said, {each.number for each in entries})
+
+    def _use(self, path: str | None) -> None:
+        """Give a search path to the functions that have none of their own; None takes it away again."""
+        if path == self.path:
+            return
+        with self.server.session() as session, session.transaction():
+            give_path(session, self.routines, path)
+        if path is not None:
+            self.path = path
+
+    def _told(self, known: dict[int, Entry]) -> str:
+        told = [
+            f"{known[number].kind} {known[number].label.rpartition(' ')[0]}: {why}"
+            for number, why in sorted(self.pending.items())[:_NAMED]
+        ]
+        more = len(self.pending) - _NAMED
+        return "what does not load: " + "; ".join(told + [f"and {more} more"] * (more > 0))
+
+
+def routines_without_path(session: psycopg.Connection[Any]) -> list[tuple[bytes, bytes]]:
+    """Return the functions that run with the search path of whoever calls them: how each is altered, and its schema."""
+    rows = session.execute(_ROUTINES.encode()).fetchall()
+    return [(_raw(session, row[0]), _raw(session, row[1])) for row in rows]
+
+
+def give_path(
+    session: psycopg.Connection[Any], routines: Sequence[tuple[bytes, bytes]], path: str | None
+) -> None:
+    """Give ``path`` to functions of `routines_without_path`; None takes it away: they are then as they were."""
+    for altered, schema in routines:
+        if path is None:
+            session.execute(altered + b" RESET search_path")
+            continue
+        own = f"{schema.decode('utf-8', 'surrogateescape')}, {DEFAULT_PATH}"
+        clause = setting_clause(f"search_path={own if path == OWN_SCHEMA else path}")
+        session.execute(altered + b" SET " + clause.encode("utf-8", "surrogateescape"))
+
+
+def may_help(error: EngineError) -> bool:
+    """
+    Whether a load that failed may go in part by part.
+
+    >>> may_help(EngineError('pg_restore failed with code 1: could not execute query: ERROR:  relation "a" does not exist'))
+    True
+    >>> may_help(EngineError('pg_restore failed with code 1: could not execute query: ERROR:  role "a" does not exist'))
+    False
+    """
+    if isinstance(error, TooEarly):
+        return True
+    return any(sign in error.message for sign in _SQL) and not is_not_here(error.message)
+
+
+def check_computed(session: psycopg.Connection[Any]) -> None:
+    """Raise TooEarly where a generated column is not what its function makes of all that is there now."""
+    import psycopg
+
+    for query, table in session.execute(_COMPUTED.encode()).fetchall():
+        try:
+            differs = session.execute(_raw(session, query)).fetchone() is not None
+        except psycopg.Error:
+            differs = True
+        if differs:
+            told = _raw(session, table).decode("utf-8", "backslashreplace")
+            raise TooEarly(f"a column of '{told}' was computed from what was loaded later")
+
+
+def failures(said: str, tried: Collection[int]) -> dict[int, str]:
+    """
+    Return the numbers of the entries that did not go in, and why; EngineError when it did not come to the end.
+
+    >>> failures('''pg_restore: from TOC entry 7; 1259 16406 INDEX i me
+    ... pg_restore: error: could not execute query: ERROR:  relation "a" does not exist
+    ... pg_restore: warning: errors ignored on restore: 1''', {7, 8})
+    {7: 'relation "a" does not exist'}
+    """
+    lines = said.splitlines()
+    if not any(_IGNORED.fullmatch(line) for line in lines):
+        raise EngineError(f"pg_restore failed: {said.strip()}")
+    found: dict[int, str] = {}
+    current, starting = None, False
+    for line in lines:
+        if stage := _STAGE.fullmatch(line):
+            starting = stage[1] == "INITIALIZING"  # a setting that an older server does not know
+        elif (begun := _FROM.match(line)) and int(
+            begun[1]
+        ) in tried:  # a message may have such lines
+            current, starting = int(begun[1]), False
+            found[current] = "it was refused"
+        elif (failed := _ERROR.fullmatch(line)) and not starting:
+            if current is None:
+                raise EngineError(f"pg_restore failed: {failed[1]}")
+            if found[current] == "it was refused":
+                found[current] = _BEFORE.sub("", failed[1])
+    return found
+
+
+def search_paths(reader: SetReader, wanted: Properties | None) -> list[str]:
+    """
+    Return the search paths that code of the database may have run with: likely ones first.
+
+    The database's own, or the default; those of roles in it, and of roles anywhere; each function's own schema.
+    """
+    settings = wanted.settings if wanted is not None else []
+    by_role = [(each.role, one) for each in settings for one in each.values]
+    own = [one for role, one in by_role if role is None and one.lower().startswith("search_path=")]
+    theirs = [
+        one for role, one in by_role if role is not None and one.lower().startswith("search_path=")
+    ]
+    found = [one.partition("=")[2] for one in own] or [DEFAULT_PATH]
+    found += [one.partition("=")[2] for one in theirs]
+    text = b"".join(reader.blocks(GLOBALS)) if GLOBALS in reader.manifest.streams else b""
+    for each in _ROLE_PATH.findall(text):
+        items = _QUOTED.findall(each.decode("utf-8", "surrogateescape"))
+        found.append(", ".join(name(item.replace("''", "'")) for item in items))
+    return list(dict.fromkeys([*(each for each in found if each), DEFAULT_PATH, OWN_SCHEMA]))
+
+
+def _raw(session: psycopg.Connection[Any], value: str | bytes) -> bytes:
+    """Return a text as the session's bytes: an encoding that converts to no other comes as such."""
+    return value if isinstance(value, bytes) else value.encode(session.info.encoding)
+
+
+def _line(text: str) -> str:
+    """Write a name as a table of contents does: in one line."""
+    return re.sub(r"[\r\n]", " ", text)
