@@ -17,7 +17,7 @@ from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.binlog.replay import unpack_logs
 from airflow_backup.engines.mysql.client.client import StatementFailed
-from airflow_backup.engines.mysql.client.server import environment, find_here
+from airflow_backup.engines.mysql.client.server import Server, environment, find_here
 from airflow_backup.engines.mysql.facts import Tables, databases
 from airflow_backup.engines.mysql.load.load import count, fill, rolled_forward
 from airflow_backup.engines.mysql.questions import ask_all
@@ -119,7 +119,7 @@ def _try_logical(
                 tools=around.tools,
                 settings=settings,
             ) as server:
-                fill(base, server, around)
+                _fill(base, server, around)
                 counts = count(server, {name: name for name in state["databases"]})
                 ask_all(server.other(state["database"]), assertions)
         return Proof(counts=counts, checks=_told(counts, assertions), isolation=where.cage.holds)
@@ -135,6 +135,18 @@ def _try_logical(
                 "restoring it asks for more than to own its databases, and a restore test gives no more: "
                 f"{error.message}"
             ) from error
+        raise VerifyError(
+            f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
+        ) from error
+
+
+def _fill(base: SetReader, server: Server, around: Surroundings) -> None:
+    try:
+        fill(base, server, around)
+    except EngineError as error:
+        if type(error) is not EngineError:
+            raise
+        # The client itself stopped, at what is no statement.
         raise VerifyError(
             f"set '{base.manifest.set_id}' cannot be restored: {error.message}"
         ) from error

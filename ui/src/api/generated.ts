@@ -2168,6 +2168,11 @@ export interface components {
              * Format: date-time
              */
             finished_at: string;
+            /**
+             * Isolation
+             * @description What held a restore test apart from the machine: own user, no network, landlock, limits.
+             */
+            isolation: string[];
             level: components["schemas"]["VerificationLevel"];
             outcome: components["schemas"]["VerificationOutcome"];
             /**
