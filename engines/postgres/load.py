@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "load", "load_dump", "named_as"]
 
 _TRIES, _TABLES_AT_ONCE = 10, 200
+_LONGEST = 63
 _FIRST_OID = 16384
 """What PostgreSQL itself brings has a smaller number."""
 
@@ -106,6 +107,7 @@ def load(
         )
     found = around.connections(connection)
     server = Server.at(found, database or found.schema or reader.manifest.state.get("database"))
+    _check_name(server.database, reader.manifest.state.get("database"))
     wanted = properties_in(reader)
     state, has = _state_of(server, wanted)
     if state == "holds" and not overwrite:
@@ -123,6 +125,20 @@ def load(
     else:
         written = _load_beside(reader, server, wanted, around, warnings, replace=state != "missing")
     return RestoreReport(files=1, bytes_written=written, warnings=warnings)
+
+
+def _check_name(database: str, own: object) -> None:
+    """Raise where a name would mean another database than the one that is written, or every new one."""
+    if len(database.encode("utf-8", "surrogateescape")) > _LONGEST:
+        raise ConfigError(
+            f"'{database}' is no name of a database: a server cuts it after {_LONGEST} bytes",
+            hint="name a shorter one",
+        )
+    if database in ("template0", "template1") and database != own:
+        raise Refused(
+            f"'{database}' is what every new database of the server is made from",
+            hint="name a database of its own",
+        )
 
 
 def _load_into_empty(

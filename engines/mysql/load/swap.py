@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 from airflow_backup.core.errors import BackupError, EngineError, Refused
 from airflow_backup.engines.mysql.client.client import apply
 from airflow_backup.engines.mysql.client.server import (
+    OWN,
     Server,
     ask,
     charset_words,
@@ -99,6 +100,11 @@ def holds(session: pymysql.Connection[Any], name: str) -> bool:
 
 def check(session: pymysql.Connection[Any], name: str, *, overwrite: bool) -> None:
     """Raise Refused where ``name`` cannot be replaced, before anything is read."""
+    if name.lower() in OWN:  # whatever the case: some servers do not tell it apart
+        raise Refused(
+            f"the database '{name}' is the server's own: its users and settings are in it",
+            hint="load it under another name",
+        )
     if holds(session, name) and not overwrite:
         raise Refused(
             f"the database '{name}' is not empty",

@@ -273,6 +273,20 @@ def test_a_table_that_others_refer_to_is_not_exchanged(
     assert told(live, "bank", "shop") == before
 
 
+@pytest.mark.parametrize("database", ["mysql", "MySQL", "sys", "information_schema"])
+def test_the_servers_own_databases_are_never_replaced(
+    server: MariaDB, live: MariaDB, tmp_path: Path, database: str
+) -> None:
+    bank(server)
+    keeper = Keeper(tmp_path, server)
+    result = keeper.take()
+    users, listed = accounts(live), live.query("SHOW DATABASES")
+    with pytest.raises(Refused, match="is the server's own"):
+        load(live, keeper, result, database=database, overwrite=True)
+    assert accounts(live) == users
+    assert live.query("SHOW DATABASES") == listed
+
+
 def test_a_database_beside_that_is_not_ours_is_never_dropped(
     server: MariaDB, live: MariaDB, tmp_path: Path
 ) -> None:

@@ -479,3 +479,34 @@ def test_what_a_loaded_database_is_not_as_it_was_is_told_without_its_values(
     finally:
         server.query("postgres", "DROP DATABASE shop")
         server.query("postgres", "DROP ROLE clerk")
+
+
+NAMES = {
+    "template1": (Refused, "what every new database of the server is made from"),
+    "template0": (Refused, "what every new database of the server is made from"),
+    "x" * 64: (ConfigError, "a server cuts it after 63 bytes"),
+    "x" * 62 + "ä": (ConfigError, "a server cuts it after 63 bytes"),
+}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize("database", NAMES)
+def test_a_name_that_would_mean_other_databases_too_is_refused(
+    server: Postgres, shop: str, tmp_path: Path, database: str, overwrite: bool
+) -> None:
+    reader = take(tmp_path, server, server.connection(shop))
+    around = Surroundings(connections=lambda name: server.connection(shop))
+    cut = database.encode()[:63].decode(errors="ignore")
+    mine = cut if cut.startswith("x") else "mine"
+    server.query("postgres", f'CREATE DATABASE "{mine}"')
+    listed = "SELECT oid, datname FROM pg_database ORDER BY 1"
+    before = server.query("postgres", listed)
+    kind, told = NAMES[database]
+    try:
+        with pytest.raises(kind, match=told):
+            PostgresEngine().load(
+                [reader], around, connection="pg", database=database, overwrite=overwrite
+            )
+        assert server.query("postgres", listed) == before
+    finally:
+        server.query("postgres", f'DROP DATABASE "{mine}"')
