@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _JOBS = 2
 _MOST_TRIES = 200
+_NO_SCHEMA = re.compile(
+    r'(relation|type|collation) "[^".]+" does not exist|(function|procedure) [^."(]+\(.*?\) does not exist'
+)
+"""What a dump itself never says: it names the schema of everything."""
+
 _NO_RIGHT = re.compile(
     r"permission denied|[Mm]ust be (?:a )?superuser|[Oo]nly superusers?|must be owner of|must be able to SET ROLE"
     r"|must be (?:a )?member of|must have privileges"
@@ -254,6 +259,11 @@ class _Trial:
 
     def _again(self, part: Part, error: EngineError, *, is_last: bool) -> list[Part]:
         """Return how to go on after a failure; raise it where there is no way."""
+        if _NO_SCHEMA.search(error.message) is not None:
+            raise Inconclusive(
+                "code of the database names no schema, and a restore test does not try such an order as a restore "
+                f"does: {error.message}"
+            ) from error
         if _NO_RIGHT.search(error.message) is None:
             raise error
         number = error.number if isinstance(error, _AtEntry) else 0

@@ -40,6 +40,7 @@ from airflow_backup.engines.postgres.restore import (
     version_of_dump,
 )
 from airflow_backup.engines.postgres.trial import load_dump, make_owner, open_to_owner
+from airflow_backup.engines.postgres.whole import load_dump as load_whole
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_unpack import unpack
@@ -147,14 +148,19 @@ def _try_logical(
         options = ["--no-tablespaces"]
         options += ["--no-owner", "--no-privileges"] if wanted is None else []
         try:
-            told = load_dump(
-                reader,
-                target,
-                loader,
-                around,
-                options=options,
-                is_closed=where.cage.is_closed,
-            )
+            try:
+                told = load_dump(
+                    reader,
+                    target,
+                    loader,
+                    around,
+                    options=options,
+                    is_closed=where.cage.is_closed,
+                )
+            except (EngineError, Inconclusive) as error:
+                if isinstance(error, ToolMissing) or not where.cage.is_closed:
+                    raise
+                target, told = _as_superuser(reader, server, wanted, around, options)
         except ToolMissing:
             raise
         except EngineError as error:
@@ -177,20 +183,56 @@ def _try_logical(
     return Proof(counts=counts, checks=checks, isolation=where.cage.holds)
 
 
+def _as_superuser(
+    reader: SetReader,
+    server: Server,
+    wanted: Properties | None,
+    around: Surroundings,
+    options: Sequence[str],
+) -> tuple[Server, list[str]]:
+    """
+    Load a set as a restore does, into a new database; return that, and what is to be told of it.
+
+    For what an owner's rights do not bring in. Only inside a sandbox that starts no program and opens no file:
+    code of the database may do here what a superuser may.
+    """
+    with server.session() as session:
+        for statement in () if wanted is None else _powers(wanted):
+            execute(session, statement)
+    with server.connect(autocommit=True) as session:
+        execute(session, "DROP DATABASE restored WITH (FORCE)")
+    target, _ = _new_database(server, reader, wanted)
+    load_whole(reader, target, around, options=tuple(options))
+    return target, [
+        "loaded by a superuser of the sandbox: the rights of its owner do not bring it in"
+    ]
+
+
 def _make_database(
     server: Server, reader: SetReader, wanted: Properties | None
 ) -> tuple[Server, Server, bool]:
     """Make an empty database, its roles and who loads it; tell whether it is like the original."""
+    with server.session() as session:
+        for statement in () if wanted is None else _roles(wanted):
+            execute(session, statement)
+    target, is_alike = _new_database(server, reader, wanted)
+    with target.session() as session:
+        loader = make_owner(session, wanted, target)
+        open_to_owner(session, loader, is_owner=wanted is None)
+    return target, loader, is_alike
+
+
+def _new_database(
+    server: Server, reader: SetReader, wanted: Properties | None
+) -> tuple[Server, bool]:
+    """Make an empty database; tell whether it is like the original."""
     import psycopg
 
     encoding = str(reader.manifest.state.get("encoding") or "UTF8")
     plain = Properties(name="", owner="", encoding=encoding, collate="C", ctype="C")
-    with server.session() as session:
-        version = session.info.server_version // 10000
-        for statement in () if wanted is None else _roles(wanted):
-            execute(session, statement)
     is_alike = wanted is not None
     with server.connect(autocommit=True) as session:
+        version = session.info.server_version // 10000
         try:
             like = (wanted or plain).model_copy(update={"tablespace": "pg_default"})
             execute(session, create_statement("restored", like, version=version))
@@ -205,9 +247,7 @@ def _make_database(
                 session.execute("DROP EXTENSION plpgsql")
             if "public" in wanted.lacks:
                 session.execute("DROP SCHEMA public")
-        loader = make_owner(session, wanted, target)
-        open_to_owner(session, loader, is_owner=wanted is None)
-    return target, loader, is_alike
+    return target, is_alike
 
 
 def _roles(wanted: Properties) -> list[str]:
@@ -219,6 +259,19 @@ def _roles(wanted: Properties) -> list[str]:
     for role in wanted.roles:
         # Those of the server itself may read its files and run its programs.
         others = [each for each in role.member_of if not each.startswith("pg_")]
+        made += [f"GRANT {name(each)} TO {name(role.name)}" for each in others]
+    return made
+
+
+def _powers(wanted: Properties) -> list[str]:
+    """Return what gives the original's roles all that they had."""
+    made = [
+        f"ALTER ROLE {name(role.name)} {'' if role.superuser else 'NO'}SUPERUSER "
+        f"{'' if role.bypasses_rls else 'NO'}BYPASSRLS"
+        for role in wanted.roles
+    ]
+    for role in wanted.roles:
+        others = [each for each in role.member_of if each.startswith("pg_")]
         made += [f"GRANT {name(each)} TO {name(role.name)}" for each in others]
     return made
 
