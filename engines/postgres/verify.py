@@ -160,7 +160,14 @@ def _try_logical(
             except (EngineError, Inconclusive) as error:
                 if isinstance(error, ToolMissing) or not where.cage.is_closed:
                     raise
-                target, told = _as_superuser(reader, server, wanted, around, options)
+                try:
+                    target, told = _as_superuser(reader, server, wanted, around, options)
+                except EngineError as again:
+                    if isinstance(
+                        error, Inconclusive
+                    ):  # what it asks for is not to be had in a sandbox either
+                        raise error from again
+                    raise
         except ToolMissing:
             raise
         except EngineError as error:
