@@ -96,7 +96,8 @@ def _reachable(keys: Path, folder: Path, user: str | None) -> str:
             f"the set is encrypted at rest, and its keys cannot be read here: '{keys}': {error.strerror}",
             hint="copy the server's key file to this machine, under the same path",
         ) from error
-    return str(keys) if user is None else str(_private(folder / "keys", text, user))
+    # A copy: the server runs in a sandbox, or as somebody else, and sees no other folder.
+    return str(_private(folder / "keys", text, user))
 
 
 def _written(plugins: list[str], lines: dict[str, str], folder: Path, user: str | None) -> str:
