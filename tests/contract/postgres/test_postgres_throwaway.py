@@ -153,7 +153,8 @@ def test_what_this_machine_lacks_is_inconclusive(
     def fail(*given: object, **more: object) -> int:
         raise EngineError(f"pg_restore failed with code 1: {told}")
 
-    monkeypatch.setattr(postgres_proof, "load_dump", fail)
+    for name in ("load_dump", "load_whole"):
+        monkeypatch.setattr(postgres_proof, name, fail)
     proof = tried(path)
     assert proof.inconclusive is not None
     assert told in proof.inconclusive
@@ -303,7 +304,8 @@ def test_inconclusive_is_what_a_restore_test_gives_and_not_what_it_raises(
     def refuse(*given: object, **more: object) -> int:
         raise Inconclusive("no answer")
 
-    monkeypatch.setattr(postgres_proof, "load_dump", refuse)
+    for name in ("load_dump", "load_whole"):
+        monkeypatch.setattr(postgres_proof, name, refuse)
     assert tried(path).inconclusive == "no answer"
 
 
@@ -323,7 +325,8 @@ def test_a_locale_that_this_machine_lacks_makes_a_failure_inconclusive(
     def refuse(*given: object, **more: object) -> int:
         raise EngineError("no partition of relation found for row")
 
-    monkeypatch.setattr(postgres_proof, "load_dump", refuse)
+    for name in ("load_dump", "load_whole"):
+        monkeypatch.setattr(postgres_proof, name, refuse)
     assert "lacks the database's locale" in str(tried(path).inconclusive)
 
 
