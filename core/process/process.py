@@ -10,14 +10,10 @@ argument list: anybody on the machine can read that.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pwd
 import select
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -26,10 +22,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
-from airflow_backup.core.errors import ConfigError, EngineError, ToolMissing
+from airflow_backup.core.errors import EngineError
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.process import containment
-from airflow_backup.core.process.environment import clean, is_steering
+from airflow_backup.core.process.launch import launch
+from airflow_backup.core.process.pipes import CHUNK, Tail, is_hung_up, is_ready, widen
 
 PIPE = subprocess.PIPE
 """For ``stdin`` of a program that is written to; nothing else of `subprocess` is for other modules."""
@@ -45,9 +42,6 @@ _LINGERS = 900.0
 """Seconds in which a program that closed its output must end."""
 _UNKILLABLE = 10.0
 """Seconds after SIGKILL; then the kernel holds it, in a disk that is gone for example."""
-_CHUNK = 1024 * 1024
-_LINE = 8192
-"""Bytes after which a line of errors is cut: not every program ends its lines."""
 
 _running: set[Process] = set()
 _lock = threading.RLock()  # a signal handler may come in while its thread holds it
@@ -95,49 +89,24 @@ class Process:
         """
         self.program = name or os.path.basename(arguments[0])
         self._success_codes = success_codes
-        self._control: int | None = None
-        passed, command = list(descriptors), list(arguments)
-        if contained and _CONTAINS:
-            command[0] = _found(command[0])
-            theirs, self._control = os.pipe()
-            passed.append(theirs)
-            command = [sys.executable, "-I", "-S", containment.__file__, str(theirs), *command]
-        try:
-            self._child = subprocess.Popen(
-                [*_bound_to_us(signal_at_our_death), *command],
-                stdin=subprocess.DEVNULL if stdin is None else stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                env=_environment(environment),
-                cwd=folder,
-                start_new_session=True,
-                pass_fds=tuple(passed),
-                user=user,
-                group=None if user is None else pwd.getpwnam(user).pw_gid,
-                extra_groups=None if user is None else [],
-            )
-        except FileNotFoundError as error:
-            raise ToolMissing(
-                f"the program '{self.program}' is not installed",
-                hint=f"which {self.program}? on Debian: apt-file search bin/{self.program}",
-            ) from error
-        except PermissionError as error:
-            raise ToolMissing(f"the program '{self.program}' may not be run") from error
-        finally:
-            if self._control is not None:
-                os.close(passed[-1])
-            if self._control is not None and not hasattr(self, "_child"):
-                os.close(self._control)
-        _widen(self._child.stdin)
-        _widen(self._child.stdout)
+        self._child, self._control = launch(
+            arguments,
+            name=self.program,
+            environment=environment,
+            stdin=stdin,
+            folder=folder,
+            user=user,
+            descriptors=descriptors,
+            contained=contained,
+            signal_at_our_death=signal_at_our_death,
+        )
+        widen(self._child.stdin)
+        widen(self._child.stdout)
         if self._child.stdin is not None:
             os.set_blocking(self._child.stdin.fileno(), False)
         self._ended_at: float | None = None
-        self._deaf_from: float | None = None
-        self._tail: deque[str] = deque(maxlen=tail_lines)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        assert self._child.stderr is not None
+        self._tail = Tail(self._child.stderr, lines=tail_lines)
         with _lock:
             _running.add(self)
 
@@ -146,13 +115,13 @@ class Process:
         assert self._child.stdout is not None
         output = self._child.stdout.fileno()
         while True:
-            if not _is_ready(output, select.POLLIN, 1.0 if tick is None else tick):
+            if not is_ready(output, select.POLLIN, 1.0 if tick is None else tick):
                 if self._ended_for() > HELD:
                     return
                 if tick is not None:
                     yield b""
                 continue
-            chunk = os.read(output, _CHUNK)
+            chunk = os.read(output, CHUNK)
             if not chunk:
                 return
             if self._ended_at is not None and self._ended_for() > _FLOWS:
@@ -163,7 +132,7 @@ class Process:
         """Return at most ``size`` bytes of the output, none at its end; waits for the first."""
         assert self._child.stdout is not None
         output = self._child.stdout.fileno()
-        while not _is_ready(output, select.POLLIN, 1.0):
+        while not is_ready(output, select.POLLIN, 1.0):
             if self._ended_for() > HELD:
                 return b""
         return os.read(output, size)
@@ -176,7 +145,7 @@ class Process:
             try:
                 left = left[os.write(number, left) :]
             except BlockingIOError:
-                if not _is_ready(number, select.POLLOUT, 1.0) and self._ended_for() > HELD:
+                if not is_ready(number, select.POLLOUT, 1.0) and self._ended_for() > HELD:
                     raise BrokenPipeError(f"{self.program} has ended") from None
 
     def pour(self, chunks: Iterable[Bytes]) -> None:
@@ -246,7 +215,7 @@ class Process:
     @property
     def errors(self) -> str:
         """The last lines of its standard error."""
-        return "\n".join(self._tail)
+        return self._tail.text
 
     def wait(self) -> None:
         """Wait for the end; EngineError with the tail of its errors when it failed."""
@@ -264,7 +233,7 @@ class Process:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return self._child.wait(1.0)
-            if self._child.stdout.closed or _is_hung_up(self._child.stdout.fileno()):
+            if self._child.stdout.closed or is_hung_up(self._child.stdout.fileno()):
                 closed_at = closed_at or time.monotonic()
                 if time.monotonic() - closed_at > _LINGERS:
                     self.end()
@@ -272,11 +241,9 @@ class Process:
 
     def _stop_listening(self) -> None:
         """Take what it still said on its standard error; who holds that open is not waited for."""
-        self._listener.join(HELD)
-        if self._listener.is_alive():
+        if not self._tail.ended_within(HELD):
             self._signal(signal.SIGKILL)  # what is left of its group
-            self._deaf_from = time.monotonic()
-            self._listener.join(HELD)
+            self._tail.stop(HELD)
 
     def end(self) -> None:
         """End the whole group: ask, then, after a grace period, insist."""
@@ -334,80 +301,9 @@ class Process:
                     ):  # unwritten input of a program that ended
                         pipe.close()
 
-    def _listen(self) -> None:
-        assert self._child.stderr is not None
-        number, rest = self._child.stderr.fileno(), b""
-        while self._deaf_from is None:
-            if not _is_ready(number, select.POLLIN, 0.2):
-                continue
-            chunk = os.read(number, _LINE)
-            if not chunk:
-                break
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._keep(line)
-            if len(rest) >= _LINE:
-                self._keep(rest)
-                rest = b""
-        if rest:
-            self._keep(rest)
-
-    def _keep(self, line: bytes) -> None:
-        self._tail.append(line.decode("utf-8", "backslashreplace").rstrip())
-
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, number)
-
-
-def _environment(given: Mapping[str, str] | None) -> Mapping[str, str]:
-    steering = sorted(filter(is_steering, given or {}))
-    if steering:
-        raise ConfigError(f"the variable {steering[0]} is passed on to no program")
-    return {**clean(), **(given or {})}
-
-
-def _is_ready(number: int, event: int, seconds: float) -> bool:
-    """Whether a pipe can be read or written, or its other end is gone; waits at most ``seconds``."""
-    poll = select.poll()  # select() knows only the first 1,024 descriptors
-    poll.register(number, event)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _is_hung_up(number: int) -> bool:
-    poll = select.poll()
-    poll.register(number, select.POLLIN)
-    return any(events & select.POLLHUP and not events & select.POLLIN for _, events in poll.poll(0))
-
-
-_CONTAINS = sys.platform == "linux" and os.path.isdir("/proc/self")
-
-
-def _found(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        name = os.path.basename(program)
-        if os.path.exists(program):
-            raise ToolMissing(f"the program '{name}' may not be run")
-        raise ToolMissing(
-            f"the program '{name}' is not installed", hint=f"which {name}? is its path right?"
-        )
-    return found
-
-
-def _bound_to_us(number: signal.Signals | None) -> Sequence[str]:
-    setpriv = None if number is None else shutil.which("setpriv")  # util-linux
-    return () if number is None or setpriv is None else (setpriv, "--pdeathsig", number.name[3:])
-
-
-def _widen(pipe: IO[bytes] | None) -> None:
-    """Let the program write a whole chunk before it waits: a pipe's usual 64 KiB are sixteen times as many turns."""
-    change = getattr(fcntl, "F_SETPIPE_SZ", None)
-    if pipe is not None and change is not None:
-        with contextlib.suppress(
-            OSError
-        ):  # a machine may allow less, and the usual size serves too
-            fcntl.fcntl(pipe.fileno(), change, _CHUNK)
 
 
 def run(

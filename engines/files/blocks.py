@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from airflow_backup.core.format.checksums import Bytes, frame_checksum
 from airflow_backup.engines.files.index import BLOCK, Block
-from airflow_backup.engines.files.reader import Segments
+from airflow_backup.engines.files.source.reader import Segments
 
 if TYPE_CHECKING:
     from blake3 import blake3

@@ -15,15 +15,15 @@ from airflow_backup.engines.files.index import Block, Earlier, escaped, facts, i
 from airflow_backup.engines.files.large import LargeFile, store_changes, store_whole
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.places import data_record
-from airflow_backup.engines.files.reader import (
+from airflow_backup.engines.files.source.reader import (
     CHUNK,
     FILE_FLAGS,
     attributes,
     is_changed,
     whole,
 )
+from airflow_backup.engines.files.source.walk import Entry, is_gone
 from airflow_backup.engines.files.tar import writer as tar
-from airflow_backup.engines.files.walk import Entry, is_gone
 
 _KINDS = {
     stat.S_IFLNK: tar.SYMLINK,

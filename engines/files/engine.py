@@ -37,12 +37,12 @@ from airflow_backup.engines.files.index import order_of
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.restore import restore_archive, restore_members
-from airflow_backup.engines.files.roots import nested, open_root
+from airflow_backup.engines.files.source.roots import nested, open_root
+from airflow_backup.engines.files.source.walk import Entry, Walk
 from airflow_backup.engines.files.state import FilesState
 from airflow_backup.engines.files.structure import check_structure
 from airflow_backup.engines.files.tar.writer import END
 from airflow_backup.engines.files.verify import check_edges, check_tree, concerned
-from airflow_backup.engines.files.walk import Entry, Walk
 from airflow_backup.engines.protocol import (
     DumpReport,
     Proof,

@@ -10,7 +10,7 @@ from airflow_backup.engines.files.blocks import BlockLines, Compared, compared
 from airflow_backup.engines.files.index import Block
 from airflow_backup.engines.files.output import Attributes, FilesOutput, Held
 from airflow_backup.engines.files.places import data_record
-from airflow_backup.engines.files.reader import (
+from airflow_backup.engines.files.source.reader import (
     CHUNK,
     Segments,
     chunks,

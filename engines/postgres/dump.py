@@ -22,7 +22,9 @@ from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.libpq import warnings_in
 from airflow_backup.engines.postgres.client.server import Server, Snapshot, tool_version
 from airflow_backup.engines.postgres.options import PostgresOptions
-from airflow_backup.engines.postgres.properties import LARGE_OBJECTS, PROPERTIES, read_properties
+from airflow_backup.engines.postgres.properties.model import PROPERTIES
+from airflow_backup.engines.postgres.properties.reading import read_properties
+from airflow_backup.engines.postgres.rights import LARGE_OBJECTS
 from airflow_backup.engines.protocol import DumpReport, Sink, Stream, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar

@@ -20,7 +20,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres import verify as postgres_proof
 from airflow_backup.engines.postgres.client.server import Server, tool_version
 from airflow_backup.engines.postgres.dump import dump_logical
-from airflow_backup.engines.postgres.load import load
+from airflow_backup.engines.postgres.load.load import load
 from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.cluster import Cluster
 from airflow_backup.engines.postgres.physical.dump import dump_physical, problems_of

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import VerifyError
+from airflow_backup.engines.postgres.client.quoting import execute, literal
 from airflow_backup.engines.postgres.client.server import Server
-from airflow_backup.engines.postgres.properties import execute, literal
 from airflow_backup.engines.shared.assertions import limit, too_long
 
 if TYPE_CHECKING:

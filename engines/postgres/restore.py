@@ -19,7 +19,7 @@ from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP, GLOBALS
 from airflow_backup.engines.postgres.physical.cluster import position_of
 from airflow_backup.engines.postgres.physical.dump import BASE
 from airflow_backup.engines.postgres.physical.wal import WAL
-from airflow_backup.engines.postgres.properties import PROPERTIES
+from airflow_backup.engines.postgres.properties.model import PROPERTIES
 from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
 from airflow_backup.engines.shared import tar_unpack
 from airflow_backup.engines.shared.restore_marker import MARKER

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import BackupError, SourceDenied
-from airflow_backup.engines.postgres.properties import LARGE_OBJECTS
+
+LARGE_OBJECTS = "as a superuser: ALTER ROLE ... SET lo_compat_privileges = on;"
 
 if TYPE_CHECKING:
     import psycopg

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_backup.core.errors import EngineError, Inconclusive, ToolMissing
 from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.programs import find, version_of
+from airflow_backup.engines.postgres.client.quoting import execute, literal, name
 from airflow_backup.engines.postgres.client.server import Server
 from airflow_backup.engines.postgres.contents import Entry, Part, entries_of, parts_of
 from airflow_backup.engines.postgres.dump import ARCHIVE
-from airflow_backup.engines.postgres.properties import Properties, execute, literal, name
+from airflow_backup.engines.postgres.load.whole import LOADED_BY_OLDER, load_as_text
+from airflow_backup.engines.postgres.properties.model import Properties
 from airflow_backup.engines.postgres.restore import unpack_dump, version_of_dump
-from airflow_backup.engines.postgres.whole import LOADED_BY_OLDER, load_as_text
 from airflow_backup.engines.protocol import SetReader, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 

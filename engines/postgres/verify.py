@@ -19,17 +19,14 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres import test_server as throwaway
 from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.programs import find
+from airflow_backup.engines.postgres.client.quoting import execute, name
 from airflow_backup.engines.postgres.client.server import Server, count_rows, text_of_name
 from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP, GLOBALS
-from airflow_backup.engines.postgres.load import named_as
+from airflow_backup.engines.postgres.load.counts import named_as
+from airflow_backup.engines.postgres.load.whole import load_dump as load_whole
 from airflow_backup.engines.postgres.physical.dump import BASE
-from airflow_backup.engines.postgres.properties import (
-    Properties,
-    create_statement,
-    execute,
-    name,
-    properties_in,
-)
+from airflow_backup.engines.postgres.properties.model import Properties, properties_in
+from airflow_backup.engines.postgres.properties.statements import create_statement
 from airflow_backup.engines.postgres.questions import ask
 from airflow_backup.engines.postgres.restore import (
     prove,
@@ -40,7 +37,6 @@ from airflow_backup.engines.postgres.restore import (
     version_of_dump,
 )
 from airflow_backup.engines.postgres.trial import load_dump, make_owner, open_to_owner
-from airflow_backup.engines.postgres.whole import load_dump as load_whole
 from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_unpack import unpack

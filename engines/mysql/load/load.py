@@ -27,6 +27,7 @@ from airflow_backup.engines.mysql.dump import COMPLETE, DUMP
 from airflow_backup.engines.mysql.dump_program import dump_command, spoken
 from airflow_backup.engines.mysql.facts import Facts, Tables, databases
 from airflow_backup.engines.mysql.left_out import is_dumped_as_bytes, versioned
+from airflow_backup.engines.mysql.load import stage
 from airflow_backup.engines.mysql.load import swap as mysql_swap
 from airflow_backup.engines.mysql.load.dump_parts import unlocked
 from airflow_backup.engines.mysql.load.head import Folders, tempered
@@ -70,7 +71,7 @@ def load(
     names = _names(base, database)
     with live.session() as session:
         for name in names.values():
-            mysql_swap.check(session, name, overwrite=overwrite)
+            stage.check(session, name, overwrite=overwrite)
     around.reporter.begin("checking", bytes_total=base.manifest.totals.bytes_read)
     look_through(base, around.reporter)  # before anything that is there is touched
     warnings: list[str] = []
@@ -80,7 +81,7 @@ def load(
                 names = {name: name for name in found}
                 with live.session() as session:
                     for name in found:
-                        mysql_swap.check(session, name, overwrite=overwrite)
+                        stage.check(session, name, overwrite=overwrite)
             broken = _broken_views(server, found)
             warnings += [
                 f"the view '{schema}.{view}' was broken at that moment, and is left out"

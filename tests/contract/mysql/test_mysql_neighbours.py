@@ -19,7 +19,7 @@ from airflow_backup.core.errors import EngineError, Refused
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql import keys as mysql_keys
 from airflow_backup.engines.mysql.engine import MysqlEngine
-from airflow_backup.engines.mysql.load import swap as mysql_swap
+from airflow_backup.engines.mysql.load.stage import MARK
 from airflow_backup.engines.protocol import RestoreReport, Surroundings
 from contract.mysql.test_mysql import Keeper
 from support.mariadb import USER, MariaDB, mariadb, require
@@ -249,7 +249,7 @@ def test_the_old_database_is_kept_with_all_that_it_had(
     assert found is not None
     kept = found[1]
     assert live.query(f"SELECT s FROM {kept}.t WHERE n = 77") == [("precious",)]
-    ((statements,),) = live.query(f"SELECT statements FROM {kept}.{mysql_swap.MARK}")
+    ((statements,),) = live.query(f"SELECT statements FROM {kept}.{MARK}")
     assert all(word in statements for word in (b"VIEW `v`", b"TRIGGER r", b"PROCEDURE `p`"))
     assert live.query("SELECT n FROM bank.t ORDER BY n") == [(1,), (2,)]
     assert [user for user in users if "Execute" in str(user)] == [
@@ -306,7 +306,7 @@ from pathlib import Path
 from airflow_backup.actions.sets.stored_set import open_chain
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core import connections
-from airflow_backup.engines.mysql.load import definitions as mysql_definitions, swap as mysql_swap
+from airflow_backup.engines.mysql.load import definitions as mysql_definitions, stage as mysql_stage, swap as mysql_swap
 from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
@@ -319,7 +319,7 @@ def counted(session, query, *values):
         if asked > {after}:
             os.kill(os.getpid(), signal.SIGKILL)
     return ask(session, query, *values)
-mysql_swap.ask = mysql_definitions.ask = counted
+mysql_swap.ask = mysql_stage.ask = mysql_definitions.ask = counted
 path = open_chain(open_storage({repository!r}), Trust("bank"), {set_id!r})
 found = connections.Connection(**{connection!r})
 MysqlEngine().load(path, Surroundings(connections=lambda name: found), connection="my", overwrite=True)
@@ -374,8 +374,8 @@ def test_a_restore_that_is_killed_loses_nothing_and_goes_on(
     assert kept.startswith("bank__replaced_")
     written = b"".join(
         row[0]
-        for name in places(f"SELECT 1 FROM {{}}.{mysql_swap.MARK}")
-        for row in live.query(f"SELECT statements FROM {quoted(name)}.{mysql_swap.MARK}")
+        for name in places(f"SELECT 1 FROM {{}}.{MARK}")
+        for row in live.query(f"SELECT statements FROM {quoted(name)}.{MARK}")
     )
     assert all(word in written for word in (b"TRIGGER r", b"TRIGGER q", b"VIEW `v`"))
     assert "bank__restoring" not in [name for (name,) in live.query("SHOW DATABASES")]

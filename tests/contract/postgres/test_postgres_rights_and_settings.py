@@ -463,7 +463,7 @@ def test_what_a_loaded_database_is_not_as_it_was_is_told_without_its_values(
         report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
         assert report.warnings == []
         monkeypatch.setattr(
-            "airflow_backup.engines.postgres.load.statements", lambda *given, **more: []
+            "airflow_backup.engines.postgres.load.load.statements", lambda *given, **more: []
         )
         report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
         told = [each.removeprefix("not as it was: ") for each in report.warnings]

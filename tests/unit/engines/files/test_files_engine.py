@@ -19,8 +19,8 @@ from airflow_backup.core.patterns import Patterns
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.files.reader import CHUNK
-from airflow_backup.engines.files.walk import Walk
+from airflow_backup.engines.files.source.reader import CHUNK
+from airflow_backup.engines.files.source.walk import Walk
 from airflow_backup.engines.protocol import Surroundings
 from support import trees
 from support.sets import PlainJob, run_number, stored, take

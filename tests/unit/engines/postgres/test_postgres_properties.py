@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from airflow_backup.core.errors import EngineError, FormatError, VerifyError
-from airflow_backup.engines.postgres.properties import (
+from airflow_backup.engines.postgres.properties.model import (
     Grant,
     Properties,
     Settings,
-    in_order,
     properties_in,
-    statements,
 )
+from airflow_backup.engines.postgres.properties.statements import in_order, statements
 
 PLAIN = Properties(name="shop", owner="me", encoding="UTF8", collate="C", ctype="C")
 

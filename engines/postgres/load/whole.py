@@ -12,19 +12,15 @@ from typing import Literal
 
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.core.process.process import Process
-from airflow_backup.engines.postgres import parts
 from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.programs import find, version_of
+from airflow_backup.engines.postgres.client.quoting import execute, name
 from airflow_backup.engines.postgres.client.server import Server
 from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP
-from airflow_backup.engines.postgres.properties import (
-    Properties,
-    create_statement,
-    execute,
-    name,
-    properties_in,
-    read_properties,
-)
+from airflow_backup.engines.postgres.load import parts
+from airflow_backup.engines.postgres.properties.model import Properties, properties_in
+from airflow_backup.engines.postgres.properties.reading import read_properties
+from airflow_backup.engines.postgres.properties.statements import create_statement
 from airflow_backup.engines.postgres.restore import unpack_dump, version_of_dump
 from airflow_backup.engines.protocol import SetReader, Surroundings
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder

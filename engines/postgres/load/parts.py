@@ -17,14 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import EngineError
 from airflow_backup.engines.postgres.client import libpq
+from airflow_backup.engines.postgres.client.quoting import execute, name
 from airflow_backup.engines.postgres.client.server import Server
 from airflow_backup.engines.postgres.dump import GLOBALS
-from airflow_backup.engines.postgres.properties import (
-    Properties,
-    execute,
-    name,
-    setting_clause,
-)
+from airflow_backup.engines.postgres.properties.model import Properties
+from airflow_backup.engines.postgres.properties.statements import setting_clause
 from airflow_backup.engines.postgres.test_server import is_not_here
 from airflow_backup.engines.protocol import SetReader
 
