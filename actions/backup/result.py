@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from airflow_backup.actions.sets.trust import Described
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from airflow_backup.schedules.model.policies import Compression, Encryption, Retention, Signing
-from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.model.policies import Compression, Encryption, Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,9 @@ class Run:
     queued_at: datetime | None = None
 
 
-class Job(Protocol):
+class Job(Described, Protocol):
     """What a backup needs to know of a schedule."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def source(self) -> EngineOptions: ...
     @property
     def repository(self) -> str: ...
     @property
@@ -44,8 +40,6 @@ class Job(Protocol):
     def compression(self) -> Compression | Literal["none"]: ...
     @property
     def encryption(self) -> Encryption | None: ...
-    @property
-    def signing(self) -> Signing | None: ...
     @property
     def retention(self) -> Retention | None: ...
     @property

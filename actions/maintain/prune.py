@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from airflow_backup.actions.sets.heads import newest_head
 from airflow_backup.actions.sets.repository import check
-from airflow_backup.actions.sets.trust import Trust
+from airflow_backup.actions.sets.trust import Described, Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.catalog.rules.retention import Verdict, decide
@@ -19,21 +19,14 @@ from airflow_backup.core.errors import FormatError, NotFound, Refused, StorageDe
 from airflow_backup.core.format.manifest import Manifest, manifest_name, set_prefix
 from airflow_backup.engines.protocol import Outside, Surroundings
 from airflow_backup.engines.registry import registry
-from airflow_backup.schedules.model.policies import Retention, Signing
-from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
 
-class Kept(Protocol):
+class Kept(Described, Protocol):
     """What pruning needs to know of a schedule."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def source(self) -> EngineOptions: ...
-    @property
-    def signing(self) -> Signing | None: ...
     @property
     def repository(self) -> str: ...
     @property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from airflow_backup.actions.sets.damage import Share, VerifyResult
 from airflow_backup.actions.sets.encryption import secret_keys
-from airflow_backup.actions.sets.trust import Trust
+from airflow_backup.actions.sets.trust import Described, Trust
 from airflow_backup.actions.verify.inspect import Inspection, inspect_set
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.connections import Connections
@@ -23,8 +23,7 @@ from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.engines.registry import Registry
-from airflow_backup.schedules.model.policies import Encryption, Signing, Verify
-from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.model.policies import Encryption, Verify
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
@@ -36,21 +35,15 @@ logger = logging.getLogger(__name__)
 _ROTATION = "verify share"
 
 
-class Proven(Protocol):
+class Proven(Described, Protocol):
     """What verifying needs to know of a schedule."""
 
-    @property
-    def id(self) -> str: ...
     @property
     def repository(self) -> str: ...
     @property
     def connection(self) -> str | None: ...
     @property
     def encryption(self) -> Encryption | None: ...
-    @property
-    def signing(self) -> Signing | None: ...
-    @property
-    def source(self) -> EngineOptions: ...
     @property
     def verify(self) -> Verify: ...
 

@@ -25,8 +25,9 @@ from airflow_backup.engines.registry import registry
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.storage.open import open_storage
 from support import firebird
+from support import postgres as servers
 from support.mariadb import mariadb, require
-from support.postgres import postgres, programs
+from support.postgres import postgres
 from support.sets import Clock, run_number
 
 pytestmark = pytest.mark.service
@@ -118,8 +119,7 @@ def source(
     tree = tmp_path / "tree"
     tree.mkdir()
     if engine == "postgres":
-        if programs() is None:
-            pytest.skip("there is no PostgreSQL server on this machine")
+        servers.require()
         with postgres() as server:
             server.query("postgres", "CREATE TABLE kept AS SELECT 1 AS n")
             yield written, server.connection()

@@ -111,8 +111,7 @@ def test_every_level_passes(repository: str, schedule_id: str) -> None:
 
 @pytest.mark.service
 def test_a_postgres_database_comes_back_as_it_was(repository: str) -> None:
-    if servers.programs() is None:
-        pytest.skip("there is no PostgreSQL server on this machine")
+    servers.require()
     with servers.postgres() as server:
         server.query("postgres", "CREATE ROLE postgres")
         load(repository, "crm", server.connection())

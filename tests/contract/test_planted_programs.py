@@ -22,8 +22,9 @@ from airflow_backup.engines.protocol import SetReader, Surroundings
 from airflow_backup.engines.restic.engine import ResticEngine
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.storage.open import open_storage
+from support import postgres as servers
 from support.mariadb import mariadb, require
-from support.postgres import postgres, programs
+from support.postgres import postgres
 
 pytestmark = pytest.mark.service
 
@@ -88,8 +89,7 @@ def taken(
     engine, _, method = request.param.partition(" ")
     source = {"engine": engine, "connection": "c", **({"method": method} if method else {})}
     if engine == "postgres":
-        if programs() is None:
-            pytest.skip("there is no PostgreSQL server on this machine")
+        servers.require()
         with postgres() as server:
             server.query("postgres", "CREATE TABLE kept AS SELECT 1 AS n")
             own = server.connection()

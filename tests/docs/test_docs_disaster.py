@@ -106,8 +106,7 @@ def test_files_and_sqlite_come_back_from_the_repository_alone(tmp_path: Path) ->
 
 @pytest.fixture
 def postgres() -> Iterator[servers.Postgres]:
-    if servers.programs() is None:
-        pytest.skip("no PostgreSQL server is installed")
+    servers.require()
     with servers.postgres() as running:
         yield running
 

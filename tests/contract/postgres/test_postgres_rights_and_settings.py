@@ -25,18 +25,14 @@ from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres import schedule
 from support.argument_lists import ArgumentLists
-from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres, programs
+from support.postgres import PASSWORD, USER, Postgres, postgres, require
 
 pytestmark = pytest.mark.service
 
 
 @pytest.fixture(scope="module", params=["debian", "18"])
 def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
-    found = programs() if request.param == "debian" else modern_programs()
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no PostgreSQL server on this machine: apt-get install postgresql")
-        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    found = require(request.param)
     # A server whose own settings are in the way as well.
     settings = {
         "statement_timeout": "3s",

@@ -21,7 +21,7 @@ from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres_chain import Keeper
-from support.postgres import PASSWORD, Postgres, modern_programs, postgres, programs
+from support.postgres import PASSWORD, Postgres, postgres, require
 
 pytestmark = pytest.mark.service
 
@@ -29,9 +29,7 @@ pytestmark = pytest.mark.service
 @pytest.fixture(scope="module", params=["debian", "18"])
 def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Postgres, Postgres]]:
     """A primary with a bank in it, and a standby that follows it."""
-    found = programs() if request.param == "debian" else modern_programs()
-    if found is None:
-        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    found = require(request.param)
     with (
         postgres(found=found) as primary,
         tempfile.TemporaryDirectory(prefix="backup-standby-", dir="/tmp") as folder,

@@ -27,7 +27,7 @@ from airflow_backup.engines.postgres.physical.slots import slot_name
 from airflow_backup.engines.protocol import Proof, Surroundings
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres import schedule
-from support.postgres import PASSWORD, USER, Postgres, modern_programs, postgres
+from support.postgres import PASSWORD, USER, Postgres, postgres, require
 
 pytestmark = pytest.mark.service
 
@@ -163,9 +163,7 @@ def test_what_this_machine_lacks_is_inconclusive(
 def test_only_newer_programs_warn_and_their_dump_goes_back_into_the_older_server(
     server: Postgres, shop: str, tmp_path: Path
 ) -> None:
-    newer = modern_programs()
-    if newer is None:
-        pytest.skip("there is no PostgreSQL 18 on this machine")
+    newer = require("18")
     server.query(
         shop,
         "CREATE TABLE kept (n int, t text); INSERT INTO kept VALUES (1, E'\\\\.\\n\\\\! touch x')",
@@ -187,9 +185,7 @@ def test_only_newer_programs_warn_and_their_dump_goes_back_into_the_older_server
 def test_the_program_of_the_servers_own_version_is_preferred_to_a_newer_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    newer = modern_programs()
-    if newer is None:
-        pytest.skip("there is no PostgreSQL 18 on this machine")
+    newer = require("18")
     monkeypatch.setenv("PATH", f"{newer}:{os.environ['PATH']}")
     assert postgres_programs.version_of(postgres_programs.fitting("pg_dump", 15, None)) == 15
     assert postgres_programs.version_of(postgres_programs.fitting("pg_dump", 17, None)) == 18

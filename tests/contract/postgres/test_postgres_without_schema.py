@@ -19,7 +19,7 @@ from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.protocol import Surroundings
 from contract.postgres.test_postgres_rights_and_settings import take
-from support.postgres import PASSWORD, Postgres, modern_programs, postgres, programs
+from support.postgres import PASSWORD, Postgres, postgres, require
 from support.postgres_strange import described
 
 pytestmark = pytest.mark.service
@@ -66,11 +66,7 @@ CASES = {
 
 @pytest.fixture(scope="module", params=["debian", "18"])
 def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
-    found = programs() if request.param == "debian" else modern_programs()
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no PostgreSQL server on this machine: apt-get install postgresql")
-        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    found = require(request.param)
     with postgres(found=found) as running:
         yield running
 
