@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.rules.protection import Known, KnownSets, Protection, protection
+from airflow_backup.catalog.rules.protection import Known, Protection, protection
 from airflow_backup.catalog.stores.standings import Standing
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.deadlines import deadline_of
@@ -80,7 +80,7 @@ def _known(subject: Subject, standing: Standing, *, deadline: timedelta, now: da
         is_verified=verify is not None and verify.level != "none",
         verify_every=1 if verify is None else verify.every,
         restore_test=None if test == "never" else test,
-        sets=KnownSets.of(standing.sets, standing.lost, now=now),
+        sets=standing.sets,
         last_passed=standing.last_passed,
         last_restore_test=standing.last_restore_test,
         failures_in_row=standing.failures_in_row,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -54,6 +54,10 @@ class SyncResult:
         }
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 def sync(
     storage: Storage,
     repository: str,
@@ -62,6 +66,7 @@ def sync(
     schedules: Mapping[str, Described] = MappingProxyType({}),
     leftovers_before: datetime | None = None,
     dry_run: bool = False,
+    clock: Callable[[], datetime] = _utc_now,
 ) -> SyncResult:
     """
     Record every set of the repository, and note as lost those that it no longer holds.
@@ -99,7 +104,7 @@ def sync(
         lost += len(gone)
         if not dry_run:
             for ids in _batches(iter(gone)):
-                catalog.sets.lose(*ids, at=datetime.now(UTC))
+                catalog.sets.lose(*ids, at=clock())
     for problem in problems:
         logger.error("%s", problem)
     removed: tuple[str, ...] = ()

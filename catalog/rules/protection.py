@@ -48,11 +48,28 @@ class KnownSets:
         kept = [row for row in rows if row.state != "deleting"]
         found = recovery_path(kept, now)
         good = found.sets[-1] if isinstance(found, Path) else None
+        quarantined = _newest([row for row in kept if row.state == "quarantined"])
+        return cls._with(good, lost, has_any=bool(kept or lost), quarantined=quarantined)
+
+    @classmethod
+    def of_sound(cls, newest: SetRow | None, lost: Sequence[LostSet] = ()) -> KnownSets:
+        """Sum up the sets of a schedule all of which are good and have what they need; ``newest`` is one of them."""
+        return cls._with(newest, lost, has_any=newest is not None or bool(lost))
+
+    @classmethod
+    def _with(
+        cls,
+        good: SetRow | None,
+        lost: Sequence[LostSet],
+        *,
+        has_any: bool,
+        quarantined: SetRow | None = None,
+    ) -> KnownSets:
         newer = [each for each in lost if good is None or each.consistent_at > good.consistent_at]
         return cls(
-            has_any=bool(kept or lost),
+            has_any=has_any,
             good=good,
-            quarantined=_newest([row for row in kept if row.state == "quarantined"]),
+            quarantined=quarantined,
             lost=max(newer, key=lambda each: (each.consistent_at, each.set_id), default=None),
             lost_count=len(newer),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,9 @@ from sqlalchemy import Connection, and_, func, or_, select, true
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Execution, LostSet, SetRow, Verification
+from airflow_backup.catalog.rules.protection import KnownSets
 from airflow_backup.catalog.stores.executions import execution_of
+from airflow_backup.catalog.stores.newest_sets import newest_good_sets
 from airflow_backup.catalog.stores.probe import given_ids, newest
 from airflow_backup.catalog.stores.sets import set_of
 from airflow_backup.catalog.stores.verifications import verification_of
@@ -34,10 +36,7 @@ class Standing:
     first_seen: datetime | None = None
     """None for a schedule that was never deployed and never ran."""
 
-    sets: Sequence[SetRow] = ()
-    """The newest good full set and all that is newer; all sets where there is none."""
-
-    lost: Sequence[LostSet] = ()
+    sets: KnownSets
     last_passed: Verification | None = None
     last_restore_test: Verification | None = None
     last_completed: Execution | None = None
@@ -53,12 +52,6 @@ class Standing:
         return last.finished_at - last.started_at
 
 
-@dataclass
-class _Found:
-    sets: dict[str, list[SetRow]] = field(default_factory=lambda: defaultdict(list))
-    lost: dict[str, list[LostSet]] = field(default_factory=lambda: defaultdict(list))
-
-
 class Standings:
     """How all schedules stand."""
 
@@ -72,7 +65,7 @@ class Standings:
             return {}
         with self._database.reading() as connection:
             look = _Look(connection, ids, is_sqlite=self._database.is_sqlite)
-            seen, stored, lost = look.first_seen(), look.sets(now), look.lost()
+            seen, known = look.first_seen(), look.known_sets(now)
             passed = look.verification(outcome=(VerificationOutcome.PASSED,))
             tested = look.verification(outcome=_CONCLUSIVE, level=VerificationLevel.RESTORE_TEST)
             completed = look.execution(ExecutionStatus.COMPLETED)
@@ -80,8 +73,7 @@ class Standings:
         return {
             each: Standing(
                 first_seen=seen.get(each),
-                sets=stored.get(each, ()),
-                lost=lost.get(each, ()),
+                sets=known[each],
                 last_passed=passed.get(each),
                 last_restore_test=tested.get(each),
                 last_completed=completed.get(each),
@@ -129,18 +121,65 @@ class _Look:
         query = select(first_seen).join(wanted, wanted.c.id == first_seen.c.schedule_id)
         return {row.schedule_id: row.at for row in self._connection.execute(query)}
 
-    def sets(self, now: datetime) -> Mapping[str, list[SetRow]]:
-        base = self._newest(
+    def known_sets(self, now: datetime) -> Mapping[str, KnownSets]:
+        """Sum up the sets of each; most schedules have nothing but sound ones, and only their newest is read."""
+        lost, newest = self._lost(), self._newest_good()
+        unsound = self._unsound()
+        unsound |= {each for each, row in newest.items() if row.consistent_at > now}
+        rows = self._since_base(sorted(unsound), now)
+        return {
+            each: KnownSets.of(rows.get(each, ()), lost.get(each, ()), now=now)
+            if each in unsound
+            else KnownSets.of_sound(newest.get(each), lost.get(each, ()))
+            for each in self._ids
+        }
+
+    def _newest_good(self) -> Mapping[str, SetRow]:
+        if self._is_sqlite:
+            found = newest_good_sets(self._connection, self._ids)
+        else:
+            query = self._newest(
+                sets, "set_id", "consistent_at", lambda table: table.c.state == "good"
+            )
+            found = [set_of(row) for row in self._connection.execute(query).mappings()]
+        return {row.schedule_id: row for row in found}
+
+    def _unsound(self) -> set[str]:
+        """Return the schedules with a set that cannot be taken for good at one look: recovery paths tell of those."""
+        wanted, parent = self._wanted(), sets.alias("parent")
+        query = (
+            select(sets.c.schedule_id)
+            .select_from(wanted.join(sets, sets.c.schedule_id == wanted.c.id))
+            .outerjoin(parent, and_(parent.c.set_id == sets.c.parent, parent.c.state == "good"))
+            .where(
+                sets.c.state != "deleting",
+                or_(
+                    sets.c.state != "good",
+                    sets.c.kind == Kind.ARCHIVE_LOG,
+                    and_(sets.c.parent.is_not(None), parent.c.set_id.is_(None)),
+                ),
+            )
+            .distinct()
+        )
+        return set(self._connection.scalars(query))
+
+    def _since_base(self, ids: list[str], now: datetime) -> Mapping[str, list[SetRow]]:
+        """Return the newest good full set and all that is newer; all sets where there is none."""
+        if not ids:
+            return {}
+        base = newest(
             sets,
-            "set_id",
-            "consistent_at",
-            lambda table: and_(
+            key="set_id",
+            order="consistent_at",
+            ids=ids,
+            is_sqlite=self._is_sqlite,
+            condition=lambda table: and_(
                 table.c.state == "good",
                 table.c.kind == Kind.FULL,
                 table.c.consistent_at <= now,
             ),
         ).subquery("base")
-        wanted = self._wanted()
+        wanted = given_ids(ids, is_sqlite=self._is_sqlite)
         query = (
             select(sets)
             .select_from(wanted.join(sets, sets.c.schedule_id == wanted.c.id))
@@ -150,12 +189,29 @@ class _Look:
                 or_(base.c.set_id.is_(None), sets.c.consistent_at >= base.c.consistent_at),
             )
         )
-        found: dict[str, list[SetRow]] = defaultdict(list)
-        for row in self._connection.execute(query).mappings():
-            found[row["schedule_id"]].append(set_of(row))
-        return found
+        found = {row["set_id"]: set_of(row) for row in self._connection.execute(query).mappings()}
+        self._add_parents(found)
+        by_schedule: dict[str, list[SetRow]] = defaultdict(list)
+        for each in found.values():
+            by_schedule[each.schedule_id].append(each)
+        return by_schedule
 
-    def lost(self) -> Mapping[str, list[LostSet]]:
+    def _add_parents(self, found: dict[str, SetRow]) -> None:
+        """Add what chains reach below the newest full set: it may have been released from quarantine since."""
+        looked_for: set[str] = set()
+        while (
+            missing := {each.parent for each in found.values() if each.parent}
+            - found.keys()
+            - looked_for
+        ):
+            looked_for |= missing
+            query = select(sets).where(
+                sets.c.set_id.in_(sorted(missing)), sets.c.state != "deleting"
+            )
+            for row in self._connection.execute(query).mappings():
+                found[row["set_id"]] = set_of(row)
+
+    def _lost(self) -> Mapping[str, list[LostSet]]:
         wanted = self._wanted()
         query = select(lost_sets).join(wanted, wanted.c.id == lost_sets.c.schedule_id)
         found: dict[str, list[LostSet]] = defaultdict(list)

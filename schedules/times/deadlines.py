@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,6 +18,9 @@ _AT_LEAST_DAYS = 8
 """A week and a day: a rhythm of working days shows its weekend."""
 
 _FEW, _MANY = 3, 1500
+_FIRST, _THEN = 11, 100
+"""How many runs are asked for at once: for most a week is found at first."""
+
 _DEFAULT = timedelta(days=2)
 """For a schedule that never runs by itself, or follows one that nobody knows."""
 
@@ -61,30 +65,30 @@ def longest_gap(schedule: Schedule) -> timedelta | None:
 
     Calendars do not count: a backup that is left out on a holiday is missing all the same.
     """
-    plain = schedule.model_copy(update={"skip_on": []})
-    if plain.every is not None and not plain.window:
-        return plain.every
-    return _longest_gap(plain.model_dump_json(include=_DECIDING))
+    if schedule.every is not None and not schedule.window:
+        return schedule.every
+    return _longest_gap(schedule.model_dump_json(include=_DECIDING))
 
 
 _DECIDING = {
-    "id", "source", "repository", "timezone", "kind", "cron", "every", "preset", "levels",
-    "window", "outside_window",
+    "timezone", "kind", "cron", "every", "preset", "levels", "window", "outside_window",
 }  # fmt: skip
+_ANY = {"id": "any", "source": {"engine": "files", "path": "/"}, "repository": "file:///any"}
+"""What does not decide: one answer serves all schedules of a rhythm."""
 
 
 @lru_cache(maxsize=8192)
 def _longest_gap(text: str) -> timedelta | None:
-    schedule = Schedule.model_validate_json(text)
+    schedule = Schedule.model_validate({**json.loads(text), **_ANY})
     starts: list[datetime] = []
     after = _REFERENCE
     enough = _REFERENCE + timedelta(days=_AT_LEAST_DAYS)
-    looked_at = 0
+    looked_at, at_once = 0, _FIRST
     while looked_at < _MANY and (len(starts) < _FEW or starts[-1] < enough):
-        coming = upcoming(schedule, after=after, count=50)
+        coming = upcoming(schedule, after=after, count=at_once)
         if not coming:
             break
-        looked_at += len(coming)
+        looked_at, at_once = looked_at + len(coming), _THEN
         after = coming[-1].at
         starts += [each.opens_at for each in coming if each.opens_at is not None]
     return max((later - earlier for earlier, later in pairwise(sorted(set(starts)))), default=None)
