@@ -12,15 +12,10 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Attempt
 from airflow_backup.catalog.stores.executions import Failure, Outcome
 from airflow_backup.core.errors import FailureClass
-from airflow_backup.core.format.manifest import Manifest, Totals
-from airflow_backup.core.words import (
-    ExecutionStatus,
-    Kind,
-    Trigger,
-    VerificationLevel,
-    VerificationOutcome,
-)
+from airflow_backup.core.format.manifest import Totals
+from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from support.airflow_fixture import ROLES, AirflowHome
+from support.stored_sets import note_set
 
 SCHEDULES = """\
 version: 1
@@ -106,37 +101,9 @@ def complete(catalog: Catalog, schedule_id: str, at: datetime) -> None:
         bytes_stored=1_000_000,
     )
     catalog.executions.finish(attempt, outcome, at=at + timedelta(seconds=42))
-    store(catalog, schedule_id, at)
-
-
-def store(catalog: Catalog, schedule_id: str, at: datetime) -> None:
-    """Note a set, verified right after it was stored."""
-    set_id = f"{at:%Y%m%dT%H%M%SZ}-0123456789"
+    totals = Totals(files=1, bytes_read=3_000_000, bytes_stored=1_000_000)
     over = at + timedelta(seconds=42)
-    manifest = Manifest(
-        set_id=set_id,
-        schedule_id=schedule_id,
-        run_id=f"scheduled__{at.isoformat()}",
-        engine="files",
-        engine_version="1",
-        kind=Kind.FULL,
-        run_at=at,
-        started_at=at,
-        consistent_at=at,
-        finished_at=over,
-        checksum_algorithm="sha256",
-        pieces=(),
-        totals=Totals(files=1, bytes_read=3_000_000, bytes_stored=1_000_000),
-    )
-    catalog.sets.record(manifest, "sftp://vault/srv")
-    catalog.verifications.record(
-        set_id,
-        schedule_id,
-        level=VerificationLevel.STANDARD,
-        outcome=VerificationOutcome.PASSED,
-        started_at=over,
-        finished_at=over,
-    )
+    note_set(catalog, schedule_id, str(outcome.set_id), at=at, finished_at=over, totals=totals)
 
 
 def fail(catalog: Catalog, schedule_id: str, at: datetime) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.stores.executions import Failure, Outcome
 from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.format.manifest import Totals
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from support.airflow_fixture import AirflowHome
+from support.stored_sets import note_set
 
 SCHEDULES = """\
 version: 1
@@ -178,6 +180,21 @@ def _remember(
             bytes_stored=int(stored),
         )
     catalog.executions.finish(attempt, outcome, at=at + took)
+    if outcome.set_id is not None:
+        totals = Totals(
+            files=outcome.files or 0,
+            bytes_read=outcome.bytes_read or 0,
+            bytes_stored=outcome.bytes_stored or 0,
+        )
+        note_set(
+            catalog,
+            schedule_id,
+            outcome.set_id,
+            at=at,
+            finished_at=at + took,
+            totals=totals,
+            repository="s3://acme-backups/production",
+        )
 
 
 def set_scene(home: AirflowHome) -> None:
