@@ -11,6 +11,7 @@ import type {
   Deleted,
   HoldInfo,
   Lifted,
+  ListState,
   MaintenanceState,
   NextRunList,
   RecoveryPlan,
@@ -45,7 +46,7 @@ export const createClient = (): QueryClient =>
     },
   });
 
-export type ListQuery = { limit: number; offset: number; q: string; sort: string; state: string };
+export type ListQuery = { limit: number; offset: number; q: string; sort: string; state: ListState };
 
 export const useStatus = () =>
   useQuery({ queryFn: ({ signal }) => get<Status>("status", {}, signal), queryKey: ["backup", "status"] });

@@ -1,5 +1,5 @@
 // What the API answers, under short names. ./generated.ts is made from its description: scripts/reference.
-import type { components } from "./generated";
+import type { components, operations } from "./generated";
 
 type Schemas = components["schemas"];
 
@@ -20,6 +20,11 @@ export type KeyChange = Schemas["KeyChange"];
 export type Kind = Schemas["Kind"];
 export type Lane = Schemas["Lane"];
 export type Lifted = Schemas["Lifted"];
+type ListParameters = NonNullable<operations["list_schedules_api_v1_schedules_get"]["parameters"]["query"]>;
+
+/** What the list can be narrowed to; empty: all. */
+export type ListState = "" | NonNullable<ListParameters["state"]>;
+
 export type LoadProblem = Schemas["LoadProblem"];
 export type Maintenance = Schemas["Maintenance"];
 export type MaintenanceState = Schemas["MaintenanceState"];

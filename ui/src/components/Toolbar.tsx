@@ -1,19 +1,27 @@
 import { Badge, Button, Flex, IconButton, Input, InputGroup, Menu, NativeSelect, Portal, Text } from "@chakra-ui/react";
 import { useEffect, useState } from "react";
 
+import type { ListState } from "../api/types";
 import { formatCount, sentence } from "../format";
+import { PROTECTION } from "../words";
 import { Hint } from "./Hint";
 import { Dots, Plus, Search } from "./icons";
 
-const STATES: readonly (readonly [string, string])[] = [
+const STATES: readonly (readonly [ListState, string])[] = [
   ["", "All states"],
   ["attention", "Needs attention"],
   ["running", "Running"],
-  ["protected", "Protected"],
-  ["waiting", "No backup yet"],
+  ["good", PROTECTION.good.label],
+  ["late", PROTECTION.late.label],
+  ["at_risk", PROTECTION.at_risk.label],
+  ["lost", PROTECTION.lost.label],
+  ["broken", PROTECTION.broken.label],
+  ["never", PROTECTION.never.label],
   ["disabled", "Disabled"],
-  ["rejected", "Rejected"],
 ];
+
+/** What an address says; one of another release, or typed by hand, narrows nothing. */
+export const listState = (text: string | null): ListState => STATES.find(([state]) => state === text)?.[0] ?? "";
 
 type ToolbarProps = {
   readonly onChange: (change: { q?: string; state?: string }) => void;

@@ -16,7 +16,7 @@ import { ScheduleDrawer } from "../components/ScheduleDrawer";
 import { ScheduleTable } from "../components/ScheduleTable";
 import { TimelinePanel } from "../components/TimelinePanel";
 import { Toasts } from "../components/toaster";
-import { Toolbar } from "../components/Toolbar";
+import { listState, Toolbar } from "../components/Toolbar";
 import { EditorDrawer, NEW } from "../editor/EditorDrawer";
 import { needsAttention, whyReadOnly } from "../words";
 
@@ -177,7 +177,7 @@ const useAddress = () => {
     q: search.get("q") ?? "",
     set,
     sort: search.get("sort") ?? "id",
-    state: search.get("state") ?? "",
+    state: listState(search.get("state")),
   };
 };
 
