@@ -7,6 +7,11 @@ from typing import Self
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.migrate import upgrade
+from airflow_backup.catalog.notices.monitor_state import MonitorState
+from airflow_backup.catalog.notices.outbox import Outbox
+from airflow_backup.catalog.runs.leases import Leases
+from airflow_backup.catalog.runs.orders import Orders
+from airflow_backup.catalog.runs.skips import Skips
 from airflow_backup.catalog.stores.deployed import DeployedSchedules
 from airflow_backup.catalog.stores.events import Events
 from airflow_backup.catalog.stores.executions import Executions
@@ -40,17 +45,24 @@ class Catalog:
         self.repositories = Repositories(database)
         self.tickets = Tickets(database)
         self.standings = Standings(database)
+        self.monitor_state = MonitorState(database)
+        self.outbox = Outbox(database)
+        self.orders = Orders(database)
+        self.leases = Leases(database)
+        self.skips = Skips(database)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, patience: float = 0.0) -> Self:
         """
         Open the catalog at a SQLAlchemy URL, made or upgraded when needed.
+
+        A database that does not answer is asked again for ``patience`` seconds, each time that it is needed.
 
         >>> with Catalog.open("sqlite://") as catalog:
         ...     catalog.executions.active()
         []
         """
-        database = Database(url)
+        database = Database(url, patience=patience)
         try:
             upgrade(database)
         except BaseException:
@@ -62,6 +74,10 @@ class Catalog:
     def name(self) -> str:
         """The address for messages, without its password."""
         return self._database.name
+
+    def impatient(self) -> Catalog:
+        """Return the same catalog for those who would rather know at once that it does not answer."""
+        return Catalog(self._database.impatient())
 
     def close(self) -> None:
         """Close every connection."""

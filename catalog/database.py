@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import logging
 import os
 import sqlite3
 import time
@@ -11,23 +13,43 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Transaction, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from airflow_backup.core.errors import CatalogError
+from airflow_backup.core.errors import CatalogError, CatalogUnavailable
+
+logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT = 30.0
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 10.0
+_LIBPQ = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""Seconds, and milliseconds of the last: a network that is gone is an error, and not a wait for ever."""
+
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 
 class Database:
     """An engine, with transactions that say beforehand whether they will write."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience: float = 0.0) -> None:
         self.url = _parsed(url)
         self.engine = _engine(self.url)
+        self.patience = patience
+        """Seconds for which a database that does not answer is asked again."""
+
+    def impatient(self) -> Database:
+        """Return the same database for those who do not wait for it."""
+        twin = copy.copy(self)
+        twin.patience = 0.0
+        return twin
 
     @property
     def name(self) -> str:
@@ -42,7 +64,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that only reads."""
-        with self._errors(), self.engine.connect() as connection, connection.begin():
+        with self._errors(), self._connected() as connection, _open(connection):
             yield connection
 
     @contextmanager
@@ -52,9 +74,8 @@ class Database:
         # whatever the busy timeout.
         with (
             self._errors(),
-            self.engine.connect() as plain,
-            plain.execution_options(backup_writes=True) as connection,
-            connection.begin(),
+            self._connected(backup_writes=True) as connection,
+            _open(connection),
         ):
             yield connection
 
@@ -62,12 +83,39 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def _connected(self, **options: Any) -> Connection:
+        """Return a connection that was seen to work, in a transaction then; wait for it as long as patience lasts."""
+        give_up_at = time.monotonic() + self.patience
+        wait = _SHORTEST_WAIT
+        while True:
+            try:
+                connection = self.engine.connect().execution_options(**options)
+                try:
+                    if self.patience:
+                        # On SQLite a transaction that writes waits here for who else writes.
+                        connection.begin()
+                        connection.exec_driver_sql("SELECT 1")
+                except BaseException:
+                    connection.close()
+                    raise
+                return connection
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() + wait > give_up_at:
+                    raise
+                logger.warning("the catalog does not answer, and is asked again: %s", error.orig)
+            time.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
             raise _worded(error, self) from error
+
+
+def _open(connection: Connection) -> Transaction:
+    return connection.get_transaction() or connection.begin()
 
 
 def _parsed(url: str) -> URL:
@@ -90,7 +138,13 @@ def _parsed(url: str) -> URL:
 def _engine(url: URL) -> Engine:
     try:
         if url.get_backend_name() != SQLITE:
-            return create_engine(url, pool_pre_ping=True)
+            return create_engine(
+                url,
+                pool_pre_ping=True,
+                # Whatever the server's own default is: who waited for a lock sees what was committed meanwhile.
+                isolation_level="READ COMMITTED",
+                connect_args=_ends(url),
+            )
         if url.database in (None, "", ":memory:"):
             engine = create_engine(url, poolclass=StaticPool)
         else:
@@ -103,6 +157,13 @@ def _engine(url: URL) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _ends(url: URL) -> dict[str, Any]:
+    """Return what lets libpq notice that nobody answers, where the address does not say it itself."""
+    if url.get_driver_name() not in ("psycopg", "psycopg2"):
+        return {}
+    return {name: value for name, value in _LIBPQ.items() if name not in url.query}
 
 
 def _prepare_file(file: Path) -> None:
@@ -143,6 +204,14 @@ def _begin(connection: Connection) -> None:
 
 
 def _worded(error: SQLAlchemyError, database: Database) -> CatalogError:
+    """Word an error; one that may be over in a minute is of a class that is worth a retry then."""
+    worded = _told(error, database)
+    if isinstance(error, (OperationalError, InterfaceError)) and "malformed" not in worded.message:
+        return CatalogUnavailable(worded.message, hint=worded.hint)
+    return worded
+
+
+def _told(error: SQLAlchemyError, database: Database) -> CatalogError:
     cause = getattr(error, "orig", None) or error
     text = str(cause).strip().partition("\n")[0]
     message = f"the catalog {database.name} failed: {text}"

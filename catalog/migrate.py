@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from airflow_backup.catalog import tables  # noqa: F401 -- metadata knows the tables that are imported
+from airflow_backup.catalog.columns import metadata
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.tables import metadata
+from airflow_backup.catalog.notices import tables as notices  # noqa: F401 -- as above
 from airflow_backup.core.errors import CatalogError
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-HEAD = "0005"
+HEAD = "0011"
 VERSION_TABLE = "airflow_backup_version"
 _LOCK = 0x6261636B7570  # any number that nobody else locks: "backup" in ASCII
 

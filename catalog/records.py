@@ -7,58 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from airflow_backup.core.errors import FailureClass
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import (
-    ExecutionStatus,
     Kind,
-    Trigger,
     VerificationLevel,
     VerificationOutcome,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """One run of a schedule; ``attempts`` counts the tries, ``since`` is what history sorts by."""
-
-    schedule_id: str
-    run_id: str
-    status: ExecutionStatus
-    trigger: Trigger
-    run_at: datetime
-    since: datetime
-    kind: Kind | None = None
-    reason: str | None = None
-    note: str | None = None
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    attempts: int = 0
-    bytes_read: int | None = None
-    bytes_stored: int | None = None
-    files: int | None = None
-    set_id: str | None = None
-    warnings: int = 0
-    error: str | None = None
-    hint: str | None = None
-    failure_class: FailureClass | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try of an execution."""
-
-    schedule_id: str
-    run_id: str
-    number: int
-    status: ExecutionStatus
-    started_at: datetime
-    finished_at: datetime | None = None
-    error: str | None = None
-    hint: str | None = None
-    failure_class: FailureClass | None = None
-
 
 SetState = Literal["good", "quarantined", "deleting"]
 
@@ -107,6 +61,9 @@ class SetRow(NamedTuple):
     locked_until: datetime | None = None
     """Nobody removes it before; None when nothing but the rules of retention keeps it."""
 
+    host: str | None = None
+    """The machine on which it was read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PieceRow:
@@ -150,6 +107,20 @@ class Deployed:
     problems: Sequence[Mapping[str, Any]]
     content_hash: str
     seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """
+    A schedules path; its files, and other ones that they name (``also``), were read at ``read_at`` or later.
+
+    ``unprotected`` are its exceptions: ``connection`` and ``reason`` of each; None where an older release read it.
+    """
+
+    origin: str
+    also: Sequence[str]
+    read_at: datetime
+    unprotected: Sequence[Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +179,7 @@ class ScheduleVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """One proof of a set."""
+    """The result of one verification of a set."""
 
     id: int
     set_id: str
@@ -252,4 +223,5 @@ def row_of(manifest: Manifest, repository: str, manifest_hash: str) -> dict[str,
         "previous_set_id": None if previous is None else previous.set_id,
         "previous_hash": None if previous is None else previous.hash,
         "locked_until": manifest.locked_until,
+        "host": None if manifest.worker is None else manifest.worker.host,
     }

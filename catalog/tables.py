@@ -2,88 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
-    Text,
-    TypeDecorator,
-)
-from sqlalchemy.types import TypeEngine
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
 )
 
-
-class Moment(TypeDecorator[datetime]):
-    """A moment in UTC; a naive one is a bug, and is refused."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Make it UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no timezone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Mark it as UTC; SQLite keeps no zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class _Json(TypeDecorator[Any]):
-    """JSON, of PostgreSQL's better kind there; whose dialect only those who use it load."""
-
-    impl = JSON
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type of the database at hand."""
-        if dialect.name != "postgresql":
-            return dialect.type_descriptor(JSON())
-        from sqlalchemy.dialects.postgresql import JSONB
-
-        return dialect.type_descriptor(JSONB())
-
-
-# SQLite counts up by itself only in INTEGER columns.
-_Counter = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _id(name: str = "schedule_id", *, primary_key: bool = False) -> Column[str]:
-    return Column(name, String(63), primary_key=primary_key, nullable=False)
-
+from airflow_backup.catalog.columns import Counter, Json, Moment, Words, id_column, metadata
 
 schedules = Table(
     "schedules",
     metadata,
-    _id("id", primary_key=True),
+    id_column("id", primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("definition", _Json, nullable=False),
+    Column("definition", Json, nullable=False),
     Column("author", String(250), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("is_deleted", Boolean, nullable=False),
@@ -92,11 +30,11 @@ schedules = Table(
 holds = Table(
     "holds",
     metadata,
-    Column("id", _Counter, primary_key=True),
-    _id(),
+    Column("id", Counter, primary_key=True),
+    id_column(),
     Column("kind", String(20), nullable=False),
     Column("until", Moment),
-    Column("reason", Text),
+    Column("reason", Words),
     Column("created_by", String(250), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("ended_at", Moment),
@@ -106,13 +44,13 @@ holds = Table(
 executions = Table(
     "executions",
     metadata,
-    _id(primary_key=True),
+    id_column(primary_key=True),
     Column("run_id", String(250), primary_key=True),
     Column("status", String(20), nullable=False),
     Column("kind", String(20)),
     Column("trigger", String(20), nullable=False),
-    Column("reason", Text),
-    Column("note", Text),
+    Column("reason", Words),
+    Column("note", Words),
     Column("run_at", Moment, nullable=False),
     Column("since", Moment, nullable=False),
     Column("queued_at", Moment),
@@ -124,9 +62,14 @@ executions = Table(
     Column("files", BigInteger),
     Column("set_id", String(40)),
     Column("warnings", Integer, nullable=False),
-    Column("error", Text),
-    Column("hint", Text),
+    Column("error", Words),
+    Column("hint", Words),
     Column("failure_class", String(20)),
+    Column("definition", String(64)),
+    Column("definition_version", Integer),
+    Column("host", String(250)),
+    Column("queue", String(250)),
+    Column("executor", String(250)),
     Index("ix_executions_since", "schedule_id", "since", "run_id"),
     Index("ix_executions_status", "schedule_id", "status", "since", "run_id"),
     Index("ix_executions_open", "status", "since"),
@@ -135,15 +78,20 @@ executions = Table(
 attempts = Table(
     "attempts",
     metadata,
-    _id(primary_key=True),
+    id_column(primary_key=True),
     Column("run_id", String(250), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("status", String(20), nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("finished_at", Moment),
-    Column("error", Text),
-    Column("hint", Text),
+    Column("error", Words),
+    Column("hint", Words),
     Column("failure_class", String(20)),
+    Column("definition", String(64)),
+    Column("definition_version", Integer),
+    Column("host", String(250)),
+    Column("queue", String(250)),
+    Column("executor", String(250)),
     ForeignKeyConstraint(
         ["schedule_id", "run_id"],
         ["executions.schedule_id", "executions.run_id"],
@@ -155,8 +103,8 @@ sets = Table(
     "sets",
     metadata,
     Column("set_id", String(40), primary_key=True),
-    _id(),
-    Column("repository", Text, nullable=False),
+    id_column(),
+    Column("repository", Words, nullable=False),
     Column("run_id", String(250), nullable=False),
     Column("engine", String(63), nullable=False),
     Column("kind", String(20), nullable=False),
@@ -169,8 +117,8 @@ sets = Table(
     Column("files", BigInteger, nullable=False),
     Column("bytes_read", BigInteger, nullable=False),
     Column("bytes_stored", BigInteger, nullable=False),
-    Column("counts", _Json, nullable=False),
-    Column("warnings", _Json, nullable=False),
+    Column("counts", Json, nullable=False),
+    Column("warnings", Json, nullable=False),
     Column("manifest_hash", String(64), nullable=False),
     Column("previous_set_id", String(40)),
     Column("previous_hash", String(64)),
@@ -180,6 +128,7 @@ sets = Table(
     Column("verified_level", String(20)),
     Column("verified_outcome", String(20)),
     Column("locked_until", Moment),
+    Column("host", String(250)),
     Index("ix_sets_latest", "schedule_id", "state", "consistent_at", "set_id"),
     Index("ix_sets_consistent", "schedule_id", "consistent_at", "set_id"),
     Index("ix_sets_parent", "parent"),
@@ -199,16 +148,16 @@ pieces = Table(
 verifications = Table(
     "verifications",
     metadata,
-    Column("id", _Counter, primary_key=True),
+    Column("id", Counter, primary_key=True),
     Column("set_id", String(40), nullable=False),
-    _id(),
+    id_column(),
     Column("level", String(20), nullable=False),
     Column("outcome", String(20), nullable=False),
-    Column("reason", Text),
+    Column("reason", Words),
     Column("started_at", Moment, nullable=False),
     Column("finished_at", Moment, nullable=False),
     Column("bytes_read", BigInteger, nullable=False),
-    Column("details", _Json, nullable=False),
+    Column("details", Json, nullable=False),
     Index("ix_verifications_set", "set_id", "finished_at"),
     Index("ix_verifications_schedule", "schedule_id", "finished_at"),
 )
@@ -216,12 +165,12 @@ verifications = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", _Counter, primary_key=True),
+    Column("id", Counter, primary_key=True),
     Column("at", Moment, nullable=False),
     Column("actor", String(250), nullable=False),
     Column("action", String(63), nullable=False),
     Column("subject", String(250), nullable=False),
-    Column("detail", _Json, nullable=False),
+    Column("detail", Json, nullable=False),
     Column("hash", String(64), nullable=False),
     Index("ix_events_subject", "subject", "id"),
 )
@@ -229,7 +178,7 @@ events = Table(
 repositories = Table(
     "repositories",
     metadata,
-    Column("url", Text, primary_key=True),
+    Column("url", Words, primary_key=True),
     Column("id", String(32), nullable=False),
     Column("seen_at", Moment, nullable=False),
 )
@@ -239,8 +188,8 @@ tickets = Table(
     metadata,
     Column("run_id", String(250), primary_key=True),
     Column("verb", String(20), nullable=False),
-    _id(),
-    Column("request", Text, nullable=False),
+    id_column(),
+    Column("request", Words, nullable=False),
     Column("person", String(250), nullable=False),
     Column("issued_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
@@ -250,7 +199,7 @@ tickets = Table(
 first_seen = Table(
     "first_seen",
     metadata,
-    _id(primary_key=True),
+    id_column(primary_key=True),
     Column("at", Moment, nullable=False),
 )
 
@@ -258,40 +207,73 @@ lost_sets = Table(
     "lost_sets",
     metadata,
     Column("set_id", String(40), primary_key=True),
-    _id(),
-    Column("repository", Text, nullable=False),
+    id_column(),
+    Column("repository", Words, nullable=False),
     Column("consistent_at", Moment, nullable=False),
     Column("finished_at", Moment, nullable=False),
     Column("lost_at", Moment, nullable=False),
     Index("ix_lost_sets_schedule", "schedule_id"),
 )
 
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    id_column(),
+    Column("run_id", String(250), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("by", String(250), nullable=False),
+    Column("reason", Words),
+    Column("at", Moment, nullable=False),
+    Index("ix_orders_run", "schedule_id", "run_id"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(250), primary_key=True),
+    id_column(),
+    Column("run_id", String(250), nullable=False),
+    Column("host", String(250), nullable=False),
+    Column("taken_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
 deployed = Table(
     "deployed",
     metadata,
-    _id("id", primary_key=True),
-    Column("origin", Text, nullable=False),
-    Column("file", Text, nullable=False),
+    id_column("id", primary_key=True),
+    Column("origin", Words, nullable=False),
+    Column("file", Words, nullable=False),
     Column("line", Integer, nullable=False),
-    Column("definition", _Json, nullable=False),
+    Column("definition", Json, nullable=False),
     Column("state", String(20), nullable=False),
-    Column("problems", _Json, nullable=False),
+    Column("problems", Json, nullable=False),
     Column("content_hash", String(64), nullable=False),
     Column("seen_at", Moment, nullable=False),
     Index("ix_deployed_origin", "origin"),
 )
 
+origins = Table(
+    "origins",
+    metadata,
+    Column("origin", Words, primary_key=True),
+    Column("also", Json, nullable=False),
+    Column("read_at", Moment, nullable=False),
+    Column("unprotected", Json),
+)
+
 load_errors = Table(
     "load_errors",
     metadata,
-    Column("id", _Counter, primary_key=True),
-    Column("origin", Text, nullable=False),
-    Column("file", Text, nullable=False),
+    Column("id", Counter, primary_key=True),
+    Column("origin", Words, nullable=False),
+    Column("file", Words, nullable=False),
     Column("line", Integer, nullable=False),
     Column("column", Integer, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("hint", Text),
+    Column("path", Words, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("hint", Words),
     Column("schedule_id", String(63)),
     Column("seen_at", Moment, nullable=False),
     Index("ix_load_errors_origin", "origin"),

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_backup.cli.airflow_options import airflow_home, airflow_option
 from airflow_backup.core.allowed_commands import read
+from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import CatalogError, ConfigError, NotFound
 from airflow_backup.schedules.loading.loader import Loaded, load
 from airflow_backup.schedules.loading.problems import did_you_mean
@@ -156,11 +158,37 @@ def open_catalog(given: str | None, *, create: bool = False) -> Catalog:
     """Open the catalog that is meant; ``create`` makes Airflow's home where the default one would lie."""
     from airflow_backup.catalog import Catalog  # SQLAlchemy; not for commands that need no catalog
 
-    home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
-    default = f"sqlite:///{home / 'airflow_backup.db'}"
-    if create and not (given or os.environ.get(CATALOG_VARIABLE)):
-        home.mkdir(parents=True, exist_ok=True)
-    return Catalog.open(given or os.environ.get(CATALOG_VARIABLE) or default)
+    url = catalog_url(given)
+    if create and url == _default_catalog():
+        airflow_home().mkdir(parents=True, exist_ok=True)
+    return Catalog.open(url)
+
+
+def catalog_url(given: str | None = None) -> str:
+    """
+    Return the address of the catalog that is meant: the one that Airflow uses, where none is named.
+
+    NotFound where that is a connection that only Airflow knows: another catalog would be a wrong one.
+    """
+    named = given or os.environ.get(CATALOG_VARIABLE)
+    if named:
+        return named
+    connection_id = airflow_option("backup", "catalog_conn_id")
+    if connection_id is None:
+        return _default_catalog()
+    from airflow_backup.catalog.address import address_of  # SQLAlchemy, as above
+
+    try:
+        return address_of(from_environment(connection_id))
+    except NotFound as error:
+        raise NotFound(
+            f"the catalog is that of Airflow's connection '{connection_id}', which is not known here",
+            hint=f"{error.hint}; or name the catalog: --catalog URL",
+        ) from error
+
+
+def _default_catalog() -> str:
+    return f"sqlite:///{airflow_home() / 'airflow_backup.db'}"
 
 
 def catalog_beside(arguments: argparse.Namespace, *, may_lack: bool = False) -> Catalog | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, ToolMissing
 from airflow_backup.core.ids import DAG_PREFIX
-from airflow_backup.core.process import process
-from airflow_backup.core.process.environment import is_steering
-from airflow_backup.core.process.python import code_command
+from airflow_backup.core.installed.airflow_release import require
 from airflow_backup.schedules.loading.loaded import Loaded
 from airflow_backup.schedules.loading.loader import schedule_files
 from airflow_backup.schedules.loading.placeholders import names_in
 from airflow_backup.schedules.loading.problems import Problem
+
+_PLACES = ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW__BACKUP__EXECUTOR_CONFIGS")
 
 _BUILD = """
 import json, sys
@@ -32,6 +32,7 @@ def missing_dags(found: Loaded, path: Path) -> list[Problem]:
 
     Nothing of the real Airflow is touched: home, index and catalog are in a folder that is removed.
     """
+    require("validate --dags")
     built = set(_built(path))
     wanted = {DAG_PREFIX + item.schedule.id: item for item in found.schedules}
     problems = [
@@ -47,6 +48,11 @@ def missing_dags(found: Loaded, path: Path) -> list[Problem]:
 
 
 def _built(path: Path) -> list[str]:
+    # Not for a system that has no such processes.
+    from airflow_backup.core.process import commands
+    from airflow_backup.core.process.environment import is_steering
+    from airflow_backup.core.process.python import code_command
+
     with tempfile.TemporaryDirectory(prefix="airflow-backup-") as home:
         environment = {
             name: os.environ[name]
@@ -54,6 +60,8 @@ def _built(path: Path) -> list[str]:
             for name in names_in(file.read_bytes())
             if name in os.environ and not is_steering(name)
         }
+        # What schedules may be placed on is a matter of the installation.
+        environment |= {name: os.environ[name] for name in _PLACES if name in os.environ}
         environment |= {
             "AIRFLOW_HOME": home,
             "AIRFLOW__BACKUP__SCHEDULES_PATH": str(path.resolve()),
@@ -61,11 +69,9 @@ def _built(path: Path) -> list[str]:
         }
         command = code_command(_BUILD, str(path.resolve()), DAG_PREFIX)
         try:
-            printed = process.run(command, environment=environment).output.decode()
+            printed = commands.run(command, environment=environment).output.decode()
         except EngineError as error:
-            raise ToolMissing(
-                f"the DAGs cannot be built: {error.message}", hint="is Airflow installed here?"
-            ) from error
+            raise ToolMissing(f"the DAGs cannot be built: {error.message}") from error
     (line,) = (line for line in printed.splitlines() if line.startswith("DAGS "))
     names: list[str] = json.loads(line.removeprefix("DAGS "))
     return names

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli.output import iso, local, print_table
-from airflow_backup.core.durations import format_duration, format_size
+from airflow_backup.core.text.durations import format_duration, format_size
 
 if TYPE_CHECKING:
     from airflow_backup.catalog.stores.executions import Execution
@@ -25,6 +25,11 @@ def execution_dict(execution: Execution) -> dict[str, Any]:
         "started_at": iso(execution.started_at),
         "finished_at": iso(execution.finished_at),
         "attempts": execution.attempts,
+        "host": execution.host,
+        "queue": execution.queue,
+        "executor": execution.executor,
+        "definition": execution.definition,
+        "definition_version": execution.definition_version,
         "bytes_read": execution.bytes_read,
         "bytes_stored": execution.bytes_stored,
         "files": execution.files,
@@ -39,7 +44,7 @@ def print_executions(executions: Sequence[Execution], *, timezone: str) -> None:
     if not executions:
         print("no executions yet")
         return
-    columns = ("STARTED", "STATUS", "KIND", "TOOK", "READ", "STORED", "SET")
+    columns = ("STARTED", "STATUS", "KIND", "TOOK", "READ", "STORED", "HOST", "SET")
     print_table(columns, [_row(execution, timezone) for execution in executions])
     for execution in executions:
         if execution.error:
@@ -62,6 +67,7 @@ def _row(execution: Execution, timezone: str) -> tuple[str, ...]:
         took,
         _size(execution.bytes_read),
         _size(execution.bytes_stored),
+        execution.host or "-",
         execution.set_id or "-",
     )
 

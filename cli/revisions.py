@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, NotFound
-from airflow_backup.core.process import process
 from airflow_backup.schedules.loading.loader import Loaded, load
 
 
@@ -17,8 +16,10 @@ def load_revision(revision: str, path: Path) -> Loaded:
     inside = path.resolve()
     if revision.startswith("-"):
         raise NotFound(f"no git revision '{revision}'")
+    from airflow_backup.core.process import commands  # not for a system that has no such processes
+
     try:
-        archive = process.run(
+        archive = commands.run(
             [
                 "git",
                 "-C",

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -26,6 +27,8 @@ class Connection:
     password: str | None = field(default=None, repr=False)
     schema: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    unread: bool = False
+    """Whether its extra could not be read, so that nobody can tell where it leads."""
 
 
 Connections = Callable[[str], Connection]
@@ -51,6 +54,21 @@ def from_environment(connection_id: str, *, environ: Mapping[str, str] = os.envi
     return parse(connection_id, text, origin=name)
 
 
+def ids_in_environment(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """
+    List the connections that variables define; their ids are in small letters, for a variable does not say.
+
+    >>> ids_in_environment({"AIRFLOW_CONN_ORDERS_DB": "postgres://db", "AIRFLOW_CONN_GONE": "", "HOME": "/"})
+    ['orders_db']
+    """
+    found = (
+        name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        for name, text in environ.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and text
+    )
+    return sorted(each for each in found if each)
+
+
 def parse(connection_id: str, text: str, *, origin: str) -> Connection:
     """Read a connection written as a URI or as JSON; ``origin`` is named in errors."""
     try:
@@ -73,14 +91,23 @@ def _from_json(connection_id: str, text: str) -> Connection:
     port = given.get("port")
     return Connection(
         id=connection_id,
-        type=given.get("conn_type") or "",
-        host=given.get("host"),
+        type=_text(given, "conn_type") or "",
+        host=_text(given, "host"),
         port=int(port) if port not in (None, "") else None,
-        login=given.get("login"),
-        password=given.get("password"),
-        schema=given.get("schema"),
+        login=_text(given, "login"),
+        password=_text(given, "password"),
+        schema=_text(given, "schema"),
         extra=json.loads(extra) if isinstance(extra, str) else dict(extra),
     )
+
+
+def _text(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if not isinstance(value, (str, int, NoneType)) or isinstance(value, bool):
+        raise TypeError(f"{name} is no text")
+    text = None if value is None else str(value)
+    (text or "").encode()  # ValueError for half a letter, which JSON can hold and nothing else
+    return text
 
 
 def _from_uri(connection_id: str, text: str) -> Connection:

@@ -4,10 +4,13 @@ Everything this package raises on purpose, and what each failure is worth.
 * BackupError
   + ConfigError           what the user wrote is wrong; carries every problem found
   + NotFound              no such schedule, set or piece
+  + StaleDefinition       a worker has another definition of a schedule than the one in force
   + Refused               the request makes no sense now (already running, disabled, held)
   + SourceError           the thing to back up is missing, unreadable or changed under us
     - SourceChanged       ... in a way that spoils the set
     - SourceLocked        ... by another process, and may be free in a minute
+    - SourceBusy          ... by another schedule, which reads it
+    - PlaceFull           ... by as many backups as its repository or host takes at once
     - SourceDenied        ... because we may not read it
   + EngineError           a dump or restore tool failed
     - ToolMissing         ... because it is not installed, or too old
@@ -22,58 +25,21 @@ Everything this package raises on purpose, and what each failure is worth.
     - RepositoryMissing   ... because it is not there: a disk that is not mounted, or another one
   + FormatError           a newer release stored it; this one would misread it
   + CatalogError          the database that indexes everything failed
+    - CatalogUnavailable  ... and may work in a minute
   + VerifyError           what was stored is not what was written
     - Tampered            ... and somebody changed, moved or replaced it
   + Inconclusive          whether it is could not be told
   + Cancelled             somebody asked the run to stop
+  + TooLong               the run took longer than it may
+    - WindowClosed        ... or longer than its window is open
+  + WorkerStopped         the worker was asked to end the run, by whoever runs workers
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from enum import StrEnum
 from typing import ClassVar
 
-
-class FailureClass(StrEnum):
-    """What kind of failure it was; decides whether, and how late, a run is tried again."""
-
-    NETWORK = "network"
-    THROTTLED = "throttled"
-    LOCKED = "locked"
-    SPACE = "space"
-    PERMISSION = "permission"
-    NOT_FOUND = "not_found"
-    CONFIG = "config"
-    SOURCE_CHANGED = "source_changed"
-    TOOL = "tool"
-    CORRUPT = "corrupt"
-    CANCELLED = "cancelled"
-    UNKNOWN = "unknown"
-
-    @property
-    def retryable(self) -> bool:
-        """Whether trying again can mend it without a person."""
-        return self not in _PERMANENT
-
-    @property
-    def waits_longer(self) -> bool:
-        """Whether the far side needs time (``network_delay`` instead of ``delay``)."""
-        return self in (FailureClass.NETWORK, FailureClass.THROTTLED, FailureClass.LOCKED)
-
-
-_PERMANENT = frozenset(
-    {
-        FailureClass.SPACE,
-        FailureClass.PERMISSION,
-        FailureClass.NOT_FOUND,
-        FailureClass.CONFIG,
-        FailureClass.TOOL,
-        FailureClass.CORRUPT,
-        FailureClass.CANCELLED,
-    }
-)
+from airflow_backup.core.failure_class import FailureClass
 
 
 class BackupError(Exception):
@@ -98,6 +64,13 @@ class BackupError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Airflow pickles what a task raised; the default would lose the hint.
         return (_rebuild, (type(self), self.message, self.hint))
+
+
+def rebuilt(error: BackupError, message: str) -> BackupError:
+    """Return the same failure, worded with more."""
+    again = _rebuild(type(error), message, error.hint)
+    again.__cause__ = error.__cause__
+    return again
 
 
 def _rebuild(kind: type[BackupError], message: str, hint: str | None) -> BackupError:
@@ -135,15 +108,27 @@ class SourceUnavailable(SourceError):
 
 
 class SourceChanged(SourceError):
-    """The thing to back up changed while it was read, in a way that spoils the set."""
+    """The source changed while it was read, and the set would not be one moment of it."""
 
     failure_class = FailureClass.SOURCE_CHANGED
+
+
+class StaleDefinition(BackupError):
+    """A worker has another definition of a schedule than the one in force, or cannot tell; a retry begins anew."""
 
 
 class SourceLocked(SourceError):
     """Another process holds the thing to back up."""
 
     failure_class = FailureClass.LOCKED
+
+
+class SourceBusy(SourceLocked):
+    """Another schedule reads the thing to back up at this moment."""
+
+
+class PlaceFull(SourceLocked):
+    """As many backups work on the repository, or read from the host, as may at the same time."""
 
 
 class SourceDenied(SourceError):
@@ -224,6 +209,12 @@ class CatalogError(BackupError):
     """The catalog cannot be opened, read or written."""
 
 
+class CatalogUnavailable(CatalogError):
+    """The catalog does not answer, and may in a minute."""
+
+    failure_class = FailureClass.NETWORK
+
+
 class VerifyError(BackupError):
     """What was stored is not what was written."""
 
@@ -244,54 +235,15 @@ class Cancelled(BackupError):
     failure_class = FailureClass.CANCELLED
 
 
-_OS_CLASSES = {
-    errno.ENOSPC: FailureClass.SPACE,
-    errno.EDQUOT: FailureClass.SPACE,
-    errno.EACCES: FailureClass.PERMISSION,
-    errno.EPERM: FailureClass.PERMISSION,
-    errno.EROFS: FailureClass.PERMISSION,
-    errno.ENOENT: FailureClass.NOT_FOUND,
-    errno.ENOTDIR: FailureClass.NOT_FOUND,
-    errno.ETIMEDOUT: FailureClass.NETWORK,
-    errno.EHOSTUNREACH: FailureClass.NETWORK,
-    errno.ENETUNREACH: FailureClass.NETWORK,
-    errno.ENETDOWN: FailureClass.NETWORK,
-    errno.EAGAIN: FailureClass.LOCKED,
-    errno.EBUSY: FailureClass.LOCKED,
-}
+class TooLong(BackupError):
+    """The run took longer than it may; a retry would take as long."""
+
+    failure_class = FailureClass.TIME
 
 
-def classify(error: BaseException) -> FailureClass:
-    """
-    Name the class of ``error``: its own, or that of the cause it was raised from.
-
-    >>> str(classify(OSError(28, "No space left on device")))
-    'space'
-    >>> str(classify(ConnectionResetError()))
-    'network'
-    >>> str(classify(ValueError("a bug")))
-    'unknown'
-    """
-    for link in _causes(error):
-        found = _own_class(link)
-        if found is not FailureClass.UNKNOWN:
-            return found
-    return FailureClass.UNKNOWN
+class WindowClosed(TooLong):
+    """The run took longer than its window is open."""
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__
-
-
-def _own_class(error: BaseException) -> FailureClass:
-    if isinstance(error, BackupError):
-        return error.failure_class
-    if isinstance(error, ConnectionError | TimeoutError):
-        return FailureClass.NETWORK
-    if isinstance(error, OSError) and error.errno is not None:
-        return _OS_CLASSES.get(error.errno, FailureClass.UNKNOWN)
-    return FailureClass.UNKNOWN
+class WorkerStopped(BackupError):
+    """The worker was asked to end the run, by whoever runs workers; a retry may do better."""

@@ -34,6 +34,16 @@ def dag_id(schedule_id: str) -> str:
     return DAG_PREFIX + schedule_id
 
 
+def requested_dag_id(verb: str, place: str | None) -> str:
+    """
+    Return the id of the DAG that restores, or verifies, on demand in one place: that of the schedule.
+
+    >>> requested_dag_id("restore", None), requested_dag_id("restore", "nas")
+    ('backup_restore', 'backup_restore__nas')
+    """
+    return f"backup_{verb}" if place is None else f"backup_{verb}__{place}"
+
+
 def schedule_id_of(dag_id: str) -> str | None:
     """
     Return the schedule that a DAG runs, or None when the DAG is not ours.

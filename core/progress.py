@@ -10,6 +10,10 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
+CONFIRMING, CLEANING = "confirming", "cleaning"
+UNSTOPPABLE = (CONFIRMING, CLEANING)
+"""Stages that come to their end: what is whole is published, and what is not leaves nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -71,6 +75,9 @@ class Reporter:
     interval: float = 1.0
     monotonic: Callable[[], float] = time.monotonic
     now: Progress = field(default_factory=lambda: Progress("pending"))
+    left_out: float = 0.0
+    """Seconds in which the run was paused: no limit of time counts them."""
+
     _begun: float = 0.0
     _told: float = 0.0
 
@@ -89,6 +96,10 @@ class Reporter:
             bytes_done=self.now.bytes_done + bytes_done,
             files_done=self.now.files_done + files_done,
         )
+        self.tick()
+
+    def tick(self) -> None:
+        """Let the listener know that the work waits for something, as often as it is told of progress."""
         if self.monotonic() - self._told >= self.interval:
             self._tell()
 
@@ -105,6 +116,15 @@ class Reporter:
     def finish(self) -> None:
         """Tell the last state of the stage."""
         self._tell()
+
+    def clean_up(self) -> None:
+        """Begin to clean up after a failure; nobody is told, and nothing is raised."""
+        self.now = Progress(CLEANING)
+
+    def leave_out(self, seconds: float) -> None:
+        """Let ``seconds`` of the stage not count in its rate: nothing was done meanwhile."""
+        self._begun += seconds
+        self.left_out += seconds
 
     def _tell(self) -> None:
         self._told = self.monotonic()

@@ -103,3 +103,32 @@ class ProtectionState(StrEnum):
 
     GOOD = "good"
     """The newest set is young enough, and verified as asked."""
+
+
+class EventKind(StrEnum):
+    """What happened to a schedule, in the feed that page, webhooks and notifications read."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    RETRY = "retry"
+    """A further attempt of the same run began."""
+
+    FAILED = "failed"
+    """An attempt failed, and the run is tried again."""
+
+    FAILED_FINAL = "failed_final"
+    """A run failed, and is not tried again."""
+
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    STALE = "stale"
+    """What it protects is not safe any more, or less than before; Airflow itself, when it serves nothing."""
+
+    RECOVERED = "recovered"
+    """What was told to be wrong is right again."""
+
+    VERIFICATION_FAILED = "verification_failed"
+    RESTORE_TESTED = "restore_tested"
+    """A restore was tried, and it restored what was stored."""
+
+    DISABLED = "disabled"

@@ -15,16 +15,22 @@ from airflow_backup.core.ids import dag_id
 from airflow_backup.dags.timetable import BackupTimetable
 from airflow_backup.operators.backup import BackupOperator
 from airflow_backup.operators.prune import PruneOperator
+from airflow_backup.operators.shared.fence import check_placement
+from airflow_backup.operators.shared.placement import task_arguments
 from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
+from airflow_backup.schedules.model.placement import Placement
 from airflow_backup.schedules.model.schedule import Schedule
 
 POOL = "backup"
 TAG = "backup"
-_START = datetime(2020, 1, 1, tzinfo=UTC)
+START = datetime(2020, 1, 1, tzinfo=UTC)
 """Fixed, so that a DAG never changes by itself; the timetable decides what of the past is run."""
 
-_TASKS = 16
+TASKS = ("window", "backup", "verify", "prune")
+"""The tasks that a DAG of ours can have, in order."""
+
+_MOST_TASKS = 16
 """More than a DAG of ours has; given so that Airflow does not look it up for each of thousands of DAGs."""
 
 _LONGEST_WAIT = 9 * 86_400.0
@@ -38,23 +44,32 @@ def _bundle_versioning_is_off() -> bool:
 
 
 def build(
-    schedule: Schedule, definition: Mapping[str, Any] | None = None, *, fenced: bool = False
+    schedule: Schedule,
+    definition: Mapping[str, Any] | None = None,
+    *,
+    fenced: bool = False,
+    version: int | None = None,
+    for_task: bool = False,
 ) -> DAG:
     """
     Make the DAG of a schedule. Not registered: the caller publishes it when it is whole.
 
     ``definition`` is the schedule as plain data, where the caller has it. ``fenced``: it was made on the page,
-    and may name only paths that an administrator allows.
+    and may name only paths that an administrator allows; ``version`` is its number there. ``for_task``: with every
+    task that a DAG of ours can have, since a run goes on that began before its schedule was edited.
     """
+    placement = Placement.of(vars(schedule))
+    # A task's process runs where it was sent to already, and need not know the templates.
+    placed = {} if for_task else _placed(schedule, placement, fenced=fenced)
     dag = DAG(
         dag_id(schedule.id),
         description=schedule.description,
         schedule=_when(schedule),
-        start_date=_START,
+        start_date=START,
         catchup=False,
         auto_register=False,
         max_active_runs=1,
-        max_active_tasks=_TASKS,
+        max_active_tasks=_MOST_TASKS,
         disable_bundle_versioning=_bundle_versioning_is_off(),
         max_consecutive_failed_dag_runs=schedule.disable_after_failures or 0,
         is_paused_upon_creation=not schedule.enabled,
@@ -71,40 +86,54 @@ def build(
         timezone=schedule.timezone,
         schedule_id=schedule.id,
         timeout=_LONGEST_WAIT,
+        **placed,
     )
-    backup = BackupOperator(
+    backup = BackupOperator.of(
+        schedule,
         task_id="backup",
         dag=dag,
-        schedule=schedule,
         definition=definition,
         fenced=fenced,
-        pool=POOL,
+        version=version,
+        pool=schedule.pool or POOL,
         priority_weight=schedule.priority,
         weight_rule="absolute",
-        execution_timeout=schedule.max_duration,
         outlets=[asset(schedule.id)],
+        **placed,
     )
     window.set_downstream(backup)
-    _add_verify_and_prune(dag, backup, schedule)
+    _add_verify_and_prune(dag, backup, schedule, placed, for_task=for_task)
     return dag
 
 
-def _add_verify_and_prune(dag: DAG, backup: BackupOperator, schedule: Schedule) -> None:
+def _placed(schedule: Schedule, placement: Placement, *, fenced: bool) -> dict[str, Any]:
+    """Return what places tasks; Refused where a schedule made on the page chose what is not for it."""
+    if not any(placement):
+        return {}
+    if fenced:
+        check_placement(schedule)
+    return task_arguments(placement)
+
+
+def _add_verify_and_prune(
+    dag: DAG, backup: BackupOperator, schedule: Schedule, placed: dict[str, Any], *, for_task: bool
+) -> None:
     before: list[BaseOperator] = [backup]
     policy = schedule.verify
-    if policy.level != "none" or policy.restore_test not in (None, "never"):
+    if for_task or policy.level != "none" or policy.restore_test not in (None, "never"):
         verify = VerifyOperator(
             task_id="verify",
             dag=dag,
             schedule=schedule,
             fenced=backup.fenced,
-            pool=POOL,
+            pool=schedule.pool or POOL,
             priority_weight=schedule.priority,
             weight_rule="absolute",
+            **placed,
         )
         backup.set_downstream(verify)
         before.append(verify)
-    if schedule.retention is not None:
+    if for_task or schedule.retention is not None:
         # Not after a failure of either. A verification that was not due counts for nothing, and a
         # backup that was skipped leaves nothing to prune after.
         prune = PruneOperator(
@@ -113,6 +142,8 @@ def _add_verify_and_prune(dag: DAG, backup: BackupOperator, schedule: Schedule) 
             schedule=schedule,
             fenced=backup.fenced,
             trigger_rule="none_failed_min_one_success",
+            **({} if schedule.pool is None else {"pool": schedule.pool}),
+            **placed,
         )
         prune.set_upstream(before)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from airflow_backup.core.collecting import collection_paused
 from airflow_backup.core.errors import BackupError, ConfigError
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.dags.factory import build
-from airflow_backup.dags.published import ask_catalog, known_definitions, publish
-from airflow_backup.dags.verbs import VERBS
-from airflow_backup.operators.airflow_settings import airflow_home, option
+from airflow_backup.dags.published import ask_catalog, known_definitions, note_read, publish
+from airflow_backup.dags.task_dag import dag_in_force
+from airflow_backup.dags.verbs import verb_dag_of_task, verb_dags
+from airflow_backup.operators.shared.airflow_settings import airflow_home, option
 from airflow_backup.schedules.loading.index import (
     CatalogSchedules,
+    Entry,
     Index,
     compile_index,
     fingerprint,
@@ -33,6 +36,7 @@ from airflow_backup.schedules.loading.index import (
     write_index,
 )
 from airflow_backup.schedules.loading.loaded import CATALOG
+from airflow_backup.schedules.model.placement import Placement
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +52,18 @@ def publish_dags(namespace: MutableMapping[str, Any]) -> None:
     if wanted is not None:
         _generate_one(namespace, path, wanted)
         return
+    begun = datetime.now(UTC)
     index = current_index(path)
     with collection_paused():
         built = _build_all(index)
-    for dag in (*built, *(make() for make in VERBS.values())):
+    for dag in (*built, *verb_dags(_placements(index, built))):
         namespace[dag.dag_id] = dag
     if not (index.proven and index.published):
         index.proven = True
         index.published = publish(index)
         write_index(_file(path), index)
+    if index.published:
+        note_read(index, at=begun)
 
 
 def raise_problems(namespace: MutableMapping[str, Any]) -> None:
@@ -88,7 +95,7 @@ def current_index(path: Path) -> Index:
         if known_there is not None and known_there.deployed != len(index.entries):
             index.published = False  # the catalog was lost, or is another one
         return index
-    known = index.runnable() if index is not None else known_definitions(str(path))
+    known = index.last_good() if index is not None else known_definitions(str(path))
     fresh = compile_index(
         path, known=known, from_catalog=from_catalog, is_optional=option("schedules_path") is None
     )
@@ -119,20 +126,22 @@ def _file(path: Path) -> Path:
 
 
 def _generate_one(namespace: MutableMapping[str, Any], path: Path, wanted: str) -> None:
-    """Build the DAG of a task: from the index where it is current, without asking the catalog."""
-    if wanted in VERBS:
-        namespace[wanted] = VERBS[wanted]()
+    """Build the DAG of a task, by the definition in force."""
+    verb = verb_dag_of_task(wanted)
+    if verb is not None:
+        namespace[wanted] = verb
         return
     identifier = schedule_id_of(wanted)
-    if identifier is None:
-        return
+    if identifier is not None:
+        namespace[wanted] = dag_in_force(identifier, path, lambda: _local(path, identifier))
+
+
+def _local(path: Path, identifier: str) -> Entry | None:
+    """Return what the files on this machine say of a schedule: from the index where it is current."""
     index = read_index(_file(path), only=identifier)
     if index is None or not _is_current(index, path) or identifier not in index.entries:
         index = current_index(path)
-    definition = index.runnable().get(identifier)
-    if definition is not None:
-        fenced = index.entries[identifier].file == CATALOG
-        namespace[wanted] = build(schedule_of(definition), definition, fenced=fenced)
+    return index.entries.get(identifier)
 
 
 def _build_all(index: Index) -> list[DAG]:
@@ -150,6 +159,13 @@ def _build_all(index: Index) -> list[DAG]:
             continue
         built.append(dag)
     return built
+
+
+def _placements(index: Index, built: list[DAG]) -> list[Placement]:
+    """Return where the schedules with a DAG are placed: there is something to restore, and to verify, on each."""
+    ids = {schedule_id_of(dag.dag_id) for dag in built}
+    definitions = index.runnable().items()
+    return [Placement.of(definition) for identifier, definition in definitions if identifier in ids]
 
 
 def _prove(dag: DAG) -> None:

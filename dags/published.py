@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError
-from airflow_backup.operators.airflow_settings import catalog_url
-from airflow_backup.schedules.loading.index import CatalogSchedules, Index
+from airflow_backup.operators.shared.airflow_settings import catalog_url
+from airflow_backup.operators.shared.placement import stamp
+from airflow_backup.schedules.loading.index import CatalogSchedules, Index, LastGood
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +28,29 @@ def publish(index: Index) -> bool:
     return True
 
 
-def known_definitions(origin: str) -> dict[str, dict[str, Any]]:
+def note_read(index: Index, *, at: datetime) -> None:
+    """Tell the catalog that its definitions are those of the files as they were at ``at``."""
+    try:
+        with Catalog.open(catalog_url()) as catalog:
+            catalog.deployed.note_read(
+                index.origin, also=index.also, at=at, unprotected=index.unprotected
+            )
+    except BackupError as error:
+        log.error("the catalog does not know when the schedules were read: %s", error)
+
+
+def known_definitions(origin: str) -> LastGood:
     """Return the last good definitions of an origin, for a machine that has no index yet."""
     try:
         with Catalog.open(catalog_url()) as catalog:
-            return catalog.deployed.definitions(origin)
+            deployed = catalog.deployed.definitions(origin)
     except BackupError as error:
         log.error("the last good schedules cannot be read: %s", error)
-        return {}
+        return LastGood({}, {})
+    found = LastGood({}, {})
+    for each in deployed:
+        found.by(each.file)[each.id] = dict(each.definition)
+    return found
 
 
 @dataclass(frozen=True)
@@ -53,5 +69,6 @@ def ask_catalog(origin: str) -> Known | None:
     except BackupError as error:
         log.error("the catalog cannot be read: %s", error)
         return None
-    stamp = hashlib.sha256(repr([(item.id, item.version) for item in newest]).encode()).hexdigest()
-    return Known(CatalogSchedules(stamp, tuple(item.definition for item in newest)), count)
+    versions = [(item.id, item.version) for item in newest]
+    mark = hashlib.sha256(f"{versions} {stamp()}".encode()).hexdigest()
+    return Known(CatalogSchedules(mark, tuple(item.definition for item in newest)), count)

@@ -1,5 +1,5 @@
 """
-The treaty of every engine: the same functions, one contract suite that all pass.
+What every engine promises: the same functions, and one contract suite that all pass (`actions/contract`).
 
 An engine turns a source into named streams of bytes and back. It does not know where the
 streams are stored, compressed or indexed. Whatever makes a set that cannot be restored (a
@@ -12,20 +12,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel
-
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import BackupError
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import Model
 from airflow_backup.schedules.model.sources import EngineOptions, tools_of
+
+OptionsT_contra = TypeVar("OptionsT_contra", bound=EngineOptions, contravariant=True)
 
 
 class Stream(Protocol):
@@ -72,17 +72,13 @@ class SetReader(Protocol):
         ...
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class EngineContext:
     """What an engine may use of the world around it."""
 
     connections: Connections = from_environment
     reporter: Reporter = field(default_factory=Reporter)
-    clock: Callable[[], datetime] = _utc_now
+    clock: Callable[[], datetime] = utc_now
     scratch: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     """Where temporary copies may lie; the engine removes its own."""
 
@@ -119,6 +115,16 @@ class Surroundings:
     allowed_commands: Sequence[str] = ()
     """The executables that an administrator lets schedules run (``[backup] allowed_commands``)."""
 
+    upload_limit: int | None = None
+    """
+    Bytes a second that may go to a repository of the engine's own; None for no limit.
+
+    What goes through the sink keeps to it, and to a limit of reading, without the engine.
+    """
+
+    reading_is_limited: bool = False
+    """Whether the schedule limits how fast the source is read: an engine that cannot keep to it says so in its check."""
+
     @property
     def tools(self) -> str | None:
         """The folder of programs, or the program, that the schedule names."""
@@ -150,7 +156,7 @@ class DumpReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreReport:
-    """What a restore wrote."""
+    """How many files and bytes a restore wrote, and what it warns of."""
 
     files: int
     bytes_written: int
@@ -158,7 +164,7 @@ class RestoreReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class VerificationReport:
     """
     What a decoding or a restore test found; damage is raised as VerifyError instead.
 
@@ -180,11 +186,11 @@ class Proof:
     """What held whatever was restored apart from this machine, in words for the report."""
 
 
-class Engine(Protocol):
+class Engine(Protocol[OptionsT_contra]):
     """
     Backs up and restores one kind of source.
 
-    ``source`` is the engine's own options model; ``path`` is a full set and the sets on top of
+    ``source`` is the engine's own options, ``Engine[RedisOptions]``; ``chain`` is a full set and the sets on top of
     it, in the order in which they apply.
     """
 
@@ -200,17 +206,17 @@ class Engine(Protocol):
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """The kinds it can take."""
+        """The kinds of sets that this engine can take."""
         ...
 
-    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+    def check(self, source: OptionsT_contra, context: EngineContext) -> list[BackupError]:
         """Return every problem that can be seen before anything is read; raise none."""
         ...
 
     def dump(
         self,
-        source: Model,
-        around: Surroundings,
+        source: OptionsT_contra,
+        context: EngineContext,
         *,
         kind: Kind,
         parent: SetReader | None,
@@ -225,9 +231,9 @@ class Engine(Protocol):
 
     def restore(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
@@ -236,159 +242,6 @@ class Engine(Protocol):
         Rebuild the source at ``target``, which must be empty or missing.
 
         ``only`` names parts of it, for an engine that has parts; others raise ConfigError.
-        ``until`` is given only where ``path`` ends in archived logs: the moment to stop at.
+        ``until`` is given only where ``chain`` ends in archived logs: the moment to stop at.
         """
-        ...
-
-
-@runtime_checkable
-class StateDescriber(Protocol):
-    """An engine that says of what form the ``state`` in its manifests is; others check it where they use it."""
-
-    @property
-    def state_model(self) -> type[BaseModel]:
-        """The model; it is validated with the set's kind as ``info.context["kind"]``."""
-        ...
-
-
-@runtime_checkable
-class Decoder(Protocol):
-    """An engine that can read its streams as their format, without a server."""
-
-    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
-        """
-        Decode the last set of ``path`` to its end; VerifyError where it is not what it says.
-
-        Work goes into a folder below ``around.scratch``, which is removed again.
-        """
-        ...
-
-
-@runtime_checkable
-class RestoreTester(Protocol):
-    """An engine that can restore into a throwaway place and look at what it got."""
-
-    def try_restore(
-        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
-    ) -> Proof:
-        """
-        Restore ``path`` below ``around.scratch``, count, and remove it again.
-
-        ``assertions`` are SQL queries whose first value must be true. VerifyError where the
-        restore fails or an assertion does not hold; the caller compares the counts.
-        """
-        ...
-
-
-@runtime_checkable
-class FormatChecker(Protocol):
-    """An engine that can tell by beginnings and ends whether streams are what they should be."""
-
-    def check_format(self, stored: SetReader) -> Sequence[str]:
-        """
-        Look at headers and trailers without reading all; return what was looked at, in words.
-
-        VerifyError where one is missing: the stream is empty, cut, or of another format.
-        """
-        ...
-
-
-@runtime_checkable
-class StructureChecker(Protocol):
-    """An engine that can tell by the structure of a set whether it would restore, without its content."""
-
-    def check_structure(self, path: Sequence[SetReader]) -> Sequence[str]:
-        """
-        Look at everything in the last set of ``path`` but content; return what was looked at, in words.
-
-        VerifyError where the set could not be restored. It is asked at level `standard`, after each
-        backup: it must not cost much more than reading the set does.
-        """
-        ...
-
-
-@runtime_checkable
-class PartChecker(Protocol):
-    """An engine that restores parts of its source, and can tell whether a set has them."""
-
-    def check_parts(
-        self, path: Sequence[SetReader], only: Sequence[str], around: Surroundings
-    ) -> None:
-        """Raise NotFound when the last set of ``path`` lacks one of the parts ``only`` names."""
-        ...
-
-
-@runtime_checkable
-class Locator(Protocol):
-    """An engine that can tell which part of its source lies in a part of a stream."""
-
-    def concerned(self, stored: SetReader, stream: str, begin: int, end: int) -> Sequence[str]:
-        """Name what has content in the raw bytes ``begin`` to ``end``; a few of them are enough."""
-        ...
-
-
-@runtime_checkable
-class Resumer(Protocol):
-    """An engine that can go on with a restore that was interrupted."""
-
-    def resume(
-        self,
-        path: Sequence[SetReader],
-        target: Path,
-        around: Surroundings,
-        *,
-        only: Sequence[str] = (),
-        until: datetime | None = None,
-    ) -> RestoreReport:
-        """Like `Engine.restore`, into a folder that holds a part of the same restore."""
-        ...
-
-
-@runtime_checkable
-class Loader(Protocol):
-    """An engine that can restore into a running server."""
-
-    def load(
-        self,
-        path: Sequence[SetReader],
-        around: Surroundings,
-        *,
-        connection: str,
-        database: str | None = None,
-        until: datetime | None = None,
-        overwrite: bool = False,
-    ) -> RestoreReport:
-        """
-        Restore ``path`` into a database of the server that ``connection`` names.
-
-        Refused when the database holds anything and ``overwrite`` is not said.
-        """
-        ...
-
-
-@runtime_checkable
-class Sweeper(Protocol):
-    """An engine that leaves something on a server between two runs: a replication slot, for example."""
-
-    def sweep(
-        self, source: Model, around: Surroundings, *, in_use: bool, dry_run: bool = False
-    ) -> list[str]:
-        """
-        Remove what a killed run of the schedule left there, and say what it was.
-
-        ``in_use``: the schedule has sets, or a run at work, and needs what it has there.
-        """
-        ...
-
-
-@runtime_checkable
-class Outside(Protocol):
-    """An engine whose bytes lie in a place of its own (restic); a set of it is a small receipt."""
-
-    def forget(self, manifest: Manifest, around: Surroundings) -> None:
-        """Remove what the set stands for, before the set itself is removed; done twice is done."""
-        ...
-
-    def compact(self, manifest: Manifest, around: Surroundings) -> None:
-        """Free the room of all that was forgotten; ``manifest`` is one of those."""
         ...

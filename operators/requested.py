@@ -15,23 +15,34 @@ from typing import Any, Literal
 
 from airflow.sdk import BaseOperator, Context
 
+from airflow_backup.actions.in_force import in_force
 from airflow_backup.actions.restore.target import ServerTarget, Target, target_of
+from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 from airflow_backup.actions.verify.verify import Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Ticket
-from airflow_backup.core.errors import Refused
-from airflow_backup.core.process import process
+from airflow_backup.core.errors import NotFound, Refused
+from airflow_backup.core.ids import requested_dag_id
+from airflow_backup.core.process import running
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel
-from airflow_backup.operators.airflow_settings import (
+from airflow_backup.operators.restore import RestoreOperator
+from airflow_backup.operators.retry_policy import (
+    ONLY_WHAT_PASSES,
+    BackupRetryPolicy,
+    is_own_retry,
+)
+from airflow_backup.operators.shared.airflow_settings import (
+    PATIENCE,
     airflow_home,
     catalog_url,
     connection,
     option,
 )
-from airflow_backup.operators.restore import RestoreOperator, deployed
-from airflow_backup.operators.runs import run_id_of
-from airflow_backup.operators.verify import raise_what_is_bad, tell_progress
+from airflow_backup.operators.shared.in_force import schedule_in_force
+from airflow_backup.operators.shared.runs import run_id_of
+from airflow_backup.operators.verify import tell_progress
+from airflow_backup.schedules.model.placement import Placement
 
 
 class RequestedRestoreOperator(RestoreOperator):
@@ -45,7 +56,7 @@ class RequestedRestoreOperator(RestoreOperator):
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
         """Use up the ticket of the run; Refused when it has none."""
-        ticket = _ticket(context, "restore")
+        ticket = _ticket(self, context, "restore")
         actor = f"{ticket.person}, run {ticket.run_id}"
         return {"schedule": ticket.schedule_id, "actor": actor, **ticket.request}
 
@@ -62,14 +73,16 @@ class RequestedVerifyOperator(BaseOperator):
     """Verify the set that the ticket of the run names."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("retries", 0)
+        kwargs.setdefault("retries", ONLY_WHAT_PASSES.max_retries)
+        kwargs.setdefault("retry_delay", ONLY_WHAT_PASSES.delay)
+        kwargs.setdefault("retry_policy", BackupRetryPolicy(ONLY_WHAT_PASSES))
         super().__init__(**kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
-        ticket = _ticket(context, "verify")
-        with Catalog.open(catalog_url()) as catalog:
-            schedule = deployed(catalog, ticket.schedule_id)
+        ticket = _ticket(self, context, "verify")
+        with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
+            schedule = schedule_in_force(catalog, ticket.schedule_id)
             verifier = Verifier(
                 schedule,
                 catalog=catalog,
@@ -84,7 +97,7 @@ class RequestedVerifyOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """End the tools that run for us."""
-        process.end_all()
+        running.end_all()
 
 
 def restore_roots() -> list[Path]:
@@ -95,9 +108,31 @@ def restore_roots() -> list[Path]:
     return [Path(each.strip()).expanduser() for each in configured.split(",") if each.strip()]
 
 
-def _ticket(context: Context, verb: Literal["restore", "verify"]) -> Ticket:
-    with Catalog.open(catalog_url()) as catalog:
-        return catalog.tickets.use(run_id_of(context), verb, at=_now())
+def _ticket(task: BaseOperator, context: Context, verb: Literal["restore", "verify"]) -> Ticket:
+    with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
+        run_id = run_id_of(context)
+        schedule_id = catalog.tickets.schedule_of(run_id, verb)
+        if schedule_id is not None:
+            _check_place(task.get_dag(), verb, catalog, schedule_id)
+        return catalog.tickets.use(run_id, verb, at=_now(), again=is_own_retry(task, context))
+
+
+def _check_place(dag: Any, verb: str, catalog: Catalog, schedule_id: str) -> None:
+    """
+    Refuse a run on other workers than those of the schedule, before it uses up the ticket.
+
+    The schedule was moved meanwhile; or somebody who may start DAGs gave a run of another one the id of this run.
+    """
+    try:
+        place = Placement.of(in_force(catalog, schedule_id).definition)
+    except NotFound:
+        return  # there is nothing to do it by, as is said at once
+    wanted = requested_dag_id(verb, place.name)
+    if dag is not None and dag.dag_id != wanted:
+        raise Refused(
+            f"a {verb} of schedule '{schedule_id}' is a run of DAG '{wanted}', and this is one of '{dag.dag_id}'",
+            hint="was the schedule moved to other workers since it was asked for? ask again",
+        )
 
 
 def _below_a_root(target: Path) -> Path:

@@ -13,17 +13,18 @@ from airflow_backup.actions.restore.target import Target, target_of
 from airflow_backup.actions.sets.encryption import secret_keys
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import Cancelled, ConfigError, NotFound
-from airflow_backup.core.process import process
+from airflow_backup.core.errors import Cancelled, ConfigError
+from airflow_backup.core.process import running
 from airflow_backup.core.progress import Progress, Reporter
-from airflow_backup.operators.airflow_settings import (
+from airflow_backup.operators.retry_policy import ONLY_WHAT_PASSES, BackupRetryPolicy
+from airflow_backup.operators.shared.airflow_settings import (
+    PATIENCE,
     catalog_url,
     connection,
 )
-from airflow_backup.operators.fence import roots_for
-from airflow_backup.operators.runs import run_id_of
-from airflow_backup.schedules.loading.loaded import CATALOG
-from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.operators.shared.in_force import schedule_in_force
+from airflow_backup.operators.shared.runs import run_id_of
+from airflow_backup.operators.shared.worker import worker_of
 
 
 class RestoreOperator(BaseOperator):
@@ -34,8 +35,8 @@ class RestoreOperator(BaseOperator):
 
         RestoreOperator(task_id="copy", schedule_id="orders", target="/srv/copy", at="2026-11-21T02:00:00Z")
 
-    The target must be an empty or missing folder, or ``connection:ID[/database]``. A retry goes on with what an
-    earlier attempt left.
+    The target must be an empty or missing folder, or ``connection:ID[/database]``. Where a storage, a server or the
+    catalog does not answer it is tried again, and goes on with what the attempt before left.
 
     :param schedule_id: whose sets (templated)
     :param target: where to (templated)
@@ -56,7 +57,9 @@ class RestoreOperator(BaseOperator):
         paths: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retries", 0)
+        kwargs.setdefault("retries", ONLY_WHAT_PASSES.max_retries)
+        kwargs.setdefault("retry_delay", ONLY_WHAT_PASSES.delay)
+        kwargs.setdefault("retry_policy", BackupRetryPolicy(ONLY_WHAT_PASSES))
         super().__init__(**kwargs)
         self.schedule_id, self.target = schedule_id, target
         self.at, self.set_id, self.paths = at, set_id, list(paths)
@@ -66,6 +69,8 @@ class RestoreOperator(BaseOperator):
         """Restore; the result goes to XCom."""
         wanted = self.wanted(context)
         target = self.checked(wanted)
+        host = worker_of(context, executor=self.executor).host
+        self.log.info("restores into %s on host %s", wanted["target"], host)
         store = context.get("task_state_store")
 
         def listen(progress: Progress) -> None:
@@ -74,8 +79,8 @@ class RestoreOperator(BaseOperator):
             if store is not None:
                 store.set("progress", progress.as_dict())
 
-        with Catalog.open(catalog_url()) as catalog:
-            schedule = deployed(catalog, wanted["schedule"])
+        with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
+            schedule = schedule_in_force(catalog, wanted["schedule"])
             result = restore(
                 Trust.of(schedule),
                 repository=schedule.repository,
@@ -92,12 +97,12 @@ class RestoreOperator(BaseOperator):
                 catalog=catalog,
                 actor=wanted.get("actor") or f"run {run_id_of(context)}",
             )
-        return result.as_dict()
+        return result.as_dict() | {"host": host}
 
     def on_kill(self) -> None:
         """End the tools that run for us; the target stays marked as unfinished."""
         self._killed = True
-        process.end_all()
+        running.end_all()
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
         """Return what to restore: schedule, target, at, set_id, paths."""
@@ -112,16 +117,6 @@ class RestoreOperator(BaseOperator):
     def checked(self, wanted: Mapping[str, Any]) -> Target:
         """Return the target; the author of a DAG may write where he likes."""
         return target_of(str(wanted["target"]))
-
-
-def deployed(catalog: Catalog, schedule_id: str) -> Schedule:
-    """Return a schedule as it is deployed; NotFound when there is none, Refused when it is fenced in and leads out."""
-    row = catalog.deployed.get(schedule_id)
-    if row is None or not row.definition:
-        raise NotFound(f"no schedule '{schedule_id}'", hint="airflow-backup list")
-    schedule = Schedule.model_validate(row.definition)
-    roots_for(schedule, fenced=row.file == CATALOG)
-    return schedule
 
 
 def _moment(text: Any) -> datetime | None:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_backup.actions.sets.damage import VerifyResult
-from airflow_backup.actions.verify.plan import plan_verification
-from airflow_backup.actions.verify.verify import Verifier, worst
+from airflow_backup.actions.verify.scheduled import raise_what_is_bad, verify_as_scheduled
+from airflow_backup.actions.verify.verify import Verifier
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import Cancelled, Inconclusive, NotFound, VerifyError
+from airflow_backup.core.errors import Cancelled, NotFound
 from airflow_backup.core.ids import set_id
-from airflow_backup.core.process import process
+from airflow_backup.core.process import running
 from airflow_backup.core.progress import Progress, Reporter
-from airflow_backup.core.words import VerificationLevel, VerificationOutcome
-from airflow_backup.operators.airflow_settings import catalog_url, connection
-from airflow_backup.operators.fence import roots_for
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
-from airflow_backup.operators.runs import fire_time_of, run_id_of
+from airflow_backup.operators.shared.airflow_settings import PATIENCE, catalog_url, connection
+from airflow_backup.operators.shared.fence import roots_for
+from airflow_backup.operators.shared.in_force import schedule_in_force
+from airflow_backup.operators.shared.runs import fire_time_of, run_id_of
+from airflow_backup.schedules.model.policies import Retry
 from airflow_backup.schedules.model.schedule import Schedule
-
-log = logging.getLogger(__name__)
 
 
 class VerifyOperator(BaseOperator):
@@ -35,13 +32,18 @@ class VerifyOperator(BaseOperator):
     Fails when the set is damaged or was tampered with: the set is quarantined, nothing is pruned
     after it, and the next run takes a full set. Skips, with the reason, when nothing is due.
 
-    :param schedule: whose set to verify
+    In a DAG of your own, named ``backup__reports``, after its `BackupOperator`::
+
+        VerifyOperator(task_id="verify", schedule="reports")
+
+    :param schedule: whose set to verify; its id is enough, and is looked up when the task runs
     """
 
-    def __init__(self, *, schedule: Schedule, fenced: bool = False, **kwargs: Any) -> None:
-        kwargs.setdefault("retries", schedule.retry.max_retries)
-        kwargs.setdefault("retry_delay", schedule.retry.delay)
-        kwargs.setdefault("retry_policy", BackupRetryPolicy(schedule.retry))
+    def __init__(self, *, schedule: Schedule | str, fenced: bool = False, **kwargs: Any) -> None:
+        retry = Retry() if isinstance(schedule, str) else schedule.retry
+        kwargs.setdefault("retries", retry.max_retries)
+        kwargs.setdefault("retry_delay", retry.delay)
+        kwargs.setdefault("retry_policy", BackupRetryPolicy(retry))
         super().__init__(**kwargs)
         self.schedule = schedule
         self.fenced = fenced
@@ -49,53 +51,37 @@ class VerifyOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
-        roots_for(self.schedule, fenced=self.fenced)
-        with Catalog.open(catalog_url()) as catalog:
+        if not isinstance(self.schedule, str):
+            roots_for(self.schedule, fenced=self.fenced)
+        with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
+            schedule = (
+                schedule_in_force(catalog, self.schedule)
+                if isinstance(self.schedule, str)
+                else self.schedule
+            )
             verifier = Verifier(
-                self.schedule,
+                schedule,
                 catalog=catalog,
                 connections=connection,
                 clock=_now,
                 reporter=Reporter(self._listener(context)),
             )
-            wanted = set_id(self.schedule.id, run_id_of(context), fire_time_of(context))
+            wanted = set_id(schedule.id, run_id_of(context), fire_time_of(context))
             if catalog.sets.get(wanted) is None:
                 raise NotFound(
                     f"the catalog does not know set '{wanted}' of this run",
                     hint="was it pruned? airflow-backup sync, if it is still stored",
                 )
-            results = self._verify(verifier, catalog, wanted)
-        raise_what_is_bad(results, self.schedule.id)
-        return results[0].as_dict()
+            found = verify_as_scheduled(verifier, schedule, catalog, wanted, now=_now())
+        if not found.results:
+            raise AirflowSkipException("; ".join(found.reasons))
+        raise_what_is_bad(found.results, schedule.id)
+        return found.results[0].as_dict()
 
     def on_kill(self) -> None:
         """End the tools that run for us."""
         self._killed = True
-        process.end_all()
-
-    def _verify(self, verifier: Verifier, catalog: Catalog, wanted: str) -> list[VerifyResult]:
-        policy, schedule = self.schedule.verify, self.schedule
-        plan = plan_verification(
-            policy,
-            catalog.sets.of(schedule.id),
-            catalog.verifications.last_restore_test(schedule.id),
-            now=_now(),
-            timezone=schedule.timezone,
-        )
-        for reason in plan.reasons:
-            self.log.info("%s", reason)
-        share = verifier.next_share() if plan.anything else None
-        if not plan.anything:
-            raise AirflowSkipException("; ".join(plan.reasons))
-        results: list[VerifyResult] = []
-        if plan.level is not None:
-            results += verifier.verify(wanted, plan.level)
-        if plan.restore_test and worst(results) is None:
-            results += verifier.verify(wanted, VerificationLevel.RESTORE_TEST)
-        if share is not None:
-            self.log.info("share %s of every other set", share)
-            results += verifier.verify_share(share, but=wanted)
-        return results
+        running.end_all()
 
     def _listener(self, context: Context) -> Callable[[Progress], None]:
         tell = tell_progress(context)
@@ -117,22 +103,6 @@ def tell_progress(context: Context) -> Callable[[Progress], None]:
             store.set("progress", progress.as_dict())
 
     return listen
-
-
-def raise_what_is_bad(results: Sequence[VerifyResult], schedule_id: str) -> None:
-    """Raise what makes the task fail; what is proven but for a part is only logged."""
-    bad = worst(results)
-    if bad is None:
-        return
-    if bad.outcome is VerificationOutcome.FAILED:
-        raise VerifyError(
-            f"set '{bad.set_id}' failed its {bad.level} verification: {bad.reason}",
-            hint="it is quarantined, and the next run takes a full set; "
-            f"airflow-backup verify {schedule_id} --set {bad.set_id} --level full",
-        )
-    if bad.proven is None or bad.proven is VerificationLevel.QUICK:
-        raise Inconclusive(f"set '{bad.set_id}' could not be verified: {bad.reason}")
-    log.warning("set %s is proven %s, not %s: %s", bad.set_id, bad.proven, bad.level, bad.reason)
 
 
 def _now() -> datetime:

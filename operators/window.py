@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,16 +10,14 @@ from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.operators.airflow_settings import catalog_url
-from airflow_backup.operators.runs import fire_time_of, is_manual
-from airflow_backup.operators.triggers import WindowTrigger
+from airflow_backup.operators.shared.airflow_settings import PATIENCE, catalog_url
+from airflow_backup.operators.shared.runs import fire_time_of, is_manual
+from airflow_backup.operators.shared.unstarted import note_skipped
+from airflow_backup.operators.triggers import wait_for_opening
 from airflow_backup.schedules.model.calendars import Calendar
 from airflow_backup.schedules.model.windows import Window
 from airflow_backup.schedules.times.holds import hold_text, maintenance_of, pause_at, skips
-from airflow_backup.schedules.times.start_policy import Decision, StartPolicy, decide
-
-SHORTEST_DEFERRAL = timedelta(seconds=10)
-"""Airflow 3.3 may fail a task whose trigger fires before the first leg is accounted for; wait in place."""
+from airflow_backup.schedules.times.start_policy import Decision, StartPolicy
 
 
 class BackupWindowSensor(BaseSensorOperator):
@@ -65,53 +62,48 @@ class BackupWindowSensor(BaseSensorOperator):
     def execute(self, context: Context) -> str:
         """Return why the run may start; raise AirflowSkipException, or defer."""
         if is_manual(context):
-            self._refuse_in_maintenance()
+            self._refuse_in_maintenance(context)
             self.log.info("started by hand: windows and calendars do not hold it")
             return "started by hand"
-        fire_time = fire_time_of(context)
-        while True:
-            now = datetime.now(UTC)
-            decision = decide(self.policy, fire_time=fire_time, now=now)
-            if decision.until is None:
-                return self._conclude(decision)
-            self.log.info("%s", decision.reason)
-            left = decision.until - now
-            if self.deferrable and left >= SHORTEST_DEFERRAL:
-                trigger = WindowTrigger(
-                    self.policy.model_dump(mode="json", exclude_defaults=True),
-                    fire_time.isoformat(),
-                )
-                self.defer(trigger=trigger, method_name="resume")
-            time.sleep(min(max(left.total_seconds(), 0.05), 60.0))
+        decision = wait_for_opening(
+            self,
+            self.policy,
+            fire_time=fire_time_of(context),
+            clock=lambda: datetime.now(UTC),
+            deferrable=self.deferrable,
+            schedule_id=self.schedule_id,
+        )
+        return self._conclude(decision, context)
 
     def resume(self, context: Context, event: dict[str, Any]) -> str:
         """Go on where the trigger left off."""
-        return self._conclude(Decision(event["action"], event["reason"]))
+        return self._conclude(Decision(event["action"], event["reason"]), context)
 
-    def _conclude(self, decision: Decision) -> str:
-        if decision.action == "skip":
-            raise AirflowSkipException(decision.reason)
-        held = self._held()
-        if held is not None:
-            raise AirflowSkipException(held)
+    def _conclude(self, decision: Decision, context: Context) -> str:
+        reason = decision.reason if decision.action == "skip" else self._held()
+        if reason is not None:
+            note_skipped(self.schedule_id, context, reason)
+            raise AirflowSkipException(reason)
         self.log.info("%s", decision.reason)
         return decision.reason
 
-    def _refuse_in_maintenance(self) -> None:
+    def _refuse_in_maintenance(self, context: Context) -> None:
         if self.schedule_id is None:
             return
         now = datetime.now(UTC)
-        with Catalog.open(catalog_url()) as catalog:
+        with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
             found = maintenance_of(catalog.holds.active(self.schedule_id, now=now))
         if found is not None:
-            raise AirflowSkipException(hold_text(found, self.policy.timezone))
+            reason = hold_text(found, self.policy.timezone)
+            note_skipped(self.schedule_id, context, reason)
+            raise AirflowSkipException(reason)
 
     def _held(self) -> str | None:
         """Say which hold forbids the run; a hold for one run ends with it."""
         if self.schedule_id is None:
             return None
         now = datetime.now(UTC)
-        with Catalog.open(catalog_url()) as catalog:
+        with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
             holds = catalog.holds.active(self.schedule_id, now=now)
             pause = pause_at(holds, now)
             if pause is not None:

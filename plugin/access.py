@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -21,12 +21,14 @@ from airflow.api_fastapi.core_api.security import (
     requires_access_dag,
 )
 from airflow.api_fastapi.logging.decorators import action_logging
+from airflow.configuration import conf
+from airflow.secrets.environment_variables import TEAM_SEP
 from fastapi import Depends, Header, Request
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from airflow_backup.catalog.records import ScheduleVersion
-from airflow_backup.core.ids import dag_id, schedule_id_of
+from airflow_backup.core.ids import dag_id, requested_dag_id, schedule_id_of
 from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.schemas.schedules import Permissions
 from airflow_backup.plugin.services.catalog_access import CatalogDep
@@ -34,8 +36,8 @@ from airflow_backup.plugin.services.catalog_access import CatalogDep
 READ_ONLY = "your role may look at backups, but not run or change all of them"
 """Why a control of the page is off."""
 
-RESTORE_DAG, VERIFY_DAG = "backup_restore", "backup_verify"
-"""The names that `airflow_backup.dags.verbs` gives; importing them would bring in the authoring side."""
+RESTORE_DAG = requested_dag_id("restore", None)
+"""Who may start this DAG may restore, on whichever workers."""
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -86,6 +88,21 @@ class Access:
         A schedule names paths, connections and programs, so it takes what a connection takes.
         """
         return self.manager.is_authorized_connection(method=method, user=self.user)
+
+    def may_read_connections(self) -> bool:
+        """Whether the user may read connections at all."""
+        return self.manager.is_authorized_connection(method="GET", user=self.user)
+
+    def readable_connections(self, ids: Iterable[str], *, stored: Collection[str]) -> set[str]:
+        """Keep the connections that the user may read; those in Airflow's table may belong to a team."""
+        wanted = set(ids)
+        allowed = self.manager.get_authorized_connections(user=self.user, session=self.session)
+        others = wanted - set(stored)
+        if conf.getboolean("core", "multi_team", fallback=False):
+            # AIRFLOW_CONN__<TEAM>___<ID> is a connection of that team alone, and of this id there is none.
+            others = {each for each in others if TEAM_SEP not in each}
+        free = self.manager.filter_authorized_connections(conn_ids=others, user=self.user)
+        return wanted & (allowed | free)
 
     def _permissions(self, details: DagDetails, *, edit: bool) -> Permissions:
         may = self.manager.is_authorized_dag
@@ -234,6 +251,26 @@ def may_maintain() -> list[Any]:
             raise HTTPException(403)
 
     return [Depends(check), Depends(action_logging("backup_maintenance"))]
+
+
+def may_test_messages() -> list[Any]:
+    """Ask for the right to make connections, for a test uses one; write the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_edit("POST"):
+            raise HTTPException(403)
+
+    return [Depends(check), Depends(action_logging("backup_test_message"))]
+
+
+def may_read_connections() -> list[Any]:
+    """Ask for the right to read connections."""
+
+    def check(access: AccessDep) -> None:
+        if not access.may_read_connections():
+            raise HTTPException(403)
+
+    return [Depends(check)]
 
 
 def may_edit(method: Method) -> list[Any]:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
 from airflow_backup.storage.writing import OneObject, taken
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class MemoryStorage:
     """Keeps objects in a dictionary, under the same treaty as everything else."""
 
-    def __init__(self, *, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.url = "memory://"
         self._clock = clock
         self._objects: dict[str, tuple[bytes, datetime]] = {}
@@ -121,7 +118,7 @@ class MemoryWriter(OneObject):
 
     @property
     def size(self) -> int:
-        """Bytes so far."""
+        """Bytes written so far."""
         return sum(map(len, self._chunks))
 
     def write(self, data: Bytes, /) -> None:

@@ -136,7 +136,7 @@ class _Upload:
             raise self._error
 
     def finish(self) -> None:
-        """Wait until the object is there."""
+        """End the upload, and wait until the store has the whole object."""
         self._put(None)
         self._thread.join()
         if self._error is not None:

@@ -64,7 +64,7 @@ class Writer(Protocol):
 
 
 class Storage(Protocol):
-    """A repository's place."""
+    """Where the objects of a repository lie: a folder, a bucket or a server."""
 
     @property
     def url(self) -> str:

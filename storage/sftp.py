@@ -13,14 +13,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_backup.core.connections import Connection, Connections
-from airflow_backup.core.errors import (
-    ConfigError,
-    StorageDenied,
-    StorageUnavailable,
-    ToolMissing,
-)
+from airflow_backup.core.errors import ConfigError, StorageDenied, StorageUnavailable, ToolMissing
 from airflow_backup.storage.endpoints import check_host
-from airflow_backup.storage.remote import Remote, RemoteStorage
+from airflow_backup.storage.remote import RemoteStorage
+from airflow_backup.storage.remote_writer import Remote
 
 _TIMEOUT = 20.0
 """Seconds in which the far side must let us in."""

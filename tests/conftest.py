@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import Any
 
 import pytest
+
+from support.faults import FAULTS, unshown
 
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
@@ -22,3 +25,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 2 if "slow" in marks else 1 if marks & {"service", "browser"} else 0
 
     items.sort(key=weight)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say of how many faults all tests have passed, when all of them were run."""
+    outcomes: dict[str, str] = {}
+    # The worst of all parameters counts; one that this file system cannot have takes nothing from the others.
+    for how in ("skipped", "passed", "failed", "error"):
+        for report in terminalreporter.stats.get(how, ()):
+            module, _, function = report.nodeid.removeprefix("tests/").partition("::")
+            outcomes[f"{module}::{function.partition('[')[0]}"] = how
+    if any(test not in outcomes for fault in FAULTS for test in fault.tests):
+        return
+    left = unshown(outcomes)
+    terminalreporter.write_line(f"faults: {len(FAULTS) - len(left)} of {len(FAULTS)} shown")
+    for fault in left:
+        terminalreporter.write_line(f"not shown: {fault.what}")

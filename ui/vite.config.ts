@@ -28,6 +28,7 @@ export default defineConfig(({ mode }) => ({
   },
   define: mode === "test" ? {} : { "process.env.NODE_ENV": JSON.stringify(mode) },
   test: {
+    testTimeout: 30_000,
     environment: "happy-dom",
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,

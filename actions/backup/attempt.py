@@ -1,5 +1,5 @@
 """
-One attempt to store the set of a run, safe against its own past and against its own ghost.
+One attempt to store the set of a run: cleans up after earlier attempts, and detects one that still runs.
 
 * A set exists if and only if its manifest does, and the manifest is written last.
 * An attempt first looks whether an earlier one got as far as the manifest, and adopts that set.
@@ -17,17 +17,20 @@ import logging
 import secrets
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from airflow_backup import __version__
 from airflow_backup.actions.backup.parent import Plan
 from airflow_backup.actions.backup.result import Job, Run
 from airflow_backup.actions.backup.signer import Signer
 from airflow_backup.actions.backup.sink import PieceSink
+from airflow_backup.actions.backup.throttle import RunningThrottle
 from airflow_backup.actions.sets.encryption import encryption_of
 from airflow_backup.actions.sets.repository import check_same
 from airflow_backup.actions.sets.trust import StoredManifest, Trust
 from airflow_backup.core.errors import (
     BackupError,
+    ConfigError,
     NameTaken,
     NotFound,
     StorageError,
@@ -36,8 +39,8 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.format.manifest import (
     Manifest,
-    Piece,
     Previous,
+    ReadBy,
     Totals,
     check_size,
     digest_of_options,
@@ -46,9 +49,13 @@ from airflow_backup.core.format.manifest import (
     read_manifest,
     set_prefix,
 )
+from airflow_backup.core.format.pieces import Piece
 from airflow_backup.core.format.state import check_state
 from airflow_backup.core.ids import set_id
-from airflow_backup.engines.protocol import DumpReport, Engine, StateDescriber, Surroundings
+from airflow_backup.core.progress import CONFIRMING
+from airflow_backup.core.worker import Worker
+from airflow_backup.engines.capabilities import StateDescriber
+from airflow_backup.engines.protocol import DumpReport, Engine, EngineContext
 from airflow_backup.storage.protocol import Storage
 
 logger = logging.getLogger(__name__)
@@ -67,23 +74,35 @@ class Attempt:
         self.signer: Signer | None = None
         """Who signs the set; nobody when missing."""
 
+        self.worker = run.worker
+        """Who works."""
+
         self._prefix = set_prefix(job.id, self.set_id)
         self._name = manifest_name(job.id, self.set_id)
 
     def adopt(self) -> StoredManifest | None:
-        """Return the set that an earlier attempt stored whole, or None."""
+        """Return the set that an earlier attempt stored whole, or None; ConfigError where it is of another source."""
         try:
             found = Trust.of(self._job).read(self.storage, self.set_id)
         except NotFound:
             return None
         missing = self._missing(found.manifest.pieces)
         if not missing:
+            self._check_source(found.manifest)
             return found
         logger.warning(
             "set %s lost its piece %s to a later attempt and is taken again", self.set_id, missing
         )
         self.storage.delete(self._name)
         return None
+
+    def _check_source(self, manifest: Manifest) -> None:
+        here = (self._job.source.engine, digest_of_options(self._job.source))
+        if (manifest.engine, manifest.source) != here:
+            raise ConfigError(
+                f"set '{self.set_id}' of this run is of another source, and is not taken for this one's",
+                hint="do two tasks back up under one schedule_id? was the source edited since the attempt before?",
+            )
 
     def clean(self) -> None:
         """Remove what earlier attempts left behind."""
@@ -96,16 +115,16 @@ class Attempt:
 
     def take(
         self,
-        engine: Engine,
-        around: Surroundings,
+        engine: Engine[Any],
+        context: EngineContext,
         *,
         plan: Plan,
         previous: Previous | None,
         doubt: str | None = None,
     ) -> StoredManifest:
-        """Dump, store, and write the manifest; on any error leave no set that does not count."""
-        started_at = around.clock()
-        around = replace(around, set_id=self.set_id)
+        """Dump, store, and write the manifest; on any error publish no set."""
+        started_at = context.clock()
+        context = replace(context, set_id=self.set_id)
         parent = None if plan.parent is None else plan.parent.manifest
         encryption = encryption_of(self._job.encryption)
         compression = self._job.compression
@@ -116,15 +135,22 @@ class Attempt:
             algorithm=self._job.checksum,
             level=None if compression == "none" else compression.level,
             encryption=encryption,
+            throttle=RunningThrottle.of(
+                self._job.throttle,
+                timezone=self._job.timezone,
+                clock=context.clock,
+                meanwhile=context.reporter.tick,
+            ),
         )
         try:
             report = engine.dump(
-                self._job.source, around, kind=plan.kind, parent=plan.parent, sink=sink
+                self._job.source, context, kind=plan.kind, parent=plan.parent, sink=sink
             )
             pieces = sink.finish()
             if not pieces:
                 raise VerifyError(f"the {engine.name} engine wrote nothing")
-            around.reporter.begin("confirming")
+            context.reporter.finish()  # the last moment at which the run may be stopped
+            context.reporter.begin(CONFIRMING)
             manifest = Manifest(
                 set_id=self.set_id,
                 schedule_id=self._job.id,
@@ -140,7 +166,7 @@ class Attempt:
                 run_at=self._run.at,
                 started_at=started_at,
                 consistent_at=report.consistent_at,
-                finished_at=around.clock(),
+                finished_at=context.clock(),
                 checksum_algorithm=self._job.checksum,
                 compression="none" if compression == "none" else "zstd",
                 encryption=None if encryption is None else encryption.described(),
@@ -150,12 +176,15 @@ class Attempt:
                 warnings=(*report.warnings, *(() if doubt is None else (doubt,))),
                 state=dict(report.state),
                 previous=previous,
-                locked_until=_locked_until(self._job, around.clock()),
+                locked_until=_locked_until(self._job, context.clock()),
+                definition=self._run.definition,
+                worker=_described(self.worker),
             )
             if isinstance(engine, StateDescriber):
                 check_state(manifest, engine.state_model)  # what no reader would take is not stored
             data = check_size(self._bytes_of(manifest), name=self._name)
         except BaseException:
+            context.reporter.clean_up()
             sink.abort()
             raise
         return self._publish(manifest, data, sink)
@@ -241,6 +270,12 @@ class Attempt:
             if stored.size != piece.size:
                 return piece.name
         return None
+
+
+def _described(worker: Worker | None) -> ReadBy | None:
+    if worker is None:
+        return None
+    return ReadBy(host=worker.host, queue=worker.queue, executor=worker.executor)
 
 
 def _locked_until(job: Job, now: datetime) -> datetime | None:

@@ -7,31 +7,28 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from airflow_backup.actions.backup.attempt import Attempt
+from airflow_backup.actions.backup.control import Control, Limits
+from airflow_backup.actions.backup.failed import note_failure
+from airflow_backup.actions.backup.host import check_host, with_host
 from airflow_backup.actions.backup.parent import Plan, newest_log, plan, promoted
 from airflow_backup.actions.backup.result import BackupResult, Job, Run, result_of
 from airflow_backup.actions.backup.signer import signer_of
+from airflow_backup.actions.backup.throttle import standing_back
 from airflow_backup.actions.sets import repository
 from airflow_backup.actions.sets.trust import StoredManifest
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.records import Attempt as AttemptRow
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Attempt as AttemptRow
+from airflow_backup.catalog.stores.executions import Outcome
 from airflow_backup.core.connections import Connections
-from airflow_backup.core.errors import (
-    BackupError,
-    Cancelled,
-    CatalogError,
-    ConfigError,
-    FailureClass,
-    ParentUnusable,
-    classify,
-)
+from airflow_backup.core.errors import CatalogError, ConfigError, ParentUnusable
 from airflow_backup.core.format.manifest import Previous
 from airflow_backup.core.memory import keep_freed_memory
-from airflow_backup.core.progress import Reporter
+from airflow_backup.core.progress import CONFIRMING
 from airflow_backup.core.words import ExecutionStatus, Kind
-from airflow_backup.engines.protocol import Engine, Surroundings
+from airflow_backup.engines.protocol import Engine, EngineContext
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.storage.open import open_storage
 
@@ -48,7 +45,7 @@ def backup(
     connections: Connections,
     clock: Callable[[], datetime],
     kind: Kind | None = None,
-    reporter: Reporter | None = None,
+    control: Control | None = None,
     engines: Registry | None = None,
     allowed_commands: Sequence[str] = (),
     source_roots: Sequence[str] | None = None,
@@ -56,8 +53,9 @@ def backup(
     """
     Store the set of ``run`` and note it in the catalog.
 
-    ``allowed_commands`` are the programs that an administrator lets schedules run, ``source_roots`` the
-    folders within which local sources must lie (None: anywhere).
+    ``control`` is told progress, and stops or pauses the run. ``allowed_commands`` are the programs that an
+    administrator lets schedules run, ``source_roots`` the folders within which local sources must lie (None:
+    anywhere).
 
     Every failure is noted with the execution and raised. A failure before the manifest leaves
     no set. After the manifest the set is safe, and when only the catalog fails, the retry of
@@ -75,26 +73,40 @@ def backup(
         kind=kind or schedule.kind or Kind.FULL,
         note=run.note,
         queued_at=run.queued_at,
+        definition=run.definition,
+        definition_version=run.definition_version,
+        worker=run.worker,
     )
     wanted = kind or schedule.kind or Kind.FULL
-    around = Surroundings(
+    control = control or Control(limits=Limits(), clock=clock)
+    context = EngineContext(
         connections=connections,
-        reporter=reporter or Reporter(),
+        reporter=control.reporter,
         clock=clock,
         schedule_id=schedule.id,
         kind=wanted,
         allowed_commands=allowed_commands,
         source_roots=source_roots,
+        upload_limit=schedule.throttle.rates_at(clock(), timezone=schedule.timezone).upload,
+        reading_is_limited=schedule.throttle.limits_reading,
     )
+    taken: _Taken | None = None
     try:
-        storage = open_storage(schedule.repository, connections, connection=schedule.connection)
-        repository.check(storage, schedule.repository, catalog)
-        attempt = Attempt(schedule, run, storage, number=row.number)
-        taken = _store(attempt, schedule, wanted, catalog, around, engines or registry())
-        _record(catalog, schedule, taken, row, clock=clock)
+        with control, standing_back(schedule.throttle):
+            check_host(schedule, run.worker)
+            storage = open_storage(schedule.repository, connections, connection=schedule.connection)
+            repository.check(storage, schedule.repository, catalog)
+            attempt = Attempt(schedule, run, storage, number=row.number)
+            taken = _store(attempt, schedule, wanted, catalog, context, engines or registry())
+            _record(catalog, schedule, taken, row, clock=clock)
     except BaseException as error:
-        _note_failure(catalog, row, error, at=clock())
-        raise
+        why = control.why(error) if taken is None else error  # a set that is stored is not unmade
+        why = with_host(why, schedule, run.worker)
+        again = run.is_tried_again(why)
+        note_failure(catalog, row, why, at=clock(), is_tried_again=again)
+        if why is error:
+            raise
+        raise why from error
     return result_of(
         taken.stored.manifest,
         repository=schedule.repository,
@@ -118,17 +130,18 @@ def _store(
     schedule: Job,
     kind: Kind,
     catalog: Catalog,
-    around: Surroundings,
+    context: EngineContext,
     engines: Registry,
 ) -> _Taken:
-    around.reporter.begin("preparing")
-    attempt.signer = signer_of(schedule, attempt.storage, catalog, around.connections)
+    context.reporter.begin("preparing")
+    attempt.signer = signer_of(schedule, attempt.storage, catalog, context.connections)
     stored = attempt.adopt()
     if stored is not None:
         logger.info("set %s was stored by an earlier attempt", attempt.set_id)
+        context.reporter.begin(CONFIRMING)
         taken = _Taken(stored, adopted=True)
     else:
-        taken = _store_new(attempt, schedule, kind, catalog, around, engines)
+        taken = _store_new(attempt, schedule, kind, catalog, context, engines)
     if attempt.signer is not None:
         attempt.signer.note(attempt.storage, taken.stored)
     return taken
@@ -139,27 +152,27 @@ def _store_new(
     schedule: Job,
     kind: Kind,
     catalog: Catalog,
-    around: Surroundings,
+    context: EngineContext,
     engines: Registry,
 ) -> _Taken:
     engine = engines.get(schedule.source.engine)
-    _check(engine, schedule, kind, around)
+    _check(engine, schedule, kind, context)
     attempt.repository = repository.ensure(attempt.storage, schedule.repository, catalog)
     attempt.clean()
-    what = plan(schedule, kind, engine, attempt.storage, catalog)
+    what = plan(schedule, kind, engine, attempt.storage, catalog, worker=attempt.worker)
     try:
-        return _take(attempt, schedule, engine, what, catalog, around)
+        return _take(attempt, schedule, engine, what, catalog, context)
     except ParentUnusable as error:
-        return _take(attempt, schedule, engine, promoted(kind, error), catalog, around)
+        return _take(attempt, schedule, engine, promoted(kind, error), catalog, context)
 
 
 def _take(
     attempt: Attempt,
     schedule: Job,
-    engine: Engine,
+    engine: Engine[Any],
     what: Plan,
     catalog: Catalog,
-    around: Surroundings,
+    context: EngineContext,
 ) -> _Taken:
     if what.reason is not None:
         logger.info("schedule %s: %s", schedule.id, what.reason)
@@ -168,9 +181,9 @@ def _take(
     expected = latest.bytes_read if latest is not None and latest.kind is what.kind else None
     is_log = what.kind is Kind.ARCHIVE_LOG
     log = newest_log(schedule, attempt.storage, catalog) if is_log else None
-    around = replace(around, expected_bytes=expected, newest_log=log)
-    doubt = None if latest is None else _doubt_of_clock(latest.consistent_at, around.clock())
-    stored = attempt.take(engine, around, plan=what, previous=previous, doubt=doubt)
+    context = replace(context, expected_bytes=expected, newest_log=log)
+    doubt = None if latest is None else _doubt_of_clock(latest.consistent_at, context.clock())
+    stored = attempt.take(engine, context, plan=what, previous=previous, doubt=doubt)
     return _Taken(stored, reason=what.reason)
 
 
@@ -184,14 +197,14 @@ def _doubt_of_clock(newest: datetime, now: datetime) -> str | None:
     )
 
 
-def _check(engine: Engine, schedule: Job, kind: Kind, around: Surroundings) -> None:
+def _check(engine: Engine[Any], schedule: Job, kind: Kind, context: EngineContext) -> None:
     kinds = schedule.source.kinds or engine.kinds
     if kind not in kinds:
         raise ConfigError(
             f"the {engine.name} engine takes no {kind} set of this source",
             hint=f"use one of {', '.join(sorted(kinds))}",
         )
-    problems = engine.check(schedule.source, around)
+    problems = engine.check(schedule.source, context)
     for problem in problems[1:]:
         logger.error("schedule %s: %s", schedule.id, problem)
     if problems:
@@ -221,10 +234,20 @@ def _record(
         catalog.sets.record(manifest, schedule.repository, manifest_hash=taken.stored.hash)
         catalog.executions.finish(row, outcome, at=clock())
     except CatalogError as error:
+        if _is_known(catalog, row, manifest.set_id):
+            return  # only the answer was lost
         raise CatalogError(
             f"set '{manifest.set_id}' is stored, and the catalog does not know it: {error.message}",
             hint="a retry of the run takes it over, and so does: airflow-backup sync",
         ) from error
+
+
+def _is_known(catalog: Catalog, row: AttemptRow, set_id: str) -> bool:
+    try:
+        found = catalog.executions.get(row.schedule_id, row.run_id)
+    except CatalogError:
+        return False
+    return found is not None and (found.status, found.set_id) == (ExecutionStatus.COMPLETED, set_id)
 
 
 def _reason(taken: _Taken) -> str | None:
@@ -236,23 +259,3 @@ def _reason(taken: _Taken) -> str | None:
     if unread == 1:
         left_out = "1 entry could not be read, and is not in the set"
     return left_out if taken.reason is None else f"{taken.reason}; {left_out}"
-
-
-def _note_failure(catalog: Catalog, row: AttemptRow, error: BaseException, *, at: datetime) -> None:
-    try:
-        catalog.executions.finish(row, _outcome(error), at=at)
-    except BackupError as unnoted:
-        # The failure itself is raised in any case, and matters more than this one.
-        logger.error("the failure of run %s is not in the catalog: %s", row.run_id, unnoted)
-
-
-def _outcome(error: BaseException) -> Outcome:
-    failure_class = classify(error)
-    if isinstance(error, BackupError):
-        failure = Failure(error=error.message, hint=error.hint, failure_class=failure_class)
-    else:
-        text = str(error).strip() or type(error).__name__
-        failure = Failure(error=text, hint="what does the log say?", failure_class=failure_class)
-    if isinstance(error, Cancelled) or failure_class is FailureClass.CANCELLED:
-        return Outcome(status=ExecutionStatus.CANCELLED, reason=failure.error, failure=failure)
-    return Outcome(status=ExecutionStatus.FAILED, failure=failure)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from airflow_backup.actions.backup.host import check_same_host
 from airflow_backup.actions.backup.result import Job
 from airflow_backup.actions.sets.encryption import encryption_of
 from airflow_backup.actions.sets.stored_set import StoredSet, open_set
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.core.errors import (
-    FormatError,
-    NotFound,
-    ParentUnusable,
-    Refused,
-    VerifyError,
-)
+from airflow_backup.core.errors import FormatError, NotFound, ParentUnusable, Refused, VerifyError
 from airflow_backup.core.format.manifest import Manifest, digest_of_options, set_prefix
 from airflow_backup.core.words import Kind
+from airflow_backup.core.worker import Worker
 from airflow_backup.engines.protocol import Engine
 from airflow_backup.storage.protocol import Storage
 
@@ -48,7 +45,15 @@ class ParentSet:
             raise ParentUnusable(error.message, hint=error.hint) from error
 
 
-def plan(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Catalog) -> Plan:
+def plan(
+    job: Job,
+    kind: Kind,
+    engine: Engine[Any],
+    storage: Storage,
+    catalog: Catalog,
+    *,
+    worker: Worker | None = None,
+) -> Plan:
     """
     Choose the parent: the last full set for a differential, the last set that is no archived log
     for an incremental, the last set of any kind for an archived log.
@@ -58,7 +63,9 @@ def plan(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Catalo
     if kind is Kind.FULL or getattr(engine, "stands_alone", False):
         return Plan(Kind.FULL)  # every set of such an engine restores without others
     try:
-        return Plan(kind, _parent(job, kind, engine, storage, catalog))
+        parent = _parent(job, kind, engine, storage, catalog)
+        check_same_host(parent.manifest, job, worker)
+        return Plan(kind, parent)
     except ParentUnusable as error:
         return promoted(kind, error)
 
@@ -68,7 +75,9 @@ def promoted(kind: Kind, error: ParentUnusable) -> Plan:
     return Plan(Kind.FULL, reason=f"full instead of {kind}: {error.message}")
 
 
-def _parent(job: Job, kind: Kind, engine: Engine, storage: Storage, catalog: Catalog) -> ParentSet:
+def _parent(
+    job: Job, kind: Kind, engine: Engine[Any], storage: Storage, catalog: Catalog
+) -> ParentSet:
     newest = _newest(job, kind, catalog)
     if newest is None:
         raise ParentUnusable("there is no set yet")
@@ -99,7 +108,7 @@ def newest_log(job: Job, storage: Storage, catalog: Catalog) -> Manifest | None:
     try:
         return open_set(storage, Trust.of(job, [row]), row.set_id).manifest
     except (NotFound, VerifyError, FormatError, Refused):
-        return None  # the next one begins at its parent then, and the gap shows in recovery paths
+        return None  # the next one begins at its parent then, and the gap shows in recovery chains
 
 
 def _newest(job: Job, kind: Kind, catalog: Catalog) -> SetRow | None:
@@ -144,7 +153,7 @@ def _check_pieces(storage: Storage, manifest: Manifest) -> None:
             raise ParentUnusable(f"set '{manifest.set_id}' has lost its piece '{piece.name}'")
 
 
-def _check_same_source(manifest: Manifest, job: Job, engine: Engine) -> None:
+def _check_same_source(manifest: Manifest, job: Job, engine: Engine[Any]) -> None:
     if manifest.engine_version != engine.version:
         raise ParentUnusable(
             f"set '{manifest.set_id}' has the layout {manifest.engine_version}, "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_backup.actions.backup.rate_limit import RateLimit
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.age import Recipient, Sealer
 from airflow_backup.core.format.checksums import Hasher, hasher
 from airflow_backup.core.format.codec import FRAME_SIZE
-from airflow_backup.core.format.manifest import Frames, Piece
+from airflow_backup.core.format.pieces import Frames, Piece
 from airflow_backup.storage.protocol import Storage, Writer
 
 
@@ -26,12 +27,13 @@ class PieceWriter:
         piece_size: int,
         suffix: str = ".zst",
         recipients: Sequence[Recipient] = (),
+        upload: RateLimit | None = None,
     ) -> None:
         self.done: list[Piece] = []
         self._storage, self.prefix = storage, prefix
         self._stream, self._token = stream, token
         self._algorithm, self._piece_size = algorithm, piece_size
-        self._suffix, self._recipients = suffix, recipients
+        self._suffix, self._recipients, self._upload = suffix, recipients, upload
         self._open: _OpenPiece | None = None
         self._raw_offset = 0
 
@@ -61,11 +63,19 @@ class PieceWriter:
         name = f"{self._stream}.{len(self.done):06d}.{self._token}{self._suffix}"
         sealer = Sealer(self._recipients) if self._recipients else None
         writer = self._storage.create(self.prefix + name)
-        return _OpenPiece(name, writer, hasher(self._algorithm), sealer)
+        return _OpenPiece(name, writer, hasher(self._algorithm), sealer, self._upload)
 
 
 class _OpenPiece:
-    def __init__(self, name: str, writer: Writer, digest: Hasher, sealer: Sealer | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        writer: Writer,
+        digest: Hasher,
+        sealer: Sealer | None,
+        upload: RateLimit | None,
+    ) -> None:
+        self._upload = upload
         self.name, self.writer, self._digest, self._sealer = name, writer, digest, sealer
         self.size = self.plain_size = 0
         self._raw_size = 0
@@ -84,6 +94,8 @@ class _OpenPiece:
         self._checksums.append(checksum)
 
     def _store(self, data: bytes) -> None:
+        if self._upload is not None:
+            self._upload.take(len(data))
         self.writer.write(data)
         self._digest.update(data)
         self.size += len(data)

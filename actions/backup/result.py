@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -10,7 +10,13 @@ from typing import Any, Literal, Protocol
 from airflow_backup.actions.sets.trust import Described
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.core.worker import Worker
+from airflow_backup.schedules.model.limits import Throttle
 from airflow_backup.schedules.model.policies import Compression, Encryption, Retention
+
+
+def _never(error: BaseException) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +31,32 @@ class Run:
     attempt: int = 1
     note: str | None = None
     queued_at: datetime | None = None
+    definition: str | None = None
+    """The digest of the schedule as it is carried out."""
+
+    definition_version: int | None = None
+    """Its number in the catalog, where it was made there."""
+
+    worker: Worker | None = None
+    """Who carries it out; nobody asks where missing."""
+
+    is_tried_again: Callable[[BaseException], bool] = _never
+    """Whether another attempt follows one that failed so; whoever starts the attempts knows."""
 
 
 class Job(Described, Protocol):
-    """What a backup needs to know of a schedule."""
+    """The parts of a schedule that a backup reads: source, repository, format and limits."""
 
     @property
     def repository(self) -> str: ...
     @property
     def connection(self) -> str | None: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def throttle(self) -> Throttle: ...
     @property
     def kind(self) -> Kind | None: ...
     @property

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from airflow_backup.actions.backup.piece_writer import PieceWriter
+from airflow_backup.actions.backup.throttle import RunningThrottle
 from airflow_backup.actions.sets.encryption import Seal
 from airflow_backup.core.errors import (
     BackupError,
@@ -27,7 +28,7 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.format.checksums import Bytes, frame_checksum
 from airflow_backup.core.format.codec import DEFAULT_LEVEL, FRAME_SIZE, FrameCompressor, FrameCopier
-from airflow_backup.core.format.manifest import Piece
+from airflow_backup.core.format.pieces import Piece
 from airflow_backup.storage.protocol import Storage
 
 logger = logging.getLogger(__name__)
@@ -65,12 +66,13 @@ class PieceSink:
         level: int | None = DEFAULT_LEVEL,
         piece_size: int = PIECE_SIZE,
         encryption: Seal | None = None,
+        throttle: RunningThrottle | None = None,
     ) -> None:
         self._storage, self._prefix, self._token = storage, prefix, token
         self._algorithm, self._piece_size = algorithm, piece_size
         self._compressor: Compressor = FrameCopier() if level is None else FrameCompressor(level)
         self._suffix = "" if level is None else ".zst"
-        self._encryption = encryption
+        self._encryption, self._throttle = encryption, throttle or RunningThrottle()
         self._workers = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
         self._streams: dict[str, PieceStream] = {}
 
@@ -87,8 +89,10 @@ class PieceSink:
             piece_size=self._piece_size,
             suffix=self._suffix if self._encryption is None else f"{self._suffix}.age",
             recipients=() if self._encryption is None else self._encryption.of(is_index=is_index),
+            upload=self._throttle.upload,
         )
-        begun = self._streams[name] = PieceStream(pieces, self._workers, self._compressor)
+        begun = PieceStream(pieces, self._workers, self._compressor, self._throttle)
+        self._streams[name] = begun
         return begun
 
     def finish(self) -> tuple[Piece, ...]:
@@ -101,6 +105,7 @@ class PieceSink:
 
     def abort(self) -> None:
         """Remove every piece; what cannot be removed is left for the retry and for ``sync``."""
+        self._throttle.end()
         for stream in self._streams.values():
             stream.abort()
         self._workers.shutdown(cancel_futures=True)
@@ -120,9 +125,13 @@ class PieceStream:
     """One stream of a :class:`PieceSink`; not to be shared between threads."""
 
     def __init__(
-        self, pieces: PieceWriter, workers: ThreadPoolExecutor, compressor: Compressor
+        self,
+        pieces: PieceWriter,
+        workers: ThreadPoolExecutor,
+        compressor: Compressor,
+        throttle: RunningThrottle,
     ) -> None:
-        self.pieces = pieces
+        self.pieces, self._throttle = pieces, throttle
         self.is_complete = False
         self._workers, self._compressor = workers, compressor
         self._parts: list[Bytes] = []
@@ -135,7 +144,7 @@ class PieceStream:
 
     @property
     def position(self) -> int:
-        """Raw bytes so far."""
+        """Bytes written so far, before compression and encryption."""
         return self._cut_at + self._size
 
     @property
@@ -161,6 +170,7 @@ class PieceStream:
 
     def abort(self) -> None:
         """End the threads and leave no unfinished piece."""
+        self._throttle.end()
         if self._error is None:
             self._error = EngineError("the stream was given up")
         self._stop()
@@ -192,13 +202,14 @@ class PieceStream:
     def _submit(self, raw: Bytes) -> None:
         if self._error is not None:
             raise self._error
+        self._throttle.before_reading(len(raw))
         self._cut_at += len(raw)
-        self._ahead.put(self._workers.submit(_encode, self._compressor, raw))
+        self._throttle.put(self._ahead, self._workers.submit(_encode, self._compressor, raw))
 
     def _stop(self) -> None:
         if self._keeper.is_alive():
-            self._ahead.put(None)
-        self._keeper.join()
+            self._throttle.put(self._ahead, None)
+        self._throttle.join(self._keeper)
 
     def _keep(self) -> None:
         # Whatever happens here is raised by the next write, in the engine's own thread. The

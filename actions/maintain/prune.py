@@ -17,7 +17,8 @@ from airflow_backup.catalog.rules.retention import Verdict, decide
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import FormatError, NotFound, Refused, StorageDenied, VerifyError
 from airflow_backup.core.format.manifest import Manifest, manifest_name, set_prefix
-from airflow_backup.engines.protocol import Outside, Surroundings
+from airflow_backup.engines.capabilities import Outside
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.registry import registry
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
@@ -112,8 +113,8 @@ def prune(
         _check_idle(schedule.id, catalog)
         storage = open_it()
         check(storage, schedule.repository, catalog)
-        around = Surroundings(connections=connections, clock=clock, source=schedule.source)
-        elsewhere = _Elsewhere(storage, trust, around)
+        context = EngineContext(connections=connections, clock=clock, source=schedule.source)
+        elsewhere = _Elsewhere(storage, trust, context)
         refused = _remove_all(going, storage, catalog, elsewhere, clock=clock, actor=actor)
         elsewhere.compact()
         going = [row for row in going if row.set_id not in refused]
@@ -208,9 +209,9 @@ def _named_by_the_head(storage: Storage, trust: Trust) -> Mapping[str, str]:
 class _Elsewhere:
     """Lets engines that store in a place of their own (restic) forget there what goes here."""
 
-    def __init__(self, storage: Storage, trust: Trust, around: Surroundings) -> None:
+    def __init__(self, storage: Storage, trust: Trust, context: EngineContext) -> None:
         # Those whose hash the catalog knows were signed when they were recorded.
-        self._storage, self._around = storage, around
+        self._storage, self._context = storage, context
         self._trust = replace(trust, signers=())
         self._forgotten: dict[str, Manifest] = {}
 
@@ -229,14 +230,14 @@ class _Elsewhere:
             return  # an earlier attempt came further than this
         if engine is None:
             return
-        engine.forget(manifest, self._around)
+        engine.forget(manifest, self._context)
         self._forgotten[row.engine] = manifest
 
     def compact(self) -> None:
         """Give back the room of what was forgotten."""
         for name, manifest in self._forgotten.items():
             if (engine := self._engine(name)) is not None:
-                engine.compact(manifest, self._around)
+                engine.compact(manifest, self._context)
 
     def _engine(self, name: str) -> Outside | None:
         engine = registry().get(name)

@@ -11,7 +11,8 @@ from pathlib import Path
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import BackupError
-from airflow_backup.engines.protocol import Surroundings, Sweeper
+from airflow_backup.engines.capabilities import Sweeper
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.engines.shared import scratch
 from airflow_backup.schedules.model.schedule import Schedule
@@ -53,8 +54,8 @@ def remove_source_leftovers(
             if not isinstance(engine, Sweeper):
                 continue
             in_use = schedule.id in working or bool(catalog.sets.of(schedule.id, limit=1))
-            around = Surroundings(connections=connections, schedule_id=schedule.id)
-            removed += engine.sweep(schedule.source, around, in_use=in_use, dry_run=dry_run)
+            context = EngineContext(connections=connections, schedule_id=schedule.id)
+            removed += engine.sweep(schedule.source, context, in_use=in_use, dry_run=dry_run)
         except BackupError as error:
             problems.append(f"the source of '{schedule.id}' cannot be asked: {error.message}")
     if not dry_run:

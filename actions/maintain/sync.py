@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from airflow_backup.actions.sets.repository import check, read_marker
 from airflow_backup.actions.sets.trust import Described, StoredManifest, Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import FormatError, NotFound, VerifyError
 from airflow_backup.core.format.manifest import manifest_name
 from airflow_backup.storage.protocol import Storage
@@ -54,10 +55,6 @@ class SyncResult:
         }
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def sync(
     storage: Storage,
     repository: str,
@@ -66,7 +63,7 @@ def sync(
     schedules: Mapping[str, Described] = MappingProxyType({}),
     leftovers_before: datetime | None = None,
     dry_run: bool = False,
-    clock: Callable[[], datetime] = _utc_now,
+    clock: Callable[[], datetime] = utc_now,
 ) -> SyncResult:
     """
     Record every set of the repository, and note as lost those that it no longer holds.

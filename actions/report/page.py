@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 
 from airflow_backup.actions.report.report import ScheduleReport
-from airflow_backup.core.durations import format_duration, format_size
+from airflow_backup.core.text.durations import format_duration, format_size
 from airflow_backup.core.words import ProtectionState
 
 _STYLE = """
@@ -46,7 +46,7 @@ _RISK = "risk"
 
 
 def page(reports: Sequence[ScheduleReport], *, now: datetime) -> str:
-    """Return the page."""
+    """Return a report as one HTML page that needs nothing else."""
     rows = "\n".join(_row(each) for each in reports)
     heads = (
         "Schedule",
@@ -70,7 +70,7 @@ def page(reports: Sequence[ScheduleReport], *, now: datetime) -> str:
 {rows}
 </tbody></table>
 <footer>All times are UTC. A set is <em>verified</em> when what the level reads is as it was written; a
-<em>restore test</em> brings it back into a throwaway place and compares. Made by airflow-backup from its catalog.</footer>
+<em>restore test</em> brings it back into a temporary place and compares. Made by airflow-backup from its catalog.</footer>
 </body></html>
 """
 

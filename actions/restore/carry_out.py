@@ -22,13 +22,8 @@ from airflow_backup.actions.restore.target import (
 )
 from airflow_backup.core.errors import ConfigError, Refused, VerifyError
 from airflow_backup.core.memory import keep_freed_memory
-from airflow_backup.engines.protocol import (
-    Engine,
-    Loader,
-    RestoreReport,
-    Resumer,
-    Surroundings,
-)
+from airflow_backup.engines.capabilities import Loader, Resumer
+from airflow_backup.engines.protocol import Engine, EngineContext, RestoreReport
 from airflow_backup.engines.registry import Registry, registry
 
 if TYPE_CHECKING:
@@ -77,7 +72,7 @@ class RestoreResult:
 
 def carry_out(
     what: RestorePlan,
-    around: Surroundings,
+    context: EngineContext,
     *,
     engines: Registry | None = None,
     catalog: Catalog | None = None,
@@ -91,20 +86,20 @@ def carry_out(
     engine = (engines or registry()).get(what.engine)
     kept: Folder | None = None
     if isinstance(what.target, ServerTarget):
-        report = _load(engine, what, what.target, around)
+        report = _load(engine, what, what.target, context)
     elif what.replaces:
-        report, kept = _swap(engine, what, what.target, around)
+        report, kept = _swap(engine, what, what.target, context)
     else:
-        report = _fill(engine, what, what.target, around)
+        report = _fill(engine, what, what.target, context)
     seconds = time.monotonic() - begun
     if catalog is not None:
         catalog.events.append(
-            at=around.clock(),
+            at=context.clock(),
             actor=actor,
             action="restore",
             subject=what.schedule_id,
             detail={
-                "set_id": what.path[-1].manifest.set_id,
+                "set_id": what.chain[-1].manifest.set_id,
                 "target": str(what.target),
                 "bytes_read": what.bytes_to_read,
                 "bytes_written": report.bytes_written,
@@ -113,7 +108,7 @@ def carry_out(
         )
     return RestoreResult(
         schedule_id=what.schedule_id,
-        set_ids=tuple(each.manifest.set_id for each in what.path),
+        set_ids=tuple(each.manifest.set_id for each in what.chain),
         target=what.target,
         consistent_at=what.consistent_at,
         report=report,
@@ -125,15 +120,15 @@ def carry_out(
 
 
 def _load(
-    engine: Engine, what: RestorePlan, target: ServerTarget, around: Surroundings
+    engine: Engine[Any], what: RestorePlan, target: ServerTarget, context: EngineContext
 ) -> RestoreReport:
     if not isinstance(engine, Loader):
         raise ConfigError(
             f"the {engine.name} engine restores into folders only", hint="--to FOLDER"
         )
     return engine.load(
-        what.path,
-        around,
+        what.chain,
+        context,
         connection=target.connection,
         database=target.database,
         until=what.until,
@@ -142,10 +137,10 @@ def _load(
 
 
 def _fill(
-    engine: Engine,
+    engine: Engine[Any],
     what: RestorePlan,
     target: Folder,
-    around: Surroundings,
+    context: EngineContext,
     *,
     when_whole: Callable[[], None] = lambda: None,
 ) -> RestoreReport:
@@ -159,7 +154,7 @@ def _fill(
     with marked(target, what.marker()) as is_new:
         try:
             how = resumer.resume if what.resumes and resumer is not None else engine.restore
-            report = how(what.path, target, around, only=what.only, until=what.until)
+            report = how(what.chain, target, context, only=what.only, until=what.until)
             _check_count(what, report)
         except BaseException:
             # A try that came to nothing must not be in the way of the next one.
@@ -171,7 +166,7 @@ def _fill(
 
 
 def _check_count(what: RestorePlan, report: RestoreReport) -> None:
-    last = what.path[-1].manifest
+    last = what.chain[-1].manifest
     if last.totals.files and not report.files:
         raise VerifyError(
             f"nothing came back of set '{last.set_id}', which holds {last.totals.files}",
@@ -180,12 +175,12 @@ def _check_count(what: RestorePlan, report: RestoreReport) -> None:
 
 
 def _swap(
-    engine: Engine, what: RestorePlan, target: Folder, around: Surroundings
+    engine: Engine[Any], what: RestorePlan, target: Folder, context: EngineContext
 ) -> tuple[RestoreReport, Folder | None]:
     """Restore beside the folder, then let the two change places."""
     swap = Swap(target, what.marker())
     if swap.is_whole:
-        return RestoreReport(files=what.path[-1].manifest.totals.files, bytes_written=0), (
+        return RestoreReport(files=what.chain[-1].manifest.totals.files, bytes_written=0), (
             swap.carry_out()
         )
     swap.clear()
@@ -193,6 +188,6 @@ def _swap(
     if found.refused is not None:
         raise Refused(found.refused, hint=f"rename or remove '{swap.beside}', and restore again")
     inside = dataclasses.replace(what, resumes=found.resumes, replaces=False)
-    kept = f"{swap.target.name}.before-{around.clock():%Y%m%dT%H%M%SZ}"
-    report = _fill(engine, inside, swap.beside, around, when_whole=lambda: swap.is_ready(kept))
+    kept = f"{swap.target.name}.before-{context.clock():%Y%m%dT%H%M%SZ}"
+    report = _fill(engine, inside, swap.beside, context, when_whole=lambda: swap.is_ready(kept))
     return report, swap.carry_out()

@@ -8,21 +8,21 @@ from datetime import MAXYEAR, UTC, datetime
 
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog.records import SetRow, as_row
-from airflow_backup.catalog.rules.recovery import Path, log_before, recovery_path
+from airflow_backup.catalog.rules.recovery import RecoveryChain, log_before, recovery_chain
 from airflow_backup.core.errors import NotFound, Refused, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.storage.protocol import Storage
 
 
-def path_at(storage: Storage, trust: Trust, at: datetime) -> Path:
+def chain_at(storage: Storage, trust: Trust, at: datetime) -> RecoveryChain:
     """
     Return the sets that bring the source back to ``at``; NotFound when there are none.
 
-    What `recovery_path` says of all sets, without reading all of their manifests.
+    What `recovery_chain` says of all sets, without reading all of their manifests.
     """
     known = _Known(storage, trust)
-    found = recovery_path(known.around(at), at)
-    if isinstance(found, Path):
+    found = recovery_chain(known.context(at), at)
+    if isinstance(found, RecoveryChain):
         return replace(found, skipped=(*known.unreadable.values(), *found.skipped))
     hint = (
         "is the name right?"
@@ -46,7 +46,7 @@ class _Known:
         self.unreadable: dict[str, str] = {}
         """Sets whose manifest is damaged: on the day that everything is wrong, the one before it counts."""
 
-    def around(self, at: datetime) -> Iterable[SetRow]:
+    def context(self, at: datetime) -> Iterable[SetRow]:
         """Read the sets from the last good one before ``at`` to the log that reaches it."""
         ids = sorted(self._storage.folders(f"{self._trust.schedule_id}/sets/"))
         # A set is of a moment after that in its id, which is when its run was due.

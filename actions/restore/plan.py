@@ -34,7 +34,7 @@ class RestorePlan:
     until: datetime | None
     """Where to stop in archived logs; None when there are none."""
 
-    path: Sequence[StoredSet]
+    chain: Sequence[StoredSet]
     only: Sequence[str]
     bytes_to_read: int
     bytes_to_write: int
@@ -67,7 +67,7 @@ class RestorePlan:
         """Return what names the plan in an unfinished target."""
         return {
             "schedule_id": self.schedule_id,
-            "sets": [{"id": each.manifest.set_id, "hash": each.hash} for each in self.path],
+            "sets": [{"id": each.manifest.set_id, "hash": each.hash} for each in self.chain],
             "only": sorted(self.only),
             "until": None if self.until is None else self.until.isoformat(),
         }
@@ -87,7 +87,7 @@ class RestorePlan:
                     "consistent_at": each.manifest.consistent_at.isoformat(),
                     "bytes_stored": each.manifest.totals.bytes_stored,
                 }
-                for each in self.path
+                for each in self.chain
             ],
             "only": list(self.only),
             "bytes_to_read": self.bytes_to_read,
@@ -104,15 +104,15 @@ class RestorePlan:
         }
 
 
-def bytes_written(path: Sequence[StoredSet]) -> int:
+def bytes_written(chain: Sequence[StoredSet]) -> int:
     """Return about how many bytes a restore of the path writes."""
-    last = path[-1].manifest
+    last = chain[-1].manifest
     state = last.state
     if "bytes" in state:
         return int(state["bytes"])
     if {"pages", "page_size"} <= state.keys():
         return int(state["pages"]) * int(state["page_size"])
-    return sum(piece.raw_size for each in path for piece in each.manifest.pieces)
+    return sum(piece.raw_size for each in chain for piece in each.manifest.pieces)
 
 
 def rate_of(schedule_id: str, catalog: Catalog | None) -> float | None:

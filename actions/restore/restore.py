@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path as Folder
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.actions.restore.carry_out import RestoreResult, carry_out
-from airflow_backup.actions.restore.choose import path_at
+from airflow_backup.actions.restore.choose import chain_at
 from airflow_backup.actions.restore.plan import (
     ASSUMED_RATE,
     RestorePlan,
@@ -21,21 +21,15 @@ from airflow_backup.actions.restore.target import ServerTarget, Target, TargetSt
 from airflow_backup.actions.sets.heads import check_head
 from airflow_backup.actions.sets.stored_set import StoredSet, open_chain, open_set
 from airflow_backup.actions.sets.trust import Trust
-from airflow_backup.catalog.rules.recovery import Gap, Path
+from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain
 from airflow_backup.core.connections import Connections, from_environment
 from airflow_backup.core.errors import ConfigError, FormatError, NotFound, VerifyError
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.manifest import MANIFEST_NAME, Manifest, set_prefix
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.protocol import (
-    Engine,
-    Loader,
-    PartChecker,
-    Resumer,
-    SetReader,
-    Surroundings,
-)
+from airflow_backup.engines.capabilities import Loader, PartChecker, Resumer
+from airflow_backup.engines.protocol import Engine, EngineContext, SetReader
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.folder import FolderStorage
@@ -91,10 +85,10 @@ def restore(
         replace=replace,
         source=source,
     )
-    around = Surroundings(
+    context = EngineContext(
         connections=connections, reporter=reporter or Reporter(), clock=clock, source=source
     )
-    return carry_out(what, around, engines=engines, catalog=catalog, actor=actor)
+    return carry_out(what, context, engines=engines, catalog=catalog, actor=actor)
 
 
 def plan(
@@ -128,8 +122,8 @@ def plan(
     engine = (engines or registry()).get(last.engine)
     trust.check_may_run(last, engine)
     _check_layout(last, engine)
-    around = Surroundings(connections=connections, source=source)
-    _check_engine(engine, path, target, only, around)
+    context = EngineContext(connections=connections, source=source)
+    _check_engine(engine, path, target, only, context)
     until = stop_at(path, at)
     needed = bytes_written(path)
     to_read = sum(each.manifest.totals.bytes_stored for each in path)
@@ -141,7 +135,7 @@ def plan(
         asked_at=at,
         consistent_at=until or last.consistent_at,
         until=until,
-        path=path,
+        chain=path,
         only=tuple(only),
         bytes_to_read=to_read,
         bytes_to_write=needed,
@@ -167,7 +161,7 @@ def plan(
 
 
 def _look(
-    what: RestorePlan, *, needed: int, replace: bool, precious: Mapping[str, Folder]
+    what: RestorePlan, *, needed: int, replace: bool, precious: Mapping[str, Path]
 ) -> TargetState:
     if not isinstance(what.target, ServerTarget):
         interrupted = Swap(what.target, what.marker()).look()
@@ -177,18 +171,18 @@ def _look(
 
 
 def _check_engine(
-    engine: Engine,
-    path: Sequence[StoredSet],
+    engine: Engine[Any],
+    chain: Sequence[StoredSet],
     target: Target,
     only: Sequence[str],
-    around: Surroundings,
+    context: EngineContext,
 ) -> None:
     """Raise what the engine would raise, before anything is written: a dry run tells the same."""
     if isinstance(target, ServerTarget) and not isinstance(engine, Loader):
         raise ConfigError(
             f"the {engine.name} engine restores into folders only", hint="--to FOLDER"
         )
-    for each in path:
+    for each in chain:
         each.check_keys()
     if not only:
         return
@@ -196,7 +190,7 @@ def _check_engine(
         raise ConfigError(
             f"the {engine.name} engine restores all of a set", hint="leave the paths out"
         )
-    engine.check_parts(path, only, around)
+    engine.check_parts(chain, only, context)
 
 
 def _choose(
@@ -214,13 +208,13 @@ def _choose(
         check_head(storage, trust)
     schedule_id = trust.schedule_id
     if catalog is not None and catalog.sets.of(schedule_id, limit=1):
-        found = catalog.sets.recovery_path(schedule_id, at or datetime.max.replace(tzinfo=UTC))
+        found = catalog.sets.recovery_chain(schedule_id, at or datetime.max.replace(tzinfo=UTC))
         if isinstance(found, Gap):
             raise _nothing_for(schedule_id, found, at)
         return open_path(storage, trust, found, keys), found.skipped
     if at is None:
         newest_set(storage, schedule_id)  # where there is none at all, it says what there is
-    found = path_at(storage, trust, at or datetime.max.replace(tzinfo=UTC))
+    found = chain_at(storage, trust, at or datetime.max.replace(tzinfo=UTC))
     return open_path(storage, trust, found, keys), found.skipped
 
 
@@ -233,7 +227,7 @@ def _nothing_for(schedule_id: str, gap: Gap, at: datetime | None) -> NotFound:
     return NotFound(f"'{schedule_id}' has no {when}{why}", hint=hint)
 
 
-def _check_layout(last: Manifest, engine: Engine) -> None:
+def _check_layout(last: Manifest, engine: Engine[Any]) -> None:
     if last.engine_version != engine.version:
         raise FormatError(
             f"set '{last.set_id}' has the layout {last.engine_version} of the {engine.name} engine, "
@@ -242,11 +236,11 @@ def _check_layout(last: Manifest, engine: Engine) -> None:
         )
 
 
-def _doubts(path: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, ...]:
+def _doubts(chain: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, ...]:
     if catalog is None:
         return ()
     doubts = []
-    for each in path:
+    for each in chain:
         row = catalog.sets.get(each.manifest.set_id)
         if row is None:
             continue
@@ -256,15 +250,15 @@ def _doubts(path: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, ..
 
 
 def open_path(
-    storage: Storage, trust: Trust, path: Path, keys: Sequence[Identity] = ()
+    storage: Storage, trust: Trust, chain: RecoveryChain, keys: Sequence[Identity] = ()
 ) -> list[StoredSet]:
-    """Open the sets of a recovery path."""
-    return [open_set(storage, trust, row.set_id, keys=keys) for row in path.sets]
+    """Open the sets of a recovery chain."""
+    return [open_set(storage, trust, row.set_id, keys=keys) for row in chain.sets]
 
 
-def stop_at(path: Sequence[SetReader], at: datetime | None) -> datetime | None:
-    """Return where to stop in the archived logs at the end of ``path``; None when there are none."""
-    last = path[-1].manifest
+def stop_at(chain: Sequence[SetReader], at: datetime | None) -> datetime | None:
+    """Return where to stop in the archived logs at the end of ``chain``; None when there are none."""
+    last = chain[-1].manifest
     if last.kind is not Kind.ARCHIVE_LOG:
         return None
     return last.consistent_at if at is None else min(at, last.consistent_at)

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.restore.target import TargetState, end_marker, named
+from airflow_backup.actions.restore.replaceable import named
+from airflow_backup.actions.restore.target import TargetState, end_marker
 from airflow_backup.core.errors import Refused
-from airflow_backup.core.removal import remove_tree
+from airflow_backup.core.paths.removal import remove_tree
 from airflow_backup.engines.shared.restore_marker import MARKER
 
 

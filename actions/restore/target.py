@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
 
-from airflow_backup.core.durations import format_size
+from airflow_backup.actions.restore.replaceable import what_keeps_from_swapping
 from airflow_backup.core.errors import ConfigError, Refused
-from airflow_backup.core.removal import remove_tree
+from airflow_backup.core.paths.removal import remove_tree
+from airflow_backup.core.text.durations import format_size
 from airflow_backup.engines.shared.restore_marker import MARKER, put_right
 
 _SERVER = re.compile(r"connection:([A-Za-z0-9_.-]+)(?:/(.+))?")
@@ -179,66 +180,8 @@ def drop_marker(target: Folder, *, is_new: bool, all_of_it: bool) -> None:
         target.rmdir()
 
 
-def named(target: Folder) -> Folder:
-    """
-    Return the absolute name of a target as the system sees it: links on the way are followed, the last is not.
-
-    >>> named(Folder("/usr/../tmp/x/."))
-    PosixPath('/tmp/x')
-    """
-    text = os.fspath(target)
-    if target.name in ("", "..") or text.rstrip("/").endswith("/.."):
-        return Folder(os.path.realpath(text))
-    return Folder(os.path.realpath(target.parent)) / target.name
-
-
-def what_keeps_from_swapping(target: Folder) -> tuple[str | None, str | None]:
-    """Return why another folder cannot take the place of ``target``, and what to do; None when it can."""
-    target = named(target)
-    if target.is_symlink():
-        real = os.path.realpath(target)
-        return f"'{target}' is a link", f"name the folder itself: --to {real}"
-    if _is_mount_point(target):
-        return (
-            f"a file system is mounted at '{target}', and its folder cannot be replaced",
-            f"restore into a folder below it, or beside it: --to {target}/restored",
-        )
-    if len(os.fsencode(target.name)) + len(_LONGEST_SUFFIX) > 255:
-        return f"the name of '{target}' leaves no room for one beside it", _ANOTHER
-    parent = target.parent
-    if not os.access(parent, os.W_OK | os.X_OK) or not _may_rename(target, parent):
-        return (
-            f"'{target}' cannot be replaced: nobody but its owner may change '{parent}'",
-            f"ls -ld {parent}",
-        )
-    return None, None
-
-
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 _ANOTHER = "restore to a new or empty folder"
-_LONGEST_SUFFIX = ".before-20260101T000000Z"
-
-
-def _may_rename(target: Folder, parent: Folder) -> bool:
-    found = parent.stat()
-    if os.geteuid() == 0 or not found.st_mode & stat.S_ISVTX:
-        return True
-    return os.geteuid() in (found.st_uid, target.lstat().st_uid)
-
-
-def _is_mount_point(target: Folder) -> bool:
-    if os.path.ismount(target):
-        return True
-    try:  # where a folder of the same file system is mounted, only this list says so
-        lines = Folder("/proc/self/mountinfo").read_bytes().splitlines()
-    except OSError:
-        return False
-    real = os.path.realpath(os.fsencode(target))
-    return any(_unescaped(line.split(b" ")[4]) == real for line in lines)
-
-
-def _unescaped(path: bytes) -> bytes:
-    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), path)
 
 
 def _missing(target: Folder, warnings: tuple[str, ...]) -> TargetState:

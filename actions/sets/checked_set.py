@@ -9,7 +9,8 @@ from airflow_backup.actions.sets.damage import Damage, Findings
 from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.core.errors import NotFound, VerifyError
 from airflow_backup.core.format.age import Identity
-from airflow_backup.core.format.manifest import Frame, Manifest, Piece, set_prefix
+from airflow_backup.core.format.manifest import Manifest, set_prefix
+from airflow_backup.core.format.pieces import Frame, Piece
 from airflow_backup.core.words import DamageKind
 from airflow_backup.storage.protocol import Storage
 

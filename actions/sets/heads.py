@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_backup.actions.sets.trust import StoredManifest, Trust
 from airflow_backup.core.errors import NameTaken, NotFound, StorageError, Tampered
-from airflow_backup.core.format.manifest import FORMAT_VERSION, Hex, SetId
+from airflow_backup.core.format.manifest import FORMAT_VERSION, SetId
+from airflow_backup.core.format.pieces import Hex
 from airflow_backup.core.format.signing import SigningKey, sign
 from airflow_backup.storage.protocol import Storage
 

@@ -12,7 +12,7 @@ from airflow_backup.actions.sets.checked_set import CheckedSet
 from airflow_backup.actions.sets.damage import Share
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.format.checksums import frame_checksum, hasher
-from airflow_backup.core.format.manifest import Frame, Piece
+from airflow_backup.core.format.pieces import Frame, Piece
 from airflow_backup.core.progress import Reporter
 
 THREADS = 2

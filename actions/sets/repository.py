@@ -13,9 +13,10 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import (
     BackupError,
     FormatError,
@@ -62,7 +63,7 @@ def check_same(storage: Storage, repository_id: str) -> None:
         raise _missing(storage, "it was there when the run began, and is not any more")
 
 
-def make(storage: Storage, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
+def make(storage: Storage, *, clock: Callable[[], datetime] = utc_now) -> str:
     """Make a repository, or return the id of the one that is there."""
     told = {
         "format_version": FORMAT_VERSION,

@@ -12,12 +12,8 @@ from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.format.age import MAX_HEADER, Identity, Opener
 from airflow_backup.core.format.checksums import frame_checksum
 from airflow_backup.core.format.codec import decompress
-from airflow_backup.core.format.manifest import (
-    Frame,
-    Manifest,
-    Piece,
-    set_prefix,
-)
+from airflow_backup.core.format.manifest import Manifest, set_prefix
+from airflow_backup.core.format.pieces import Frame, Piece
 from airflow_backup.storage.protocol import Storage
 
 _THREADS = 2

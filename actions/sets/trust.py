@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_backup.actions.sets.repository import read_marker
 from airflow_backup.catalog.records import SetRow
@@ -26,7 +26,8 @@ from airflow_backup.core.format.manifest import (
 )
 from airflow_backup.core.format.signing import PublicKey, Signed, SigningKey, problem_of, public_key
 from airflow_backup.core.format.state import check_state
-from airflow_backup.engines.protocol import Engine, StateDescriber
+from airflow_backup.engines.capabilities import StateDescriber
+from airflow_backup.engines.protocol import Engine
 from airflow_backup.engines.registry import registry
 from airflow_backup.schedules.model.policies import Signing
 from airflow_backup.schedules.model.sources import EngineOptions
@@ -121,7 +122,7 @@ class Trust:
             return False
         return row.consistent_at.date() < self.unsigned_before
 
-    def check_may_run(self, manifest: Manifest, engine: Engine) -> None:
+    def check_may_run(self, manifest: Manifest, engine: Engine[Any]) -> None:
         """Raise Refused where only a set itself says which engine is to run, and that engine may run programs."""
         if self.engine is None and not getattr(engine, "only_reads", False):
             raise Refused(

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from airflow_backup.actions.sets.checked_set import CheckedSet
 from airflow_backup.actions.sets.damage import Damage, Findings, Share, VerifyResult
 from airflow_backup.actions.sets.manifest_check import ManifestCheck
 from airflow_backup.actions.sets.piece_check import check_pieces, check_share, decode_frames
 from airflow_backup.actions.sets.trust import Trust
-from airflow_backup.actions.verify.concerns import with_concerns
+from airflow_backup.actions.verify.concerns import others_of, with_concerns
 from airflow_backup.core.errors import (
     BackupError,
     Cancelled,
@@ -30,15 +31,13 @@ from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.manifest import set_prefix
 from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.core.words import DamageKind, VerificationLevel, VerificationOutcome
-from airflow_backup.engines.protocol import (
+from airflow_backup.engines.capabilities import (
     Decoder,
-    Engine,
     FormatChecker,
-    Proof,
     RestoreTester,
     StructureChecker,
-    Surroundings,
 )
+from airflow_backup.engines.protocol import Engine, EngineContext, VerificationReport
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.storage.protocol import Storage
 
@@ -48,7 +47,7 @@ class Inspection:
     """How a set is looked at."""
 
     level: VerificationLevel
-    around: Surroundings
+    context: EngineContext
     keys: Sequence[Identity] = ()
     assertions: Sequence[str] = ()
     share: Share | None = None
@@ -64,7 +63,7 @@ def inspect_set(storage: Storage, trust: Trust, set_id: str, how: Inspection) ->
     The set itself comes first; then those around it that turned out to be damaged on the way.
     """
     keep_freed_memory()
-    begun, started_at = time.monotonic(), how.around.clock()
+    begun, started_at = time.monotonic(), how.context.clock()
     look = _Look(storage, trust, set_id, how)
     look.run()
     template = VerifyResult(
@@ -81,34 +80,12 @@ def inspect_set(storage: Storage, trust: Trust, set_id: str, how: Inspection) ->
         checks=tuple(look.findings.checks),
         bytes_read=look.findings.bytes_read,
         started_at=started_at,
-        finished_at=how.around.clock(),
+        finished_at=how.context.clock(),
         duration=time.monotonic() - begun,
         restore_seconds=look.restore_seconds,
         isolation=tuple(look.isolation),
     )
-    return [template, *_of_others(template)]
-
-
-def _of_others(result: VerifyResult) -> list[VerifyResult]:
-    others = dict.fromkeys(each.set_id for each in result.damages if each.set_id != result.set_id)
-    return [
-        replace(
-            result,
-            set_id=other,
-            outcome=VerificationOutcome.FAILED,
-            level=VerificationLevel.QUICK if result.level.rank < 1 else result.level,
-            proven=None,
-            damages=(damages := [each for each in result.damages if each.set_id == other]),
-            reason=str(damages[0]),
-            unchecked=(),
-            notes=(f"found while set '{result.set_id}' was verified",),
-            checks=(),
-            isolation=(),
-            bytes_read=0,
-            restore_seconds=None,
-        )
-        for other in others
-    ]
+    return [template, *others_of(template)]
 
 
 class _Look:
@@ -121,9 +98,9 @@ class _Look:
         self.isolation: Sequence[str] = ()
         self._storage, self._trust, self._set_id = storage, trust, set_id
         self._how = how
-        self._path: list[CheckedSet] = []
+        self._chain: list[CheckedSet] = []
         self._needed = {set_id}
-        self._engine: Engine | None = None
+        self._engine: Engine[Any] | None = None
 
     def run(self) -> None:
         """Look; whatever is not about the set itself leaves the question open."""
@@ -136,7 +113,7 @@ class _Look:
             self.findings.unchecked.append(told)
 
     def outcome(self) -> VerificationOutcome:
-        """Return what it comes to."""
+        """Return the outcome of all checks together."""
         if self._damages():
             return VerificationOutcome.FAILED
         if self.findings.unchecked:
@@ -153,7 +130,7 @@ class _Look:
 
     def located(self) -> list[Damage]:
         """Return the damages, with the files that they concern where the engine can tell."""
-        return with_concerns(self.findings.damages, self._path, self._engine)
+        return with_concerns(self.findings.damages, self._chain, self._engine)
 
     def _damages(self) -> list[Damage]:
         # A damaged set elsewhere in the schedule says nothing about this one.
@@ -161,20 +138,20 @@ class _Look:
 
     def _run(self) -> None:
         how = self._how
-        how.around.reporter.begin("verifying")
+        how.context.reporter.begin("verifying")
         check = ManifestCheck(self._storage, self._trust, self.findings, how.keys)
         if not any(self._storage.folders()):
             raise StorageUnavailable(f"{self._storage.url} is empty: is the disk mounted?")
-        self._path = check.chain(self._set_id)
-        self._needed |= {each.manifest.set_id for each in self._path}
-        self._needed |= {each.manifest.parent for each in self._path if each.manifest.parent}
+        self._chain = check.chain(self._set_id)
+        self._needed |= {each.manifest.set_id for each in self._chain}
+        self._needed |= {each.manifest.parent for each in self._chain if each.manifest.parent}
         self._reached(VerificationLevel.QUICK)
         if how.level is VerificationLevel.QUICK or not self._is_readable():
             return
-        own = self._path[-1]
+        own = self._chain[-1]
         self._engine = self._find_engine(own)
         if how.share is not None:
-            check_share([own], how.share, how.around.reporter)
+            check_share([own], how.share, how.context.reporter)
             self.findings.checks.append(f"share {how.share} of its bytes")
             return
         if how.level is VerificationLevel.STANDARD:
@@ -183,13 +160,13 @@ class _Look:
             self._deep(own)
 
     def _is_readable(self) -> bool:
-        is_there = bool(self._path) and self._path[-1].manifest.set_id == self._set_id
+        is_there = bool(self._chain) and self._chain[-1].manifest.set_id == self._set_id
         return is_there and not self.findings.of_manifests(*self._needed)
 
     def _standard(self, own: CheckedSet) -> None:
         if own.has_keys:  # first: what it reads is proven then, and not read again
             self._check_format(own)
-        check_pieces([own], self._how.around.reporter)
+        check_pieces([own], self._how.context.reporter)
         algorithm = own.manifest.checksum_algorithm
         self.findings.checks.append(f"the {algorithm} of every piece, or of its frames")
         self._reached(VerificationLevel.STANDARD)
@@ -202,55 +179,55 @@ class _Look:
             keys = (own.manifest.encryption or {}).get("keys", "")
             self.findings.unchecked.append(f"no key was given, so nothing was decoded: {keys}")
             return
-        proof: Proof | None = None
+        report: VerificationReport | None = None
         if not self._damages() and self._engine is not None:
             self._trust.check_may_run(own.manifest, self._engine)
-            proof = self._try(self._engine, own)
-        decode_frames(own, self._how.around.reporter)
+            report = self._try(self._engine, own)
+        decode_frames(own, self._how.context.reporter)
         self.findings.checks.append("every frame of every piece, taken apart")
         self._reached(VerificationLevel.STANDARD)
-        if proof is not None and proof.inconclusive is None:
+        if report is not None and report.inconclusive is None:
             self._reached(self._how.level)
 
-    def _try(self, engine: Engine, own: CheckedSet) -> Proof | None:
+    def _try(self, engine: Engine[Any], own: CheckedSet) -> VerificationReport | None:
         is_restore = self._how.level is VerificationLevel.RESTORE_TEST
         begun = time.monotonic()
         try:
-            proof = self._restore(engine) if is_restore else self._decode(engine)
-            if proof is not None:
-                self._take(proof, own)
+            report = self._restore(engine) if is_restore else self._decode(engine)
+            if report is not None:
+                self._take(report, own)
         except (VerifyError, NotFound) as error:
             if not self.findings.damages:  # not a damaged block: what is written makes no sense
                 self._note_whole(own, error.message)
             return None
-        if is_restore and proof is not None and proof.inconclusive is None:
+        if is_restore and report is not None and report.inconclusive is None:
             self.restore_seconds = time.monotonic() - begun
-        return proof
+        return report
 
-    def _decode(self, engine: Engine) -> Proof | None:
+    def _decode(self, engine: Engine[Any]) -> VerificationReport | None:
         if not isinstance(engine, Decoder):
             self.findings.notes.append(f"the {engine.name} engine decodes frames only")
-            return Proof()
-        return engine.decode(self._path, self._how.around)
+            return VerificationReport()
+        return engine.decode(self._chain, self._how.context)
 
-    def _restore(self, engine: Engine) -> Proof | None:
+    def _restore(self, engine: Engine[Any]) -> VerificationReport | None:
         if not isinstance(engine, RestoreTester):
             self.findings.unchecked.append(f"the {engine.name} engine cannot test a restore")
             return None
-        return engine.try_restore(self._path, self._how.around, assertions=self._how.assertions)
+        return engine.try_restore(self._chain, self._how.context, assertions=self._how.assertions)
 
-    def _take(self, proof: Proof, own: CheckedSet) -> None:
-        if proof.inconclusive is not None:
-            self.findings.unchecked.append(proof.inconclusive)
+    def _take(self, report: VerificationReport, own: CheckedSet) -> None:
+        if report.inconclusive is not None:
+            self.findings.unchecked.append(report.inconclusive)
             return
-        self.findings.checks += proof.checks
-        self.isolation = proof.isolation
+        self.findings.checks += report.checks
+        self.isolation = report.isolation
         expected = {
             name: count
             for name, count in own.manifest.counts.items()
-            if name not in proof.uncounted
+            if name not in report.uncounted
         }
-        found = {name: n for name, n in proof.counts.items() if name not in proof.uncounted}
+        found = {name: n for name, n in report.counts.items() if name not in report.uncounted}
         if found and expected and found != expected:
             self._note_whole(own, _difference(expected, found))
 
@@ -260,7 +237,7 @@ class _Look:
             return
         try:
             if isinstance(engine, StructureChecker):
-                checks = engine.check_structure(self._path)
+                checks = engine.check_structure(self._chain)
             elif isinstance(engine, FormatChecker):
                 checks = engine.check_format(own)
             else:
@@ -271,7 +248,7 @@ class _Look:
             return
         self.findings.checks += checks
 
-    def _find_engine(self, own: CheckedSet) -> Engine | None:
+    def _find_engine(self, own: CheckedSet) -> Engine[Any] | None:
         manifest = own.manifest
         try:
             engine = (self._how.engines or registry()).get(manifest.engine)

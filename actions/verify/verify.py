@@ -21,7 +21,7 @@ from airflow_backup.core.format.manifest import manifest_name
 from airflow_backup.core.format.signing import PublicKey
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.model.policies import Encryption, Verify
 from airflow_backup.storage.open import open_storage
@@ -89,14 +89,14 @@ class Verifier:
         )
         self._keys = _keys(schedule, connections) if keys is None else keys
         self._engines = engines
-        around = Surroundings(
+        context = EngineContext(
             connections=connections,
             reporter=reporter or Reporter(),
             clock=clock,
             source=None if isinstance(schedule, Bare) else schedule.source,
         )
         scratch = schedule.verify.scratch
-        self._around = around if scratch is None else replace(around, scratch=Path(scratch))
+        self._context = context if scratch is None else replace(context, scratch=Path(scratch))
 
     def sets(self) -> list[str]:
         """Return the ids of all sets, the oldest first; from the repository where there is no catalog."""
@@ -152,7 +152,7 @@ class Verifier:
         wanted = self._schedule.verify.assertions if assertions is None else assertions
         how = Inspection(
             level=level,
-            around=self._around,
+            context=self._context,
             keys=self._keys,
             assertions=tuple(wanted) if level is VerificationLevel.RESTORE_TEST else (),
             share=share,

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, text
 from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
+from airflow_backup.catalog.rules.recovery import RecoveryChain
 from airflow_backup.catalog.tables import sets
 from airflow_backup.core.format.manifest import Manifest, read_manifest, set_prefix
 from airflow_backup.core.ids import set_id
@@ -107,15 +107,15 @@ def questions(url: str) -> dict[str, float]:
     with Catalog.open(url) as catalog, plain.connect() as connection:
         latest = catalog.sets.latest_of()
         assert len(latest) == SCHEDULES
-        path = catalog.sets.recovery_path("schedule-0500", middle)
-        assert isinstance(path, RecoveryPath)
+        path = catalog.sets.recovery_chain("schedule-0500", middle)
+        assert isinstance(path, RecoveryChain)
         found = {
             "latest good set of 1,000 schedules": median(catalog.sets.latest_of),
             "the same by GROUP BY and a join, rows as tuples": median(
                 lambda: connection.execute(text(GROUPED)).fetchall(), times=10
             ),
-            f"recovery path to a moment ({len(path.sets)} sets)": median(
-                lambda: catalog.sets.recovery_path("schedule-0500", middle)
+            f"recovery chain to a moment ({len(path.sets)} sets)": median(
+                lambda: catalog.sets.recovery_chain("schedule-0500", middle)
             ),
             "chain of a set": median(lambda: catalog.sets.chain("0500-000719")),
             "50 newest sets of a schedule": median(
@@ -199,7 +199,7 @@ def main() -> None:
         f"| question | {' | '.join(names)} | goal on SQLite |",
         f"|---|{'---|' * len(names)}---|",
     ]
-    goals = {"latest good": "10", "recovery path": "2"}
+    goals = {"latest good": "10", "recovery chain": "2"}
     for question in answers[names[0]]:
         cells = " | ".join(f"{answers[name][question]:.2f}" for name in names)
         goal = next((text for word, text in goals.items() if question.startswith(word)), "")

@@ -23,7 +23,7 @@ from urllib.parse import quote
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent / "tests"))
 
-from support.postgres import PASSWORD, USER, Postgres, postgres, programs
+from support.servers.postgres import PASSWORD, USER, Postgres, postgres, programs
 
 GOALS = {"physical": ("at most", 1.2), "logical": ("at least", 3.0)}
 TEXT = """

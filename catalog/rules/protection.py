@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_backup.catalog.records import LostSet, SetRow, Verification
-from airflow_backup.catalog.rules.recovery import Path, recovery_path
-from airflow_backup.core.durations import spoken
+from airflow_backup.catalog.rules.recovery import RecoveryChain, recovery_chain
+from airflow_backup.core.text.durations import spoken
 from airflow_backup.core.words import ProtectionState, VerificationOutcome
 
 _PERIODS = {"daily": timedelta(days=1), "weekly": timedelta(days=7), "monthly": timedelta(days=31)}
@@ -46,8 +46,8 @@ class KnownSets:
     ) -> KnownSets:
         """Sum up the sets of a schedule: ``rows`` are those of the newest good chain and all newer ones, at least."""
         kept = [row for row in rows if row.state != "deleting"]
-        found = recovery_path(kept, now)
-        good = found.sets[-1] if isinstance(found, Path) else None
+        found = recovery_chain(kept, now)
+        good = found.sets[-1] if isinstance(found, RecoveryChain) else None
         quarantined = _newest([row for row in kept if row.state == "quarantined"])
         return cls._with(good, lost, has_any=bool(kept or lost), quarantined=quarantined)
 

@@ -11,7 +11,7 @@ from airflow_backup.core.words import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class RecoveryChain:
     """
     The sets that restore a moment, the full one first.
 
@@ -29,7 +29,7 @@ class Path:
 
     @property
     def bytes_stored(self) -> int:
-        """What has to be read."""
+        """Bytes that a restore of this chain reads from the repository."""
         return sum(row.bytes_stored for row in self.sets)
 
 
@@ -43,7 +43,7 @@ class Gap:
     """The first moment after ``at`` that can be restored."""
 
 
-def recovery_path(sets: Iterable[SetRow], at: datetime) -> Path | Gap:
+def recovery_chain(sets: Iterable[SetRow], at: datetime) -> RecoveryChain | Gap:
     """
     Find the newest set at or before ``at`` whose whole chain is good, and the archived logs from there on.
 
@@ -61,7 +61,7 @@ def recovery_path(sets: Iterable[SetRow], at: datetime) -> Path | Gap:
         if problem is None:
             chain.reverse()
             logs, broken = _logs(row, known, at)
-            return Path(at, (*chain, *logs), (*reasons, *broken))
+            return RecoveryChain(at, (*chain, *logs), (*reasons, *broken))
         reasons.append(f"set '{row.set_id}': {problem}")
     if not reasons:
         reasons.append("there is no set of that moment or before")

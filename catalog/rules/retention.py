@@ -19,8 +19,8 @@ from types import MappingProxyType
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from airflow_backup.core.durations import format_duration, format_size
 from airflow_backup.core.errors import Refused
+from airflow_backup.core.text.durations import format_duration, format_size
 from airflow_backup.schedules.model.policies import Retention
 
 CLOCK_MAY_LAG = timedelta(hours=1)
@@ -77,7 +77,7 @@ def decide(
     """
     Judge each set, newest first; raise Refused where the clock cannot be trusted.
 
-    Periods are read on the clock on the wall in ``timezone``. ``held`` says which sets stay whatever the rules
+    Periods are read in the local time of ``timezone``. ``held`` says which sets stay whatever the rules
     are, and why, by their ids.
     """
     newest_first = sorted(sets, key=lambda item: (item.consistent_at, item.set_id), reverse=True)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Text, cast, func, select
 
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.records import Deployed, DeployedState
-from airflow_backup.catalog.tables import deployed, first_seen
+from airflow_backup.catalog.definitions import Definitions
+from airflow_backup.catalog.records import Deployed, DeployedState, Origin
+from airflow_backup.catalog.tables import deployed, first_seen, origins
+from airflow_backup.core.clock import utc_now
 
 SEEN_EVERY = timedelta(seconds=30)
+
+_AS_TEXT = select(
+    *(column for column in deployed.c if column.name != "definition"),
+    cast(deployed.c.definition, Text).label("definition"),
+)
 
 
 class PlainProblem(Protocol):
@@ -42,15 +49,12 @@ class Entry(Protocol):
     def content_hash(self) -> str: ...
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class DeployedSchedules:
     """The deployed schedules of all origins; ``origin`` is a schedules path."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database, self._clock = database, clock
+        self._definitions = Definitions()
 
     def replace(self, origin: str, entries: Iterable[Entry]) -> None:
         """
@@ -80,8 +84,18 @@ class DeployedSchedules:
     def all(self) -> list[Deployed]:
         """Return every deployed schedule, in order of id."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(deployed).order_by(deployed.c.id)).mappings()
-            return [_deployed(row) for row in rows]
+            rows = connection.execute(_AS_TEXT.order_by(deployed.c.id)).all()
+        definitions = self._definitions.read(row.definition for row in rows)
+        return [
+            Deployed(**{**row._mapping, "definition": definition})
+            for row, definition in zip(rows, definitions, strict=True)
+        ]
+
+    def some(self, ids: Iterable[str]) -> list[Deployed]:
+        """Return those of these that are deployed."""
+        query = select(deployed).where(deployed.c.id.in_(list(ids)))
+        with self._database.reading() as connection:
+            return [_deployed(row) for row in connection.execute(query).mappings()]
 
     def get(self, schedule_id: str) -> Deployed | None:
         """Return one deployed schedule, or None."""
@@ -90,17 +104,61 @@ class DeployedSchedules:
             row = found.mappings().first()
         return None if row is None else _deployed(row)
 
+    def note_read(
+        self,
+        origin: str,
+        *,
+        also: Iterable[str],
+        at: datetime,
+        unprotected: Iterable[Mapping[str, str]] = (),
+    ) -> None:
+        """
+        Note that what is deployed from ``origin`` is what its files said at ``at``, or later.
+
+        ``also`` are further files that they name (calendars), ``unprotected`` their exceptions.
+        """
+        exceptions = [dict(each) for each in unprotected]
+        facts = {"also": sorted(also), "read_at": at, "unprotected": exceptions}
+        with self._database.writing() as connection:
+            mine = origins.c.origin == origin
+            if not connection.execute(origins.update().where(mine).values(**facts)).rowcount:
+                still = select(deployed.c.origin).distinct()
+                connection.execute(origins.delete().where(origins.c.origin.not_in(still)))
+                connection.execute(origins.insert().values(origin=origin, **facts))
+
+    def origin(self, origin: str) -> Origin | None:
+        """Return when the files of an origin were last read, or None."""
+        with self._database.reading() as connection:
+            query = select(origins).where(origins.c.origin == origin)
+            row = connection.execute(query).mappings().first()
+        return None if row is None else Origin(**row)
+
+    def unprotected(
+        self, *, told_by: Callable[[str], bool] = lambda origin: False
+    ) -> dict[str, str]:
+        """Return the exceptions of all origins but those that ``told_by`` names: the reason of each, by connection."""
+        query = select(origins.c.origin, origins.c.unprotected).order_by(origins.c.read_at)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return {
+            each["connection"]: each["reason"]
+            for row in rows
+            if not told_by(row.origin)
+            for each in row.unprotected or ()
+        }
+
     def count(self, origin: str) -> int:
         """Return how many schedules are deployed from an origin."""
         query = select(func.count()).select_from(deployed).where(deployed.c.origin == origin)
         with self._database.reading() as connection:
             return int(connection.scalar(query) or 0)
 
-    def definitions(self, origin: str) -> dict[str, dict[str, Any]]:
-        """Return the definitions of an origin that were right once, by id."""
-        query = select(deployed.c.id, deployed.c.definition).where(deployed.c.origin == origin)
+    def definitions(self, origin: str) -> list[Deployed]:
+        """Return what is deployed from an origin and was right once."""
+        query = select(deployed).where(deployed.c.origin == origin)
         with self._database.reading() as connection:
-            return {row.id: row.definition for row in connection.execute(query) if row.definition}
+            rows = connection.execute(query).mappings()
+            return [_deployed(row) for row in rows if row["definition"]]
 
 
 def _differs(

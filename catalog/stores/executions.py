@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, and_, select
+from sqlalchemy import Connection, and_, select
 
-from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.records import Attempt, Execution
-from airflow_backup.catalog.stores.probe import newest
+from airflow_backup.catalog.run_records import Attempt, Execution
+from airflow_backup.catalog.stores.events import add_event
+from airflow_backup.catalog.stores.execution_events import tell_begun, tell_finished
+from airflow_backup.catalog.stores.execution_reads import (
+    ExecutionReads,
+    find_execution,
+    is_of,
+    last_attempt,
+)
 from airflow_backup.catalog.tables import attempts, executions
-from airflow_backup.core.errors import FailureClass, NotFound
-from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.core.errors import NotFound
+from airflow_backup.core.failure_class import FailureClass
+from airflow_backup.core.words import EventKind, ExecutionStatus, Kind, Trigger
+from airflow_backup.core.worker import Worker
 
 __all__ = ["Execution", "Executions", "Failure", "Outcome"]
 
-_OPEN = [str(status) for status in ExecutionStatus if not status.is_final]
+
+_BETWEEN_ATTEMPTS = (ExecutionStatus.PENDING, ExecutionStatus.FAILED)
+"""Failed is what earlier versions wrote there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +52,12 @@ class Outcome:
     bytes_stored: int | None = None
     warnings: int = 0
     failure: Failure | None = None
+    is_tried_again: bool = False
+    """Whether a further attempt of the run follows."""
 
 
-class Executions:
+class Executions(ExecutionReads):
     """The executions of all schedules."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def begin(
         self,
@@ -63,12 +71,25 @@ class Executions:
         kind: Kind | None = None,
         note: str | None = None,
         queued_at: datetime | None = None,
+        definition: str | None = None,
+        definition_version: int | None = None,
+        worker: Worker | None = None,
     ) -> Attempt:
         """
         Note that an attempt starts at ``at``; return it, with a number that is new for the run.
 
+        ``definition`` is the digest of the schedule as it is carried out, ``definition_version`` its number in the
+        catalog where it was made there; ``worker`` is who carries it out.
+
         An earlier attempt that never said how it ended is noted as failed.
         """
+        by: dict[str, Any] = {
+            "definition": definition,
+            "definition_version": definition_version,
+            "host": None if worker is None else worker.host,
+            "queue": None if worker is None else worker.queue,
+            "executor": None if worker is None else worker.executor,
+        }
         values: dict[str, Any] = {
             "status": ExecutionStatus.RUNNING,
             "reason": None,
@@ -76,15 +97,18 @@ class Executions:
             "error": None,
             "hint": None,
             "failure_class": None,
+            **by,
         }
         if kind is not None:
             values["kind"] = kind
         with self._database.writing() as connection:
-            last = _last_attempt(connection, schedule_id, run_id)
+            last = last_attempt(connection, schedule_id, run_id)
             number = max(attempt, 1 if last is None else last + 1)
             values["attempts"] = number
+            if last is None:
+                values["started_at"] = at  # of one that was skipped before, too
             key = {"schedule_id": schedule_id, "run_id": run_id}
-            changed = connection.execute(executions.update().where(_is(**key)).values(**values))
+            changed = connection.execute(executions.update().where(is_of(**key)).values(**values))
             if not changed.rowcount:
                 first = {
                     "trigger": trigger,
@@ -95,24 +119,77 @@ class Executions:
                     "started_at": at,
                     "warnings": 0,
                 }
-                connection.execute(executions.insert().values(**key, **values, **first))
-            _close_open_attempts(connection, schedule_id, run_id, at=at)
+                connection.execute(executions.insert().values(**key, **(values | first)))
+            closed = _close_open_attempts(connection, schedule_id, run_id, at=at)
             running = Attempt(
                 schedule_id=schedule_id,
                 run_id=run_id,
                 number=number,
                 status=ExecutionStatus.RUNNING,
                 started_at=at,
+                **by,
             )
             connection.execute(
                 attempts.insert().values(
-                    **key, number=number, status=ExecutionStatus.RUNNING, started_at=at
+                    **key, **by, number=number, status=ExecutionStatus.RUNNING, started_at=at
                 )
             )
+            about = {"kind": kind, "trigger": trigger, "note": note}
+            tell_begun(connection, running, about=about, given_up=SILENT if closed else None)
         return running
 
+    def skip(
+        self,
+        schedule_id: str,
+        run_id: str,
+        *,
+        run_at: datetime,
+        trigger: Trigger,
+        at: datetime,
+        reason: str,
+        kind: Literal[EventKind.SKIPPED, EventKind.CANCELLED] = EventKind.SKIPPED,
+    ) -> None:
+        """
+        Note that a run was skipped, or cancelled, before its first attempt; said once, however often it is called.
+
+        One that waits for a further attempt can be cancelled, too. What works says itself how it ends.
+        """
+        status = ExecutionStatus(kind)
+        row = {
+            "status": status,
+            "reason": reason,
+            "trigger": trigger,
+            "run_at": run_at,
+            "since": at,
+            "finished_at": at,
+            "attempts": 0,
+            "warnings": 0,
+        }
+        key = {"schedule_id": schedule_id, "run_id": run_id}
+        with self._database.writing() as connection:
+            known = connection.scalar(select(executions.c.status).where(is_of(**key)))
+            if known is None:
+                connection.execute(executions.insert().values(**key, **row))
+            elif kind is EventKind.CANCELLED and known in _BETWEEN_ATTEMPTS:
+                ended = {"status": status, "reason": reason, "finished_at": at}
+                connection.execute(executions.update().where(is_of(**key)).values(**ended))
+            else:
+                return
+            add_event(
+                connection,
+                at=at,
+                action=kind,
+                subject=schedule_id,
+                detail={"run_id": run_id, "reason": reason},
+            )
+
     def finish(self, attempt: Attempt, outcome: Outcome, *, at: datetime) -> Execution:
-        """Note how an attempt ended, and with it the execution; return the execution."""
+        """
+        Note how an attempt ended, and with it the execution; return the execution, which is pending where the attempt
+        failed and is tried again.
+
+        What completed stays completed: a failure to hear of that is none of the run.
+        """
         failure: dict[str, Any] = {"error": None, "hint": None, "failure_class": None}
         if outcome.failure is not None:
             failure = {
@@ -131,115 +208,75 @@ class Executions:
         if outcome.kind is not None:
             figures["kind"] = outcome.kind
         ended = {"status": outcome.status, "finished_at": at, **failure}
+        if outcome.is_tried_again and outcome.status is ExecutionStatus.FAILED:
+            figures |= {"status": ExecutionStatus.PENDING, "finished_at": None}
+        mine = and_(
+            attempts.c.schedule_id == attempt.schedule_id,
+            attempts.c.run_id == attempt.run_id,
+            attempts.c.number == attempt.number,
+        )
         with self._database.writing() as connection:
-            connection.execute(
-                attempts.update()
-                .where(
-                    attempts.c.schedule_id == attempt.schedule_id,
-                    attempts.c.run_id == attempt.run_id,
-                    attempts.c.number == attempt.number,
-                )
-                .values(**ended)
-            )
-            newer = _last_attempt(connection, attempt.schedule_id, attempt.run_id)
+            before = connection.scalar(select(attempts.c.status).where(mine))
+            if before == ExecutionStatus.COMPLETED:
+                return _required(connection, attempt)
+            connection.execute(attempts.update().where(mine).values(**ended))
+            newer = last_attempt(connection, attempt.schedule_id, attempt.run_id)
             if newer == attempt.number:  # an attempt given up for dead speaks for itself only
                 connection.execute(
                     executions.update()
-                    .where(_is(attempt.schedule_id, attempt.run_id))
-                    .values(**ended, **figures)
+                    .where(is_of(attempt.schedule_id, attempt.run_id))
+                    .values(**(ended | figures))
                 )
-        found = self.get(attempt.schedule_id, attempt.run_id)
-        if found is None:
-            raise NotFound(f"no execution '{attempt.run_id}' of '{attempt.schedule_id}'")
-        return found
+                if before == ExecutionStatus.RUNNING:  # else it was told, and the answer was lost
+                    tell_finished(connection, attempt, outcome, at=at)
+            return _required(connection, attempt)
 
-    def get(self, schedule_id: str, run_id: str) -> Execution | None:
-        """Return one execution, or None."""
-        with self._database.reading() as connection:
-            row = connection.execute(select(executions).where(_is(schedule_id, run_id)))
-            found = row.mappings().first()
-        return None if found is None else execution_of(found)
+    def give_up(self, execution: Execution, outcome: Outcome, *, at: datetime) -> Execution | None:
+        """
+        Note how a run ended that waited for another attempt, which does not come any more.
 
-    def history(
-        self, schedule_id: str, limit: int = 50, before: datetime | None = None
-    ) -> list[Execution]:
-        """Return executions newest first; only those that came into being before ``before``."""
-        query = (
-            select(executions)
-            .where(executions.c.schedule_id == schedule_id)
-            .order_by(executions.c.since.desc(), executions.c.run_id.desc())
-            .limit(limit)
+        None where it does not wait any more: another one noted it, or an attempt has begun.
+        """
+        last = Attempt(
+            schedule_id=execution.schedule_id,
+            run_id=execution.run_id,
+            number=execution.attempts,
+            status=outcome.status,
+            started_at=execution.started_at or execution.since,
         )
-        if before is not None:
-            query = query.where(executions.c.since < before)
-        with self._database.reading() as connection:
-            return [execution_of(row) for row in connection.execute(query).mappings()]
-
-    def last(self, ids: Iterable[str] | None = None) -> dict[str, Execution]:
-        """Return the newest execution of each schedule; of all schedules without ``ids``."""
-        return self._newest(ids, status=None)
-
-    def last_completed(self, ids: Iterable[str] | None = None) -> dict[str, Execution]:
-        """Return the newest completed execution of each schedule that has one."""
-        return self._newest(ids, status=ExecutionStatus.COMPLETED)
-
-    def active(self) -> list[Execution]:
-        """Return what is pending, running or paused, newest first."""
-        query = (
-            select(executions)
-            .where(executions.c.status.in_(_OPEN))
-            .order_by(executions.c.since.desc())
+        ended = {"status": outcome.status, "reason": outcome.reason, "finished_at": at}
+        waits = and_(
+            executions.c.status == ExecutionStatus.PENDING,
+            executions.c.attempts == execution.attempts,
         )
-        with self._database.reading() as connection:
-            return [execution_of(row) for row in connection.execute(query).mappings()]
-
-    def attempts(self, execution: Execution) -> list[Attempt]:
-        """Return the attempts of an execution in order."""
-        query = (
-            select(attempts)
-            .where(
-                attempts.c.schedule_id == execution.schedule_id,
-                attempts.c.run_id == execution.run_id,
-            )
-            .order_by(attempts.c.number)
-        )
-        with self._database.reading() as connection:
-            return [_attempt(row) for row in connection.execute(query).mappings()]
-
-    def _newest(
-        self, ids: Iterable[str] | None, *, status: ExecutionStatus | None
-    ) -> dict[str, Execution]:
-        query = newest(
-            executions,
-            key="run_id",
-            order="since",
-            ids=ids,
-            is_sqlite=self._database.is_sqlite,
-            condition=None if status is None else (lambda table: table.c.status == status),
-        )
-        with self._database.reading() as connection:
-            found = [execution_of(row) for row in connection.execute(query).mappings()]
-        return {execution.schedule_id: execution for execution in found}
+        with self._database.writing() as connection:
+            mine = is_of(execution.schedule_id, execution.run_id)
+            changed = connection.execute(executions.update().where(mine, waits).values(**ended))
+            if not changed.rowcount:
+                return None
+            tell_finished(connection, last, outcome, at=at)
+            return _required(connection, last)
 
 
-def _is(schedule_id: str, run_id: str) -> Any:
-    return and_(executions.c.schedule_id == schedule_id, executions.c.run_id == run_id)
-
-
-def _last_attempt(connection: Connection, schedule_id: str, run_id: str) -> int | None:
-    found: int | None = connection.scalar(
-        select(attempts.c.number)
-        .where(attempts.c.schedule_id == schedule_id, attempts.c.run_id == run_id)
-        .order_by(attempts.c.number.desc())
-        .limit(1)
-    )
+def _required(connection: Connection, attempt: Attempt) -> Execution:
+    found = find_execution(connection, attempt.schedule_id, attempt.run_id)
+    if found is None:
+        raise NotFound(f"no execution '{attempt.run_id}' of '{attempt.schedule_id}'")
     return found
+
+
+SILENT = Failure(
+    error="the attempt ended without a word",
+    hint="was its worker stopped, or out of memory?",
+    failure_class=FailureClass.UNKNOWN,
+)
 
 
 def _close_open_attempts(
     connection: Connection, schedule_id: str, run_id: str, *, at: datetime
-) -> None:
-    connection.execute(
+) -> bool:
+    """Note attempts that never said how they ended as failed; return whether there was one."""
+    closed = connection.execute(
         attempts.update()
         .where(
             attempts.c.schedule_id == schedule_id,
@@ -249,32 +286,9 @@ def _close_open_attempts(
         .values(
             status=ExecutionStatus.FAILED,
             finished_at=at,
-            error="the attempt ended without a word",
-            hint="was its worker stopped, or out of memory?",
-            failure_class=FailureClass.UNKNOWN,
+            error=SILENT.error,
+            hint=SILENT.hint,
+            failure_class=SILENT.failure_class,
         )
     )
-
-
-def execution_of(row: RowMapping) -> Execution:
-    given = dict(row)
-    return replace(
-        Execution(**given),
-        status=ExecutionStatus(given["status"]),
-        trigger=Trigger(given["trigger"]),
-        kind=None if given["kind"] is None else Kind(given["kind"]),
-        failure_class=_failure_class(given["failure_class"]),
-    )
-
-
-def _attempt(row: RowMapping) -> Attempt:
-    given = dict(row)
-    return replace(
-        Attempt(**given),
-        status=ExecutionStatus(given["status"]),
-        failure_class=_failure_class(given["failure_class"]),
-    )
-
-
-def _failure_class(given: str | None) -> FailureClass | None:
-    return None if given is None else FailureClass(given)
+    return closed.rowcount > 0

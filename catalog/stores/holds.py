@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Connection, or_, select, text
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Hold
 from airflow_backup.catalog.tables import holds
 from airflow_backup.schedules.times.holds import EVERY_SCHEDULE
+
+_LOCK = 4_719_231_803
+"""Whoever puts something on the only hold of its kind has this lock of PostgreSQL's."""
 
 
 class Holds:
@@ -30,21 +33,41 @@ class Holds:
         reason: str | None = None,
     ) -> Hold:
         """Put a schedule on hold."""
+        values = _values(schedule_id, kind, by=by, at=at, until=until, reason=reason)
         with self._database.writing() as connection:
-            number = connection.execute(
-                holds.insert()
-                .values(
-                    schedule_id=schedule_id,
-                    kind=kind,
-                    until=until,
-                    reason=reason,
-                    created_by=by,
-                    created_at=at,
-                )
-                .returning(holds.c.id)
-            ).scalar_one()
-            row = connection.execute(select(holds).where(holds.c.id == number)).mappings().one()
-            return Hold(**row)
+            return _insert(connection, values)
+
+    def add_only(
+        self,
+        schedule_id: str,
+        kind: Literal["skip_next", "pause_until", "maintenance"],
+        *,
+        by: str,
+        at: datetime,
+        until: datetime | None = None,
+        reason: str | None = None,
+        replaces: bool,
+    ) -> Hold | None:
+        """
+        Put a schedule on the only hold of its kind, also where many do in the same moment.
+
+        One that counts already is ended where this ``replaces`` it; else it stays, and the answer is None.
+        """
+        values = _values(schedule_id, kind, by=by, at=at, until=until, reason=reason)
+        same = (
+            holds.c.schedule_id == schedule_id,
+            holds.c.kind == kind,
+            holds.c.ended_at.is_(None),
+        )
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite has one writer in any case
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            if replaces:
+                connection.execute(holds.update().where(*same).values(ended_at=at))
+            counts = or_(holds.c.until.is_(None), holds.c.until > at)
+            if connection.execute(select(holds.c.id).where(*same, counts)).first() is not None:
+                return None
+            return _insert(connection, values)
 
     def active(self, schedule_id: str, *, now: datetime) -> list[Hold]:
         """Return the holds on a schedule that still count, those on every schedule among them, the oldest first."""
@@ -70,17 +93,6 @@ class Holds:
                     found.setdefault(hold.schedule_id, []).append(hold)
         return found
 
-    def history(self, schedule_id: str, *, limit: int = 100) -> list[Hold]:
-        """Return the newest holds of a schedule, those that are over too."""
-        query = (
-            select(holds)
-            .where(holds.c.schedule_id.in_([schedule_id, EVERY_SCHEDULE]))
-            .order_by(holds.c.id.desc())
-            .limit(limit)
-        )
-        with self._database.reading() as connection:
-            return [Hold(**row) for row in connection.execute(query).mappings()]
-
     def end(self, hold_id: int, *, at: datetime) -> None:
         """End a hold: it was lifted, or the run it was for has been skipped."""
         with self._database.writing() as connection:
@@ -89,3 +101,19 @@ class Holds:
                 .where(holds.c.id == hold_id, holds.c.ended_at.is_(None))
                 .values(ended_at=at)
             )
+
+
+def _values(schedule_id: str, kind: str, *, by: str, at: datetime, **more: Any) -> dict[str, Any]:
+    return {
+        "schedule_id": schedule_id,
+        "kind": kind,
+        "created_by": by,
+        "created_at": at,
+        **more,
+    }
+
+
+def _insert(connection: Connection, values: dict[str, Any]) -> Hold:
+    number = connection.execute(holds.insert().values(**values).returning(holds.c.id)).scalar_one()
+    row = connection.execute(select(holds).where(holds.c.id == number)).mappings().one()
+    return Hold(**row)

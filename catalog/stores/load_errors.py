@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -12,16 +12,13 @@ from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import LoadError
 from airflow_backup.catalog.stores.deployed import PlainProblem
 from airflow_backup.catalog.tables import deployed, load_errors
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+from airflow_backup.core.clock import utc_now
 
 
 class LoadErrors:
     """The problems of all origins; ``origin`` is a schedules path."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database, self._clock = database, clock
 
     def replace(self, origin: str, problems: Iterable[PlainProblem]) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from airflow_backup.catalog.columns import Moment
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.catalog.tables import Moment, sets
+from airflow_backup.catalog.tables import sets
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 
 _GIVEN = "json_each(?) AS wanted"
@@ -62,7 +63,7 @@ def _set(row: tuple[Any, ...]) -> SetRow:
         set_id, schedule_id, repository, run_id, engine, kind, parent, base,
         run_at, started_at, consistent_at, finished_at, files, bytes_read, bytes_stored,
         counts, warnings, manifest_hash, previous_set_id, previous_hash, state, pinned,
-        verified_at, verified_level, verified_outcome, locked_until,
+        verified_at, verified_level, verified_outcome, locked_until, host,
     ) = row  # fmt: skip
     return SetRow(
         set_id,
@@ -91,4 +92,5 @@ def _set(row: tuple[Any, ...]) -> SetRow:
         None if verified_level is None else VerificationLevel(verified_level),
         None if verified_outcome is None else VerificationOutcome(verified_outcome),
         None if locked_until is None else datetime.fromisoformat(locked_until),
+        host,
     )

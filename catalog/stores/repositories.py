@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.tables import repositories
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+from airflow_backup.core.clock import utc_now
 
 
 class Repositories:
     """The repositories that were written to or synced."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database, self._clock = database, clock
 
     def get(self, url: str) -> str | None:

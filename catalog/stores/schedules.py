@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Text, cast, func, select
 
 from airflow_backup.catalog.database import Database
+from airflow_backup.catalog.definitions import Definitions
 from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.catalog.tables import schedules
 from airflow_backup.core.errors import Refused
@@ -19,6 +20,7 @@ class Schedules:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._definitions = Definitions()
 
     def save(
         self,
@@ -70,7 +72,10 @@ class Schedules:
             .subquery()
         )
         query = (
-            select(schedules)
+            select(
+                *(column for column in schedules.c if column.name != "definition"),
+                cast(schedules.c.definition, Text).label("definition"),
+            )
             .join(
                 last,
                 (schedules.c.id == last.c.id) & (schedules.c.version == last.c.version),
@@ -79,7 +84,24 @@ class Schedules:
             .order_by(schedules.c.id)
         )
         with self._database.reading() as connection:
-            return [ScheduleVersion(**row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query).all()
+        definitions = self._definitions.read(row.definition for row in rows)
+        return [
+            ScheduleVersion(**{**row._mapping, "definition": definition})
+            for row, definition in zip(rows, definitions, strict=True)
+        ]
+
+    def some(self, ids: Iterable[str]) -> list[ScheduleVersion]:
+        """Return the newest version of each of these that was saved, also one that ended it."""
+        query = (
+            select(schedules)
+            .where(schedules.c.id.in_(list(ids)))
+            .order_by(schedules.c.id, schedules.c.version)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).mappings()
+            newest = {row["id"]: ScheduleVersion(**row) for row in rows}
+        return list(newest.values())
 
     def newest(self, schedule_id: str) -> ScheduleVersion | None:
         """Return the newest version of a schedule, also one that ended it."""

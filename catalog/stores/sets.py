@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, func, literal, select
 
+from airflow_backup.catalog.columns import Moment
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import LostSet, PieceRow, SetRow, SetState, row_of
-from airflow_backup.catalog.rules.recovery import Gap, Path, recovery_path
+from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain, recovery_chain
 from airflow_backup.catalog.stores.newest_sets import newest_good_sets
 from airflow_backup.catalog.stores.probe import newest
-from airflow_backup.catalog.tables import Moment, lost_sets, pieces, sets
+from airflow_backup.catalog.tables import lost_sets, pieces, sets
 from airflow_backup.core.format.manifest import Manifest, hash_of
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 
@@ -125,7 +126,7 @@ class Sets:
             rows = connection.execute(_CHAIN, {"set_id": set_id}).mappings()
             return [set_of(row) for row in rows]
 
-    def recovery_path(self, schedule_id: str, at: datetime) -> Path | Gap:
+    def recovery_chain(self, schedule_id: str, at: datetime) -> RecoveryChain | Gap:
         """Return the sets that bring a schedule's source back to a moment, or why none do."""
         given = {"schedule_id": schedule_id, "at": at}
         with self._database.reading() as connection:
@@ -134,10 +135,10 @@ class Sets:
                 since = {"since": rows[-1].consistent_at}
                 logs = connection.execute(_LOGS_AT, given | since).mappings()
                 rows += [set_of(row) for row in logs]
-            found = recovery_path(rows, at)
-        if isinstance(found, Path) and not found.skipped:
+            found = recovery_chain(rows, at)
+        if isinstance(found, RecoveryChain) and not found.skipped:
             return found
-        return recovery_path(self.of(schedule_id), at)
+        return recovery_chain(self.of(schedule_id), at)
 
     def pieces(self, set_id: str) -> list[PieceRow]:
         """Return the pieces of a set in order of name."""

@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select, true
 
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.records import Execution, LostSet, SetRow, Verification
+from airflow_backup.catalog.records import LostSet, SetRow, Verification
 from airflow_backup.catalog.rules.protection import KnownSets
-from airflow_backup.catalog.stores.executions import execution_of
 from airflow_backup.catalog.stores.newest_sets import newest_good_sets
 from airflow_backup.catalog.stores.probe import given_ids, newest
 from airflow_backup.catalog.stores.sets import set_of
@@ -38,22 +37,18 @@ class Standing:
 
     sets: KnownSets
     last_passed: Verification | None = None
+    """Not read where the newest good set has passed, for nobody asks for it then."""
+
     last_restore_test: Verification | None = None
-    last_completed: Execution | None = None
+    usual_duration: timedelta = timedelta(0)
+    """How long the last run that completed took; nothing where none did."""
+
     failures_in_row: int = 0
     last_error: str | None = None
 
-    @property
-    def usual_duration(self) -> timedelta:
-        """How long the last run that completed took; nothing where none did."""
-        last = self.last_completed
-        if last is None or last.started_at is None or last.finished_at is None:
-            return timedelta(0)
-        return last.finished_at - last.started_at
-
 
 class Standings:
-    """How all schedules stand."""
+    """What sets, executions and verifications say of the protection of all schedules."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,24 +59,39 @@ class Standings:
         if not ids:
             return {}
         with self._database.reading() as connection:
-            look = _Look(connection, ids, is_sqlite=self._database.is_sqlite)
+            look = self._look(connection, ids)
             seen, known = look.first_seen(), look.known_sets(now)
-            passed = look.verification(outcome=(VerificationOutcome.PASSED,))
+            unproven = [each for each in ids if not _is_proven(known[each])]
+            passed = self._look(connection, unproven).verification(
+                outcome=(VerificationOutcome.PASSED,)
+            )
             tested = look.verification(outcome=_CONCLUSIVE, level=VerificationLevel.RESTORE_TEST)
-            completed = look.execution(ExecutionStatus.COMPLETED)
-            failed, failures = look.execution(ExecutionStatus.FAILED), look.failures_in_row()
+            durations = look.durations()
+            failures = look.failures_in_row()
+            errors = self._look(connection, list(failures)).errors()
         return {
             each: Standing(
                 first_seen=seen.get(each),
                 sets=known[each],
                 last_passed=passed.get(each),
                 last_restore_test=tested.get(each),
-                last_completed=completed.get(each),
+                usual_duration=durations.get(each, timedelta(0)),
                 failures_in_row=failures.get(each, 0),
-                last_error=failed[each].error if each in failures else None,
+                last_error=errors[each] if each in failures else None,
             )
             for each in ids
         }
+
+    def first_seen(self, schedule_ids: Iterable[str]) -> Mapping[str, datetime]:
+        """Return when each of these schedules was seen first; unknown ones are missing from the answer."""
+        ids = list(dict.fromkeys(schedule_ids))
+        if not ids:
+            return {}
+        with self._database.reading() as connection:
+            return self._look(connection, ids).first_seen()
+
+    def _look(self, connection: Connection, ids: list[str]) -> _Look:
+        return _Look(connection, ids, is_sqlite=self._database.is_sqlite)
 
     def note_seen(self, schedule_ids: Iterable[str], *, at: datetime) -> None:
         """Remember when schedules were seen first; those that are known stay as they are."""
@@ -95,6 +105,11 @@ class Standings:
                 new = [each for each in new if each["schedule_id"] not in known]
                 if new:
                     connection.execute(first_seen.insert(), new)
+
+
+def _is_proven(known: KnownSets) -> bool:
+    good = known.good
+    return good is not None and good.verified_outcome is VerificationOutcome.PASSED
 
 
 class _Look:
@@ -145,7 +160,7 @@ class _Look:
         return {row.schedule_id: row for row in found}
 
     def _unsound(self) -> set[str]:
-        """Return the schedules with a set that cannot be taken for good at one look: recovery paths tell of those."""
+        """Return the schedules with a set that cannot be taken for good at one look: recovery chains tell of those."""
         wanted, parent = self._wanted(), sets.alias("parent")
         query = (
             select(sets.c.schedule_id)
@@ -236,10 +251,28 @@ class _Look:
         rows = self._connection.execute(query).mappings()
         return {row["schedule_id"]: verification_of(row) for row in rows}
 
-    def execution(self, status: ExecutionStatus) -> Mapping[str, Execution]:
-        query = self._newest(executions, "run_id", "since", lambda table: table.c.status == status)
-        rows = self._connection.execute(query).mappings()
-        return {row["schedule_id"]: execution_of(row) for row in rows}
+    def durations(self) -> Mapping[str, timedelta]:
+        """Return how long the last run that completed took, where that is known."""
+        own = executions.c
+        query = self._of_newest(
+            ExecutionStatus.COMPLETED, own.schedule_id, own.started_at, own.finished_at
+        )
+        return {
+            row.schedule_id: row.finished_at - row.started_at
+            for row in self._connection.execute(query)
+            if row.started_at is not None and row.finished_at is not None
+        }
+
+    def errors(self) -> Mapping[str, str | None]:
+        """Return why the last run that failed did."""
+        query = self._of_newest(
+            ExecutionStatus.FAILED, executions.c.schedule_id, executions.c.error
+        )
+        return {row.schedule_id: row.error for row in self._connection.execute(query)}
+
+    def _of_newest(self, status: ExecutionStatus, *columns: Any) -> Any:
+        found = self._newest(executions, "run_id", "since", lambda table: table.c.status == status)
+        return found.with_only_columns(*columns, maintain_column_froms=True)
 
     def failures_in_row(self) -> Mapping[str, int]:
         good = self._newest(

@@ -56,11 +56,25 @@ class Tickets:
                 )
             )
 
-    def use(self, run_id: str, verb: Literal["restore", "verify"], *, at: datetime) -> Ticket:
+    def schedule_of(self, run_id: str, verb: Literal["restore", "verify"]) -> str | None:
+        """Return whose sets the ticket of a run is for, without using it up; None when it has none."""
+        mine = (tickets.c.run_id == run_id, tickets.c.verb == verb)
+        with self._database.reading() as connection:
+            found: str | None = connection.scalar(select(tickets.c.schedule_id).where(*mine))
+        return found
+
+    def use(
+        self,
+        run_id: str,
+        verb: Literal["restore", "verify"],
+        *,
+        at: datetime,
+        again: bool = False,
+    ) -> Ticket:
         """
         Use up the ticket of a run; Refused when there is none, it is used already, or it has expired.
 
-        Of two that come at once, one gets it.
+        Of two that come at once, one gets it. ``again``: the attempt that used it failed, and is tried again.
         """
         hint = _ASK.format(verb=verb)
         with self._database.writing() as connection:
@@ -75,7 +89,7 @@ class Tickets:
                 raise Refused(
                     f"nobody was allowed to start this {verb}: it has no ticket", hint=hint
                 )
-            if row["used_at"] is not None:
+            if row["used_at"] is not None and not again:
                 raise Refused(
                     f"this {verb} was carried out already, at {row['used_at']:%Y-%m-%d %H:%M:%S} UTC",
                     hint=hint,

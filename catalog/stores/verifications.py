@@ -11,9 +11,15 @@ from sqlalchemy import Connection, RowMapping, Select, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Verification
+from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.catalog.tables import executions, sets, verifications
-from airflow_backup.core.errors import FailureClass
-from airflow_backup.core.words import ExecutionStatus, VerificationLevel, VerificationOutcome
+from airflow_backup.core.failure_class import FailureClass
+from airflow_backup.core.words import (
+    EventKind,
+    ExecutionStatus,
+    VerificationLevel,
+    VerificationOutcome,
+)
 
 _CONCLUSIVE = (VerificationOutcome.PASSED, VerificationOutcome.FAILED)
 
@@ -62,6 +68,15 @@ class Verifications:
                     details=dict(details or {}),
                 )
             )
+            told = _told(level, outcome)
+            if told is not None:
+                detail: dict[str, Any] = {"set_id": set_id, "level": level}
+                detail["is_newest"] = _is_newest(connection, set_id, schedule_id)
+                if reason is not None:
+                    detail["reason"] = reason
+                add_event(
+                    connection, at=finished_at, action=told, subject=schedule_id, detail=detail
+                )
 
     def of(self, set_id: str) -> list[Verification]:
         """Return the proofs of a set, the newest first."""
@@ -125,6 +140,26 @@ class Verifications:
             )
         )
         return all(VerificationLevel(each).rank <= level.rank for each in failed)
+
+
+def _is_newest(connection: Connection, set_id: str, schedule_id: str) -> bool:
+    """Whether it is the newest set of its schedule: then what it shows is how the schedule stands."""
+    newest = connection.scalar(
+        select(sets.c.set_id)
+        .where(sets.c.schedule_id == schedule_id, sets.c.state != "deleting")
+        .order_by(sets.c.consistent_at.desc(), sets.c.set_id.desc())
+        .limit(1)
+    )
+    return newest is None or newest == set_id
+
+
+def _told(level: VerificationLevel, outcome: VerificationOutcome) -> EventKind | None:
+    """Return what of a verification is an event."""
+    if outcome is VerificationOutcome.FAILED:
+        return EventKind.VERIFICATION_FAILED
+    passed = outcome is VerificationOutcome.PASSED
+    is_restored = passed and level is VerificationLevel.RESTORE_TEST
+    return EventKind.RESTORE_TESTED if is_restored else None
 
 
 def _tell_history(

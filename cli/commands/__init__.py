@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_backup.cli.commands.config import (
+    coverage,
     diff,
     export,
     import_,
@@ -14,6 +15,8 @@ from airflow_backup.cli.commands.config import (
 from airflow_backup.cli.commands.sets import (
     init,
     list_,
+    monitor,
+    notify,
     prune,
     report,
     restore,
@@ -33,7 +36,10 @@ COMMANDS = (
     show,
     run,
     status,
+    monitor,
+    notify,
     report,
+    coverage,
     verify,
     restore,
     prune,

@@ -49,7 +49,7 @@ class Identity:
 
     @property
     def recipient(self) -> Recipient:
-        """The public key of it."""
+        """The public key that belongs to this secret key."""
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
         key = X25519PrivateKey.from_private_bytes(self.secret).public_key().public_bytes_raw()
@@ -58,7 +58,7 @@ class Identity:
 
 def recipient(text: str) -> Recipient:
     """
-    Read a public key.
+    Read a public key from its text (``age1...``).
 
     >>> recipient("age1x")
     Traceback (most recent call last):
@@ -111,7 +111,7 @@ class Sealer:
         return b"".join(out)
 
     def finish(self) -> bytes:
-        """Return the rest."""
+        """Encrypt what is held back, and return it: the last chunk of the file."""
         head, self._head = self._head, b""
         return head + self._key.seal(self._number, self._waiting, last=True)
 

@@ -49,7 +49,7 @@ ALGORITHMS = tuple(_MAKERS)
 
 def hasher(algorithm: str) -> Hasher:
     """
-    Begin a digest.
+    Begin a digest with one of the known algorithms.
 
     >>> digest = hasher("md5")
     >>> _ = digest.update(b"abc")

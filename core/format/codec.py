@@ -29,7 +29,7 @@ class FrameCopier:
     """Leaves frames as they are, for a source that is compressed already."""
 
     def compress(self, raw: Bytes) -> bytes:
-        """Return the bytes."""
+        """Return the bytes of a frame that is already compressed as they are."""
         return bytes(raw)
 
 

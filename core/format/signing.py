@@ -73,7 +73,7 @@ class SigningKey:
 
     @property
     def public(self) -> PublicKey:
-        """The public half."""
+        """The public key that verifies what this key signs."""
         return PublicKey(self._key.public_key().public_bytes_raw())
 
     def sign(self, what: Signed, data: bytes) -> bytes:

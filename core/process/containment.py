@@ -31,8 +31,8 @@ _LIMIT = 15.0
 _TURN = 0.05
 
 
-def _descendants() -> list[int]:
-    """Return every process below this one, the zombies left out."""
+def descendants(root: int) -> list[int]:
+    """Return every process below ``root``, the zombies left out; parents before their children."""
     parents: dict[int, list[int]] = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -40,7 +40,7 @@ def _descendants() -> list[int]:
                 fields = file.read().rpartition(b")")[2].split()
             if fields[0] not in (b"Z", b"X"):
                 parents.setdefault(int(fields[1]), []).append(int(name))
-    found, ahead = [], [os.getpid()]
+    found, ahead = [], [root]
     while ahead:
         below = parents.get(ahead.pop(), [])
         found += below
@@ -62,7 +62,7 @@ def _end_all(program: int, *, patience: float) -> int | None:
     asked: set[int] = set()
     while True:
         status = _reap().get(program, status)
-        left, passed = _descendants(), time.monotonic() - begun
+        left, passed = descendants(os.getpid()), time.monotonic() - begun
         if not left or passed > _LIMIT:
             return status
         for number in left if passed >= patience else ():

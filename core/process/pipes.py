@@ -27,7 +27,7 @@ class Tail:
 
     @property
     def text(self) -> str:
-        """The last lines."""
+        """The last lines that the program wrote to its standard error."""
         return "\n".join(self._lines)
 
     def ended_within(self, seconds: float) -> bool:

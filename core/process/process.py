@@ -18,13 +18,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
 from airflow_backup.core.errors import EngineError
 from airflow_backup.core.format.checksums import Bytes
-from airflow_backup.core.process import containment
+from airflow_backup.core.process import containment, running
+from airflow_backup.core.process.family import signal_name, suspend
 from airflow_backup.core.process.launch import launch
 from airflow_backup.core.process.pipes import CHUNK, Tail, is_hung_up, is_ready, widen
 
@@ -42,17 +42,6 @@ _LINGERS = 900.0
 """Seconds in which a program that closed its output must end."""
 _UNKILLABLE = 10.0
 """Seconds after SIGKILL; then the kernel holds it, in a disk that is gone for example."""
-
-_running: set[Process] = set()
-_lock = threading.RLock()  # a signal handler may come in while its thread holds it
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What a short program said."""
-
-    output: bytes
-    errors: str
 
 
 class Process:
@@ -89,17 +78,19 @@ class Process:
         """
         self.program = name or os.path.basename(arguments[0])
         self._success_codes = success_codes
-        self._child, self._control = launch(
-            arguments,
-            name=self.program,
-            environment=environment,
-            stdin=stdin,
-            folder=folder,
-            user=user,
-            descriptors=descriptors,
-            contained=contained,
-            signal_at_our_death=signal_at_our_death,
-        )
+        with running.starting():
+            self._child, self._control = launch(
+                arguments,
+                name=self.program,
+                environment=environment,
+                stdin=stdin,
+                folder=folder,
+                user=user,
+                descriptors=descriptors,
+                contained=contained,
+                signal_at_our_death=signal_at_our_death,
+            )
+            running.add(self)
         widen(self._child.stdin)
         widen(self._child.stdout)
         if self._child.stdin is not None:
@@ -107,8 +98,6 @@ class Process:
         self._ended_at: float | None = None
         assert self._child.stderr is not None
         self._tail = Tail(self._child.stderr, lines=tail_lines)
-        with _lock:
-            _running.add(self)
 
     def chunks(self, *, tick: float | None = None) -> Iterator[bytes]:
         """Yield the output as it comes; with ``tick``, empty bytes after that many silent seconds."""
@@ -159,13 +148,14 @@ class Process:
             for chunk in chunks:
                 self.write(chunk)
 
-    def feed(self, chunks: Iterable[Bytes]) -> bytes:
+    def feed(self, chunks: Iterable[Bytes], *, kept_chunks: int | None = 2) -> bytes:
         """
         Write ``chunks`` to the program's input (``stdin=PIPE``) and read its output meanwhile.
 
-        Returns the last megabyte of the output. What ``chunks`` raises ends the program and is raised.
+        Returns the last megabyte of the output, all of it with ``kept_chunks=None``. What ``chunks`` raises ends
+        the program and is raised.
         """
-        kept: deque[bytes] = deque(maxlen=2)
+        kept: deque[bytes] = deque(maxlen=kept_chunks)
         reader = threading.Thread(target=lambda: kept.extend(self.chunks()), daemon=True)
         reader.start()
         try:
@@ -188,7 +178,7 @@ class Process:
     @property
     def is_running(self) -> bool:
         """Whether it has not ended yet."""
-        return self._child.poll() is None
+        return self.exit_code is None
 
     def wait_until(self, moment: float) -> None:
         """Wait for the end, at most until ``moment`` (monotonic); EngineError when it takes longer."""
@@ -222,7 +212,7 @@ class Process:
         code = self._wait_for_end()
         self._stop_listening()
         if code not in self._success_codes:
-            how = f"was ended by {_signal_name(-code)}" if code < 0 else f"failed with code {code}"
+            how = f"was ended by {signal_name(-code)}" if code < 0 else f"failed with code {code}"
             told = f": {self.errors}" if self.errors else ""
             raise EngineError(f"{self.program} {how}{told}")
 
@@ -269,10 +259,14 @@ class Process:
         insist.daemon = True
         insist.start()
 
+    def suspend(self) -> list[int]:
+        """Let it and all that it started stand still; return their numbers."""
+        if self._child.poll() is not None:
+            return []
+        return suspend(self._child.pid, itself=self._control is None)
+
     def _insist(self) -> None:
-        with _lock:
-            if self in _running:  # its number may belong to somebody else by now
-                self._signal(signal.SIGKILL)
+        running.do_while_running(self, lambda: self._signal(signal.SIGKILL))
 
     def __enter__(self) -> Self:
         return self
@@ -289,8 +283,7 @@ class Process:
             else:
                 self.end()
         finally:
-            with _lock:
-                _running.discard(self)
+            running.discard(self)
             self._stop_listening()
             if self._control is not None:
                 os.close(self._control)
@@ -304,60 +297,3 @@ class Process:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, number)
-
-
-def run(
-    arguments: Sequence[str],
-    *,
-    environment: Mapping[str, str] | None = None,
-    user: str | None = None,
-) -> Finished:
-    """
-    Run a short program to its end; EngineError when it fails.
-
-    >>> run(["echo", "hello"]).output
-    b'hello\\n'
-    """
-    with Process(arguments, environment=environment, user=user) as process:
-        output = b"".join(process.chunks())
-    return Finished(output, process.errors)
-
-
-def feed(
-    arguments: Sequence[str],
-    chunks: Iterable[Bytes],
-    *,
-    environment: Mapping[str, str] | None = None,
-    user: str | None = None,
-) -> Finished:
-    """
-    Run a program on what ``chunks`` give it to read; EngineError when it fails.
-
-    Of its output the last megabyte is kept.
-
-    >>> feed(["tr", "a-z", "A-Z"], [b"hel", b"lo"]).output
-    b'HELLO'
-    """
-    with Process(arguments, environment=environment, user=user, stdin=subprocess.PIPE) as process:
-        output = process.feed(chunks)
-    return Finished(output, process.errors)
-
-
-def end_all() -> None:
-    """
-    Ask every program that this process runs to end, and insist after a grace period.
-
-    Made for signal handlers: it waits for nothing, because the thread that it interrupted may
-    be the one that waits for the program.
-    """
-    with _lock:
-        running = list(_running)
-    for process in running:
-        process.ask_to_end()
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -2,12 +2,12 @@
 Runs one program in a cage: as another user, with no network, few files, few programs, and an end to its memory.
 
 What a server of a restore test loads may be hostile. Landlock (Linux 5.13) takes every file from it but those of a
-list, and every program; a network namespace takes all networks; limits end what would eat the machine. It is run
+list, and every program; a network namespace takes all networks; a filter of calls takes all sockets of others; limits end what would eat the machine. It is run
 as a file by a bare interpreter, and imports nothing of this package. The first argument is a JSON object:
 
 * ``user``: its number, the number of its group; none: ours
 * ``read``, ``write``, ``run``: paths, of files or folders
-* ``network``, ``landlock``: whether these must hold; the program is not run where they do not
+* ``network``, ``landlock``, ``seccomp``: whether these must hold; the program is not run where they do not
 * ``memory``, ``processes``: limits, in bytes and pieces
 * ``signal_at_death``: what it gets when whoever started it is gone
 
@@ -39,6 +39,7 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
 _TCP = 3
 _SIGNALS_AND_SOCKETS = 3
 
+_WALLS = ("network", "landlock", "seccomp")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -125,8 +126,22 @@ def _limit(given: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _calls() -> Any:
+    """Return the module beside this file: of a bare interpreter, folders to import from are its own alone."""
+    import importlib.util
+
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "calls.py")
+    spec = importlib.util.spec_from_file_location("calls", place)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
 def _enter(given: dict[str, Any]) -> None:
     user = given.get("user")
+    calls = _calls() if given.get("seccomp") else None  # read while files can be
     own, group = user or (os.geteuid(), os.getegid())
     is_apart = False
     if given.get("network") and os.geteuid() == 0:
@@ -144,18 +159,20 @@ def _enter(given: dict[str, Any]) -> None:
     _limit(given)
     if given.get("landlock"):
         _restrict_files(given, landlock_version())
+    if calls is not None:
+        calls.refuse_calls()
 
 
 def _probe(given: dict[str, Any]) -> None:
     """Print what holds here for this user: each is tried, and in the order in which they are entered."""
     words = []
-    for name in ("network", "landlock"):
+    for name in _WALLS:
         if name == "landlock" and not landlock_version():
             continue
         number = os.fork()
         if number == 0:
             try:
-                _enter({**given, "network": name == "network", "landlock": name == "landlock"})
+                _enter({**given, **{each: each == name for each in _WALLS}})
                 os._exit(0)
             except BaseException:  # noqa: BLE001  # whatever it is, it does not hold
                 os._exit(1)

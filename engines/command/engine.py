@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow_backup.core import allowed_commands
-from airflow_backup.core.durations import format_duration
 from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
@@ -29,6 +28,7 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.process.process import Process
+from airflow_backup.core.text.durations import format_duration
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.command.options import CommandOptions
 from airflow_backup.engines.command.state import CommandState
@@ -36,11 +36,11 @@ from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import (
     DumpReport,
-    Proof,
+    EngineContext,
     RestoreReport,
     SetReader,
     Sink,
-    Surroundings,
+    VerificationReport,
 )
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
@@ -62,12 +62,12 @@ class CommandEngine:
     version = "1"
     kinds = frozenset({Kind.FULL})
 
-    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+    def check(self, source: Model, context: EngineContext) -> list[BackupError]:
         """Return what is in the way: the program is not allowed, or not there; a secret is missing."""
         given = _options(source)
         program = given.workflow.command[0]
         problems: list[BackupError] = []
-        known = allowed_commands.programs(around.allowed_commands)
+        known = allowed_commands.programs(context.allowed_commands)
         if program not in known:
             allowed = ", ".join(known)
             problems.append(
@@ -81,7 +81,7 @@ class CommandEngine:
         elif not os.access(program, os.X_OK):
             problems.append(ToolMissing(f"there is no program '{program}' that may be run"))
         try:
-            _secrets(given, around)
+            _secrets(given, context)
         except BackupError as error:
             problems.append(error)
         return problems
@@ -89,7 +89,7 @@ class CommandEngine:
     def dump(
         self,
         source: Model,
-        around: Surroundings,
+        context: EngineContext,
         *,
         kind: Kind,
         parent: SetReader | None,
@@ -97,14 +97,14 @@ class CommandEngine:
     ) -> DumpReport:
         """Run the program to its end, then store what it wrote."""
         given = _options(source)
-        consistent_at = around.clock()
-        with scratch_folder(around.scratch) as folder:
-            result = _run(given, around, folder)
-            stored = _store_output(given, around, sink, folder)
+        consistent_at = context.clock()
+        with scratch_folder(context.scratch) as folder:
+            result = _run(given, context, folder)
+            stored = _store_output(given, context, sink, folder)
         facts = result.as_dict()
         with sink.stream(RESULT) as stream:
             stream.write(json.dumps(facts, indent=2).encode())
-        around.reporter.finish()
+        context.reporter.finish()
         return DumpReport(
             consistent_at=consistent_at,
             files=0 if stored is None else stored.files,
@@ -117,17 +117,17 @@ class CommandEngine:
 
     def restore(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
     ) -> RestoreReport:
         """Put back the files that the program wrote, or, where it wrote none, what it printed."""
-        (reader,) = path
+        (reader,) = chain
         if (output := _output_of(reader)) is not None:
-            return FilesEngine().restore([output], target, around, only=only)
+            return FilesEngine().restore([output], target, context, only=only)
         if only:
             raise ConfigError("the program wrote no files", hint="leave the paths out")
         data = b"".join(reader.blocks(RESULT))
@@ -142,23 +142,23 @@ class CommandEngine:
             checks += FilesEngine().check_format(output)
         return checks
 
-    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
+    def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
         """Read the result and the archive to their ends."""
-        checks = [_check_result(path[-1])]
-        output = _output_of(path[-1])
+        checks = [_check_result(chain[-1])]
+        output = _output_of(chain[-1])
         if output is None:
-            return Proof(checks=checks)
-        found = FilesEngine().decode([output], around)
+            return VerificationReport(checks=checks)
+        found = FilesEngine().decode([output], context)
         return replace(found, checks=[*checks, *found.checks])
 
     def try_restore(
-        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
-    ) -> Proof:
+        self, chain: Sequence[SetReader], context: EngineContext, *, assertions: Sequence[str] = ()
+    ) -> VerificationReport:
         """Restore what the program wrote into a scratch folder, and look at it."""
-        output = _output_of(path[-1])
+        output = _output_of(chain[-1])
         if output is None:
-            return Proof(checks=[_check_result(path[-1])])
-        return FilesEngine().try_restore([output], around, assertions=assertions)
+            return VerificationReport(checks=[_check_result(chain[-1])])
+        return FilesEngine().try_restore([output], context, assertions=assertions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +201,11 @@ def _check_result(reader: SetReader) -> str:
     return "the program's result"
 
 
-def _run(given: CommandOptions, around: Surroundings, folder: str) -> _Result:
-    secrets = _secrets(given, around)
+def _run(given: CommandOptions, context: EngineContext, folder: str) -> _Result:
+    secrets = _secrets(given, context)
     own = {**given.environment, **secrets, OUTPUT_VARIABLE: folder}
     seconds = given.timeout.total_seconds()
-    around.reporter.begin("running")
+    context.reporter.begin("running")
     begun = time.monotonic()
     tail, printed = b"", 0
     try:
@@ -220,13 +220,13 @@ def _run(given: CommandOptions, around: Surroundings, folder: str) -> _Result:
             for chunk in process.chunks(tick=1.0):
                 tail = (tail + chunk)[-_KEPT:]
                 printed += len(chunk)
-                around.reporter.advance(bytes_done=len(chunk))
-                if time.monotonic() - begun > seconds:
+                context.reporter.advance(bytes_done=len(chunk))
+                if time.monotonic() - begun - context.reporter.left_out > seconds:
                     raise EngineError(
                         f"{process.program} ran longer than {format_duration(given.timeout)} and was ended",
                         hint="raise `timeout`, or make it faster",
                     )
-            process.wait_until(begun + seconds)
+            process.wait_until(begun + seconds + context.reporter.left_out)
     except EngineError as error:
         # The program's own words are in it; the chain of causes would show them unmasked.
         raise type(error)(_masked(error.message, secrets), hint=error.hint) from None
@@ -240,7 +240,7 @@ def _run(given: CommandOptions, around: Surroundings, folder: str) -> _Result:
 
 
 def _store_output(
-    given: CommandOptions, around: Surroundings, sink: Sink, folder: str
+    given: CommandOptions, context: EngineContext, sink: Sink, folder: str
 ) -> DumpReport | None:
     for path in given.output:
         if not os.path.lexists(path):
@@ -251,13 +251,13 @@ def _store_output(
     if not paths:
         return None
     files = FilesOptions(engine="files", paths=paths)
-    return FilesEngine().dump(files, around, kind=Kind.FULL, parent=None, sink=sink)
+    return FilesEngine().dump(files, context, kind=Kind.FULL, parent=None, sink=sink)
 
 
-def _secrets(given: CommandOptions, around: Surroundings) -> dict[str, str]:
+def _secrets(given: CommandOptions, context: EngineContext) -> dict[str, str]:
     found: dict[str, str] = {}
     for variable, connection in given.secrets.items():
-        password = around.connections(connection).password
+        password = context.connections(connection).password
         if not password:
             raise ConfigError(f"connection '{connection}' has no password for {variable}")
         found[variable] = password

@@ -15,10 +15,10 @@ from pydantic import (
     model_validator,
 )
 
-from airflow_backup.core.names import quoted
 from airflow_backup.core.process.environment import is_steering
+from airflow_backup.core.text.names import quoted
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import AbsolutePath, Duration, Model
+from airflow_backup.schedules.model.base import WHOLE, AbsolutePath, Duration, Model
 from airflow_backup.schedules.model.sources import EngineOptions
 
 Flag = Annotated[str, Field(pattern=r"^--?[A-Za-z0-9][A-Za-z0-9_-]*=?$")]
@@ -116,7 +116,7 @@ class CommandOptions(EngineOptions):
     output: Annotated[list[AbsolutePath], Field(max_length=1000)] = []
     """Files and folders that the program writes; they are stored, and must be there when it ends."""
 
-    success_codes: list[Annotated[int, Field(ge=0, le=255)]] = [0]
+    success_codes: list[Annotated[int, Field(ge=0, le=255), WHOLE]] = [0]
     """The exit codes that mean success."""
 
     folder: AbsolutePath | None = None

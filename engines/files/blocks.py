@@ -49,7 +49,7 @@ class BlockLines:
         self._offset = offset
 
     def add(self, data: bytes) -> None:
-        """Add what follows."""
+        """Add the bytes that follow; whole blocks become lines of checksums."""
         view = memoryview(data)
         while view:
             room = BLOCK - self._end % BLOCK

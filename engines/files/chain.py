@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from airflow_backup.core.errors import NotFound, VerifyError
-from airflow_backup.core.names import shown
+from airflow_backup.core.text.names import shown
 from airflow_backup.engines.files.index import UNREAD, IndexReader, Record
 from airflow_backup.engines.files.tar import writer as tar
-from airflow_backup.engines.files.tar.reader import Member, TarReader
+from airflow_backup.engines.files.tar.member import Member
+from airflow_backup.engines.files.tar.reader import TarReader
 from airflow_backup.engines.protocol import SetReader
 
 ARCHIVE, INDEX, PATCHES = "files.tar", "index", "patches.tar"
@@ -30,8 +31,8 @@ class ChainArchive:
     ``only`` names files and folders: then nothing else is given but the folders above them.
     """
 
-    def __init__(self, path: Sequence[SetReader], *, only: Sequence[bytes] = ()) -> None:
-        self._path = path
+    def __init__(self, chain: Sequence[SetReader], *, only: Sequence[bytes] = ()) -> None:
+        self._path = chain
         self._only = [_normal(each) for each in only]
         if b"." in self._only:  # the root itself: all of it
             self._only = []

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from airflow_backup.core.format.checksums import frame_checksum
-from airflow_backup.engines.files.index import Block, Earlier, escaped, facts, is_tail
+from airflow_backup.engines.files.index import Block, ParentIndex, escaped, facts, is_tail
 from airflow_backup.engines.files.large import LargeFile, store_changes, store_whole
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.places import data_record
@@ -50,15 +50,17 @@ class FilesDump:
     """
     Takes the entries of a walk, in order.
 
-    ``earlier`` is the parent's index: an entry with the same size, times, inode, mode and owner is
+    ``parent_index`` is the parent's index: an entry with the same size, times, inode, mode and owner is
     not read, and its line is copied. ``by_content`` reads it all the same.
     """
 
     def __init__(
-        self, output: FilesOutput, *, earlier: Iterator[bytes] | None, by_content: bool = False
+        self, output: FilesOutput, *, parent_index: Iterator[bytes] | None, by_content: bool = False
     ) -> None:
         self.output = output
-        self._earlier = None if earlier is None else Earlier(earlier, self._removed)
+        self._parent_index = (
+            None if parent_index is None else ParentIndex(parent_index, self._removed)
+        )
         self._by_content = by_content
         self._links: dict[tuple[int, int], bytes] = {}
 
@@ -87,8 +89,8 @@ class FilesDump:
         if is_gone:
             self.output.vanished(path)
             return
-        if self._earlier is not None:
-            self._earlier.drop_tree(path)  # it was not removed
+        if self._parent_index is not None:
+            self._parent_index.drop_tree(path)  # it was not removed
         self.output.unreadable(path, error)
 
     def add_folder(
@@ -107,12 +109,12 @@ class FilesDump:
 
     def finish(self) -> None:
         """Note what is left of the parent as removed."""
-        if self._earlier is not None:
-            self._earlier.finish()
+        if self._parent_index is not None:
+            self._parent_index.finish()
         self.output.finish()
 
     def _add_file(self, entry: Entry) -> None:
-        if self._earlier is not None and not self._by_content and self._is_kept(entry):
+        if self._parent_index is not None and not self._by_content and self._is_kept(entry):
             return
         descriptor = os.open(entry.name, FILE_FLAGS, dir_fd=entry.parent)
         try:
@@ -122,7 +124,7 @@ class FilesDump:
             if found.st_nlink > 1 and self._add_link(entry.path, found):
                 return
             extended = attributes(descriptor)
-            if self._earlier is None and found.st_size < CHUNK:
+            if self._parent_index is None and found.st_size < CHUNK:
                 self._store_small(entry.path, descriptor, found, extended, _UNKNOWN)
             elif not self._store(entry.path, descriptor, found, extended):
                 return
@@ -248,22 +250,22 @@ class FilesDump:
 
     def _keeps(self, kind: bytes, path: bytes, found: os.stat_result) -> bool:
         """Copy the parent's lines of an entry that did not change."""
-        earlier = self._earlier
-        if earlier is None:
+        parent_index = self._parent_index
+        if parent_index is None:
             return False
         size = found.st_size if kind == tar.REGULAR else 0
         tail = facts(found, path, size=size, now=None)
-        if not earlier.is_unchanged(kind, tail) and not (
-            earlier.seek(path) and earlier.is_unchanged(kind, tail)
+        if not parent_index.is_unchanged(kind, tail) and not (
+            parent_index.seek(path) and parent_index.is_unchanged(kind, tail)
         ):
             return False
-        earlier.keep(self.output.index.write)
+        parent_index.keep(self.output.index.write)
         return True
 
     def _find(self, path: bytes) -> tuple[bytes, Iterator[Block]]:
-        if self._earlier is None or not self._earlier.seek(path):
+        if self._parent_index is None or not self._parent_index.seek(path):
             return b"", iter(())
-        return self._earlier.take()
+        return self._parent_index.take()
 
     def _drop(self, path: bytes) -> None:
         for _ in self._find(path)[1]:

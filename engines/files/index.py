@@ -180,7 +180,7 @@ class IndexReader:
                 pass
 
 
-class Earlier:
+class ParentIndex:
     """
     The index of the parent, walked side by side with the tree.
 

@@ -38,7 +38,7 @@ class LargeFile:
 
     @property
     def segments(self) -> Segments:
-        """Where it has data."""
+        """The ranges of the file that hold data, as (offset, length) in bytes; the rest are holes."""
         return [(0, self.found.st_size)] if self.holes is None else self.holes
 
     def is_changed(self) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError
-from airflow_backup.core.patterns import Patterns
+from airflow_backup.core.paths.patterns import Patterns
+from airflow_backup.core.paths.places import local_places
 from airflow_backup.schedules.model.base import AbsolutePath, Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
 
@@ -17,6 +20,10 @@ class FilesOptions(EngineOptions):
 
     engine: Literal["files"]
     """Which engine reads the source."""
+
+    connection_types: ClassVar[tuple[str, ...]] = ("fs",)  # a folder on the machine of the worker
+
+    place_extras: ClassVar[tuple[str, ...]] = ("path",)
 
     path: AbsolutePath | None = None
     """The folder or file to back up."""
@@ -60,7 +67,33 @@ class FilesOptions(EngineOptions):
         """The folders and files to back up, at least one."""
         return self.paths if self.paths is not None else [self.path or ""]
 
+    def takes(self, folder: str, place: str) -> bool:
+        """Whether the patterns take a folder below one of the roots; a root itself is what the schedule is about."""
+        if place == folder or not (self.include or self.exclude):
+            return True
+        patterns = Patterns(include=self.include, exclude=self.exclude)
+        inside = os.fsencode(place.removeprefix(folder).lstrip("/")).split(b"/")
+        ways = (b"/".join(inside[: depth + 1]) for depth in range(len(inside)))
+        is_left_out = any(patterns.skips(each, is_folder=True) for each in ways)
+        return not is_left_out and patterns.takes(b"/".join(inside), is_folder=True)
+
+    @classmethod
+    def places_behind(cls, connection: Connection) -> tuple[str, ...]:
+        """Name the folder of a connection of type `fs`; none where it names none."""
+        path = _folder_of(connection)
+        return local_places([path]) if path.startswith("/") else ()
+
+    @classmethod
+    def source_behind(cls, engine: str, connection: Connection) -> dict[str, Any]:
+        """Return the folder as the source."""
+        return {"engine": engine, "path": _folder_of(connection)}
+
     @property
     def local_paths(self) -> tuple[str, ...]:
         """The folders and files to back up, at least one."""
         return tuple(self.roots)
+
+
+def _folder_of(connection: Connection) -> str:
+    path = str(connection.extra.get("path") or "")
+    return path.encode("utf-8", "replace").decode()  # half a letter is in no answer, and in no name

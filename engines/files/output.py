@@ -9,14 +9,9 @@ import pwd
 from collections.abc import Mapping
 from functools import cache
 
-from airflow_backup.core.errors import (
-    EngineError,
-    SourceDenied,
-    SourceError,
-    SourceUnavailable,
-)
-from airflow_backup.core.names import shown
+from airflow_backup.core.errors import EngineError, SourceDenied, SourceError, SourceUnavailable
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.text.names import shown
 from airflow_backup.engines.files.index import Block, escaped, facts
 from airflow_backup.engines.files.tar import writer as tar
 from airflow_backup.engines.protocol import Stream
@@ -29,7 +24,7 @@ Attributes = Mapping[bytes, bytes]
 
 
 class Lines:
-    """Hands lines on in bundles: a stream's own write costs more than a line is worth."""
+    """Gives lines on in bundles: a stream's own write costs more than a line is worth."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -42,7 +37,7 @@ class Lines:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what is held."""
+        """Write the lines that are still held."""
         self._stream.write(b"".join(self._held))
         self._held.clear()
 

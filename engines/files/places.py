@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from airflow_backup.core.errors import VerifyError
-from airflow_backup.core.names import shown
+from airflow_backup.core.text.names import shown
 from airflow_backup.engines.files.index import Block, record_of
-from airflow_backup.engines.files.tar.reader import Member
+from airflow_backup.engines.files.tar.member import Member
 
 _DATA = b"data="
 

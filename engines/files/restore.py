@@ -12,7 +12,7 @@ from airflow_backup.engines.files.helpers.unpacking import Archive, Unpacking
 from airflow_backup.engines.files.tar.reader import TarReader
 from airflow_backup.engines.protocol import RestoreReport
 from airflow_backup.engines.shared.restore_marker import MARKER
-from airflow_backup.engines.shared.restore_root import Jail, open_target
+from airflow_backup.engines.shared.restore_root import RestoreRoot, open_target
 
 
 def restore_archive(blocks: Iterator[bytes], target: Path, reporter: Reporter) -> RestoreReport:
@@ -34,26 +34,26 @@ def restore_members(
     ``resume`` goes on with what an earlier attempt left: what is whole is not written again.
     """
     folder = open_target(target, resume=resume)
-    jail = Jail(folder)
+    root = RestoreRoot(folder)
     with ExitStack() as running:
         helpers = Helpers(folder, running)
-        hands = None if resume else helpers
+        workers = None if resume else helpers
         unpacking = Unpacking(
             archive,
-            jail,
+            root,
             reporter,
             resume=resume,
-            hands=hands,
+            workers=workers,
             is_marked=(target / MARKER).exists(),
         )
         try:
             unpacking.run()
             for _ in rest:
                 pass
-            jail.close()
+            root.close()
             helpers.finish()
         except BaseException:
-            jail.abandon()
+            root.abandon()
             raise
     return RestoreReport(
         files=unpacking.files,

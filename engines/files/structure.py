@@ -7,7 +7,7 @@ from functools import partial
 
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.manifest import Manifest
-from airflow_backup.core.names import shown
+from airflow_backup.core.text.names import shown
 from airflow_backup.engines.files.chain import ARCHIVE, INDEX, PATCHES
 from airflow_backup.engines.files.index import (
     UNREAD,
@@ -21,7 +21,8 @@ from airflow_backup.engines.files.index import (
 )
 from airflow_backup.engines.files.places import Below, Blocks, data_of
 from airflow_backup.engines.files.tar import writer as tar
-from airflow_backup.engines.files.tar.reader import Member, TarReader
+from airflow_backup.engines.files.tar.member import Member
+from airflow_backup.engines.files.tar.reader import TarReader
 from airflow_backup.engines.protocol import SetReader
 from airflow_backup.engines.shared.restore_root import split
 
@@ -29,7 +30,7 @@ _LINKS = frozenset({tar.HARD_LINK, tar.SYMLINK})
 _PLAIN = frozenset({tar.REGULAR, tar.FOLDER, tar.SYMLINK, tar.FIFO})
 
 
-def check_structure(path: Sequence[SetReader]) -> list[str]:
+def check_structure(chain: Sequence[SetReader]) -> list[str]:
     """
     Read the index and all headers of the last set side by side: each has what the other says, in order.
 
@@ -37,15 +38,15 @@ def check_structure(path: Sequence[SetReader]) -> list[str]:
     header is where the one before it ends, every link has its file. Content is passed over. VerifyError
     otherwise.
     """
-    last = path[-1]
-    link = b"%d" % (len(path) - 1)
-    if int(last.manifest.state.get("link", 0)) != len(path) - 1:
+    last = chain[-1]
+    link = b"%d" % (len(chain) - 1)
+    if int(last.manifest.state.get("link", 0)) != len(chain) - 1:
         raise VerifyError(f"set '{last.manifest.set_id}' needs the whole chain below it")
     archives = {b"f" + link: _Side(last, ARCHIVE)}
     if last.manifest.pieces_of(PATCHES):
         archives[b"p" + link] = _Side(last, PATCHES)
     try:
-        compared = _Comparing(path, archives)
+        compared = _Comparing(chain, archives)
         compared.run()
         count = compared.count
     finally:
@@ -147,13 +148,13 @@ class _Side:
 class _Comparing:
     """Walks the index and the archives side by side, and the index of the set below with them."""
 
-    def __init__(self, path: Sequence[SetReader], archives: dict[bytes, _Side]) -> None:
+    def __init__(self, chain: Sequence[SetReader], archives: dict[bytes, _Side]) -> None:
         self.count = 0
-        self._path, self._archives, self._sizes = path, archives, _sizes(path)
+        self._path, self._archives, self._sizes = chain, archives, _sizes(chain)
         self._before = b""
         self._no_folder = b"/"
         self._links: set[bytes] = set()
-        self._below = None if len(path) == 1 else Below(lines_of(path[-2].blocks(INDEX)))
+        self._below = None if len(chain) == 1 else Below(lines_of(chain[-2].blocks(INDEX)))
         self._record: Record | None = None
         self._blocks: Blocks | None = None
         self._blocks_end = 0
@@ -273,10 +274,10 @@ def _member_name(record: Record) -> bytes:
     return record.path
 
 
-def _sizes(path: Sequence[SetReader]) -> dict[bytes, int]:
+def _sizes(chain: Sequence[SetReader]) -> dict[bytes, int]:
     return {
         letter + b"%d" % link: size_of(each.manifest, stream)
-        for link, each in enumerate(path)
+        for link, each in enumerate(chain)
         for letter, stream in ((b"f", ARCHIVE), (b"p", PATCHES))
     }
 

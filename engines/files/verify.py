@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, VerifyError
-from airflow_backup.core.names import shown
+from airflow_backup.core.text.names import shown
 from airflow_backup.engines.files.chain import ARCHIVE, INDEX, PATCHES
 from airflow_backup.engines.files.index import UNREAD, IndexReader, lines_of, unescaped
 from airflow_backup.engines.files.structure import size_of

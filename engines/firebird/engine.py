@@ -13,46 +13,43 @@ stored, since another program's nbackup would break the chain unseen. By hand::
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
     EngineError,
     SourceError,
-    ToolMissing,
     VerifyError,
 )
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.firebird.header import HEADER, header_of
 from airflow_backup.engines.firebird.options import FirebirdOptions
-from airflow_backup.engines.firebird.physical import PAGES, assemble, dump_pages, problems_of
+from airflow_backup.engines.firebird.physical import PAGES, dump_pages, problems_of
 from airflow_backup.engines.firebird.program import (
     NO_TRIGGERS,
     Database,
     counts_of,
-    feed,
     read,
     tables_of,
 )
-from airflow_backup.engines.firebird.questions import ask_all
+from airflow_backup.engines.firebird.restore import DUMP, make
+from airflow_backup.engines.firebird.runner import as_here
 from airflow_backup.engines.firebird.state import FirebirdState
+from airflow_backup.engines.firebird.verify import try_restore
 from airflow_backup.engines.protocol import (
     DumpReport,
-    Proof,
+    EngineContext,
     RestoreReport,
     SetReader,
     Sink,
-    Surroundings,
+    VerificationReport,
 )
 from airflow_backup.engines.shared.restore_root import open_target
-from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
 
-DUMP = "database.fbk"
 _PROGRAMS = {"logical": "gbak", "physical": "nbackup"}
 _LEFT_OUT = ("users: they are in the server's security database", "rows of external tables")
 
@@ -61,15 +58,18 @@ class FirebirdEngine:
     """Backs up Firebird 3.0 and newer."""
 
     name = "firebird"
+    held_while_paused = (
+        "its transaction, or the backup mode of the database, stays open on the server"
+    )
     state_model = FirebirdState
     version = "1"
     kinds = frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL})
 
-    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+    def check(self, source: Model, context: EngineContext) -> list[BackupError]:
         """Return what is in the way: no programs, a file that is elsewhere or missing."""
         given = _options(source)
         try:
-            database = Database.of(given, around.connections)
+            database = Database.of(given, context.connections)
             database.version(_PROGRAMS[given.method])
         except BackupError as error:
             return [error]
@@ -82,7 +82,7 @@ class FirebirdEngine:
     def dump(
         self,
         source: Model,
-        around: Surroundings,
+        context: EngineContext,
         *,
         kind: Kind,
         parent: SetReader | None,
@@ -90,17 +90,17 @@ class FirebirdEngine:
     ) -> DumpReport:
         """Run gbak or nbackup into a stream."""
         given = _options(source)
-        database = Database.of(given, around.connections)
-        around.reporter.begin("dumping", bytes_total=around.expected_bytes)
+        database = Database.of(given, context.connections)
+        context.reporter.begin("dumping", bytes_total=context.expected_bytes)
         if given.method == "physical":
-            return dump_pages(database, around, parent, sink)
-        return _dump_rows(database, around, sink)
+            return dump_pages(database, context, parent, sink)
+        return _dump_rows(database, context, sink)
 
     def restore(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
@@ -114,20 +114,14 @@ class FirebirdEngine:
                 hint="restore to a folder without one in its path",
             )
         os.close(open_target(target))
-        state = path[-1].manifest.state
-        file = target / _file_name(str(state["database"]))
-        total = sum(each.manifest.totals.bytes_read for each in path)
-        around.reporter.begin("restoring", bytes_total=total)
-        warnings: list[str] = []
-        if state["method"] == "logical":
-            _create(path[-1], file, around)
-        else:
-            warnings = assemble(path, file, around)
-        around.reporter.finish()
+        total = sum(each.manifest.totals.bytes_read for each in chain)
+        context.reporter.begin("restoring", bytes_total=total)
+        file, warnings = make(chain, target, context, runner=as_here())
+        context.reporter.finish()
         return RestoreReport(files=1, bytes_written=file.stat().st_size, warnings=warnings)
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
-        """Look at the header."""
+        """Check that what is stored begins as the method of the set says."""
         if stored.manifest.state["method"] == "physical":
             head = b"".join(stored.blocks(PAGES, 0, HEADER))
             if header_of(head).guid != stored.manifest.state["guid"]:
@@ -137,35 +131,19 @@ class FirebirdEngine:
             raise VerifyError("gbak's output is empty")
         return ["gbak's output is not empty"]
 
-    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
+    def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
         """Make the database in a scratch folder, and let gbak read every row of it."""
-        return self.try_restore(path, around)
+        return self.try_restore(chain, context)
 
     def try_restore(
-        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
-    ) -> Proof:
-        """Make the database in a scratch folder, read every row, and ask the assertions."""
-        missing = [name for name in ("gbak", "nbackup") if shutil.which(name) is None]
-        if missing:
-            return Proof(inconclusive=f"{missing[0]} is not installed")
-        with scratch_folder(around.scratch) as folder:
-            target = Path(folder) / "database"
-            try:
-                self.restore(path, target, around)
-                (file,) = [each for each in target.iterdir() if each.is_file()]
-                own = Database(str(file), login="SYSDBA")
-                options = [*NO_TRIGGERS, "-b", "-v", str(file), "stdout"]
-                told = read(own, "gbak", options, take=_drop, reporter=around.reporter)
-            except EngineError as error:
-                raise VerifyError(f"the database cannot be restored: {error.message}") from error
-            ask_all(file, assertions, Path(folder))
-        return Proof(
-            counts=counts_of(told), checks=["gbak read every row of the restored database"]
-        )
+        self, chain: Sequence[SetReader], context: EngineContext, *, assertions: Sequence[str] = ()
+    ) -> VerificationReport:
+        """Make the database in a sandbox, read every row, and ask the assertions."""
+        return try_restore(chain, context, assertions=assertions)
 
 
-def _dump_rows(database: Database, around: Surroundings, sink: Sink) -> DumpReport:
-    consistent_at = around.clock()
+def _dump_rows(database: Database, context: EngineContext, sink: Sink) -> DumpReport:
+    consistent_at = context.clock()
     size = 0
 
     with sink.stream(DUMP) as stream:
@@ -177,10 +155,10 @@ def _dump_rows(database: Database, around: Surroundings, sink: Sink) -> DumpRepo
 
         # Garbage collection (-g leaves it out) is the server's own business, and slows a backup down.
         options = [*NO_TRIGGERS, "-b", "-g", "-v", database.name, "stdout"]
-        told = read(database, "gbak", options, take=take, reporter=around.reporter)
+        told = read(database, "gbak", options, take=take, reporter=context.reporter)
         if not size or "closing file, committing, and finishing" not in told:
             raise EngineError("gbak ended before its last line")
-    around.reporter.finish()
+    context.reporter.finish()
     return DumpReport(
         consistent_at=consistent_at,
         files=1,
@@ -192,27 +170,6 @@ def _dump_rows(database: Database, around: Surroundings, sink: Sink) -> DumpRepo
     )
 
 
-def _create(reader: SetReader, file: Path, around: Surroundings) -> None:
-    if shutil.which("gbak") is None:
-        raise ToolMissing("restoring needs gbak", hint="on Debian: apt install firebird3.0-utils")
-
-    def told_blocks() -> Iterator[bytes]:
-        for block in reader.blocks(DUMP):
-            around.reporter.advance(bytes_done=len(block))
-            yield block
-
-    # -k: a shadow lies where the living database has its own, perhaps on this very machine.
-    command = ["gbak", "-user", "SYSDBA", "-k", "-c", "-v", "stdin", str(file)]
-    told = feed(command, told_blocks())
-    # Of a table without rows gbak says nothing when it restores, and zero when it saves.
-    found, expected = counts_of(told), reader.manifest.counts
-    for name in {**expected, **found}:
-        if expected.get(name, 0) != found.get(name, 0):
-            raise VerifyError(
-                f"table {name} has {found.get(name, 0)} rows, and {expected.get(name, 0)} were saved"
-            )
-
-
 def _external(told: str) -> list[str]:
     """Return a warning where rows lie in files beside the database: of those only the table is saved."""
     names = sorted(set(tables_of(told)) - set(counts_of(told)))
@@ -220,21 +177,6 @@ def _external(told: str) -> list[str]:
         return []
     shown = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
     return [f"the rows of external tables are not in the set, but in their own files: {shown}"]
-
-
-def _file_name(database: str) -> str:
-    """
-    Return the name of a restored file.
-
-    >>> _file_name("/data/bank.fdb"), _file_name("/data/a:b.fdb"), _file_name("/..")
-    ('bank.fdb', 'a_b.fdb', 'database.fdb')
-    """
-    name = PurePosixPath(database).name.replace(":", "_")
-    return "database.fdb" if name in ("", ".", "..") else name
-
-
-def _drop(chunk: bytes) -> None:
-    """Only what gbak tells on the side is wanted."""
 
 
 def _options(source: Model) -> FirebirdOptions:

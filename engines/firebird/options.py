@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
@@ -14,6 +14,9 @@ class FirebirdOptions(EngineOptions):
 
     engine: Literal["firebird"]
     """Which engine reads the source."""
+
+    default_port: ClassVar[int | None] = 3050
+    connection_types: ClassVar[tuple[str, ...]] = ("firebird",)
 
     connection: ConnectionId
     """The Airflow connection: host, port, login, password; without a host the file is opened directly."""

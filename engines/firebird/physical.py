@@ -18,15 +18,15 @@ from airflow_backup.core.errors import (
     SourceLocked,
     ToolMissing,
 )
-from airflow_backup.core.process import drain, process
+from airflow_backup.core.process import commands, drain, process
 from airflow_backup.engines.firebird.header import HEADER, Header, header_of, next_file
 from airflow_backup.engines.firebird.program import (
     NO_TRIGGERS,
     Database,
-    environment,
     read,
 )
-from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Stream, Surroundings
+from airflow_backup.engines.firebird.runner import Runner, environment
+from airflow_backup.engines.protocol import DumpReport, EngineContext, SetReader, Sink, Stream
 
 PAGES = "pages.nbk"
 
@@ -62,9 +62,9 @@ def _check_one_file(database: Database) -> None:
 
 
 def dump_pages(
-    database: Database, around: Surroundings, parent: SetReader | None, sink: Sink
+    database: Database, context: EngineContext, parent: SetReader | None, sink: Sink
 ) -> DumpReport:
-    """Store one level."""
+    """Store the pages that changed since a level, as nbackup writes them."""
     level = 0 if parent is None else int(parent.manifest.state.get("level", -1)) + 1
     if parent is not None and parent.manifest.state.get("method") != "physical":
         raise ParentUnusable(f"set '{parent.manifest.set_id}' was not taken by nbackup")
@@ -79,7 +79,7 @@ def dump_pages(
                 "nbackup",
                 options,
                 take=pages.take,
-                reporter=around.reporter,
+                reporter=context.reporter,
                 before=before,
             )
         except BaseException as error:
@@ -89,9 +89,9 @@ def dump_pages(
             raise
         header = pages.finish()
     _check_one_file(database)  # a second file may have been added meanwhile
-    around.reporter.finish()
+    context.reporter.finish()
     return DumpReport(
-        consistent_at=around.clock(),
+        consistent_at=context.clock(),
         files=1,
         bytes_read=pages.size,
         tools={"nbackup": database.version("nbackup")},
@@ -145,10 +145,12 @@ class _Pages:
 def _unlock(database: Database) -> None:
     with contextlib.suppress(EngineError), database.credentials() as login:
         command = [database.program("nbackup"), *login, *NO_TRIGGERS, "-UNLOCK", database.path]
-        process.run(command, environment=environment())
+        commands.run(command, environment=environment())
 
 
-def assemble(path: Sequence[SetReader], file: Path, around: Surroundings) -> list[str]:
+def assemble(
+    chain: Sequence[SetReader], file: Path, context: EngineContext, runner: Runner
+) -> list[str]:
     """Make a database of level 0 and the levels upon it; return warnings."""
     if shutil.which("nbackup") is None:
         raise ToolMissing(
@@ -156,17 +158,21 @@ def assemble(path: Sequence[SetReader], file: Path, around: Surroundings) -> lis
         )
     with tempfile.TemporaryDirectory(prefix="levels-", dir=file.parent) as folder:
         levels = []
-        for number, reader in enumerate(path):
+        for number, reader in enumerate(chain):
             level = Path(folder) / f"{number}.nbk"
             with level.open("xb") as output:
                 for block in reader.blocks(PAGES):
                     output.write(block)
-                    around.reporter.advance(bytes_done=len(block))
+                    context.reporter.advance(bytes_done=len(block))
             levels.append(str(level))
         with open(levels[0], "rb") as first:
             difference = header_of(first.read(HEADER)).difference
-        command = ["nbackup", "-R", str(file), *levels]
-        process.run(command, environment=environment())
+        runner.give()
+        command = runner.command("nbackup", ["-R", str(file), *levels])
+        with process.Process(command, environment=runner.environment, name="nbackup") as child:
+            runner.started(child)
+            for _ in child.chunks():
+                context.reporter.advance()
     if difference is None:
         return []
     told = f"the restored database keeps its changes during a backup in '{difference}', as the original does"

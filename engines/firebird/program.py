@@ -24,13 +24,13 @@ from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.process.process import PIPE, Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.firebird.options import FirebirdOptions
+from airflow_backup.engines.firebird.runner import Runner, as_here, environment
 from airflow_backup.engines.shared.scratch import scratch_folder
 
 NO_TRIGGERS = ("-NODBTRIGGERS",)
 """What a trigger of the database does at a connect or a disconnect is for those who work with it, not for a copy."""
 
 _LOCAL = (None, "", "localhost", "127.0.0.1", "::1")
-_OURS = ("FIREBIRD", "FIREBIRD_LOCK", "FIREBIRD_TMP")
 _MOST_LINES = 200_000
 """Lines of what gbak tells that are kept: two for each table."""
 
@@ -115,15 +115,6 @@ class Database:
             yield [*user, "-fetch_password", str(path)]
 
 
-def environment() -> dict[str, str]:
-    """
-    Return what Firebird's programs get: where its configuration and its lock files are, which a server shares with us.
-
-    No user and no password of somebody else's.
-    """
-    return {name: os.environ[name] for name in _OURS if name in os.environ}
-
-
 def read(
     database: Database,
     program: str,
@@ -132,13 +123,18 @@ def read(
     take: Callable[[bytes], None],
     reporter: Reporter,
     before: Sequence[str] = (),
+    runner: Runner | None = None,
 ) -> str:
     """Run a program, below the command ``before``, that writes to its output; return what it told on the side."""
+    runner = runner or as_here()
     process: Process | None = None
     with database.credentials() as login:
         try:
-            command = [*before, database.program(program), *login, *options]
-            with Process(command, environment=environment(), tail_lines=_MOST_LINES) as process:
+            command = [*before, *runner.command(database.program(program), [*login, *options])]
+            with Process(
+                command, environment=runner.environment, tail_lines=_MOST_LINES, name=program
+            ) as process:
+                runner.started(process)
                 for chunk in process.chunks(tick=1.0):
                     take(chunk)
                     reporter.advance(bytes_done=len(chunk))
@@ -147,27 +143,33 @@ def read(
     return process.errors
 
 
-def feed(command: Sequence[str], chunks: Iterable[Bytes]) -> str:
+def feed(program: str, options: Sequence[str], chunks: Iterable[Bytes], *, runner: Runner) -> str:
     """Run a program that reads its input; return what it told."""
     process: Process | None = None
+    told = b""
     try:
         with Process(
-            command,
-            environment=environment(),
+            runner.command(program, options),
+            environment=runner.environment,
             stdin=PIPE,
             tail_lines=_MOST_LINES,
+            name=program,
         ) as process:
-            process.pour(chunks)
-            told = b"".join(process.chunks())
+            runner.started(process)
+            told = process.feed(chunks, kept_chunks=None)  # of many tables more than a pipe holds
     except EngineError as error:
-        raise _failure(process, command[0], error) from error
+        # What it tells, its errors too, goes to its output when it restores.
+        raise _failure(process, program, error, told) from error
     return f"{told.decode('utf-8', 'backslashreplace')}\n{process.errors}"
 
 
-def _failure(process: Process | None, program: str, error: EngineError) -> BackupError:
+def _failure(
+    process: Process | None, program: str, error: EngineError, output: bytes = b""
+) -> BackupError:
     if process is None or type(error) is not EngineError:
         return error  # it was not the program that failed
-    told = [line for line in process.errors.splitlines() if "ERROR" in line or "gbak:" not in line]
+    lines = f"{output.decode('utf-8', 'backslashreplace')}\n{process.errors}".splitlines()
+    told = [line for line in lines if line and ("ERROR" in line or "gbak:" not in line)]
     text = "; ".join(line.strip() for line in told[-8:]) or error.message
     for kind, signs in _SIGNS:
         if any(sign in text for sign in signs):

@@ -15,23 +15,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
-from airflow_backup.core.process.process import Process
-from airflow_backup.engines.firebird.program import environment
+from airflow_backup.core.process.process import PIPE, Process
+from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.firebird.runner import Runner
 from airflow_backup.engines.shared.assertions import limit, too_long
 
 _QUERY = re.compile(r"(SELECT|WITH)\b", re.IGNORECASE)
-_NO = ("0", "<false>", "<null>")
+_ZERO = re.compile(r"[-+]?0+(?:\.0*)?(?:[eE][-+]?\d+)?")
 
 
-def ask_all(file: Path, assertions: Sequence[str], folder: Path) -> None:
-    """Raise VerifyError where an assertion does not hold; scripts are written to ``folder``."""
+def ask_all(file: Path, assertions: Sequence[str], runner: Runner, reporter: Reporter) -> None:
+    """Raise VerifyError where an assertion does not hold."""
     if not assertions:
         return
     program = next(filter(None, map(shutil.which, ("isql-fb", "isql"))), None)
     if program is None:
         raise ToolMissing("assertions need isql", hint="on Debian: apt install firebird3.0-utils")
     for text in assertions:
-        _ask(program, file, text, folder)
+        _ask(program, file, text, runner, reporter)
 
 
 def query_of(text: str) -> str:
@@ -55,28 +56,23 @@ def query_of(text: str) -> str:
     return line
 
 
-def _ask(program: str, file: Path, text: str, folder: Path) -> None:
-    script = folder / "assertion.sql"
-    script.write_text(
-        f"SET HEADING OFF;\nCOMMIT;\nSET TRANSACTION READ ONLY;\n{query_of(text)};\n",
-        encoding="utf-8",
-    )
-    command = [
-        program,
-        "-q",
-        "-b",
-        "-nodbtriggers",
-        "-user",
-        "SYSDBA",
-        "-i",
-        str(script),
-        str(file),
-    ]
+def _ask(program: str, file: Path, text: str, runner: Runner, reporter: Reporter) -> None:
+    script = f"SET HEADING OFF;\nCOMMIT;\nSET TRANSACTION READ ONLY;\n{query_of(text)};\n"
+    options = ["-q", "-b", "-nodbtriggers", "-user", "SYSDBA", str(file)]
     end, told = time.monotonic() + limit(), b""
     try:
-        with Process(command, environment=environment(), folder=os.fspath(folder)) as process:
+        with Process(
+            runner.command(program, options),
+            environment=runner.environment,
+            stdin=PIPE,
+            folder=os.fspath(file.parent),
+            name="isql",
+        ) as process:
+            runner.started(process)
+            process.pour([script.encode()])
             for chunk in process.chunks(tick=0.5):
                 told = (told + chunk)[:65536]
+                reporter.advance()
                 if time.monotonic() > end:
                     raise VerifyError(too_long(text))
     except VerifyError:
@@ -84,5 +80,15 @@ def _ask(program: str, file: Path, text: str, folder: Path) -> None:
     except EngineError as error:
         raise VerifyError(f"the assertion {text!r} fails: {error.message}") from error
     answer = told.decode("utf-8", "replace").split()
-    if not answer or answer[0].lower() in _NO:
+    if not answer or _is_no(answer[0]):
         raise VerifyError(f"the assertion does not hold: {text}")
+
+
+def _is_no(word: str) -> bool:
+    """
+    Whether the first word of an answer says that something does not hold.
+
+    >>> [_is_no(word) for word in ("0", "0.00", "<false>", "<null>", "-0.0E+00", "1", "<true>", "x")]
+    [True, True, True, True, True, False, False, False]
+    """
+    return word.lower() in ("<false>", "<null>") or _ZERO.fullmatch(word) is not None

@@ -20,17 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import EngineError, SourceDenied
 from airflow_backup.core.process.process import Process
-from airflow_backup.engines.mysql.client.server import Server, ask, environment
+from airflow_backup.engines.mysql.client.programs import environment
+from airflow_backup.engines.mysql.client.server import Server, ask
 from airflow_backup.engines.mysql.dump_program import dump_command, lost_by, spoken, version_by
-from airflow_backup.engines.mysql.facts import (
-    Facts,
-    Position,
-    Tables,
-    databases,
-    gtid_at,
-    position,
-    settings,
-)
 from airflow_backup.engines.mysql.left_out import (
     ALWAYS,
     empty_members,
@@ -39,8 +31,17 @@ from airflow_backup.engines.mysql.left_out import (
     letters,
     versioned,
 )
+from airflow_backup.engines.mysql.server_state import (
+    Position,
+    ServerState,
+    Tables,
+    databases,
+    gtid_at,
+    position,
+    settings,
+)
 from airflow_backup.engines.mysql.test_server import SETTINGS
-from airflow_backup.engines.protocol import DumpReport, Sink, Surroundings
+from airflow_backup.engines.protocol import DumpReport, EngineContext, Sink
 
 if TYPE_CHECKING:
     import pymysql
@@ -59,10 +60,10 @@ _SIZE = """
 """
 
 
-def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport:
+def dump_logical(server: Server, context: EngineContext, sink: Sink) -> DumpReport:
     """Dump, and count in the same snapshot."""
     with server.session() as session:
-        facts = Facts.of(session)
+        server_state = ServerState.of(session)
         names = databases(session, server)
         if not names:
             raise EngineError("the server has no database but its own")
@@ -74,29 +75,29 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
         kept_history, odd = versioned(session, names), letters(session, names)
         as_bytes = is_dumped_as_bytes(session, names)
         doubts = [*floats(session, names), *empty_members(session, names)]
-        has_place = facts.has_binlog and _may_ask_for_position(session)
-    around.reporter.begin("dumping", bytes_total=int(size) or None)
-    with Watch.beside(server, tables, has_place=has_place) as watch:
+        has_place = server_state.has_binlog and _may_ask_for_position(session)
+    context.reporter.begin("dumping", bytes_total=int(size) or None)
+    with CountingSession.beside(server, tables, has_place=has_place) as counting:
         command = dump_command(
             server,
             names,
-            facts,
+            server_state,
             has_place=has_place,
             history=kept_history,
             as_bytes=as_bytes,
         )
-        read = _dump(command, server, around, sink, watch)
-        around.reporter.begin("counting")
-        counts = watch.counts(read.place)
-    around.reporter.finish()
+        read = _dump(command, server, context, sink, counting)
+        context.reporter.begin("counting")
+        counts = counting.counts(read.place)
+    context.reporter.finish()
     return DumpReport(
-        consistent_at=watch.at or facts.now,
+        consistent_at=counting.at or server_state.now,
         files=len(names),
         bytes_read=read.size,
-        tools={"server": facts.version, "dump": version_by(command[0])},
+        tools={"server": server_state.version, "dump": version_by(command[0])},
         counts=counts,
         warnings=[
-            *watch.warnings,
+            *counting.warnings,
             *_unsafe(tables),
             *doubts,
             *lost_by(kept_history, odd, command),
@@ -108,7 +109,7 @@ def dump_logical(server: Server, around: Surroundings, sink: Sink) -> DumpReport
             "charset": charset,
             "settings": own,
             "leaves_out": [*ALWAYS, *lost_by(kept_history, odd, command)],
-            "identity": facts.identity,
+            "identity": server_state.identity,
             "binlog": None if read.place is None else read.place.as_dict(),
         },
     )
@@ -124,7 +125,7 @@ def _charset_of(session: pymysql.Connection[Any], database: str | None) -> list[
     return [str(word) for word in rows[0]] if rows else None
 
 
-class Watch:
+class CountingSession:
     """
     A session that sees what the dump sees.
 
@@ -144,24 +145,26 @@ class Watch:
 
     @classmethod
     @contextmanager
-    def beside(cls, server: Server, tables: Tables, *, has_place: bool) -> Iterator[Watch]:
+    def beside(
+        cls, server: Server, tables: Tables, *, has_place: bool
+    ) -> Iterator[CountingSession]:
         """Take the lock, begin the snapshot, and start to count."""
-        watch = cls()
+        counting = cls()
         with server.session() as eye, server.session() as lock, ThreadPoolExecutor(1) as aside:
-            watch._begin(eye, lock, has_place=has_place)
-            if watch._lock is not None:
-                watch._counting = aside.submit(tables.count, eye)
-            timer = threading.Timer(_LOCK_TIMEOUT, watch.give_up)
+            counting._begin(eye, lock, has_place=has_place)
+            if counting._lock is not None:
+                counting._counting = aside.submit(tables.count, eye)
+            timer = threading.Timer(_LOCK_TIMEOUT, counting.give_up)
             timer.start()
             try:
-                yield watch
+                yield counting
             except BaseException:
                 with suppress(Exception):  # the count ends; what failed is raised
-                    ask(lock, f"KILL QUERY {watch._number}")
+                    ask(lock, f"KILL QUERY {counting._number}")
                 raise
             finally:
                 timer.cancel()
-                watch.release()
+                counting.release()
 
     def _begin(
         self, eye: pymysql.Connection[Any], lock: pymysql.Connection[Any], *, has_place: bool
@@ -218,7 +221,11 @@ class _Read:
 
 
 def _dump(
-    command: list[str], server: Server, around: Surroundings, sink: Sink, watch: Watch
+    command: list[str],
+    server: Server,
+    context: EngineContext,
+    sink: Sink,
+    counting: CountingSession,
 ) -> _Read:
     size, head, tail = 0, b"", b""
     with sink.stream(DUMP) as stream, server.options_file() as options:
@@ -230,9 +237,9 @@ def _dump(
                 head += chunk[: _KEPT - len(head)]
                 tail = (tail + chunk)[-_KEPT:]
                 if size > _BEGUN:
-                    watch.release()
-                around.reporter.advance(bytes_done=len(chunk))
-        watch.release()
+                    counting.release()
+                context.reporter.advance(bytes_done=len(chunk))
+        counting.release()
         if not any(mark in head for mark in HEADS):
             raise EngineError("the dump program wrote nothing that is a dump")
         if COMPLETE not in tail[-4096:]:

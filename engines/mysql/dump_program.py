@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from airflow_backup.core.errors import EngineError
-from airflow_backup.engines.mysql.client.server import Server, told_by
-from airflow_backup.engines.mysql.facts import Facts
+from airflow_backup.engines.mysql.client.programs import told_by
+from airflow_backup.engines.mysql.client.server import Server
 from airflow_backup.engines.mysql.left_out import can_dump_history, shown
+from airflow_backup.engines.mysql.server_state import ServerState
 
 _HISTORY = "--dump-history"
 _AS_BYTES, _AS_UNICODE = "--default-character-set=binary", "--default-character-set=utf8mb4"
@@ -19,7 +20,7 @@ _HEAD = 65536
 def dump_command(
     server: Server,
     names: list[str],
-    facts: Facts,
+    server_state: ServerState,
     *,
     has_place: bool,
     history: Sequence[str] = (),
@@ -40,13 +41,13 @@ def dump_command(
         "--events",
         "--hex-blob",
         "--skip-add-locks",
-        _AS_BYTES if as_bytes and facts.is_mariadb and not of_mysql else _AS_UNICODE,
+        _AS_BYTES if as_bytes and server_state.is_mariadb and not of_mysql else _AS_UNICODE,
     ]
-    if history and facts.is_mariadb and can_dump_history(program):
+    if history and server_state.is_mariadb and can_dump_history(program):
         options.append(_HISTORY)
     if has_place:
         options.append("--source-data=2" if of_mysql else "--master-data=2")
-    if of_mysql and not facts.is_mariadb:
+    if of_mysql and not server_state.is_mariadb:
         options.append("--set-gtid-purged=COMMENTED")
     which = ["--databases", *names] if server.database is None else ["--", server.database]
     return [program, *options, *which]

@@ -18,22 +18,22 @@ from pathlib import Path
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql import physical as mysql_physical
-from airflow_backup.engines.mysql import verify as mysql_proof
+from airflow_backup.engines.mysql import verify as mysql_verify
 from airflow_backup.engines.mysql.binlog import dump as mysql_binlog
 from airflow_backup.engines.mysql.client.server import Server
 from airflow_backup.engines.mysql.dump import dump_logical
-from airflow_backup.engines.mysql.facts import Facts, databases, not_seen
 from airflow_backup.engines.mysql.load.load import load
 from airflow_backup.engines.mysql.options import MysqlOptions
 from airflow_backup.engines.mysql.restore import restore_logical, restore_physical
+from airflow_backup.engines.mysql.server_state import ServerState, databases, not_seen
 from airflow_backup.engines.mysql.state import MysqlState
 from airflow_backup.engines.protocol import (
     DumpReport,
-    Proof,
+    EngineContext,
     RestoreReport,
     SetReader,
     Sink,
-    Surroundings,
+    VerificationReport,
 )
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.schedules.model.base import Model
@@ -43,23 +43,26 @@ class MysqlEngine:
     """Backs up MariaDB 10.5 and MySQL 8, and newer."""
 
     name = "mysql"
+    held_while_paused = (
+        "its transaction stays open on the server, which keeps old versions of rows in its undo log"
+    )
     state_model = MysqlState
     version = "1"
     kinds = frozenset(Kind)
 
-    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+    def check(self, source: Model, context: EngineContext) -> list[BackupError]:
         """Return what is in the way: no server, no permission, programs that are missing or do not fit."""
         given = _options(source)
         problems: list[BackupError] = []
         try:
-            server = _server(given, around)
+            server = _server(given, context)
             with server.session() as session:
-                facts = Facts.of(session)
-                if around.kind is Kind.ARCHIVE_LOG:
+                server_state = ServerState.of(session)
+                if context.kind is Kind.ARCHIVE_LOG:
                     server.tool("mariadb-binlog")
-                    problems += mysql_binlog.problems_of(facts, session)
+                    problems += mysql_binlog.problems_of(server_state, session)
                 elif given.method == "physical":
-                    problems += mysql_physical.problems_of(server, facts)
+                    problems += mysql_physical.problems_of(server, server_state)
                 else:
                     server.tool("mariadb-dump")
                     problems += not_seen(session, databases(session, server))
@@ -70,7 +73,7 @@ class MysqlEngine:
     def dump(
         self,
         source: Model,
-        around: Surroundings,
+        context: EngineContext,
         *,
         kind: Kind,
         parent: SetReader | None,
@@ -78,20 +81,20 @@ class MysqlEngine:
     ) -> DumpReport:
         """Run the tool of the method and the kind."""
         given = _options(source)
-        server = _server(given, around)
+        server = _server(given, context)
         if kind is Kind.ARCHIVE_LOG and parent is not None:
-            return mysql_binlog.dump_log(server, around, sink, parent)
+            return mysql_binlog.dump_log(server, context, sink, parent)
         if given.method == "physical":
-            return mysql_physical.dump_physical(server, around, sink, kind=kind, parent=parent)
+            return mysql_physical.dump_physical(server, context, sink, kind=kind, parent=parent)
         if kind is not Kind.FULL:
             raise ConfigError(f"a dump takes no {kind} set", hint="source: {method: physical}")
-        return dump_logical(server, around, sink)
+        return dump_logical(server, context, sink)
 
     def restore(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
@@ -100,24 +103,24 @@ class MysqlEngine:
         if only:
             raise ConfigError("a database is restored whole", hint="leave the paths out")
         os.close(open_target(target))
-        if path[0].manifest.state.get("method") == "physical":
-            return restore_physical(path, target, around, until=until)
-        return restore_logical(path, target, around.reporter, until=until)
+        if chain[0].manifest.state.get("method") == "physical":
+            return restore_physical(chain, target, context, until=until)
+        return restore_logical(chain, target, context.reporter, until=until)
 
-    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
-        """Read the last set of ``path`` as its format, without a server."""
-        return mysql_proof.decode(path, around)
+    def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
+        """Read the last set of ``chain`` as its format, without a server."""
+        return mysql_verify.decode(chain, context)
 
     def try_restore(
-        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
-    ) -> Proof:
-        """Restore into a throwaway server of this machine's programs."""
-        return mysql_proof.try_restore(path, around, assertions=assertions)
+        self, chain: Sequence[SetReader], context: EngineContext, *, assertions: Sequence[str] = ()
+    ) -> VerificationReport:
+        """Restore into a test server of this machine's programs."""
+        return mysql_verify.try_restore(chain, context, assertions=assertions)
 
     def load(
         self,
-        path: Sequence[SetReader],
-        around: Surroundings,
+        chain: Sequence[SetReader],
+        context: EngineContext,
         *,
         connection: str,
         database: str | None = None,
@@ -126,8 +129,8 @@ class MysqlEngine:
     ) -> RestoreReport:
         """Load a logical set into a running server, compare its rows, and roll it forward."""
         return load(
-            path,
-            around,
+            chain,
+            context,
             connection=connection,
             database=database,
             until=until,
@@ -141,6 +144,6 @@ def _options(source: Model) -> MysqlOptions:
     return source
 
 
-def _server(given: MysqlOptions, around: Surroundings) -> Server:
-    server = Server.of(given, around.connections)
+def _server(given: MysqlOptions, context: EngineContext) -> Server:
+    server = Server.of(given, context.connections)
     return server.other(None) if given.method == "physical" else server

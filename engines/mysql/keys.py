@@ -80,7 +80,7 @@ def _layout(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def options_of_new(folder: Path, *, user: str | None = None) -> str:
-    """Return the option that lets a throwaway server make encrypted tables, with keys of its own for them."""
+    """Return the option that lets a test server make encrypted tables, with keys of its own for them."""
     if _folder_of(_PLUGINS[0]) is None:
         return "--no-defaults"
     keys = "".join(f"{number};{secrets.token_hex(32)}\n" for number in range(1, _MOST_KEYS + 1))

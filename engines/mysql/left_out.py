@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_backup.engines.mysql.client.server import ask, told_by
+from airflow_backup.engines.mysql.client.programs import told_by
+from airflow_backup.engines.mysql.client.server import ask
 
 if TYPE_CHECKING:
     import pymysql

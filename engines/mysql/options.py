@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 
+from airflow_backup.core.connections import Connection
 from airflow_backup.core.words import Kind
+from airflow_backup.core.worker import machine_of
 from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
 from airflow_backup.schedules.model.sources import Driver, EngineOptions
+
+_USUAL_SOCKETS = (
+    "/run/mysqld/mysqld.sock",
+    "/var/run/mysqld/mysqld.sock",
+    "/var/lib/mysql/mysql.sock",
+)
 
 
 class MysqlOptions(EngineOptions):
@@ -18,6 +27,10 @@ class MysqlOptions(EngineOptions):
     """Which engine reads the source."""
 
     driver: ClassVar[Driver | None] = Driver("pymysql", "mysql")
+    default_port: ClassVar[int | None] = 3306
+    connection_types: ClassVar[tuple[str, ...]] = ("mysql", "mariadb")
+
+    place_extras: ClassVar[tuple[str, ...]] = ("unix_socket",)
 
     connection: ConnectionId
     """The Airflow connection of type `mysql`."""
@@ -43,6 +56,19 @@ class MysqlOptions(EngineOptions):
         if self.method == "physical" and self.database is not None:
             raise ValueError("`method: physical` copies all databases; leave `database` out")
         return self
+
+    @classmethod
+    def server_of(cls, found: Connection) -> str:
+        """Name the server; a socket leads to one, whatever the port says."""
+        place = str(found.extra.get("unix_socket") or found.host or "")
+        if not place.startswith("/"):
+            return f"{machine_of(place)}:{found.port or cls.default_port}"
+        name = f"{machine_of(None)}:{cls.default_port}"
+        return name if place in _USUAL_SOCKETS else f"{name}+{quote(place, safe='')}"
+
+    def database_of(self, found: Connection) -> str | None:
+        """Name the database; None for all of them, which is also what is read where none is named."""
+        return None if self.method == "physical" else super().database_of(found) or None
 
     def summary(self) -> str:
         """Name the connection and the database."""

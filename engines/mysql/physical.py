@@ -21,9 +21,10 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, version_of
-from airflow_backup.engines.mysql.facts import Facts, Position, differs, gtid_at
-from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.mysql.client.programs import environment, version_of
+from airflow_backup.engines.mysql.client.server import Server, ask
+from airflow_backup.engines.mysql.server_state import Position, ServerState, differs, gtid_at
+from airflow_backup.engines.protocol import DumpReport, EngineContext, SetReader, Sink
 from airflow_backup.engines.shared.scratch import scratch_folder
 
 BASE = "base.mbstream"
@@ -33,25 +34,25 @@ _COMPLETE = "completed OK!"
 _BINLOG = re.compile(r"filename '([^']+)', position '(\d+)'")
 
 
-def problems_of(server: Server, facts: Facts) -> list[BackupError]:
+def problems_of(server: Server, server_state: ServerState) -> list[BackupError]:
     """Return what is in the way of reading the server's files."""
-    if not facts.is_mariadb:
+    if not server_state.is_mariadb:
         return [
             ConfigError(
-                f"physical sets are taken by mariadb-backup, and the server is MySQL {facts.version}",
+                f"physical sets are taken by mariadb-backup, and the server is MySQL {server_state.version}",
                 hint="method: logical takes its databases",
             )
         ]
-    if not os.access(Path(facts.datadir) / "ibdata1", os.R_OK):
+    if not os.access(Path(server_state.datadir) / "ibdata1", os.R_OK):
         return [
             ConfigError(
-                f"the server's data folder '{facts.datadir}' cannot be read here",
+                f"the server's data folder '{server_state.datadir}' cannot be read here",
                 hint="does the worker run on the server's machine, as a user who may read it?",
             )
         ]
     program = server.tool("mariadb-backup")
     found = version_of(program)
-    wanted = tuple(int(part) for part in facts.version.split(".")[:2])
+    wanted = tuple(int(part) for part in server_state.version.split(".")[:2])
     if found != wanted:
         return [
             ToolMissing(
@@ -63,26 +64,26 @@ def problems_of(server: Server, facts: Facts) -> list[BackupError]:
 
 
 def dump_physical(
-    server: Server, around: Surroundings, sink: Sink, *, kind: Kind, parent: SetReader | None
+    server: Server, context: EngineContext, sink: Sink, *, kind: Kind, parent: SetReader | None
 ) -> DumpReport:
     """Copy the data folder, or the pages that changed since ``parent``."""
     with server.session() as session:
-        before = Facts.of(session)
+        before = ServerState.of(session)
         since = None if parent is None else _since(parent, before, session)
         ((size,),) = ask(
             session,
             "SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables",
         )
-    total = int(size) if kind is Kind.FULL else around.expected_bytes
-    around.reporter.begin("copying", bytes_total=total or None)
-    with scratch_folder(around.scratch) as scratch:
-        read = _copy(server, before, around, sink, since=since, scratch=Path(scratch))
+    total = int(size) if kind is Kind.FULL else context.expected_bytes
+    context.reporter.begin("copying", bytes_total=total or None)
+    with scratch_folder(context.scratch) as scratch:
+        read = _copy(server, before, context, sink, since=since, scratch=Path(scratch))
         points = read_points(Path(scratch))
         place = _place(Path(scratch), server)
     with server.session() as session:
-        after = Facts.of(session)
+        after = ServerState.of(session)
         began = _began(session)
-    around.reporter.finish()
+    context.reporter.finish()
     return DumpReport(
         consistent_at=after.now,
         files=1,
@@ -108,7 +109,7 @@ def dump_physical(
     )
 
 
-def _since(parent: SetReader, facts: Facts, session: Any) -> int:
+def _since(parent: SetReader, server_state: ServerState, session: Any) -> int:
     """
     Return from which position of the redo log on pages are wanted; ParentUnusable where it means nothing.
 
@@ -117,7 +118,7 @@ def _since(parent: SetReader, facts: Facts, session: Any) -> int:
     That takes a restart of the server, so after one there is no incremental.
     """
     manifest = parent.manifest
-    if manifest.state.get("identity") != facts.identity:
+    if manifest.state.get("identity") != server_state.identity:
         raise ParentUnusable(f"set '{manifest.set_id}' is of another server")
     begun = manifest.state.get("server_began")
     if begun is None or int(begun) != _began(session):
@@ -147,8 +148,8 @@ def _began(session: Any) -> int:
 
 def _copy(
     server: Server,
-    facts: Facts,
-    around: Surroundings,
+    server_state: ServerState,
+    context: EngineContext,
     sink: Sink,
     *,
     since: int | None,
@@ -166,7 +167,7 @@ def _copy(
             "--stream=mbstream",
             f"--target-dir={work}",
             f"--extra-lsndir={points}",
-            f"--datadir={facts.datadir}",
+            f"--datadir={server_state.datadir}",
         ]
         if since is not None:
             command.append(f"--incremental-lsn={since}")
@@ -174,7 +175,7 @@ def _copy(
             for chunk in child.chunks():
                 stream.write(chunk)
                 read += len(chunk)
-                around.reporter.advance(bytes_done=len(chunk))
+                context.reporter.advance(bytes_done=len(chunk))
         if _COMPLETE not in child.errors:
             raise EngineError(f"mariadb-backup did not say that it is complete: {child.errors}")
     return read

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import VerifyError
-from airflow_backup.engines.mysql.client.server import Server, ask, said
-from airflow_backup.engines.shared.assertions import limit, too_long
+from airflow_backup.engines.mysql.client.programs import said
+from airflow_backup.engines.mysql.client.server import Server, ask
+from airflow_backup.engines.shared.assertions import limit, shown, too_long
 
 if TYPE_CHECKING:
     import pymysql
@@ -36,10 +37,7 @@ def ask_all(server: Server, assertions: Sequence[str]) -> None:
                 raise VerifyError(f"the assertion {text!r} fails: {what}") from None
             answer = rows[0][0] if rows else None
             if answer != 1:
-                shown = (
-                    answer if isinstance(answer, int | None) else "something else"
-                )  # no row's value
-                raise VerifyError(f"the assertion {text!r} does not hold: it gives {shown!r}")
+                raise VerifyError(f"the assertion {text!r} does not hold: it gives {shown(answer)}")
 
 
 def _answer(session: pymysql.Connection[Any], text: str) -> Any:

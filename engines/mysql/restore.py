@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, ToolMissing, VerifyError
-from airflow_backup.core.process import process
-from airflow_backup.core.process.cage import Cage
+from airflow_backup.core.process import commands
+from airflow_backup.core.process.cage import Cage, apart
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql import keys as mysql_keys
@@ -21,38 +21,38 @@ from airflow_backup.engines.mysql.binlog.replay import (
     stop_of,
     unpack_logs,
 )
-from airflow_backup.engines.mysql.client.server import (
+from airflow_backup.engines.mysql.client.programs import (
     environment,
     find_here,
-    told_by,
+    told_apart,
     version_of,
 )
 from airflow_backup.engines.mysql.dump import COMPLETE, DUMP
 from airflow_backup.engines.mysql.physical import BASE, read_points
 from airflow_backup.engines.mysql.test_server import running
-from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, RestoreReport, SetReader
+from airflow_backup.engines.shared.limits import limited
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.scratch import check_room
 from airflow_backup.engines.shared.test_server import TEMPORARY, Place
-from airflow_backup.engines.shared.watch import watching
 
 LOGS, ROLL_FORWARD = "binlog", "roll-forward.txt"
 
 
-def split(path: Sequence[SetReader]) -> tuple[list[SetReader], list[SetReader]]:
+def split(chain: Sequence[SetReader]) -> tuple[list[SetReader], list[SetReader]]:
     """Return the full set with its incrementals, and the logs after them."""
-    bases = [each for each in path if each.manifest.kind is not Kind.ARCHIVE_LOG]
-    logs = list(path[len(bases) :])
+    bases = [each for each in chain if each.manifest.kind is not Kind.ARCHIVE_LOG]
+    logs = list(chain[len(bases) :])
     check_continuous(bases[-1], logs)
     return bases, logs
 
 
 def restore_logical(
-    path: Sequence[SetReader], target: Path, reporter: Reporter, *, until: datetime | None
+    chain: Sequence[SetReader], target: Path, reporter: Reporter, *, until: datetime | None
 ) -> RestoreReport:
     """Write the dump as a file; with logs, those beside it and the command that applies them."""
-    (base,), logs = split(path)
-    reporter.begin("restoring", bytes_total=sum(each.manifest.totals.bytes_read for each in path))
+    (base,), logs = split(chain)
+    reporter.begin("restoring", bytes_total=sum(each.manifest.totals.bytes_read for each in chain))
     written, tail = 0, b""
     with (target / DUMP).open("xb") as file:
         for block in base.blocks(DUMP):
@@ -79,31 +79,35 @@ def restore_logical(
 
 
 def restore_physical(
-    path: Sequence[SetReader], target: Path, around: Surroundings, *, until: datetime | None = None
+    chain: Sequence[SetReader],
+    target: Path,
+    context: EngineContext,
+    *,
+    until: datetime | None = None,
 ) -> RestoreReport:
     """Unpack, put incrementals on top, make it consistent, and roll it forward over the logs."""
-    bases, logs = split(path)
-    tools = around.tools
-    total = sum(each.manifest.totals.bytes_read for each in path)
+    bases, logs = split(chain)
+    tools = context.tools
+    total = sum(each.manifest.totals.bytes_read for each in chain)
     check_room(target, 2 * total)
-    around.reporter.begin("restoring", bytes_total=total)
+    context.reporter.begin("restoring", bytes_total=total)
     # Inside the target, which may be a disk of its own: what is whole is then only renamed.
     with tempfile.TemporaryDirectory(dir=target, prefix=".restoring-") as work:
-        whole = prepared(bases, Path(work), around.reporter, tools=tools)
+        whole = prepared(bases, Path(work), context.reporter, tools=tools)
         if logs:
-            files = unpack_logs(logs, Path(work) / LOGS, around.reporter)
-            around.reporter.begin("rolling forward")
+            files = unpack_logs(logs, Path(work) / LOGS, context.reporter)
+            context.reporter.begin("rolling forward")
             command = reading(bases[-1], files, stop=stop_of(logs, until))
             socket = Path(work) / "socket"
             (socket / TEMPORARY).mkdir(mode=0o700, parents=True)
             # It is to be the restored folder itself: its files stay ours.
             cage = Cage((str(whole), str(socket)))
             with (
-                watching(Path(work), total) as watch,
+                limited(Path(work), total) as guard,
                 running(
                     whole,
-                    Place(whole, socket, None, cage, watch),
-                    around,
+                    Place(whole, socket, None, cage, guard),
+                    context,
                     tools=tools,
                     is_restored=True,
                 ) as server,
@@ -112,7 +116,7 @@ def restore_physical(
         for found in whole.iterdir():
             found.rename(target / found.name)
     target.chmod(0o700)
-    around.reporter.finish()
+    context.reporter.finish()
     found_files = [each for each in target.rglob("*") if each.is_file() and each.name != MARKER]
     return RestoreReport(
         files=len(found_files), bytes_written=sum(each.stat().st_size for each in found_files)
@@ -134,7 +138,7 @@ def prepared(
     for more in ([], *([f"--incremental-dir={folder}"] for folder in increments)):
         command = [program, keys, "--prepare", f"--target-dir={whole}", *more]
         try:
-            finished = told_by(command)
+            finished = told_apart(command, [work])
         except EngineError as error:
             raise VerifyError(
                 f"set '{bases[-1].manifest.set_id}' cannot be made consistent: {error.message}"
@@ -169,7 +173,12 @@ def unpack(reader: SetReader, folder: Path, reporter: Reporter, *, tools: str | 
     set_id = reader.manifest.set_id
     try:
         command = [program, "-x", "-C", str(folder)]
-        process.feed(command, blocks(), environment=environment())
+        commands.feed(
+            apart(command, write=[str(folder)]),
+            blocks(),
+            environment=environment(),
+            name="mbstream",
+        )
         points = read_points(folder)
     except ToolMissing:
         raise

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, VerifyError
-from airflow_backup.core.process import process
+from airflow_backup.core.process import commands
 from airflow_backup.core.process.process import Process
 from airflow_backup.engines.mysql import keys as mysql_keys
+from airflow_backup.engines.mysql.client.programs import environment, find_here
 from airflow_backup.engines.mysql.client.rights import forget_root
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, find_here
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.mysql.client.server import Server, ask
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.shared.test_server import TEMPORARY, Place
 
 SETTINGS = (
@@ -52,7 +53,7 @@ def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _N
         f"--tmpdir={where.socket / TEMPORARY}",
         *_said({name: value for name, value in settings.items() if name in _AT_BIRTH}),
     ]
-    process.run(command, environment=environment(), user=where.user)
+    commands.run(command, environment=environment(), user=where.user)
     return data
 
 
@@ -60,7 +61,7 @@ def new_server(where: Place, tools: str | None, settings: Mapping[str, str] = _N
 def running(
     data: Path,
     where: Place,
-    around: Surroundings,
+    context: EngineContext,
     *,
     tools: str | None = None,
     is_restored: bool = False,
@@ -96,8 +97,8 @@ def running(
         command.append("--user=root")
     caged = where.cage.command(command, signal_at_death=signal.SIGTERM)
     with Process(caged, environment=environment(), name="mariadbd") as child:
-        where.watch.add(child)
-        _wait(child, server, around)
+        where.guard.add(child)
+        _wait(child, server, context)
         if not is_restored:
             forget_root(server)
         try:
@@ -137,9 +138,9 @@ def _options(data: Path, address: Path, socket: Path) -> Sequence[str]:
     )
 
 
-def _wait(child: Process, server: Server, around: Surroundings) -> None:
+def _wait(child: Process, server: Server, context: EngineContext) -> None:
     while child.is_running:
-        around.reporter.advance()  # where the run is cancelled, this raises
+        context.reporter.advance()  # where the run is cancelled, this raises
         if _listens(str(server.place)):
             with server.session():
                 return

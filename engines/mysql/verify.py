@@ -1,4 +1,4 @@
-"""Proves stored MariaDB and MySQL sets: decodes them without a server, or restores them into a throwaway one."""
+"""Proves stored MariaDB and MySQL sets: decodes them without a server, or restores them into a test server."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from airflow_backup.core.errors import (
     ToolMissing,
     VerifyError,
 )
+from airflow_backup.core.process.cage import apart
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.binlog.replay import unpack_logs
 from airflow_backup.engines.mysql.client.client import StatementFailed
-from airflow_backup.engines.mysql.client.server import Server, environment, find_here
-from airflow_backup.engines.mysql.facts import Tables, databases
+from airflow_backup.engines.mysql.client.programs import environment, find_here
+from airflow_backup.engines.mysql.client.server import Server
 from airflow_backup.engines.mysql.load.load import count, fill, rolled_forward
 from airflow_backup.engines.mysql.questions import ask_all
 from airflow_backup.engines.mysql.restore import LOGS, restore_physical, split, unpack
+from airflow_backup.engines.mysql.server_state import Tables, databases
 from airflow_backup.engines.mysql.test_server import new_server, running
 from airflow_backup.engines.mysql.verify_dump import look_through
-from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, SetReader, VerificationReport
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.test_server import Place, place
 
@@ -44,85 +46,93 @@ _REFERS = re.compile(
 """What does not exist, and in which database."""
 
 
-def decode(path: Sequence[SetReader], around: Surroundings) -> Proof:
-    """Decode the last set of ``path`` to its end."""
-    reader = path[-1]
+def decode(chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
+    """Decode the last set of ``chain`` to its end."""
+    reader = chain[-1]
     try:
         if reader.manifest.kind is Kind.ARCHIVE_LOG:
-            return _decode_log(reader, around)
+            return _decode_log(reader, context)
         if reader.manifest.state.get("method") == "physical":
-            return _decode_base(reader, around)
-        tables = look_through(reader, around.reporter)
-        return Proof(checks=(f"the dump makes {tables} tables and ends in its last line",))
+            return _decode_base(reader, context)
+        tables = look_through(reader, context.reporter)
+        return VerificationReport(
+            checks=(f"the dump makes {tables} tables and ends in its last line",)
+        )
     except (ToolMissing, ScratchFull) as error:
-        return Proof(inconclusive=error.message)
+        return VerificationReport(inconclusive=error.message)
 
 
-def _decode_base(reader: SetReader, around: Surroundings) -> Proof:
-    check_room(around.scratch, reader.manifest.totals.bytes_read)
-    with scratch_folder(around.scratch) as scratch:
-        unpack(reader, Path(scratch) / "set", around.reporter, tools=around.tools)
-    return Proof(checks=("mbstream unpacked every file, and the redo log ends where it should",))
+def _decode_base(reader: SetReader, context: EngineContext) -> VerificationReport:
+    check_room(context.scratch, reader.manifest.totals.bytes_read)
+    with scratch_folder(context.scratch) as scratch:
+        unpack(reader, Path(scratch) / "set", context.reporter, tools=context.tools)
+    return VerificationReport(
+        checks=("mbstream unpacked every file, and the redo log ends where it should",)
+    )
 
 
-def _decode_log(reader: SetReader, around: Surroundings) -> Proof:
-    check_room(around.scratch, reader.manifest.totals.bytes_read)
-    program = find_here("mariadb-binlog", around.tools)
-    with scratch_folder(around.scratch) as scratch:
-        files = unpack_logs([reader], Path(scratch) / LOGS, around.reporter)
+def _decode_log(reader: SetReader, context: EngineContext) -> VerificationReport:
+    check_room(context.scratch, reader.manifest.totals.bytes_read)
+    program = find_here("mariadb-binlog", context.tools)
+    with scratch_folder(context.scratch) as scratch:
+        files = unpack_logs([reader], Path(scratch) / LOGS, context.reporter)
         try:
             command = [program, "--no-defaults", "--verify-binlog-checksum", *map(str, files)]
-            with Process(command, environment=environment()) as child:
+            caged = apart(command, write=[scratch])
+            own = {**environment(), "TMPDIR": scratch}
+            with Process(caged, environment=own, name="mariadb-binlog") as child:
                 for _ in child.chunks():
-                    around.reporter.advance()
+                    context.reporter.advance()
         except EngineError as error:
             raise VerifyError(
                 f"set '{reader.manifest.set_id}' is not whole: {error.message}"
             ) from error
-    return Proof(checks=(f"every event of {len(files)} binary logs was read",))
+    return VerificationReport(checks=(f"every event of {len(files)} binary logs was read",))
 
 
 def try_restore(
-    path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
-) -> Proof:
-    """Restore into a throwaway server, count every table and ask the assertions."""
+    chain: Sequence[SetReader], context: EngineContext, *, assertions: Sequence[str] = ()
+) -> VerificationReport:
+    """Restore into a test server, count every table and ask the assertions."""
     try:
-        if path[0].manifest.state.get("method") == "physical":
-            expected = sum(each.manifest.totals.bytes_read for each in path)
-            with place(around, expected=expected) as where:
-                return _try_physical(path, where, around, assertions)
-        return _try_logical(path, around, assertions)
+        if chain[0].manifest.state.get("method") == "physical":
+            expected = sum(each.manifest.totals.bytes_read for each in chain)
+            with place(context, expected=expected) as where:
+                return _try_physical(chain, where, context, assertions)
+        return _try_logical(chain, context, assertions)
     except (ToolMissing, ScratchFull, Inconclusive) as error:
-        return Proof(inconclusive=error.message)
+        return VerificationReport(inconclusive=error.message)
 
 
 def _try_logical(
-    path: Sequence[SetReader], around: Surroundings, assertions: Sequence[str]
-) -> Proof:
-    (base,), logs = split(path)
+    chain: Sequence[SetReader], context: EngineContext, assertions: Sequence[str]
+) -> VerificationReport:
+    (base,), logs = split(chain)
     state = base.manifest.state
     try:
         if logs:
-            with rolled_forward(base, logs, around, None, []) as (server, names, holds):
+            with rolled_forward(base, logs, context, None, []) as (server, names, holds):
                 counts = count(server, {name: name for name in names})
                 ask_all(server.other(state["database"]), assertions)
             # After the logs there are other rows than in the dump: they prove nothing against it.
-            return Proof(counts={}, checks=_told(counts, assertions), isolation=holds)
-        check_room(around.scratch, 4 * base.manifest.totals.bytes_read)
-        with place(around, expected=base.manifest.totals.bytes_read) as where:
+            return VerificationReport(counts={}, checks=_told(counts, assertions), isolation=holds)
+        check_room(context.scratch, 4 * base.manifest.totals.bytes_read)
+        with place(context, expected=base.manifest.totals.bytes_read) as where:
             settings = state.get("settings") or {}
-            data = new_server(where, around.tools, settings)
+            data = new_server(where, context.tools, settings)
             with running(
                 data,
                 where,
-                around,
-                tools=around.tools,
+                context,
+                tools=context.tools,
                 settings=settings,
             ) as server:
-                _fill(base, server, around)
+                _fill(base, server, context)
                 counts = count(server, {name: name for name in state["databases"]})
                 ask_all(server.other(state["database"]), assertions)
-        return Proof(counts=counts, checks=_told(counts, assertions), isolation=where.cage.holds)
+        return VerificationReport(
+            counts=counts, checks=_told(counts, assertions), isolation=where.cage.holds
+        )
     except StatementFailed as error:
         if error.number in _NOT_HERE or _NO_KEYS in error.message:
             raise ToolMissing(f"the server of this machine cannot: {error.message}") from error
@@ -140,9 +150,9 @@ def _try_logical(
         ) from error
 
 
-def _fill(base: SetReader, server: Server, around: Surroundings) -> None:
+def _fill(base: SetReader, server: Server, context: EngineContext) -> None:
     try:
-        fill(base, server, around)
+        fill(base, server, context)
     except EngineError as error:
         if type(error) is not EngineError:
             raise
@@ -161,19 +171,21 @@ def _of_another(error: StatementFailed, base: SetReader) -> str | None:
 
 
 def _try_physical(
-    path: Sequence[SetReader], where: Place, around: Surroundings, assertions: Sequence[str]
-) -> Proof:
-    check_room(around.scratch, 3 * sum(each.manifest.totals.bytes_read for each in path))
-    database = path[0].manifest.state["database"]
+    chain: Sequence[SetReader], where: Place, context: EngineContext, assertions: Sequence[str]
+) -> VerificationReport:
+    check_room(context.scratch, 3 * sum(each.manifest.totals.bytes_read for each in chain))
+    database = chain[0].manifest.state["database"]
     data = where.folder / "data"
     data.mkdir(mode=0o700)
-    restore_physical(path, data, around)
+    restore_physical(chain, data, context)
     where.give()
-    with running(data, where, around, tools=around.tools, is_restored=True) as server:
+    with running(data, where, context, tools=context.tools, is_restored=True) as server:
         with server.session() as session:
             counts = Tables.of(session, databases(session, server)).count(session)
         ask_all(server.other(database), assertions)
-    return Proof(counts=counts, checks=_told(counts, assertions), isolation=where.cage.holds)
+    return VerificationReport(
+        counts=counts, checks=_told(counts, assertions), isolation=where.cage.holds
+    )
 
 
 def _told(counts: dict[str, int], assertions: Sequence[str]) -> tuple[str, ...]:

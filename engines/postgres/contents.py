@@ -117,7 +117,7 @@ class Part:
         """Whether what is made goes to its original owner."""
         return not (self.by_superuser and any(each.kind in _OWNERLESS for each in self.entries))
 
-    def around(self, number: int) -> list[Part]:
+    def context(self, number: int) -> list[Part]:
         """Return this part as three: what is before an entry, that one for a superuser, and what is after it."""
         at = next(place for place, each in enumerate(self.entries) if each.number == number)
         pieces = (

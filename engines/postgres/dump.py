@@ -20,12 +20,13 @@ from airflow_backup.core.process.process import Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.libpq import warnings_in
-from airflow_backup.engines.postgres.client.server import Server, Snapshot, tool_version
+from airflow_backup.engines.postgres.client.server import Server, tool_version
+from airflow_backup.engines.postgres.client.snapshot import Snapshot
 from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.properties.model import PROPERTIES
 from airflow_backup.engines.postgres.properties.reading import read_properties
 from airflow_backup.engines.postgres.rights import LARGE_OBJECTS
-from airflow_backup.engines.protocol import DumpReport, Sink, Stream, Surroundings
+from airflow_backup.engines.protocol import DumpReport, EngineContext, Sink, Stream
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar
 
@@ -41,28 +42,28 @@ _HINTS = {
 
 
 def dump_logical(
-    given: PostgresOptions, server: Server, around: Surroundings, sink: Sink
+    given: PostgresOptions, server: Server, context: EngineContext, sink: Sink
 ) -> DumpReport:
     """Dump one database, what the server says about it, and count its rows in the same snapshot."""
     warnings: list[str] = []
     with server.snapshot() as snapshot, ThreadPoolExecutor(2) as aside:
-        consistent_at = around.clock()
+        consistent_at = context.clock()
         properties = read_properties(snapshot.connection)
         server = server.beside(snapshot.connection, tempered=True)
         counting = aside.submit(snapshot.count_rows)
         globals_ = aside.submit(_dump_globals, server, properties.encoding, sink, warnings)
         with _blaming_the_count(snapshot, counting.exception):
             if given.format == "directory":
-                files, size = _dump_folder(given, server, snapshot, around, sink, warnings)
+                files, size = _dump_folder(given, server, snapshot, context, sink, warnings)
             else:
-                files, size = 1, _dump_stream(server, snapshot, around, sink, warnings)
-        around.reporter.begin("counting")
+                files, size = 1, _dump_stream(server, snapshot, context, sink, warnings)
+        context.reporter.begin("counting")
         counts, size_of_globals = counting.result(), globals_.result()
         version = snapshot.version
     with sink.stream(PROPERTIES) as stream:
         text = properties.to_bytes()
         stream.write(text)
-    around.reporter.finish()
+    context.reporter.finish()
     return DumpReport(
         consistent_at=consistent_at,
         files=files + 2,
@@ -116,12 +117,12 @@ def _options(snapshot: Snapshot, *more: str) -> tuple[str, ...]:
 
 
 def _dump_stream(
-    server: Server, snapshot: Snapshot, around: Surroundings, sink: Sink, warnings: list[str]
+    server: Server, snapshot: Snapshot, context: EngineContext, sink: Sink, warnings: list[str]
 ) -> int:
-    around.reporter.begin("dumping", bytes_total=snapshot.size)
+    context.reporter.begin("dumping", bytes_total=snapshot.size)
     options = _options(snapshot, "--format=custom")
     with sink.stream(DUMP) as stream:
-        read = _pump(server, "pg_dump", options, stream, around.reporter, warnings)
+        read = _pump(server, "pg_dump", options, stream, context.reporter, warnings)
         if read.head != _CUSTOM_FORMAT:
             raise EngineError("pg_dump wrote nothing that is a dump")
     return read.size
@@ -131,16 +132,16 @@ def _dump_folder(
     given: PostgresOptions,
     server: Server,
     snapshot: Snapshot,
-    around: Surroundings,
+    context: EngineContext,
     sink: Sink,
     warnings: list[str],
 ) -> tuple[int, int]:
     """Let several sessions write a folder, then store it as one archive."""
-    check_room(around.scratch, snapshot.size)
-    with scratch_folder(around.scratch) as scratch:
+    check_room(context.scratch, snapshot.size)
+    with scratch_folder(context.scratch) as scratch:
         folder = Path(scratch) / "database"
         more = ("--format=directory", f"--jobs={given.jobs}", f"--file={folder}")
-        around.reporter.begin("dumping")
+        context.reporter.begin("dumping")
         with _told(server.start("pg_dump", *_options(snapshot, *more)), warnings) as process:
             for _ in process.chunks():
                 pass
@@ -148,8 +149,8 @@ def _dump_folder(
         if not (folder / "toc.dat").exists():
             raise EngineError("pg_dump wrote no table of contents")
         size = sum(file.stat().st_size for file in files)
-        around.reporter.begin("copying", bytes_total=size)
-        with sink.stream(ARCHIVE) as stream, open_tar(stream, around.reporter) as tar:
+        context.reporter.begin("copying", bytes_total=size)
+        with sink.stream(ARCHIVE) as stream, open_tar(stream, context.reporter) as tar:
             for file in files:
                 _add(tar, file)
     return len(files), size

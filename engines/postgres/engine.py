@@ -17,7 +17,7 @@ from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, ToolMissing
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.postgres import verify as postgres_proof
+from airflow_backup.engines.postgres import verify as postgres_verify
 from airflow_backup.engines.postgres.client.server import Server, tool_version
 from airflow_backup.engines.postgres.dump import dump_logical
 from airflow_backup.engines.postgres.load.load import load
@@ -31,11 +31,11 @@ from airflow_backup.engines.postgres.rights import may_replicate, unreadable
 from airflow_backup.engines.postgres.state import PostgresState
 from airflow_backup.engines.protocol import (
     DumpReport,
-    Proof,
+    EngineContext,
     RestoreReport,
     SetReader,
     Sink,
-    Surroundings,
+    VerificationReport,
 )
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.schedules.model.base import Model
@@ -45,27 +45,37 @@ class PostgresEngine:
     """Backs up PostgreSQL 13 and newer."""
 
     name = "postgres"
+    held_while_paused = (
+        "its transaction stays open on the server, which cannot remove old versions of rows"
+    )
     state_model = PostgresState
     version = "1"
     kinds = frozenset(Kind)
 
-    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+    def check(self, source: Model, context: EngineContext) -> list[BackupError]:
         """Return what is in the way: no server, no permission, tools that are missing or too old."""
         given = _options(source)
         problems: list[BackupError] = []
+        if context.reading_is_limited and given.method == "logical" and given.format == "directory":
+            problems.append(
+                ConfigError(
+                    "pg_dump reads at its own speed into a folder, and `throttle.read` cannot be kept",
+                    hint="`format: custom` reads no faster than it is stored",
+                )
+            )
         try:
-            server = Server.of(given, around.connections)
+            server = Server.of(given, context.connections)
             with server.session() as session:
                 server = server.beside(session)
                 if given.method == "physical":
                     if not may_replicate(session):
                         return [_no_replication(given)]
-                    problems += problems_of(Cluster.of(session), session, around)
+                    problems += problems_of(Cluster.of(session), session, context)
                 else:
                     problems += unreadable(session)
-            found = {tool: tool_version(server, tool) for tool in _tools(given, around.kind)}
+            found = {tool: tool_version(server, tool) for tool in _tools(given, context.kind)}
         except BackupError as error:
-            return [error]
+            return [*problems, error]
         for tool, number in found.items():
             if number < server.version:
                 problems.append(_too_old(tool, number, server.version))
@@ -74,7 +84,7 @@ class PostgresEngine:
     def dump(
         self,
         source: Model,
-        around: Surroundings,
+        context: EngineContext,
         *,
         kind: Kind,
         parent: SetReader | None,
@@ -82,20 +92,20 @@ class PostgresEngine:
     ) -> DumpReport:
         """Run the tool of the method and the kind."""
         given = _options(source)
-        server = Server.of(given, around.connections)
+        server = Server.of(given, context.connections)
         if given.method == "logical":
             if kind is not Kind.FULL:
                 raise ConfigError(f"a dump takes no {kind} set", hint="source: {method: physical}")
-            return dump_logical(given, server, around, sink)
+            return dump_logical(given, server, context, sink)
         if kind is Kind.ARCHIVE_LOG and parent is not None:
-            return dump_log(given, server, around, sink, parent)
-        return dump_physical(given, server, around, sink, kind=kind, parent=parent)
+            return dump_log(given, server, context, sink, parent)
+        return dump_physical(given, server, context, sink, kind=kind, parent=parent)
 
     def restore(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
@@ -108,24 +118,24 @@ class PostgresEngine:
         if only:
             raise ConfigError("a database is restored whole", hint="leave the paths out")
         os.close(open_target(target))
-        if path[0].manifest.state.get("method") == "physical":
-            return restore_physical(path, target, around, until=until)
-        return restore_logical(path[0], target, around)
+        if chain[0].manifest.state.get("method") == "physical":
+            return restore_physical(chain, target, context, until=until)
+        return restore_logical(chain[0], target, context)
 
-    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
-        """Read the last set of ``path`` as its format, without a server."""
-        return postgres_proof.decode(path, around)
+    def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
+        """Read the last set of ``chain`` as its format, without a server."""
+        return postgres_verify.decode(chain, context)
 
     def try_restore(
-        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
-    ) -> Proof:
-        """Restore into a throwaway server of this machine's programs."""
-        return postgres_proof.try_restore(path, around, assertions=assertions)
+        self, chain: Sequence[SetReader], context: EngineContext, *, assertions: Sequence[str] = ()
+    ) -> VerificationReport:
+        """Restore into a test server of this machine's programs."""
+        return postgres_verify.try_restore(chain, context, assertions=assertions)
 
     def load(
         self,
-        path: Sequence[SetReader],
-        around: Surroundings,
+        chain: Sequence[SetReader],
+        context: EngineContext,
         *,
         connection: str,
         database: str | None = None,
@@ -133,10 +143,12 @@ class PostgresEngine:
         overwrite: bool = False,
     ) -> RestoreReport:
         """Load a logical set into a database of a running server, and compare its rows."""
-        return load(path[-1], around, connection=connection, database=database, overwrite=overwrite)
+        return load(
+            chain[-1], context, connection=connection, database=database, overwrite=overwrite
+        )
 
     def sweep(
-        self, source: Model, around: Surroundings, *, in_use: bool, dry_run: bool = False
+        self, source: Model, context: EngineContext, *, in_use: bool, dry_run: bool = False
     ) -> list[str]:
         """
         Remove what a run that was killed left on the server, and say what it was.
@@ -146,8 +158,8 @@ class PostgresEngine:
         given = _options(source)
         if given.wal != "slot" or given.slot is not None or in_use:
             return []  # one with a name of its own was perhaps made by hand
-        with Server.of(given, around.connections).session() as session:
-            return drop_slot(session, slot_name(given, around.schedule_id), dry_run=dry_run)
+        with Server.of(given, context.connections).session() as session:
+            return drop_slot(session, slot_name(given, context.schedule_id), dry_run=dry_run)
 
 
 def _options(source: Model) -> PostgresOptions:

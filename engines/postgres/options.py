@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 
+from airflow_backup.core.connections import Connection
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
+from airflow_backup.core.worker import machine_of
+from airflow_backup.schedules.model.base import WHOLE, AbsolutePath, ConnectionId
 from airflow_backup.schedules.model.sources import Driver, EngineOptions
+
+_USUAL_SOCKETS = ("/var/run/postgresql", "/run/postgresql")
 
 
 class PostgresOptions(EngineOptions):
@@ -18,6 +23,10 @@ class PostgresOptions(EngineOptions):
     """Which engine reads the source."""
 
     driver: ClassVar[Driver | None] = Driver("psycopg", "postgres")
+    default_port: ClassVar[int | None] = 5432
+    connection_types: ClassVar[tuple[str, ...]] = ("postgres", "postgresql")
+
+    place_extras: ClassVar[tuple[str, ...]] = ("hostaddr",)
 
     connection: ConnectionId
     """The Airflow connection of type `postgres`."""
@@ -31,7 +40,7 @@ class PostgresOptions(EngineOptions):
     format: Literal["custom", "directory"] = "custom"
     """Of a logical set: one stream, or a folder of one file for each table, which `jobs` write side by side."""
 
-    jobs: Annotated[int, Field(ge=1, le=64)] = 1
+    jobs: Annotated[int, Field(ge=1, le=64), WHOLE] = 1
     """How many tables `format: directory` reads at once."""
 
     wal: Literal["none", "slot", "archive"] = "none"
@@ -76,6 +85,20 @@ class PostgresOptions(EngineOptions):
     def local_paths(self) -> tuple[str, ...]:
         """The folder of archived WAL."""
         return () if self.archive is None else (self.archive,)
+
+    @classmethod
+    def server_of(cls, found: Connection) -> str:
+        """Name the server; one behind a socket elsewhere than usual is another, though the port be the same."""
+        host = str(found.extra.get("hostaddr") or found.host or "")
+        name = f"{machine_of(host)}:{found.port or cls.default_port}"
+        is_usual = not host.startswith("/") or host.rstrip("/") in _USUAL_SOCKETS
+        return name if is_usual else f"{name}+{quote(host.rstrip('/'), safe='')}"
+
+    def database_of(self, found: Connection) -> str | None:
+        """Name the database, the one that the engine takes where none is named; None for the whole cluster."""
+        if self.method == "physical":
+            return None
+        return super().database_of(found) or "postgres"
 
     def summary(self) -> str:
         """Name the connection and the database."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.engines.postgres.client.quoting import execute, literal
 from airflow_backup.engines.postgres.client.server import Server
-from airflow_backup.engines.shared.assertions import limit, too_long
+from airflow_backup.engines.shared.assertions import limit, shown, too_long
 
 if TYPE_CHECKING:
     import psycopg
@@ -41,7 +41,7 @@ def ask(server: Server, assertions: Sequence[str]) -> None:
                 raise VerifyError(f"the assertion {text!r} fails: {error}") from error
             if row is None or row[0] is not True:
                 answer = None if row is None else row[0]
-                raise VerifyError(f"the assertion {text!r} does not hold: it gives {answer!r}")
+                raise VerifyError(f"the assertion {text!r} does not hold: it gives {shown(answer)}")
 
 
 def _answer(session: psycopg.Connection[Any], text: str) -> Any:

@@ -20,7 +20,7 @@ from airflow_backup.engines.postgres.physical.cluster import position_of
 from airflow_backup.engines.postgres.physical.dump import BASE
 from airflow_backup.engines.postgres.physical.wal import WAL
 from airflow_backup.engines.postgres.properties.model import PROPERTIES
-from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, RestoreReport, SetReader
 from airflow_backup.engines.shared import tar_unpack
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.scratch import check_room
@@ -40,9 +40,9 @@ _FOLLOWS = re.compile(rb"\s*(?:%s)\b" % "|".join(_NOT_ALONE).encode(), re.IGNORE
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
 
 
-def restore_logical(reader: SetReader, target: Path, around: Surroundings) -> RestoreReport:
+def restore_logical(reader: SetReader, target: Path, context: EngineContext) -> RestoreReport:
     """Write the dump and the roles as files, and decode the dump as a whole."""
-    reporter = around.reporter
+    reporter = context.reporter
     reporter.begin("restoring", bytes_total=reader.manifest.totals.bytes_read)
     dump, files, written = unpack_dump(reader, target, reporter)
     for name in (GLOBALS, PROPERTIES):
@@ -55,8 +55,8 @@ def restore_logical(reader: SetReader, target: Path, around: Surroundings) -> Re
     warnings = []
     try:
         # Listing the contents passes for a dump that was cut; only decoding reads it all.
-        program = find("pg_restore", **version_of_dump(reader, around))
-        prove([program, "--file=/dev/null", str(dump)], reader)
+        program = find("pg_restore", **version_of_dump(reader, context))
+        prove([program, "--file=/dev/null", str(dump)], reader, dump)
     except ToolMissing:
         warnings.append(_NOT_CHECKED.format(program="pg_restore", what="decoded"))
     reporter.finish()
@@ -77,37 +77,41 @@ def unpack_dump(reader: SetReader, target: Path, reporter: Reporter) -> tuple[Pa
     return target / DUMP, 1, written
 
 
-def version_of_dump(reader: SetReader, around: Surroundings) -> dict[str, Any]:
+def version_of_dump(reader: SetReader, context: EngineContext) -> dict[str, Any]:
     """Return which programs can read a set: `find`'s arguments."""
     manifest = reader.manifest
-    return {"at_least": manifest.version_of("pg_dump", "pg_basebackup")[0], "folder": around.tools}
+    return {"at_least": manifest.version_of("pg_dump", "pg_basebackup")[0], "folder": context.tools}
 
 
 def restore_physical(
-    path: Sequence[SetReader], target: Path, around: Surroundings, *, until: datetime | None = None
+    chain: Sequence[SetReader],
+    target: Path,
+    context: EngineContext,
+    *,
+    until: datetime | None = None,
 ) -> RestoreReport:
     """
     Unpack the data folder, put incrementals on top, and verify it against the backup manifest.
 
     With archived logs the server, when it is started, rolls forward to ``until`` and then opens.
     """
-    reporter = around.reporter
-    bases = [each for each in path if each.manifest.kind is not Kind.ARCHIVE_LOG]
-    logs = list(path[len(bases) :])
+    reporter = context.reporter
+    bases = [each for each in chain if each.manifest.kind is not Kind.ARCHIVE_LOG]
+    logs = list(chain[len(bases) :])
     check_continuous(bases[-1], logs)
-    total = sum(each.manifest.totals.bytes_read for each in path)
+    total = sum(each.manifest.totals.bytes_read for each in chain)
     reporter.begin("restoring", bytes_total=total)
     if len(bases) == 1:
         unpack(bases[0], BASE, target, reporter)
     else:
-        _combine(bases, target, around)
+        _combine(bases, target, context)
     target.chmod(0o700)  # the server refuses a folder that others may read
     reporter.begin("checking")
     warnings: list[str] = []
     try:
-        verify = find("pg_verifybackup", **version_of_dump(bases[-1], around))
+        verify = find("pg_verifybackup", **version_of_dump(bases[-1], context))
         options = ("--no-parse-wal", "--exit-on-error", f"--ignore={MARKER}")
-        prove([verify, *options, str(target)], bases[-1])
+        prove([verify, *options, str(target)], bases[-1], target)
     except ToolMissing:
         warnings.append(_NOT_CHECKED.format(program="pg_verifybackup", what="verified"))
     warnings += _stand_alone(target, bases[-1].manifest.state)
@@ -175,9 +179,9 @@ def check_continuous(base: SetReader, logs: Sequence[SetReader]) -> None:
         reached = max(reached, position_of(found["end"]))
 
 
-def _combine(bases: Sequence[SetReader], target: Path, around: Surroundings) -> None:
-    reporter = around.reporter
-    program = find("pg_combinebackup", **version_of_dump(bases[-1], around))
+def _combine(bases: Sequence[SetReader], target: Path, context: EngineContext) -> None:
+    reporter = context.reporter
+    program = find("pg_combinebackup", **version_of_dump(bases[-1], context))
     check_room(target, 2 * sum(each.manifest.totals.bytes_read for each in bases))
     # Inside the target, which may be a disk of its own: what is combined is then only renamed.
     with tempfile.TemporaryDirectory(dir=target, prefix=".restoring-") as work:
@@ -189,7 +193,7 @@ def _combine(bases: Sequence[SetReader], target: Path, around: Surroundings) -> 
             folders.append(str(folder))
         reporter.begin("combining")
         whole = Path(work) / "whole"
-        prove([program, f"--output={whole}", *folders], bases[-1])
+        prove([program, f"--output={whole}", *folders], bases[-1], Path(work), write=[Path(work)])
         for found in whole.iterdir():
             found.rename(target / found.name)
 
@@ -220,13 +224,13 @@ def _roll_forward(target: Path, until: datetime) -> None:
 _COPY = f'cp "{LOGS}/%f" "%p"'
 
 
-def restoring_command(path: Sequence[SetReader]) -> tuple[str, list[str]]:
+def restoring_command(chain: Sequence[SetReader]) -> tuple[str, list[str]]:
     """
-    Return the command by which a server gets WAL of ``path``, and the programs that it needs.
+    Return the command by which a server gets WAL of ``chain``, and the programs that it needs.
 
     It is said on the server's command line: what a restored folder says itself may be anybody's program.
     """
-    has_logs = any(each.manifest.kind is Kind.ARCHIVE_LOG for each in path)
+    has_logs = any(each.manifest.kind is Kind.ARCHIVE_LOG for each in chain)
     found = [shutil.which(each) for each in ("sh", "cp")] + ["/bin/sh"]
     return (_COPY if has_logs else "false"), [each for each in found if each is not None]
 
@@ -247,10 +251,17 @@ def _recover(target: Path, settings: Mapping[str, str]) -> None:
     (target / "recovery.signal").touch(mode=0o600)
 
 
-def prove(command: Sequence[str], reader: SetReader) -> None:
-    """Run a program that reads what was restored; VerifyError where it finds fault."""
+def prove(
+    command: Sequence[str],
+    reader: SetReader,
+    folder: Path,
+    *,
+    write: Sequence[Path] = (),
+    run: Sequence[str] = (),
+) -> None:
+    """Run a program that reads what was restored below ``folder``, in a sandbox; VerifyError where it finds fault."""
     try:
-        libpq.run(command)
+        libpq.run_apart(command, read=[folder], write=write, run=run)
     except ToolMissing:
         raise
     except EngineError as error:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from airflow_backup.core.connections import Connections
+from airflow_backup.core.paths.places import local_places
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId, Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
@@ -97,6 +99,10 @@ class ResticOptions(EngineOptions):
             self.restic_repository,
         )
         return (self.restic_repository.removeprefix("local:"),) if is_folder else ()
+
+    def places(self, connections: Connections) -> tuple[str, ...]:
+        """Name the folders that are read; the connection is that of restic's own repository."""
+        return local_places(self.local_paths)
 
     @property
     def local_paths(self) -> tuple[str, ...]:

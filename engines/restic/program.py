@@ -111,7 +111,7 @@ class Restic:
         return True
 
     def init(self) -> None:
-        """Make the repository."""
+        """Make the restic repository where there is none."""
         self.ask("init")
 
     def snapshots(self, *tags: str) -> list[Message]:

@@ -10,7 +10,7 @@ from airflow_backup.core.format.state import Place, SetState
 
 
 class ResticState(SetState):
-    """A receipt for a snapshot."""
+    """What a set says about a restic snapshot: its repository, its id and its paths."""
 
     repository: Place
     connection: Place | None = None

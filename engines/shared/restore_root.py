@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, Refused, VerifyError
-from airflow_backup.core.names import shown
+from airflow_backup.core.text.names import shown
 from airflow_backup.engines.shared.restore_marker import MARKER
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,7 +26,7 @@ Leave = Callable[[int], None]
 """Called with a folder's descriptor when nothing more will be written into it."""
 
 
-class Jail:
+class RestoreRoot:
     """
     A target folder and the chain of open folders that leads to the place of work.
 
@@ -61,7 +61,7 @@ class Jail:
         return here, last
 
     def close(self) -> None:
-        """Leave every folder."""
+        """Close the descriptors of all folders that a restore has open."""
         self._back_to(1)
         self._leave(self._chain.pop()[1])
 

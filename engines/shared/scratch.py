@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ScratchFull
-from airflow_backup.core.removal import remove_tree
+from airflow_backup.core.paths.removal import remove_tree
+from airflow_backup.core.text.durations import format_size
 
 _PREFIX = "airflow-backup-"
 _OWNER = ".owner"

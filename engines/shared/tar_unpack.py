@@ -20,7 +20,7 @@ from pathlib import Path
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.protocol import SetReader
-from airflow_backup.engines.shared.restore_root import Jail, open_target, split
+from airflow_backup.engines.shared.restore_root import RestoreRoot, open_target, split
 
 _BUFFER = 1024 * 1024
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -52,24 +52,24 @@ def unpack_all(tar: tarfile.TarFile, target: Path) -> tuple[int, int]:
     VerifyError where a member would lie elsewhere, lead elsewhere, or is no file, folder or link.
     """
     files = size = 0
-    jail = Jail(open_target(target))
+    root = RestoreRoot(open_target(target))
     try:
         for member in tar:
-            _extract(tar, member, jail)
+            _extract(tar, member, root)
             files += member.isfile()
             size += member.size
-        jail.close()
+        root.close()
     except BaseException:
-        jail.abandon()
+        root.abandon()
         raise
     return files, size
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, jail: Jail) -> None:
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, root: RestoreRoot) -> None:
     name = os.fsencode(member.name).removeprefix(b"./")
     if member.isdir():
         if name not in (b".", b""):
-            jail.enter(name, _leave)
+            root.enter(name, _leave)
         return
     if not (member.isreg() or member.issym()):
         raise VerifyError(
@@ -83,12 +83,12 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, jail: Jail) -> None:
                 f"refused the link '{member.name}' to '{member.linkname}'",
                 hint="it leads out of the target; who made this archive?",
             )
-        folder, last = jail.parent_of(name)
+        folder, last = root.parent_of(name)
         os.symlink(to, last, dir_fd=folder)
         return
     content = tar.extractfile(member)
     assert content is not None  # a file has one
-    folder, last = jail.parent_of(name)
+    folder, last = root.parent_of(name)
     # As much as Python's own filter leaves: nobody else may write, and the owner may always read.
     with os.fdopen(os.open(last, _NEW, member.mode & 0o755 | 0o600, dir_fd=folder), "wb") as out:
         shutil.copyfileobj(content, out, _BUFFER)

@@ -1,4 +1,4 @@
-"""A folder for a throwaway server, and the user who runs it: database servers refuse root."""
+"""A folder for a test server, and the user who runs it: database servers refuse root."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, ToolMissing
-from airflow_backup.core.process import process
+from airflow_backup.core.process import commands
 from airflow_backup.core.process.cage import Cage
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
+from airflow_backup.engines.shared.limits import LimitGuard, limited
 from airflow_backup.engines.shared.scratch import scratch_folder
-from airflow_backup.engines.shared.watch import Watch, watching
 
 _SHORT, _SOCKET_LIMIT = Path("/tmp"), 80  # noqa: S108  # a folder of its own is made there
 """The name of a socket is short."""
@@ -26,7 +26,7 @@ TEMPORARY = "tmp"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder for a throwaway server, and the user who runs it: PostgreSQL refuses root."""
+    """A folder for a test server, and the user who runs it: PostgreSQL refuses root."""
 
     folder: Path
     socket: Path
@@ -34,7 +34,7 @@ class Place:
     cage: Cage
     """The sandbox of whatever runs on what was restored."""
 
-    watch: Watch
+    guard: LimitGuard
     """Ends what runs there when it takes too long, or too much of the disk."""
 
     def give(self) -> None:
@@ -46,7 +46,7 @@ class Place:
 
 
 @contextmanager
-def place(around: Surroundings, *, expected: int = 0) -> Iterator[Place]:
+def place(context: EngineContext, *, expected: int = 0) -> Iterator[Place]:
     """
     Make a folder for a server, and remove it again; ToolMissing where no user can use one.
 
@@ -55,7 +55,7 @@ def place(around: Surroundings, *, expected: int = 0) -> Iterator[Place]:
     """
     user = unprivileged()
     with ExitStack() as folders:
-        folder = socket = Path(folders.enter_context(scratch_folder(around.scratch)))
+        folder = socket = Path(folders.enter_context(scratch_folder(context.scratch)))
         if len(str(folder)) > _SOCKET_LIMIT:
             socket = Path(folders.enter_context(scratch_folder(_SHORT)))
         if user is not None:
@@ -68,15 +68,15 @@ def place(around: Surroundings, *, expected: int = 0) -> Iterator[Place]:
             if user is not None:
                 shutil.chown(each, user)
         cage = Cage(tuple({str(folder), str(socket)}), user)
-        with watching(folder, expected) as watch:
-            yield Place(folder, socket, user, cage, watch)
+        with limited(folder, expected) as guard:
+            yield Place(folder, socket, user, cage, guard)
 
 
 def unprivileged() -> str | None:
     """Return who runs a server: ourselves, or of root's machine an ordinary user."""
     if os.geteuid() != 0:
         return None
-    for name in ("postgres", "mysql", "nobody"):
+    for name in ("nobody", "postgres", "mysql"):
         try:
             pwd.getpwnam(name)
         except KeyError:
@@ -87,7 +87,7 @@ def unprivileged() -> str | None:
 
 def _check_reach(folder: Path, user: str | None) -> None:
     try:
-        process.run(["test", "-w", str(folder)], user=user)
+        commands.run(["test", "-w", str(folder)], user=user)
     except EngineError as error:
         raise ToolMissing(
             f"the user '{user}', who would run the server, cannot reach '{folder}'",

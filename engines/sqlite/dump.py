@@ -15,7 +15,7 @@ from airflow_backup.core.errors import BackupError, EngineError, ParentUnusable,
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.process.python import module_command
 from airflow_backup.core.progress import Reporter
-from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.protocol import DumpReport, EngineContext, SetReader, Sink
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.engines.sqlite.pages import CHECKSUM, ENTRY, GROUP, entry_of, groups
 from airflow_backup.engines.sqlite.reader import messages
@@ -26,25 +26,25 @@ CHANGES: Final = "pages.changed"
 _READER = "airflow_backup.engines.sqlite.reader"
 
 
-def dump_changes(path: Path, around: Surroundings, parent: SetReader, sink: Sink) -> DumpReport:
+def dump_changes(path: Path, context: EngineContext, parent: SetReader, sink: Sink) -> DumpReport:
     """Store the pages that the parent has not, and the checksums of all."""
     before = parent.manifest.state
     if not {"page_size", "pages", "link"} <= before.keys():
         raise ParentUnusable(f"set '{parent.manifest.set_id}' has no table of its pages")
-    with scratch_folder(around.scratch) as folder:
+    with scratch_folder(context.scratch) as folder:
         earlier = Path(folder) / TABLE
         with earlier.open("wb") as file:
             file.writelines(parent.blocks(TABLE))
-        return _read(path, around, before, str(earlier), sink)
+        return _read(path, context, before, str(earlier), sink)
 
 
 def _read(
-    path: Path, around: Surroundings, before: dict[str, Any], earlier: str, sink: Sink
+    path: Path, context: EngineContext, before: dict[str, Any], earlier: str, sink: Sink
 ) -> DumpReport:
     page_size = int(before["page_size"])
     command = module_command(_READER, str(path), earlier, str(page_size))
     changed = pages = 0
-    consistent_at = around.clock()
+    consistent_at = context.clock()
     with (
         sink.stream(CHANGES) as changes,
         sink.stream(TABLE, is_index=True) as table,
@@ -52,21 +52,21 @@ def _read(
     ):
         for kind, payload in messages(reader.chunks()):
             if kind == b"H":
-                consistent_at = around.clock()
+                consistent_at = context.clock()
                 pages = json.loads(payload)["pages"]
-                around.reporter.begin("reading", bytes_total=pages * page_size)
+                context.reporter.begin("reading", bytes_total=pages * page_size)
             elif kind == b"P":
                 changes.write(payload)
                 changed += len(payload) // (4 + page_size)
             elif kind == b"T":
                 table.write(payload)
                 done = len(payload) // ENTRY * GROUP * page_size
-                around.reporter.advance(bytes_done=done)
+                context.reporter.advance(bytes_done=done)
             else:
                 raise _failure(payload)
         if not pages or table.position != -(-pages // GROUP) * ENTRY:
             raise EngineError(f"not all pages of '{path}' were read")
-    around.reporter.finish()
+    context.reporter.finish()
     state = state_of(path, page_size=page_size, pages=pages, link=int(before["link"]) + 1)
     return DumpReport(
         consistent_at=consistent_at,
@@ -82,31 +82,31 @@ def state_of(path: Path, *, page_size: int, pages: int, link: int) -> dict[str, 
     return {"file": path.name, "page_size": page_size, "pages": pages, "link": link}
 
 
-def size_of(path: Sequence[SetReader]) -> int:
+def size_of(chain: Sequence[SetReader]) -> int:
     """Return the bytes that are read to restore a chain."""
     return sum(
         piece.raw_size
-        for each in path
+        for each in chain
         for piece in each.manifest.pieces
         if piece.stream in (STREAM, CHANGES)
     )
 
 
-def write_database(path: Sequence[SetReader], file: Path, reporter: Reporter) -> None:
+def write_database(chain: Sequence[SetReader], file: Path, reporter: Reporter) -> None:
     """Write the full set and what changed since; every page is compared with the last table."""
-    last = path[-1].manifest
-    if int(last.state.get("link", 0)) != len(path) - 1:
+    last = chain[-1].manifest
+    if int(last.state.get("link", 0)) != len(chain) - 1:
         raise EngineError(f"set '{last.set_id}' needs the whole chain below it, the full set first")
     with file.open("xb") as out:
-        for block in path[0].blocks(STREAM):
+        for block in chain[0].blocks(STREAM):
             out.write(block)
             reporter.advance(bytes_done=len(block))
-        for each in path[1:]:
+        for each in chain[1:]:
             _apply(each, out, reporter)
         out.flush()
         os.fsync(out.fileno())
-    if len(path) > 1:
-        _compare(path[-1], file)
+    if len(chain) > 1:
+        _compare(chain[-1], file)
 
 
 def _apply(each: SetReader, out: IO[bytes], reporter: Reporter) -> None:

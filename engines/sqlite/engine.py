@@ -22,23 +22,18 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from airflow_backup.core.errors import (
-    BackupError,
-    ConfigError,
-    EngineError,
-    VerifyError,
-)
+from airflow_backup.core.errors import BackupError, ConfigError, EngineError, VerifyError
+from airflow_backup.core.paths.roots import real_path
 from airflow_backup.core.progress import Reporter
-from airflow_backup.core.roots import real_path
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import (
     DumpReport,
-    Proof,
+    EngineContext,
     RestoreReport,
     SetReader,
     Sink,
     Stream,
-    Surroundings,
+    VerificationReport,
 )
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
@@ -51,7 +46,7 @@ from airflow_backup.engines.sqlite.dump import (
     write_database,
 )
 from airflow_backup.engines.sqlite.open import look_through, reading
-from airflow_backup.engines.sqlite.options import SqliteOptions
+from airflow_backup.engines.sqlite.options import SqliteOptions, file_of
 from airflow_backup.engines.sqlite.pages import GROUP, entry_of
 from airflow_backup.engines.sqlite.state import SqliteState
 from airflow_backup.engines.sqlite.verify import check_chain, check_layout, examined, rebuilt
@@ -67,6 +62,7 @@ class SqliteEngine:
     """Backs up one SQLite database."""
 
     name = "sqlite"
+    held_while_paused = "its snapshot stays open, and the write-ahead log grows"
     state_model = SqliteState
     only_reads = True
     """Whether a restore only writes the set's bytes: it runs no program, and asks no server."""
@@ -74,10 +70,10 @@ class SqliteEngine:
     version = "1"
     kinds = frozenset({Kind.FULL, Kind.INCREMENTAL, Kind.DIFFERENTIAL})
 
-    def check(self, source: Model, around: Surroundings) -> list[BackupError]:
+    def check(self, source: Model, context: EngineContext) -> list[BackupError]:
         """Return why the database cannot be read now, if it cannot."""
         try:
-            with reading(_path(source, around)):
+            with reading(_path(source, context)):
                 return []
         except BackupError as error:
             return [error]
@@ -85,30 +81,30 @@ class SqliteEngine:
     def dump(
         self,
         source: Model,
-        around: Surroundings,
+        context: EngineContext,
         *,
         kind: Kind,
         parent: SetReader | None,
         sink: Sink,
     ) -> DumpReport:
         """Copy a snapshot, prove the copy, store it; or store what changed since the parent."""
-        path = _path(source, around)
+        path = _path(source, context)
         if parent is not None:
-            return dump_changes(path, around, parent, sink)
-        with scratch_folder(around.scratch) as folder:
+            return dump_changes(path, context, parent, sink)
+        with scratch_folder(context.scratch) as folder:
             copy = Path(folder) / "copy.sqlite"
             with reading(path) as live:
-                consistent_at = around.clock()
+                consistent_at = context.clock()
                 size, page_size = _size(live)
-                check_room(around.scratch, size)
-                around.reporter.begin("copying", bytes_total=size)
-                _copy(live, copy, around.reporter)
-            around.reporter.begin("checking")
+                check_room(context.scratch, size)
+                context.reporter.begin("copying", bytes_total=size)
+                _copy(live, copy, context.reporter)
+            context.reporter.begin("checking")
             looked = look_through(copy, f"the copy of '{path}'")
-            around.reporter.begin("storing", bytes_total=size)
+            context.reporter.begin("storing", bytes_total=size)
             with sink.stream(STREAM) as stream, sink.stream(TABLE, is_index=True) as table:
-                stored = _store(copy, stream, table, page_size, around.reporter)
-            around.reporter.finish()
+                stored = _store(copy, stream, table, page_size, context.reporter)
+            context.reporter.finish()
         return DumpReport(
             consistent_at=consistent_at,
             files=1,
@@ -121,9 +117,9 @@ class SqliteEngine:
 
     def restore(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
@@ -132,77 +128,70 @@ class SqliteEngine:
         if only:
             raise ConfigError("a database is restored whole", hint="leave the paths out")
         os.close(open_target(target))
-        manifest = path[-1].manifest
-        around.reporter.begin("restoring", bytes_total=size_of(path))
+        manifest = chain[-1].manifest
+        context.reporter.begin("restoring", bytes_total=size_of(chain))
         partial, final = target / _PARTIAL, target / _file_name(manifest.state)
-        write_database(path, partial, around.reporter)
+        write_database(chain, partial, context.reporter)
         looked = look_through(partial, f"set '{manifest.set_id}'")
         expected = {name: n for name, n in manifest.counts.items() if name not in looked.uncounted}
         if manifest.counts and looked.counts != expected:
             raise VerifyError(f"set '{manifest.set_id}' has not the rows its manifest states")
         size = partial.stat().st_size
         partial.rename(final)
-        around.reporter.finish()
+        context.reporter.finish()
         return RestoreReport(files=1, bytes_written=size)
 
     def resume(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
     ) -> RestoreReport:
         """Begin again: of a database, an unfinished copy is worth nothing."""
         (target / _PARTIAL).unlink(missing_ok=True)
-        return self.restore(path, target, around, only=only, until=until)
+        return self.restore(chain, target, context, only=only, until=until)
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """Look at the database's header, and whether all pages are there."""
         return check_layout(stored)
 
-    def check_structure(self, path: Sequence[SetReader]) -> Sequence[str]:
+    def check_structure(self, chain: Sequence[SetReader]) -> Sequence[str]:
         """Look at the layout, and at what changed since the set below."""
-        return check_chain(path)
+        return check_chain(chain)
 
-    def decode(self, path: Sequence[SetReader], around: Surroundings) -> Proof:
-        """Rebuild the database in a throwaway folder, and let SQLite check all of it."""
-        return rebuilt(path, around)
+    def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
+        """Rebuild the database in a temporary folder, and let SQLite check all of it."""
+        return rebuilt(chain, context)
 
     def try_restore(
-        self, path: Sequence[SetReader], around: Surroundings, *, assertions: Sequence[str] = ()
-    ) -> Proof:
-        """Restore into a throwaway folder; let SQLite check it, and ask it the assertions."""
-        with scratch_folder(around.scratch) as folder:
+        self, chain: Sequence[SetReader], context: EngineContext, *, assertions: Sequence[str] = ()
+    ) -> VerificationReport:
+        """Restore into a temporary folder; let SQLite check it, and ask it the assertions."""
+        with scratch_folder(context.scratch) as folder:
             target = Path(folder) / "restored"
-            check_room(around.scratch, size_of(path))
-            self.restore(path, target, around)
+            check_room(context.scratch, size_of(chain))
+            self.restore(chain, target, context)
             (database,) = target.iterdir()
-            return examined(database, path[-1].manifest.set_id, assertions)
+            return examined(database, chain[-1].manifest.set_id, assertions)
 
 
-def _path(source: Model, around: Surroundings) -> Path:
+def _path(source: Model, context: EngineContext) -> Path:
     if not isinstance(source, SqliteOptions):
         raise EngineError(f"the sqlite engine cannot read a {type(source).__name__}")
     if source.path is not None:
-        return _allowed(source.path, around)
-    found = around.connections(source.connection or "")
-    # Airflow keeps the path in the host; a URI with four slashes puts it into the schema.
-    path = found.host or (f"/{found.schema}" if found.schema else "")
-    if not path.startswith("/"):
-        raise ConfigError(
-            f"connection '{found.id}' does not name a database file",
-            hint="put its absolute path into the host field",
-        )
-    return _allowed(path, around)
+        return _allowed(source.path, context)
+    path = file_of(context.connections(source.connection or ""))
+    return _allowed(path, context)
 
 
-def _allowed(path: str, around: Surroundings) -> Path:
+def _allowed(path: str, context: EngineContext) -> Path:
     """Return the path; where an administrator fenced the schedule in, the one that it really is."""
-    if around.source_roots is None:
+    if context.source_roots is None:
         return Path(path)
-    return Path(real_path(path, around.source_roots, what="the database"))
+    return Path(real_path(path, context.source_roots, what="the database"))
 
 
 def _size(live: sqlite3.Connection) -> tuple[int, int]:

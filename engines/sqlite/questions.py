@@ -7,7 +7,7 @@ import sqlite3
 import time
 
 from airflow_backup.core.errors import ConfigError, VerifyError
-from airflow_backup.engines.shared.assertions import limit, too_long
+from airflow_backup.engines.shared.assertions import limit, shown, too_long
 
 _OF_THE_APPLICATION = re.compile("(no such|unknown) (function|collation sequence|module)")
 _READS = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE)
@@ -95,7 +95,7 @@ def ask(connection: sqlite3.Connection, query: str, what: str) -> None:
         connection.set_progress_handler(None, 0)
         connection.set_authorizer(None)
     if row is None or not row[0]:
-        told = "no row" if row is None else repr(row[0])
+        told = "no row" if row is None else shown(row[0])
         raise VerifyError(f"{what} does not hold the assertion {query!r}: {told}")
 
 

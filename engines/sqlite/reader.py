@@ -31,7 +31,7 @@ _BATCH_GROUPS = 16
 
 
 def main(arguments: list[str]) -> int:
-    """Say what changed."""
+    """Read a database page by page and write which pages changed since the parent set."""
     path, table, page_size = arguments
     out = sys.stdout.buffer
     try:

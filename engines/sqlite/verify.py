@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.manifest import Manifest
-from airflow_backup.engines.protocol import Proof, SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, SetReader, VerificationReport
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.sqlite.dump import (
     CHANGES,
@@ -50,17 +50,17 @@ def check_layout(stored: SetReader) -> list[str]:
     return checks
 
 
-def rebuilt(path: Sequence[SetReader], around: Surroundings) -> Proof:
+def rebuilt(chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
     """Write the database that the sets make, compare its pages with their table, and examine it."""
-    with scratch_folder(around.scratch) as folder:
-        check_room(around.scratch, size_of(path))
-        around.reporter.begin("decoding", bytes_total=size_of(path))
+    with scratch_folder(context.scratch) as folder:
+        check_room(context.scratch, size_of(chain))
+        context.reporter.begin("decoding", bytes_total=size_of(chain))
         copy = Path(folder) / "copy.sqlite"
-        write_database(path, copy, around.reporter)
-        return examined(copy, path[-1].manifest.set_id)
+        write_database(chain, copy, context.reporter)
+        return examined(copy, chain[-1].manifest.set_id)
 
 
-def examined(database: Path, set_id: str, assertions: Sequence[str] = ()) -> Proof:
+def examined(database: Path, set_id: str, assertions: Sequence[str] = ()) -> VerificationReport:
     """Let SQLite look through a copy, and ask it what must be true."""
     what = f"the database of set '{set_id}'"
     looked = look_through(database, what, check="integrity_check")
@@ -73,26 +73,26 @@ def examined(database: Path, set_id: str, assertions: Sequence[str] = ()) -> Pro
         f"the rows of {len(looked.counts)} tables",
         *looked.notes,
     ]
-    return Proof(
+    return VerificationReport(
         counts=looked.counts,
         uncounted=looked.uncounted,
         checks=[*checks, *(f"assertion: {each}" for each in assertions)],
     )
 
 
-def check_chain(path: Sequence[SetReader]) -> list[str]:
+def check_chain(chain: Sequence[SetReader]) -> list[str]:
     """
     See that the changed pages of the last set, on the one below it, make the pages that its table lists.
 
     Read are what changed and both tables, not the database: the pages that the tables tell apart must be
     there, with the content that the table says, in order and within the database.
     """
-    last = path[-1]
+    last = chain[-1]
     checks = check_layout(last)
-    if len(path) == 1:
+    if len(chain) == 1:
         return checks
     page_size, pages = int(last.manifest.state["page_size"]), int(last.manifest.state["pages"])
-    own, before = _PageTable(last), _PageTable(path[-2])
+    own, before = _PageTable(last), _PageTable(chain[-2])
     at = 0
     for number, content in pages_of(last.blocks(CHANGES), page_size):
         own.check_unchanged(at, number - 1, before, last)
@@ -102,7 +102,7 @@ def check_chain(path: Sequence[SetReader]) -> list[str]:
             raise VerifyError(f"page {number} of set '{last.manifest.set_id}' is not what was read")
         at = number
     own.check_unchanged(at, pages, before, last)
-    _check_groups(last, path[-2])
+    _check_groups(last, chain[-2])
     return [*checks, "the changed pages against both tables of pages"]
 
 

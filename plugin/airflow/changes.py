@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow._shared.state import TaskScope
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
 from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
@@ -23,15 +22,14 @@ from airflow.models.dagbag import DagPriorityParsingRequest, DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.models.log import Log
 from airflow.models.pool import Pool
-from airflow.state import get_state_backend
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import DAG_PREFIX
-from airflow_backup.plugin.airflow.reads import BACKUP_TASK, CONTROL_KEY, active_runs, runs_by_id
-from airflow_backup.plugin.airflow.records import ACTIVE
+from airflow_backup.plugin.airflow.reads import active_runs, runs_by_id
+from airflow_backup.plugin.airflow.records import ACTIVE, AirflowRun
 from airflow_backup.plugin.airflow.transactions import at_once
 
 LAUNCHER = "backup_dags.py"
@@ -127,21 +125,29 @@ def note(
     )
 
 
-@at_once
-def control_run(session: Session, dag_id: str, run_id: str, *, pause: bool) -> None:
-    """Tell a running backup to wait, or to go on; it looks about once a second."""
+def check_running(session: Session, dag_id: str, run_id: str) -> AirflowRun:
+    """Return a run whose backup is at work; Refused where none is, NotFound where there is no such run."""
     found = next(iter(runs_by_id(session, [(dag_id, run_id)])), None)
     if found is None:
-        raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
-    backup = found.tasks.get(BACKUP_TASK)
-    if not found.active or backup is None or backup.state != "running":
+        raise _no_run(run_id)
+    if not found.is_working:
         raise Refused(
             "no backup is running in this run",
             hint="only what reads at this moment can wait; cancel stops the rest",
         )
-    scope = TaskScope(dag_id=dag_id, run_id=run_id, task_id=BACKUP_TASK, map_index=-1)
-    told = json.dumps("pause" if pause else "resume")
-    get_state_backend().set(scope, CONTROL_KEY, told, expires_at=None, session=session)
+    return found
+
+
+def check_active(session: Session, dag_id: str, run_id: str) -> DagRun:
+    """Return a run that is not over; Refused where it is, NotFound where there is none."""
+    found: DagRun | None = session.scalar(
+        select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+    )
+    if found is None:
+        raise _no_run(run_id)
+    if found.state not in ACTIVE:
+        raise Refused(f"the run is already over: {found.state}", hint="look at the history")
+    return found
 
 
 @at_once
@@ -238,11 +244,7 @@ def _trigger(
 @at_once
 def cancel_run(session: Session, dag_id: str, run_id: str) -> None:
     """Stop a run: its tasks are told to end, and it counts as failed in Airflow."""
-    found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-    if found is None:
-        raise NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
-    if found.state not in ACTIVE:
-        raise Refused(f"the run is already over: {found.state}", hint="look at the history")
+    found = check_active(session, dag_id, run_id)
     dag = DBDagBag().get_dag_for_run(found, session=session)
     if dag is None:
         raise _no_dag(dag_id)
@@ -259,6 +261,10 @@ def ensure_pool(session: Session, *, name: str, slots: int) -> None:
             include_deferred=False,
             session=session,
         )
+
+
+def _no_run(run_id: str) -> NotFound:
+    return NotFound(f"no run {run_id!r}", hint="look at the history of the schedule")
 
 
 def _no_dag(dag_id: str) -> Refused:

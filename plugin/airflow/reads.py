@@ -1,8 +1,8 @@
 """
 All that we read in Airflow's own database.
 
-Airflow's tables are not a stable interface, so only this module and
-``airflow_changes`` touch them. They are for the API server alone: workers and the DAG processor may
+Airflow's tables are not a stable interface, so only this module,
+``connections`` and ``changes`` touch them. They are for the API server alone: workers and the DAG processor may
 not open this database.
 """
 
@@ -10,45 +10,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.api.common.airflow_health import get_airflow_health
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun, DagRunNote
-from airflow.models.log import Log
 from airflow.models.pool import Pool
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from airflow_backup.catalog.stores.probe import given_ids
 from airflow_backup.plugin.airflow.records import (
     ACTIVE,
+    BACKUP_TASK,
     AirflowDag,
     AirflowProcess,
     AirflowRun,
     AirflowTask,
 )
 
-CANCEL_EVENT = "backup_cancel"
-PROGRESS_KEY, CONTROL_KEY = "progress", "control"
-BACKUP_TASK = "backup"
+PROGRESS_KEY = "progress"
 POOL = "backup"
 
+_RECENT = timedelta(days=2)
 _COMPONENTS = ("scheduler", "triggerer", "dag_processor")
 
 
 def existing_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     """Keep the ids that Airflow knows."""
-    return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids))))
+    query = select(DagModel.dag_id).where(_is_one_of(session, DagModel.dag_id, dag_ids))
+    return set(session.scalars(query))
 
 
 def dags(session: Session, dag_ids: Collection[str]) -> dict[str, AirflowDag]:
     """Look up DAGs by id; those that Airflow does not know are missing from the answer."""
     rows = session.execute(
         select(DagModel.dag_id, DagModel.is_paused, DagModel.is_stale).where(
-            DagModel.dag_id.in_(dag_ids)
+            _is_one_of(session, DagModel.dag_id, dag_ids)
         )
     )
     return {row.dag_id: AirflowDag(row.dag_id, row.is_paused, row.is_stale) for row in rows}
@@ -61,8 +62,14 @@ def teams(session: Session, dag_ids: Collection[str]) -> dict[str, str | None]:
 
 def active_runs(session: Session, dag_ids: Collection[str]) -> list[AirflowRun]:
     """List the runs that are queued or running, the oldest first."""
-    query = _runs().where(DagRun.dag_id.in_(dag_ids), DagRun._state.in_(ACTIVE))
+    query = _runs().where(_is_one_of(session, DagRun.dag_id, dag_ids), DagRun._state.in_(ACTIVE))
     return _airflow_runs(session, query.order_by(DagRun.run_after))
+
+
+def busy_dags(session: Session) -> set[str]:
+    """Name the DAGs, ours and others, that have a run that is queued or running."""
+    queries = (select(DagRun.dag_id).where(DagRun._state == state).distinct() for state in ACTIVE)
+    return {name for query in queries for name in session.scalars(query)}
 
 
 def runs(
@@ -83,37 +90,50 @@ def runs_by_id(session: Session, keys: Collection[tuple[str, str]]) -> list[Airf
     return _airflow_runs(session, _runs().where(tuple_(DagRun.dag_id, DagRun.run_id).in_(keys)))
 
 
-def last_runs(session: Session, dag_ids: Collection[str]) -> list[AirflowRun]:
-    """Look up the newest run of each DAG, and the newest that is over."""
-    place = func.row_number().over(
-        partition_by=(DagRun.dag_id, DagRun._state.in_(ACTIVE)), order_by=DagRun.run_after.desc()
-    )
-    newest = select(DagRun.id, place.label("place")).where(DagRun.dag_id.in_(dag_ids)).subquery()
-    return _airflow_runs(
-        session, _runs().join(newest, newest.c.id == DagRun.id).where(newest.c.place == 1)
-    )
+def last_runs(
+    session: Session, dag_ids: Collection[str], *, now: datetime, known: Collection[tuple[str, str]]
+) -> list[AirflowRun]:
+    """
+    Look up the newest run of each DAG that is over.
+
+    ``known`` are runs, by DAG id and run id, of which nobody wants to know how their tasks went.
+    """
+    # Most DAGs ran in the last days, which an index finds; only of the others all runs are looked at.
+    recent = _last_over(DagRun.run_after > now - _RECENT)
+    wanted = set(dag_ids)
+    found = {row.dag_id: row.id for row in session.execute(recent) if row.dag_id in wanted}
+    others = sorted(wanted - found.keys())
+    if others:
+        rest = _last_over(_is_one_of(session, DagRun.dag_id, others))
+        found |= {row.dag_id: row.id for row in session.execute(rest)}
+    query = _runs().where(_is_one_of(session, DagRun.id, list(found.values())))
+    return _airflow_runs(session, query, known=known)
 
 
-def progress(session: Session, runs: Iterable[AirflowRun]) -> dict[str, dict[str, Any]]:
-    """Read how far the backup task of each run says it is, and what it was told (``control``), by run id."""
+def _last_over(condition: Any) -> Any:
+    place = func.row_number().over(partition_by=DagRun.dag_id, order_by=DagRun.run_after.desc())
+    runs = (
+        select(DagRun.id, DagRun.dag_id, place.label("place"))
+        .where(condition, DagRun._state.not_in(ACTIVE))
+        .subquery()
+    )
+    return select(runs.c.id, runs.c.dag_id).where(runs.c.place == 1)
+
+
+def progress(session: Session, runs: Iterable[AirflowRun]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Read how far the backup task of each run says it is, by DAG id and run id."""
     keys = [(run.dag_id, run.run_id) for run in runs]
     rows = session.execute(
         select(
-            TaskStateStoreModel.run_id, TaskStateStoreModel.key, TaskStateStoreModel.value
+            TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id, TaskStateStoreModel.value
         ).where(
             tuple_(TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id).in_(keys),
             TaskStateStoreModel.task_id == BACKUP_TASK,
-            TaskStateStoreModel.key.in_((PROGRESS_KEY, CONTROL_KEY)),
+            TaskStateStoreModel.key == PROGRESS_KEY,
         )
     )
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        value = json.loads(row.value)
-        if row.key == CONTROL_KEY:
-            found.setdefault(row.run_id, {})[CONTROL_KEY] = value
-        elif isinstance(value, dict):
-            found.setdefault(row.run_id, {}).update(value)
-    return found
+    found = {(row.dag_id, row.run_id): json.loads(row.value) for row in rows}
+    return {key: value for key, value in found.items() if isinstance(value, dict)}
 
 
 def pool_slots(session: Session, name: str) -> int | None:
@@ -134,36 +154,59 @@ def components() -> list[AirflowProcess]:
     ]
 
 
+def _is_one_of(session: Session, column: Any, values: Collection[Any]) -> Any:
+    """Compare with many values that are one parameter of the statement, where the database can take them so."""
+    dialect = session.get_bind().dialect.name
+    if dialect not in ("sqlite", "postgresql"):
+        return column.in_(values)
+    given = given_ids([str(each) for each in values], is_sqlite=dialect == "sqlite")
+    return column.in_(select(cast(given.c.id, column.type)))
+
+
+_COLUMNS = (
+    DagRun.dag_id,
+    DagRun.run_id,
+    DagRun.run_type,
+    DagRun._state.label("state"),
+    DagRun.run_after,
+    DagRun.queued_at,
+    DagRun.logical_date,
+    DagRun.start_date,
+    DagRun.end_date,
+    DagRun.triggering_user_name,
+    DagRun.conf,
+)
+
+
 def _runs() -> Any:  # a Select, whose type parameters differ between SQLAlchemy 2.0 and 2.1
-    return select(DagRun, DagRunNote.content).outerjoin(
+    return select(*_COLUMNS, DagRunNote.content.label("note")).outerjoin(
         DagRunNote, DagRunNote.dag_run_id == DagRun.id
     )
 
 
-def _airflow_runs(session: Session, query: Any) -> list[AirflowRun]:
-    rows: list[tuple[DagRun, str | None]] = [tuple(row) for row in session.execute(query)]
-    keys = [(found.dag_id, found.run_id) for found, _ in rows]
-    if not keys:
-        return []
-    tasks, cancelled = _tasks(session, keys), _cancelled(session, keys)
+def _airflow_runs(
+    session: Session, query: Any, *, known: Collection[tuple[str, str]] = ()
+) -> list[AirflowRun]:
+    rows = session.execute(query).all()
+    keys = [key for row in rows if (key := (row.dag_id, row.run_id)) not in known]
+    tasks = _tasks(session, keys) if keys else {}
     return [
         AirflowRun(
-            dag_id=found.dag_id,
-            run_id=found.run_id,
-            run_type=str(found.run_type),
-            state=str(found.state),
-            run_after=found.run_after,
-            queued_at=found.queued_at,
-            slot=found.logical_date,
-            started_at=found.start_date,
-            ended_at=found.end_date,
-            user=found.triggering_user_name,
-            note=note,
-            conf=found.conf if isinstance(found.conf, dict) else {},
-            tasks=tasks.get((found.dag_id, found.run_id), {}),
-            cancelled_by=cancelled.get((found.dag_id, found.run_id)),
+            dag_id=row.dag_id,
+            run_id=row.run_id,
+            run_type=str(row.run_type),
+            state=str(row.state),
+            run_after=row.run_after,
+            queued_at=row.queued_at,
+            slot=row.logical_date,
+            started_at=row.start_date,
+            ended_at=row.end_date,
+            user=row.triggering_user_name,
+            note=row.note,
+            conf=row.conf if isinstance(row.conf, dict) else {},
+            tasks=tasks.get((row.dag_id, row.run_id), {}),
         )
-        for found, note in rows
+        for row in rows
     ]
 
 
@@ -178,24 +221,29 @@ def _tasks(
             TaskInstance.state,
             TaskInstance.try_number,
             TaskInstance.start_date,
+            TaskInstance.max_tries,
+            TaskInstance.end_date,
+            TaskInstance.retry_delay_override,
             TaskInstance.retry_reason,
         ).where(tuple_(TaskInstance.dag_id, TaskInstance.run_id).in_(keys))
     )
     found: dict[tuple[str, str], dict[str, AirflowTask]] = {}
     for row in rows:
         found.setdefault((row.dag_id, row.run_id), {})[row.task_id] = AirflowTask(
-            row.state, row.try_number, row.start_date, row.retry_reason
+            row.state,
+            row.try_number,
+            row.start_date,
+            row.retry_reason,
+            _retry_at(row.state, row.end_date, row.retry_delay_override),
+            row.max_tries + 1,
         )
     return found
 
 
-def _cancelled(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    rows = session.execute(
-        select(Log.dag_id, Log.run_id, Log.owner_display_name, Log.owner).where(
-            Log.event == CANCEL_EVENT, tuple_(Log.dag_id, Log.run_id).in_(keys)
-        )
-    )
-    return {(row.dag_id, row.run_id): row.owner_display_name or row.owner or "?" for row in rows}
+def _retry_at(state: str | None, ended_at: datetime | None, delay: float | None) -> datetime | None:
+    if state != "up_for_retry" or ended_at is None or delay is None:
+        return None
+    return ended_at + timedelta(seconds=delay)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+BACKUP_TASK = "backup"
+"""The task of a run that reads its source."""
+
 ACTIVE = ("queued", "running")
 """The states of a DAG run that is not over."""
 
@@ -28,6 +31,10 @@ class AirflowTask:
     attempts: int
     started_at: datetime | None = None
     retry_reason: str | None = None
+    retry_at: datetime | None = None
+    """When it is tried again."""
+
+    max_attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,12 @@ class AirflowRun:
     note: str | None = None
     conf: dict[str, Any] = field(default_factory=dict)
     tasks: dict[str, AirflowTask] = field(default_factory=dict)
-    cancelled_by: str | None = None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether its backup is at work at this moment."""
+        backup = self.tasks.get(BACKUP_TASK)
+        return self.active and backup is not None and backup.state == "running"
 
     @property
     def active(self) -> bool:

@@ -18,21 +18,27 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from airflow_backup import __version__
-from airflow_backup.operators.airflow_settings import option
+from airflow_backup.catalog import Catalog
+from airflow_backup.core.errors import BackupError
+from airflow_backup.operators.shared.airflow_settings import catalog_url, option
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.http.guard import Guard, SafeAnswers
 from airflow_backup.plugin.http.problems import MEDIA_TYPE, CatchUnforeseen, add_handlers
 from airflow_backup.plugin.http.routes import (
     calendar,
     editing,
+    events,
     holds,
+    receivers,
     runs,
     schedules,
     sets,
     status,
 )
 from airflow_backup.plugin.schemas.problems import ProblemDocument
+from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import catalog_handle
+from airflow_backup.plugin.views.rows import join
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +61,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         415: "the body is not JSON",
         422: "the request is wrong",
         428: "the version that is meant is missing",
+        429: "too much at once; Retry-After says when to ask again",
         503: "a database does not answer now; Retry-After says when to ask again",
     }.items()
 }
@@ -63,6 +70,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(prepare)
+    await run_in_threadpool(warn_of_local_places)
     yield
     catalog_handle.close()
 
@@ -84,6 +92,17 @@ def prepare() -> None:
             )
     except (SQLAlchemyError, ValueError):
         log.exception("the pool %r could not be made; make it by hand, or no backup starts", POOL)
+
+
+def warn_of_local_places() -> None:
+    """Log what lies on one machine although Airflow sends tasks to several; the page shows it, too."""
+    try:
+        with Catalog.open(catalog_url()) as catalog:
+            rows = join(catalog.deployed.all(), catalog.schedules.all())
+        for each in queries.local_places(rows):
+            log.warning("%s; %s", each.message, each.hint)
+    except BackupError as error:
+        log.error("what lies on one machine only cannot be told: %s", error)
 
 
 def create_app() -> FastAPI:
@@ -108,7 +127,7 @@ def create_app() -> FastAPI:
 
 def _api(app: FastAPI) -> APIRouter:
     api = APIRouter(prefix=API, dependencies=[Depends(get_user)], responses=_ERRORS)
-    for part in (status, schedules, editing, holds, runs, calendar, sets):
+    for part in (status, schedules, editing, holds, runs, calendar, sets, events, receivers):
         api.include_router(part.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_backup.plugin.http.problems import not_logged_in, problem
+from airflow_backup.plugin.http.turns import Turns
 
 OPEN: Final = "/static/"
 """The page's files: they hold no data, and the browser loads them before it can tell who asks."""
@@ -69,6 +70,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -77,12 +79,12 @@ class Guard:
             return
         request = Request(scope, receive)
         try:
-            await get_user(request, None, await bearer_scheme(request))
+            user = await get_user(request, None, await bearer_scheme(request))
         except HTTPException:
             await not_logged_in()(scope, receive, send)
             return
         if request.method in _READS:
-            await self.app(scope, receive, send)
+            await self._turns.serve(self.app, scope, receive, send, user=user.get_id())
             return
         if not _is_json(request):
             answer = problem(
@@ -92,9 +94,11 @@ class Guard:
             )
             await answer(scope, receive, send)
             return
-        await self._change(request, scope, receive, send)
+        await self._change(request, scope, receive, send, user=user.get_id())
 
-    async def _change(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _change(
+        self, request: Request, scope: Scope, receive: Receive, send: Send, *, user: str
+    ) -> None:
         body = await _read(request)
         if body is None:
             answer = problem(
@@ -108,7 +112,8 @@ class Guard:
             answer = problem(422, f"the body is nested more than {MOST_LEVELS} levels deep")
             await answer(scope, receive, send)
             return
-        await self.app(scope, _giving(body, receive), send)
+        # Not while the body comes: that may be slow.
+        await self._turns.serve(self.app, scope, _giving(body, receive), send, user=user)
 
 
 def is_open(scope: Scope) -> bool:

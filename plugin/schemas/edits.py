@@ -21,7 +21,7 @@ class FieldProblem(ApiModel):
 
 
 class CautionNote(ApiModel):
-    """What is allowed and yet likely a mistake."""
+    """A warning about a definition: allowed, and likely a mistake."""
 
     message: str
     hint: str

@@ -40,6 +40,13 @@ class PauseRequest(ApiModel):
     """For those who wonder."""
 
 
+class OrderRequest(ApiModel):
+    """Tell a run to wait, or to stop."""
+
+    reason: Reason | None = None
+    """For those who wonder; it stays in the history."""
+
+
 class MaintenanceRequest(ApiModel):
     """Stop and start everything."""
 

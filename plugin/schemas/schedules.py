@@ -6,11 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ConfigDict
-
-from airflow_backup.core.errors import FailureClass
-from airflow_backup.core.words import ExecutionStatus, Kind, ProtectionState, Trigger
+from airflow_backup.core.words import Kind, ProtectionState
 from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.runs import Run
 
 
 class State(StrEnum):
@@ -45,7 +43,7 @@ class ProtectionInfo(ApiModel):
 
 
 class LoadProblem(ApiModel):
-    """One thing that is wrong in a schedules file."""
+    """One mistake in a schedules file: where it is, and what would be right."""
 
     file: str
     """The file, as the loader names it."""
@@ -73,57 +71,6 @@ class Permissions(ApiModel):
     """Change what is backed up, when and how; only of schedules that were made here."""
     reason: str | None = None
     """Why not all of it."""
-
-
-class Progress(ApiModel):
-    """How far a running backup has come; what cannot be known is null."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
-
-    stage: str
-    percent: float | None = None
-    bytes_done: int | None = None
-    bytes_total: int | None = None
-    files_done: int | None = None
-    files_total: int | None = None
-    rate: float | None = None
-    """Bytes a second."""
-    eta: float | None = None
-    """Seconds left."""
-
-
-class Run(ApiModel):
-    """One execution of a schedule."""
-
-    schedule_id: str
-    dag_id: str
-    run_id: str
-    status: ExecutionStatus
-    reason: str | None = None
-    """Why it is so: why it was skipped, what it waits for, who cancelled it."""
-    trigger: Trigger
-    kind: Kind | None = None
-    user: str | None = None
-    """Who started it, when a person did."""
-    note: str | None = None
-    since: datetime
-    """When it came into being; history is sorted by it."""
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    duration: float | None = None
-    """Seconds from start to finish, or until now."""
-    attempts: int = 0
-    bytes_read: int | None = None
-    bytes_stored: int | None = None
-    files: int | None = None
-    set_id: str | None = None
-    """The set it stored."""
-    error: str | None = None
-    hint: str | None = None
-    failure_class: FailureClass | None = None
-    progress: Progress | None = None
-    """Only while it runs."""
 
 
 class NextRun(ApiModel):
@@ -203,6 +150,8 @@ class ScheduleSummary(ApiModel):
     """Null while there is no DAG."""
     problems: list[LoadProblem] = []
     next_run: NextRun | None = None
+    waits: str | None = None
+    """Why it waits for the schedules that it runs after; null where it does not."""
     active_run: Run | None = None
     last_run: Run | None = None
     """The newest one that is over."""
@@ -238,15 +187,6 @@ class ScheduleList(ApiModel):
     schedules: list[ScheduleSummary]
 
 
-class RunList(ApiModel):
-    """Executions, the newest first."""
-
-    now: datetime
-    next_before: datetime | None = None
-    """Send it as `before` for the page after this one; null at the end."""
-    runs: list[Run]
-
-
 class NextRunList(ApiModel):
     """Coming runs, the soonest first."""
 
@@ -265,12 +205,5 @@ class Started(ApiModel):
     """The run that was started."""
 
     schedule_id: str
-    dag_id: str
-    run_id: str
-
-
-class CancelledRun(ApiModel):
-    """The run that was told to stop."""
-
     dag_id: str
     run_id: str

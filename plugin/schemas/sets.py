@@ -31,6 +31,8 @@ class SetSummary(ApiModel):
     pinned: bool
     locked_until: datetime | None
     """Nobody removes it before."""
+    host: str | None
+    """The machine on which it was read."""
     verified_at: datetime | None
     verified_level: VerificationLevel | None
     verified_outcome: VerificationOutcome | None

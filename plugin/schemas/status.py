@@ -35,6 +35,13 @@ class MaintenanceState(ApiModel):
     maintenance: Maintenance | None
 
 
+class LocalPlace(ApiModel):
+    """Something that lies on one machine although Airflow sends tasks to several."""
+
+    message: str
+    hint: str
+
+
 class Age(ApiModel):
     """How old the last good set of a schedule is."""
 
@@ -44,14 +51,23 @@ class Age(ApiModel):
     limit: float | None = None
 
 
+class CoverageCounts(ApiModel):
+    """How many of the connections that an engine can back up are protected; exceptions are left out."""
+
+    unprotected: int
+    total: int
+
+
 class Status(ApiModel):
-    """How everything is."""
+    """How safe all schedules are, what runs, what comes next, and whether Airflow itself is well."""
 
     now: datetime
     version: str
     healthy: bool
     """Whether backups can start at all."""
     components: list[Component]
+    local_places: list[LocalPlace]
+    """What other machines do not see, where Airflow sends tasks to several."""
     total: int
     protection: dict[ProtectionState, int]
     """How many schedules there are in each state of protection."""
@@ -62,10 +78,12 @@ class Status(ApiModel):
     may_maintain: bool = False
     """Whether you may begin and end it."""
     attention: int
-    """How many things need a person: schedules, file problems and dead processes."""
+    """How many things need a person: schedules, file problems, dead processes and what lies on one machine only."""
     troubled: int
     """How many of these are schedules."""
     oldest_good: Age | None = None
     """The schedule whose last good set is closest to, or furthest over, its limit."""
     next_runs: list[UpcomingRun]
     load_problems: list[FileProblem]
+    coverage: CoverageCounts | None = None
+    """How many connections a schedule protects; null where you may not read connections."""

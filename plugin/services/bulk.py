@@ -79,4 +79,5 @@ class Bulk:
                 self.catalog, row, until=body.until, by=by, reason=body.reason, now=self.now
             )
         else:
-            verbs.switch(self.session, row, enabled=body.action == "enable")
+            enabled = body.action == "enable"
+            verbs.switch(self.catalog, self.session, row, enabled=enabled, by=by, now=self.now)

@@ -10,7 +10,7 @@ from fastapi import Depends
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.database import Database
 from airflow_backup.core.errors import CatalogError, NotFound
-from airflow_backup.operators.airflow_settings import catalog_url
+from airflow_backup.operators.shared.airflow_settings import catalog_url
 from airflow_backup.plugin.services.trends import Trends
 
 

@@ -10,18 +10,23 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.errors import Refused
-from airflow_backup.core.names import quoted
-from airflow_backup.operators.airflow_settings import allowed_commands, folders
+from airflow_backup.core.text.names import quoted
+from airflow_backup.operators.shared.airflow_settings import (
+    allowed_commands,
+    allowed_placements,
+    folders,
+)
 from airflow_backup.plugin.http.problems import InvalidDefinition, VersionConflict, VersionMissing
 from airflow_backup.plugin.schemas.edits import FieldProblem, KeyChange, VersionEntry
 from airflow_backup.plugin.views.rows import Row
-from airflow_backup.plugin.views.schedules import mask, without_passwords
+from airflow_backup.plugin.views.secrets import mask, without_passwords
 from airflow_backup.schedules.loading.assembly import assemble
 from airflow_backup.schedules.loading.loader import Loaded, check_definition
 from airflow_backup.schedules.loading.placeholders import fill
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.loading.yaml_reader import read
 from airflow_backup.schedules.model.paths import outside
+from airflow_backup.schedules.model.placement import not_listed
 from airflow_backup.schedules.model.programs import not_allowed
 from airflow_backup.schedules.model.schedule import Schedule
 
@@ -45,7 +50,7 @@ def checked(definition: Mapping[str, Any], *, known_ids: Iterable[str]) -> dict[
 
 def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
     """
-    Return a problem for each path, and for each program, that a schedule made here may not name.
+    Return a problem for each path, program and place that a schedule made here may not name.
 
     They are judged as they are written: the worker, whose paths they are, follows the links.
     """
@@ -62,7 +67,10 @@ def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
     ]
     programs = [
         FieldProblem(field=each.key, message=each.message, hint=each.hint)
-        for each in not_allowed(schedule, allowed_commands())
+        for each in (
+            *not_allowed(schedule, allowed_commands()),
+            *not_listed(schedule, allowed_placements()),
+        )
     ]
     return paths + programs
 
@@ -162,6 +170,10 @@ def save(
             is_deleted=deleted,
         )
     except Refused as error:
+        if before is None or before.is_deleted:  # there was nothing to have a version of
+            raise Refused(
+                f"there already is a schedule {schedule_id!r}", hint="somebody made it meanwhile"
+            ) from error
         raise VersionConflict(error.message, hint=error.hint) from error
     catalog.events.append(
         at=at,

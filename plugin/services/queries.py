@@ -6,24 +6,29 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 
+from airflow.configuration import conf
 from sqlalchemy.orm import Session
 
 from airflow_backup.actions.protection import protections
+from airflow_backup.actions.upstreams import waits
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.records import Execution
 from airflow_backup.catalog.rules.protection import Protection
+from airflow_backup.catalog.run_records import Execution, Order
 from airflow_backup.core.errors import NotFound
-from airflow_backup.core.ids import dag_id
+from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.operators.shared.airflow_settings import catalog_url
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
-from airflow_backup.plugin.schemas.schedules import Run, RunList, ScheduleDetail
+from airflow_backup.plugin.schemas.runs import Run, RunList
+from airflow_backup.plugin.schemas.schedules import ScheduleDetail
 from airflow_backup.plugin.views import schedules as schedule_views
 from airflow_backup.plugin.views.rhythms import schedule_of
 from airflow_backup.plugin.views.rows import Row, join, row_of
 from airflow_backup.plugin.views.runs import history
 from airflow_backup.plugin.views.schedules import ScheduleData
+from airflow_backup.schedules.loading.spread import LocalThing, local_things, spreads
 
 LOOK_BACK = 20
 """How many executions to look at for the last one that says something."""
@@ -36,7 +41,10 @@ def now() -> datetime:
 
 def visible(catalog: Catalog, access: Access) -> list[Row]:
     """List the schedules that the user may read."""
-    rows = every_row(catalog)
+    return _readable(every_row(catalog), access)
+
+
+def _readable(rows: list[Row], access: Access) -> list[Row]:
     readable = access.readable(row.id for row in rows)
     return [row for row in rows if row.id in readable or access.has_just_made(row.made)]
 
@@ -62,13 +70,20 @@ def every_row(catalog: Catalog) -> list[Row]:
     return join(catalog.deployed.all(), catalog.schedules.all())
 
 
+def _some_rows(catalog: Catalog, ids: list[str]) -> list[Row]:
+    return join(catalog.deployed.some(ids), catalog.schedules.some(ids))
+
+
 def schedule_data(catalog: Catalog, session: Session, rows: list[Row]) -> ScheduleData:
     """Read all that is known about some schedules."""
     ids = [row.id for row in rows]
     dags = [dag_id(schedule_id) for schedule_id in ids]
     active = airflow_reads.active_runs(session, dags)
     last = catalog.executions.last(ids)
-    past = {schedule_id: _past(catalog, last[schedule_id], active) for schedule_id in last}
+    completed = {
+        name: each for name, each in last.items() if each.status is ExecutionStatus.COMPLETED
+    }
+    past = _past(catalog, last, active)
     moment = now()
     known_dags = airflow_reads.dags(session, dags)
     open_runs = [
@@ -77,20 +92,39 @@ def schedule_data(catalog: Catalog, session: Session, rows: list[Row]) -> Schedu
         for execution in executions
         if not execution.status.is_final
     ]
+    airflow_runs = _by_dag(
+        active,
+        airflow_reads.last_runs(session, dags, now=moment, known=_over(last)),
+        airflow_reads.runs_by_id(session, open_runs),
+    )
     return ScheduleData(
         now=moment,
         dags=known_dags,
-        airflow_runs=_by_dag(
-            active,
-            airflow_reads.last_runs(session, dags),
-            airflow_reads.runs_by_id(session, open_runs),
-        ),
+        airflow_runs=airflow_runs,
         past=past,
-        last_good=catalog.executions.last_completed(ids),
+        last_good=completed | catalog.executions.last_completed(set(ids) - completed.keys()),
         progress=airflow_reads.progress(session, active),
+        orders=_orders(catalog, chain(*airflow_runs.values())),
         holds=catalog.holds.all_active(now=moment),
         protections=protections_of(catalog, rows, known_dags, now=moment),
+        waits=_waits(catalog, rows, now=moment),
     )
+
+
+def _over(last: Mapping[str, Execution]) -> set[tuple[str, str]]:
+    """Return the runs, by DAG id and run id, of which the catalog knows how they ended."""
+    return {
+        (dag_id(name), execution.run_id)
+        for name, execution in last.items()
+        if execution.status.is_final
+    }
+
+
+def _waits(catalog: Catalog, rows: list[Row], *, now: datetime) -> dict[str, str]:
+    found = [schedule for row in rows if (schedule := schedule_of(row.definition)) is not None]
+    if not any(each.after for each in found):
+        return {}
+    return waits(found, catalog, known={row.id for row in every_row(catalog)}, now=now)
 
 
 def protections_of(
@@ -105,15 +139,30 @@ def protections_of(
     return protections(subjects, catalog, now=now, others=others)
 
 
-def _past(catalog: Catalog, last: Execution, active: Iterable[AirflowRun]) -> list[Execution]:
+def _past(
+    catalog: Catalog, last: Mapping[str, Execution], active: Iterable[AirflowRun]
+) -> dict[str, list[Execution]]:
     """Go back as far as it takes: a run that goes on, or was cancelled, says nothing of the ones before."""
-    going = {run.run_id for run in active}
-    if (
-        last.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
-        and last.run_id not in going
-    ):
-        return [last]
-    return catalog.executions.history(last.schedule_id, limit=LOOK_BACK)
+    going = {(run.dag_id, run.run_id) for run in active}
+    unclear = {
+        name
+        for name, each in last.items()
+        if each.status not in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+        or (dag_id(name), each.run_id) in going
+    }
+    further = catalog.executions.recent(unclear, limit=LOOK_BACK)
+    return {name: further[name] if name in unclear else [each] for name, each in last.items()}
+
+
+def _orders(catalog: Catalog, runs: Iterable[AirflowRun]) -> dict[tuple[str, str], Order]:
+    """Return what runs were told last, by DAG id and run id: runs that are due together have one run id."""
+    keys = [
+        (schedule_id_of(run.dag_id) or "", run.run_id)
+        for run in runs
+        if run.active or run.state == "failed"  # an order to others changed nothing
+    ]
+    found = catalog.orders.newest(keys)
+    return {(dag_id(schedule_id), run_id): order for (schedule_id, run_id), order in found.items()}
 
 
 def _by_dag(*sources: Iterable[AirflowRun]) -> dict[str, list[AirflowRun]]:
@@ -146,7 +195,7 @@ def runs(
             now=moment,
             progress=told,
             schedule=schedule,
-            holds=catalog.holds.history(schedule_id),
+            orders=_orders(catalog, airflow_runs),
         )
         if before is None or run.since < before
     ]
@@ -156,23 +205,39 @@ def runs(
     )
 
 
-def active(catalog: Catalog, session: Session, rows: list[Row]) -> RunList:
-    """Read what is queued or running, with how far it has come."""
-    schedules = {dag_id(row.id): row for row in rows}
+def active(catalog: Catalog, session: Session, access: Access) -> RunList:
+    """Read what is queued or running of what the user may read, with how far it has come."""
+    names = (schedule_id_of(dag) for dag in airflow_reads.busy_dags(session))
+    busy = sorted(name for name in names if name is not None)
+    schedules = {dag_id(row.id): row for row in _readable(_some_rows(catalog, busy), access)}
     airflow_runs = airflow_reads.active_runs(session, schedules)
     told = airflow_reads.progress(session, airflow_runs)
+    orders = _orders(catalog, airflow_runs)
+    known = catalog.executions.of_runs(
+        [(schedules[run.dag_id].id, run.run_id) for run in airflow_runs]
+    )
     moment = now()
     found: list[Run] = []
     for run in airflow_runs:
         row = schedules[run.dag_id]
-        execution = catalog.executions.get(row.id, run.run_id)
+        execution = known.get((row.id, run.run_id))
         found += history(
             [] if execution is None else [execution],
             [run],
             now=moment,
             progress=told,
             schedule=schedule_of(row.definition),
+            orders=orders,
         )
     # A backup may be done while Airflow still has to finish the run.
     going = [run for run in found if not run.status.is_final]
     return RunList(now=moment, runs=sorted(going, key=lambda run: run.since))
+
+
+def local_places(rows: Iterable[Row]) -> list[LocalThing]:
+    """Say what lies on one machine although Airflow sends tasks to several; of these schedules, and of the catalog."""
+    executors = [each.strip() for each in conf.get("core", "executor").split(",")]
+    if not any(map(spreads, executors)):
+        return []
+    schedules = [found for row in rows if (found := schedule_of(row.definition)) is not None]
+    return list(local_things(schedules, executors=executors, catalog=catalog_url()))

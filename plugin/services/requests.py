@@ -10,15 +10,16 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from airflow_backup.actions.in_force import in_force
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import Refused
-from airflow_backup.plugin.access import RESTORE_DAG, VERIFY_DAG, Access
+from airflow_backup.core.ids import requested_dag_id
+from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.schemas.requests import RestoreRequest, VerifyRequest
 from airflow_backup.plugin.schemas.schedules import Started
-
-_DAG = {"restore": RESTORE_DAG, "verify": VERIFY_DAG}
+from airflow_backup.schedules.model.placement import Placement
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Requests:
         *,
         note: str,
     ) -> Started:
-        dag, user = _DAG[verb], self.access.user
+        place = Placement.of(in_force(self.catalog, schedule_id).definition).name
+        dag, user = requested_dag_id(verb, place), self.access.user
         airflow_changes.check_startable(self.session, dag)
         run_id = f"manual__{self.now:%Y-%m-%dT%H:%M:%S}+00:00_{secrets.token_hex(16)}"
         self.catalog.tickets.issue(

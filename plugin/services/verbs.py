@@ -18,16 +18,17 @@ from airflow_backup.plugin.schemas.schedules import State
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.schedules.times.holds import (
     EVERY_SCHEDULE,
-    PAUSE_UNTIL,
-    SKIP_NEXT,
     hold_text,
     maintenance_of,
 )
 
 
-def switch(session: Session, row: Row, *, enabled: bool) -> None:
-    """Enable or disable a schedule."""
+def switch(
+    catalog: Catalog, session: Session, row: Row, *, enabled: bool, by: str, now: datetime
+) -> None:
+    """Enable or disable a schedule; that somebody disabled it is told."""
     airflow_changes.set_paused(session, dag_id(row.id), paused=not enabled)
+    catalog.monitor_state.note_switch(row.id, enabled=enabled, at=now, actor=by, reason="disabled")
 
 
 def run(
@@ -58,11 +59,12 @@ def run(
 
 def skip_next(catalog: Catalog, row: Row, *, by: str, reason: str | None, now: datetime) -> Hold:
     """Skip the next run of a schedule."""
-    if any(hold.kind == SKIP_NEXT for hold in catalog.holds.active(row.id, now=now)):
+    hold = catalog.holds.add_only(row.id, "skip_next", by=by, at=now, reason=reason, replaces=False)
+    if hold is None:
         raise Refused(
             f"the next run of {row.id!r} is skipped already", hint="lift that hold to let it run"
         )
-    return catalog.holds.add(row.id, "skip_next", by=by, at=now, reason=reason)
+    return hold
 
 
 def pause(
@@ -71,10 +73,11 @@ def pause(
     """Let a schedule start nothing until a moment, instead of until another one."""
     if until <= now:
         raise Refused("the pause would be over already", hint="give a moment that is still to come")
-    for hold in catalog.holds.active(row.id, now=now):
-        if hold.kind == PAUSE_UNTIL:
-            catalog.holds.end(hold.id, at=now)
-    return catalog.holds.add(row.id, "pause_until", by=by, at=now, until=until, reason=reason)
+    hold = catalog.holds.add_only(
+        row.id, "pause_until", by=by, at=now, until=until, reason=reason, replaces=True
+    )
+    assert hold is not None
+    return hold
 
 
 def begin_maintenance(
@@ -85,10 +88,11 @@ def begin_maintenance(
         raise Refused(
             "the maintenance would be over already", hint="give a moment that is still to come"
         )
-    end_maintenance(catalog, now=now)
-    return catalog.holds.add(
-        EVERY_SCHEDULE, "maintenance", by=by, at=now, until=until, reason=reason
+    hold = catalog.holds.add_only(
+        EVERY_SCHEDULE, "maintenance", by=by, at=now, until=until, reason=reason, replaces=True
     )
+    assert hold is not None
+    return hold
 
 
 def end_maintenance(catalog: Catalog, *, now: datetime) -> None:

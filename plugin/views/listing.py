@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
 from airflow_backup.core.words import ProtectionState
 from airflow_backup.plugin.schemas.base import ApiModel
-from airflow_backup.plugin.schemas.schedules import Run, ScheduleSummary
+from airflow_backup.plugin.schemas.schedules import State
+from airflow_backup.plugin.views.briefs import Ended, Listed, Written
 
 SortKey = Literal[
     "id",
@@ -27,6 +28,9 @@ SortKey = Literal[
     "-bytes",
 ]
 
+W = TypeVar("W", bound=Written)
+
+_WRITTEN = (State.LOADED, State.REJECTED, State.LAST_KNOWN_GOOD)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _WORST_FIRST = {state: place for place, state in enumerate(ProtectionState)}
@@ -64,26 +68,46 @@ class Filters(ApiModel):
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-def select(schedules: Iterable[ScheduleSummary], filters: Filters) -> list[ScheduleSummary]:
-    """Keep the schedules that match every filter."""
+def is_written(filters: Filters) -> bool:
+    """Whether nothing but definitions has to be read to know which schedules are wanted, and in what order."""
+    return filters.sort in ("id", "-id") and (filters.state is None or filters.state in _WRITTEN)
+
+
+def select_written(schedules: Iterable[W], filters: Filters) -> list[W]:
+    """Keep the schedules that match every filter of what is written."""
+    state = filters.state if filters.state in _WRITTEN else None
     return [
         schedule
         for schedule in schedules
         if (filters.group is None or schedule.group == filters.group)
         and (filters.tag is None or filters.tag in schedule.tags)
         and (filters.source is None or schedule.engine == filters.source)
-        and (filters.state is None or _is(schedule, filters.state))
+        and (state is None or schedule.state == state)
         and _mentions(schedule, filters.q)
     ]
 
 
-def sort(schedules: Iterable[ScheduleSummary], key: SortKey) -> list[ScheduleSummary]:
+def select(schedules: Iterable[Listed], filters: Filters) -> list[Listed]:
+    """Keep the schedules that match every filter."""
+    return [
+        schedule
+        for schedule in select_written(schedules, filters)
+        if filters.state is None or _is(schedule, filters.state)
+    ]
+
+
+def sort_written(schedules: Iterable[W], key: SortKey) -> list[W]:
+    """Put schedules in order of their ids."""
+    return sorted(schedules, key=lambda schedule: schedule.id, reverse=key.startswith("-"))
+
+
+def sort(schedules: Iterable[Listed], key: SortKey) -> list[Listed]:
     """Put schedules in order; equal ones by id."""
     by_id = sorted(schedules, key=lambda schedule: schedule.id)
     return sorted(by_id, key=_KEYS[key.lstrip("-")], reverse=key.startswith("-"))
 
 
-def facets(schedules: Iterable[ScheduleSummary]) -> tuple[list[str], list[str]]:
+def facets(schedules: Iterable[Written]) -> tuple[list[str], list[str]]:
     """Return all groups and all tags."""
     groups: set[str] = set()
     tags: set[str] = set()
@@ -94,7 +118,7 @@ def facets(schedules: Iterable[ScheduleSummary]) -> tuple[list[str], list[str]]:
     return sorted(groups), sorted(tags)
 
 
-def _is(schedule: ScheduleSummary, state: str) -> bool:
+def _is(schedule: Listed, state: str) -> bool:
     if state == "enabled":
         return schedule.enabled is True
     if state == "disabled":
@@ -106,20 +130,22 @@ def _is(schedule: ScheduleSummary, state: str) -> bool:
     return state in (schedule.state, schedule.protection.state)
 
 
-def _mentions(schedule: ScheduleSummary, text: str) -> bool:
+def _mentions(schedule: Written, text: str) -> bool:
     words = text.lower().split()
+    if not words:
+        return True
     told = (schedule.id, schedule.description, schedule.group, schedule.engine, schedule.source)
     hay = " ".join([*(part for part in told if part), *schedule.tags]).lower()
     return all(word in hay for word in words)
 
 
-def _moment(run: Run | None) -> datetime:
+def _moment(run: Ended | None) -> datetime:
     if run is None:
         return _EARLIEST
     return run.finished_at or run.started_at or run.queued_at or _EARLIEST
 
 
-_KEYS: dict[str, Callable[[ScheduleSummary], Any]] = {
+_KEYS: dict[str, Callable[[Listed], Any]] = {
     "id": lambda schedule: schedule.id,
     "protection": lambda schedule: (
         not schedule.protection.needs_attention,

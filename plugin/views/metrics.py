@@ -14,7 +14,7 @@ from datetime import datetime
 from airflow_backup.actions.report.report import ScheduleReport
 from airflow_backup.core.words import ExecutionStatus, ProtectionState
 from airflow_backup.plugin.schemas.schedules import ScheduleSummary
-from airflow_backup.plugin.schemas.status import Component
+from airflow_backup.plugin.schemas.status import Component, CoverageCounts
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "airflow_backup"
@@ -42,6 +42,8 @@ _HELP = {
     "quarantined_sets": "How many sets failed a verification.",
     "stored_bytes": "What all sets of the schedule take.",
     "maintenance": "Whether nothing starts because of maintenance.",
+    "connections": "How many connections an engine can back up, but for exceptions.",
+    "unprotected_connections": "How many of them no enabled schedule protects.",
     "component_up": "Whether a process of Airflow is well.",
 }
 
@@ -55,13 +57,16 @@ def metrics(
     *,
     now: datetime,
     in_maintenance: bool = False,
+    covered: CoverageCounts | None = None,
 ) -> str:
-    """Return the page; a fact that is not known has no sample."""
+    """Return the page; a fact that is not known, or that the reader may not know, has no sample."""
     samples: dict[str, list[str]] = defaultdict(list)
     for name, labels, value in _all(schedules, reports, components, in_maintenance, now):
         shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
         braces = f"{{{shown}}}" if shown else ""
         samples[name].append(f"{_PREFIX}_{name}{braces} {value:.17g}")
+    for name, count in () if covered is None else _of_connections(covered):
+        samples[name].append(f"{_PREFIX}_{name} {count}")
     lines: list[str] = []
     for name, text in _HELP.items():
         if name in samples:
@@ -93,6 +98,11 @@ def _all(
     for component in components:
         if component.healthy is not None:
             yield "component_up", {"component": component.name}, float(component.healthy)
+
+
+def _of_connections(covered: CoverageCounts) -> Iterator[tuple[str, int]]:
+    yield "connections", covered.total
+    yield "unprotected_connections", covered.unprotected
 
 
 def _of_schedule(schedule: ScheduleSummary, now: datetime) -> dict[str, float | None]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from airflow_backup import __version__
 from airflow_backup.catalog.records import Hold, LoadError
 from airflow_backup.core.words import ProtectionState
 from airflow_backup.plugin.airflow.records import AirflowProcess
-from airflow_backup.plugin.schemas.schedules import (
-    FileProblem,
-    ScheduleSummary,
-    UpcomingRun,
+from airflow_backup.plugin.schemas.schedules import FileProblem, UpcomingRun
+from airflow_backup.plugin.schemas.status import (
+    Age,
+    Component,
+    CoverageCounts,
+    LocalPlace,
+    Maintenance,
+    Status,
 )
-from airflow_backup.plugin.schemas.status import Age, Component, Maintenance, Status
+from airflow_backup.plugin.views.briefs import Listed
+from airflow_backup.schedules.loading.spread import LocalThing
 
 _NEXT = 3
 
@@ -27,13 +34,15 @@ _HINTS = {
 
 
 def overview(
-    schedules: Sequence[ScheduleSummary],
+    schedules: Sequence[Listed],
     problems: list[FileProblem],
     components: Iterable[AirflowProcess],
     *,
     now: datetime,
+    local: Iterable[LocalThing] = (),
     maintenance: Hold | None = None,
     may_maintain: bool = False,
+    covered: CoverageCounts | None = None,
 ) -> Status:
     """Put the status together."""
     processes = [component_of(process) for process in components]
@@ -41,23 +50,26 @@ def overview(
     dead = sum(process.healthy is False for process in processes)
     shown = {schedule.id for schedule in schedules}
     homeless = [problem for problem in problems if problem.schedule_id not in shown]
+    places = [LocalPlace(message=each.message, hint=each.hint) for each in local]
     troubled = sum(schedule.protection.needs_attention for schedule in schedules)
     return Status(
         now=now,
         version=__version__,
         healthy=not dead,
         components=processes,
+        local_places=places,
         total=len(schedules),
         protection={state: counts[state] for state in ProtectionState},
         disabled=sum(schedule.enabled is False for schedule in schedules),
         running=sum(schedule.active_run is not None for schedule in schedules),
         maintenance=maintenance_info(maintenance),
         may_maintain=may_maintain,
-        attention=troubled + len(homeless) + dead,
+        attention=troubled + len(homeless) + dead + len(places),
         troubled=troubled,
         oldest_good=oldest_good(schedules, now=now),
         next_runs=next_runs(schedules),
         load_problems=problems,
+        coverage=covered,
     )
 
 
@@ -91,37 +103,41 @@ def file_problems(
     ]
 
 
-def oldest_good(schedules: Iterable[ScheduleSummary], *, now: datetime) -> Age | None:
+def oldest_good(schedules: Iterable[Listed], *, now: datetime) -> Age | None:
     """Find the enabled schedule whose last good set is worst: by its share of the limit, else by age."""
-    ages = [
-        Age(
-            schedule_id=schedule.id,
-            at=schedule.last_good.finished_at,
-            seconds=max(0.0, (now - schedule.last_good.finished_at).total_seconds()),
-            limit=schedule.protection.deadline,
-        )
+    aged = [
+        (schedule, good.finished_at)
         for schedule in schedules
-        if schedule.enabled and schedule.last_good is not None and schedule.last_good.finished_at
+        if schedule.enabled and (good := schedule.last_good) is not None and good.finished_at
     ]
-    return max(ages, key=_badness, default=None)
+
+    def badness(item: tuple[Listed, datetime]) -> tuple[float, float]:
+        seconds, limit = _seconds(now, item[1]), item[0].protection.deadline
+        return (seconds / limit if limit else 0.0, seconds)
+
+    worst = max(aged, key=badness, default=None)
+    if worst is None:
+        return None
+    schedule, at = worst
+    limit = schedule.protection.deadline
+    return Age(schedule_id=schedule.id, at=at, seconds=_seconds(now, at), limit=limit)
 
 
-def _badness(age: Age) -> tuple[float, float]:
-    return (age.seconds / age.limit if age.limit else 0.0, age.seconds)
+def _seconds(now: datetime, at: datetime) -> float:
+    return max(0.0, (now - at).total_seconds())
 
 
-def next_runs(schedules: Iterable[ScheduleSummary]) -> list[UpcomingRun]:
+def next_runs(schedules: Iterable[Listed]) -> list[UpcomingRun]:
     """List the three runs that come next."""
     coming = [
-        UpcomingRun(
-            schedule_id=schedule.id,
-            timezone=schedule.timezone,
-            **schedule.next_run.model_dump(),
-        )
+        (found.opens_at or found.at, schedule.id, found, schedule.timezone)
         for schedule in schedules
-        if schedule.next_run is not None and schedule.next_run.skipped is None
+        if (found := schedule.next_run) is not None and found.skipped is None
     ]
-    return sorted(coming, key=lambda run: (run.opens_at or run.at, run.schedule_id))[:_NEXT]
+    return [
+        UpcomingRun(schedule_id=name, timezone=timezone, **found.model_dump())
+        for _, name, found, timezone in heapq.nsmallest(_NEXT, coming, key=itemgetter(0, 1))
+    ]
 
 
 def component_of(process: AirflowProcess) -> Component:

@@ -6,29 +6,31 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from cron_descriptor import ExpressionDescriptor, Options  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from airflow_backup.core.durations import format_duration
+from airflow_backup.catalog.definitions import StoredDefinition
+from airflow_backup.core.text.durations import format_duration
 from airflow_backup.core.words import Kind
 from airflow_backup.plugin.schemas.schedules import NextRun, Rhythm
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.times.fire_times import upcoming
+from airflow_backup.schedules.times.fire_times import Fire, fires_until, held_back, upcoming
 from airflow_backup.schedules.times.holds import Hold, hold_text, maintenance_of
 
 MOST = 200
 """How many coming runs anybody may ask for."""
 
 _LOOK_PAST_SKIPPED = 60
-_REMEMBERED = 10_000
-_next_of: dict[str, NextRun] = {}
 
 
 def schedule_of(definition: Mapping[str, Any]) -> Schedule | None:
     """Read a definition; None when it is empty, or of a version of this package that we do not understand."""
-    return _schedule(_key(definition))
+    if isinstance(definition, StoredDefinition):
+        return definition.schedule
+    return _schedule(json.dumps(definition, sort_keys=True))
 
 
 def rhythms(schedule: Schedule) -> list[Rhythm]:
@@ -63,13 +65,47 @@ def describe(cron: str) -> str:
 
 
 def coming(
-    schedule: Schedule, *, after: datetime, count: int, holds: Sequence[Hold] = ()
+    schedule: Schedule,
+    *,
+    after: datetime,
+    count: int,
+    holds: Sequence[Hold] = (),
+    until: datetime | None = None,
 ) -> list[NextRun]:
     """List the coming runs of a schedule, with window, calendars and holds applied."""
     return [
-        NextRun(at=fire.at, kind=fire.kind, opens_at=fire.opens_at, skipped=fire.skipped)
-        for fire in upcoming(schedule, after=after, count=min(count, MOST), holds=holds)
+        _shown(fire)
+        for fire in upcoming(
+            schedule, after=after, count=min(count, MOST), holds=holds, until=until
+        )
     ]
+
+
+def coming_until(
+    schedule: Schedule,
+    definition: Mapping[str, Any],
+    *,
+    now: datetime,
+    until: datetime,
+    holds: Sequence[Hold] = (),
+) -> list[NextRun]:
+    """List the coming runs until a moment, at most MOST. Reckoned once, then remembered until they have come."""
+    remembered = definition.remembered if isinstance(definition, StoredDefinition) else {}
+    since, end, fires = remembered.get("fires", (now, now, ()))
+    if now < since:
+        end, fires = now, ()
+    fires = [fire for fire in fires if fire.at > now]
+    if until > end and len(fires) < MOST:
+        more = fires_until(schedule, after=max(now, end), until=until)
+        fires += islice(more, MOST - len(fires))
+        end = until if len(fires) < MOST else fires[-1].at
+    remembered["fires"] = (now, end, fires)
+    wanted = [fire for fire in fires if fire.at <= until]
+    return [_shown(fire) for fire in held_back(schedule, wanted, holds)]
+
+
+def _shown(fire: Fire) -> NextRun:
+    return NextRun(at=fire.at, kind=fire.kind, opens_at=fire.opens_at, skipped=fire.skipped)
 
 
 def next_run(
@@ -92,27 +128,21 @@ def next_run(
     if holds:
         fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED, holds=holds)
         return _first(fires) if fires else None
-    key = _key(definition)
-    found = _next_of.get(key)
-    if found is None or found.at <= now:
+    remembered = definition.remembered if isinstance(definition, StoredDefinition) else {}
+    since, found = remembered.get("next_run", (now, None))
+    if found is None or found.at <= now or now < since:
         fires = coming(schedule, after=now, count=1)
         if not fires:
             return None
         if fires[0].skipped is not None:
             fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED)
-        if len(_next_of) > _REMEMBERED:
-            _next_of.clear()
         found = _first(fires)
-        _next_of[key] = found
+        remembered["next_run"] = (now, found)
     return found
 
 
 def _first(fires: Sequence[NextRun]) -> NextRun:
     return next((fire for fire in fires if fire.skipped is None), fires[0])
-
-
-def _key(definition: Mapping[str, Any]) -> str:
-    return json.dumps(definition, sort_keys=True)
 
 
 @lru_cache(maxsize=4096)

@@ -7,40 +7,40 @@ window, was skipped, or whose worker died has only Airflow's side. Pure; the clo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from airflow_backup.catalog.records import Execution, Hold
+from airflow_backup.catalog.run_records import Execution, Order
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from airflow_backup.plugin.airflow.records import AirflowRun, AirflowTask
-from airflow_backup.plugin.schemas.schedules import Progress, Run
+from airflow_backup.engines.registry import held_while_paused
+from airflow_backup.plugin.airflow.records import AirflowRun
+from airflow_backup.plugin.schemas.runs import Progress, Run
+from airflow_backup.plugin.views.airflow_states import BACKUP, WINDOW, failure, judge
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.times.holds import SKIP_NEXT, hold_text
-from airflow_backup.schedules.times.start_policy import decide, start_policy_of
-
-WINDOW, BACKUP = "window", "backup"
+from airflow_backup.schedules.times.start_policy import decide, local_text, start_policy_of
 
 _TRIGGERS = {
     "scheduled": Trigger.SCHEDULE,
     "asset_triggered": Trigger.DEPENDENCY,
     "asset_materialization": Trigger.DEPENDENCY,
 }
-_AT_THE_GATE = {"skipped": "skip", "deferred": "wait", "running": "wait"}
-"""What the gate must have said for the window's task to be in a state."""
-
 _LIVE = (ExecutionStatus.RUNNING, ExecutionStatus.PAUSED)
-_SOON = timedelta(minutes=2)
-"""Between the end of a hold for one run and the end of that run."""
-
-_WAITING = {
-    "up_for_retry": "waits to be tried again",
-    "up_for_reschedule": "waits",
-    "deferred": "waits",
+_AT_AN_END = ("success", "failed", "upstream_failed", "skipped", "removed")
+_WAITS = ("deferred", "scheduled", "queued")
+_BEFORE = {
+    "queued": "waits for a free place in the pool",
+    "scheduled": "waits for a free place in the pool",
+    "deferred": "waits for its window, its source or a free place",
 }
+
+
+def trigger_of(run_type: str) -> Trigger:
+    """Return what started a run, by what Airflow calls it."""
+    return _TRIGGERS.get(str(getattr(run_type, "value", run_type)), Trigger.MANUAL)
 
 
 def history(
@@ -48,26 +48,41 @@ def history(
     runs: Iterable[AirflowRun],
     *,
     now: datetime,
-    progress: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
     schedule: Schedule | None = None,
-    holds: Sequence[Hold] = (),
+    orders: Mapping[tuple[str, str], Order] | None = None,
 ) -> list[Run]:
-    """Join both sides by run id, the newest first; ``schedule`` and ``holds`` tell why runs were skipped."""
+    """
+    Join both sides by run id, the newest first.
+
+    All of them are of one schedule; ``schedule`` tells for which window they wait. ``progress`` and ``orders`` (what
+    each was told last) are by DAG id and run id: runs of other schedules have the same run id.
+    """
     known = {execution.run_id: execution for execution in executions}
     airflow_run = {run.run_id: run for run in runs}
-    told = progress or {}
-    found = [
-        _joined(
-            known.get(run_id),
-            airflow_run.get(run_id),
-            now=now,
-            progress=told.get(run_id),
-            schedule=schedule,
-            holds=holds,
+    told, ordered = progress or {}, orders or {}
+    found = []
+    for run_id in known.keys() | airflow_run.keys():
+        execution, seen = known.get(run_id), airflow_run.get(run_id)
+        key = (_dag_of(execution, seen), run_id)
+        found.append(
+            _joined(
+                execution,
+                seen,
+                now=now,
+                progress=told.get(key),
+                schedule=schedule,
+                order=ordered.get(key),
+            )
         )
-        for run_id in known.keys() | airflow_run.keys()
-    ]
     return sorted(found, key=lambda run: (run.since, run.run_id), reverse=True)
+
+
+def _dag_of(execution: Execution | None, airflow_run: AirflowRun | None) -> str:
+    if airflow_run is not None:
+        return airflow_run.dag_id
+    assert execution is not None
+    return dag_id(execution.schedule_id)
 
 
 def from_execution(
@@ -78,7 +93,7 @@ def from_execution(
         schedule_id=execution.schedule_id,
         dag_id=dag_id(execution.schedule_id),
         run_id=execution.run_id,
-        status=_paused(progress) or execution.status,
+        status=execution.status,
         reason=execution.reason,
         trigger=execution.trigger,
         kind=execution.kind,
@@ -89,6 +104,11 @@ def from_execution(
         finished_at=execution.finished_at,
         duration=_duration(execution.started_at, execution.finished_at or now),
         attempts=execution.attempts,
+        host=execution.host,
+        queue=execution.queue,
+        executor=execution.executor,
+        definition=execution.definition,
+        definition_version=execution.definition_version,
         bytes_read=execution.bytes_read,
         bytes_stored=execution.bytes_stored,
         files=execution.files,
@@ -106,20 +126,20 @@ def from_airflow_run(
     now: datetime,
     progress: Mapping[str, Any] | None = None,
     schedule: Schedule | None = None,
-    holds: Sequence[Hold] = (),
+    order: Order | None = None,
 ) -> Run:
     """Show a run of which only Airflow knows."""
-    status, reason = _judge(airflow_run)
-    if status is ExecutionStatus.RUNNING:
-        status = _paused(progress) or status
+    status, reason = judge(airflow_run, order)
     backup = airflow_run.tasks.get(BACKUP)
     return Run(
         schedule_id=schedule_id_of(airflow_run.dag_id) or airflow_run.dag_id,
         dag_id=airflow_run.dag_id,
         run_id=airflow_run.run_id,
         status=status,
-        reason=_by_the_gate(airflow_run, schedule, holds, now=now) or reason,
-        trigger=_TRIGGERS.get(airflow_run.run_type, Trigger.MANUAL),
+        reason=_until_its_window(airflow_run, schedule, now=now)
+        or _for_its_source(airflow_run, progress)
+        or reason,
+        trigger=trigger_of(airflow_run.run_type),
         kind=_kind(airflow_run),
         user=airflow_run.user,
         note=airflow_run.note,
@@ -130,42 +150,28 @@ def from_airflow_run(
         duration=_duration(airflow_run.started_at, airflow_run.ended_at or now),
         attempts=backup.attempts if backup is not None else 0,
         progress=_progress(progress) if status in _LIVE else None,
-        **_failure(status),
+        **failure(status),
     )
 
 
-def _by_the_gate(
-    airflow_run: AirflowRun, schedule: Schedule | None, holds: Sequence[Hold], *, now: datetime
+def _until_its_window(
+    airflow_run: AirflowRun, schedule: Schedule | None, *, now: datetime
 ) -> str | None:
-    """Ask the gate again what it told the run's sensor; the schedule may have changed since."""
+    """Say when the window opens for which a run waits, as its sensor reckons it."""
     window = airflow_run.tasks.get(WINDOW)
-    expected = None if window is None else _AT_THE_GATE.get(window.state or "")
-    if schedule is None or expected is None:
+    if schedule is None or window is None or window.state not in ("deferred", "running"):
         return None
-    decision = decide(
-        start_policy_of(schedule),
-        fire_time=airflow_run.slot or airflow_run.run_after,
-        now=airflow_run.ended_at or now,
-    )
-    if decision.action == expected:
-        return decision.reason
-    return _by_a_hold(airflow_run, schedule, holds) if expected == "skip" else None
+    due = airflow_run.slot or airflow_run.run_after
+    decision = decide(start_policy_of(schedule), fire_time=due, now=now)
+    return decision.reason if decision.action == "wait" else None
 
 
-def _by_a_hold(airflow_run: AirflowRun, schedule: Schedule, holds: Sequence[Hold]) -> str | None:
-    """Find the hold that the run's sensor saw: the one that ended then, or a pause that counted."""
-    at = airflow_run.ended_at
-    for hold in holds:
-        if at is None:
-            break
-        if hold.kind == SKIP_NEXT:
-            seen = hold.ended_at is not None and abs(at - hold.ended_at) < _SOON
-        else:
-            ends = [end for end in (hold.until, hold.ended_at) if end is not None]
-            seen = hold.created_at <= at and all(at < end for end in ends)
-        if seen:
-            return hold_text(hold, schedule.timezone)
-    return None
+def _for_its_source(airflow_run: AirflowRun, progress: Mapping[str, Any] | None) -> str | None:
+    """Say for which other schedule a run waits, as its task found it; it looks again a few times a minute."""
+    backup = airflow_run.tasks.get(BACKUP)
+    told = None if progress is None else progress.get("waits_for")
+    is_waiting = backup is not None and backup.state in _WAITS
+    return f"waits: {told}" if is_waiting and isinstance(told, str) else None
 
 
 def _kind(airflow_run: AirflowRun) -> Kind | None:
@@ -180,37 +186,49 @@ def _joined(
     now: datetime,
     progress: Mapping[str, Any] | None,
     schedule: Schedule | None,
-    holds: Sequence[Hold],
+    order: Order | None,
 ) -> Run:
     if execution is None:
         assert airflow_run is not None
-        return from_airflow_run(
-            airflow_run, now=now, progress=progress, schedule=schedule, holds=holds
+        return _paused(
+            from_airflow_run(
+                airflow_run,
+                now=now,
+                progress=progress,
+                schedule=schedule,
+                order=order,
+            ),
+            order,
+            schedule,
+            now=now,
         )
     if airflow_run is None:
         return from_execution(execution, now=now)
     live = progress if airflow_run.active else None
     run = from_execution(execution, now=now, progress=live)
-    return run.model_copy(
+    run = run.model_copy(
         update={
             "user": airflow_run.user,
             "note": run.note or airflow_run.note,
             "queued_at": run.queued_at or airflow_run.since,
-            **_corrections(run, airflow_run, now=now),
+            **_corrections(run, airflow_run, order, now=now),
         }
     )
+    return _paused(run, order, schedule, now=now)
 
 
-def _corrections(run: Run, airflow_run: AirflowRun, *, now: datetime) -> dict[str, Any]:
+def _corrections(
+    run: Run, airflow_run: AirflowRun, order: Order | None, *, now: datetime
+) -> dict[str, Any]:
     """Say what Airflow knows better: that a run is over whose task could no longer say so."""
     status = run.status
     if status.is_final:
-        # A retry that waits: the attempt failed, the execution has not.
+        # Between two attempts: this one failed, the execution has not.
         waits = airflow_run.active and status is ExecutionStatus.FAILED
-        return _waiting(airflow_run) if waits else {}
+        return _between_attempts(airflow_run) if waits else {}
     if airflow_run.active:
-        return _waiting(airflow_run)
-    over, reason = _judge(airflow_run)
+        return _between_attempts(airflow_run)
+    over, reason = judge(airflow_run, order)
     if over is ExecutionStatus.COMPLETED:
         over, reason = ExecutionStatus.FAILED, "the task ended without a word"
     return {
@@ -219,63 +237,31 @@ def _corrections(run: Run, airflow_run: AirflowRun, *, now: datetime) -> dict[st
         "finished_at": airflow_run.ended_at,
         "duration": _duration(run.started_at, airflow_run.ended_at or now),
         "progress": None,
-        **({} if run.error else _failure(over)),
+        **({} if run.error else failure(over)),
     }
 
 
-def _waiting(airflow_run: AirflowRun) -> dict[str, Any]:
+def _between_attempts(airflow_run: AirflowRun) -> dict[str, Any]:
+    """Say that another attempt comes, from the failure of one until the next has begun to work."""
     backup = airflow_run.tasks.get(BACKUP)
-    if backup is None or backup.state != "up_for_retry":
+    if backup is None or backup.state in _AT_AN_END:
         return {}
-    reason = f"attempt {backup.attempts} failed; waits to be tried again"
-    return {
+    open_again = {"finished_at": None, "max_attempts": backup.max_attempts}
+    if backup.state == "running":
+        return open_again | {"status": ExecutionStatus.RUNNING}
+    which = f"attempt {backup.attempts} of {backup.max_attempts}"
+    if backup.state != "up_for_retry":
+        return open_again | {
+            "status": ExecutionStatus.PENDING,
+            "reason": f"{which} {_BEFORE.get(backup.state or '', 'is about to start')}",
+            "progress": None,
+        }
+    why = f": {backup.retry_reason}" if backup.retry_reason else "; waits to be tried again"
+    return open_again | {
         "status": ExecutionStatus.PENDING,
-        "reason": reason if not backup.retry_reason else f"{reason}: {backup.retry_reason}",
-        "finished_at": None,
+        "reason": f"{which} failed{why}",
+        "retry_at": backup.retry_at,
         "progress": None,
-    }
-
-
-def _judge(airflow_run: AirflowRun) -> tuple[ExecutionStatus, str | None]:
-    backup, window = airflow_run.tasks.get(BACKUP), airflow_run.tasks.get(WINDOW)
-    if airflow_run.state == "queued":
-        return ExecutionStatus.PENDING, "waits for a free place"
-    if airflow_run.state == "running":
-        return _judge_running(backup, window)
-    if airflow_run.cancelled_by is not None:
-        return ExecutionStatus.CANCELLED, f"cancelled by {airflow_run.cancelled_by}"
-    if airflow_run.state == "failed":
-        return ExecutionStatus.FAILED, _failed_where(airflow_run.tasks)
-    if backup is not None and backup.state == "skipped":
-        return ExecutionStatus.SKIPPED, "not in its window, or a day without backups"
-    return ExecutionStatus.COMPLETED, None
-
-
-def _judge_running(
-    backup: AirflowTask | None, window: AirflowTask | None
-) -> tuple[ExecutionStatus, str | None]:
-    if backup is not None and backup.state == "running":
-        return ExecutionStatus.RUNNING, None
-    if window is not None and window.state in ("deferred", "up_for_reschedule"):
-        return ExecutionStatus.PENDING, "waits for its window"
-    if backup is not None and backup.state in ("queued", "scheduled"):
-        return ExecutionStatus.PENDING, "waits for a free place in the pool"
-    if backup is not None and backup.state in _WAITING:
-        return ExecutionStatus.PENDING, _WAITING[backup.state]
-    return ExecutionStatus.PENDING, "is about to start"
-
-
-def _failed_where(tasks: Mapping[str, AirflowTask]) -> str:
-    failed = sorted(name for name, task in tasks.items() if task.state == "failed")
-    return f"task {failed[0]!r} failed" if failed else "the run failed before its backup began"
-
-
-def _failure(status: ExecutionStatus) -> dict[str, Any]:
-    if status is not ExecutionStatus.FAILED:
-        return {}
-    return {
-        "error": "the task ended before it could say why",
-        "hint": "what does the task's log say? was its worker stopped, or out of memory?",
     }
 
 
@@ -285,10 +271,23 @@ def _duration(begun: datetime | None, ended: datetime | None) -> float | None:
     return max(0.0, (ended - begun).total_seconds())
 
 
-def _paused(progress: Mapping[str, Any] | None) -> ExecutionStatus | None:
-    """Whether a running backup was told to wait; it does so at its next look."""
-    told = progress is not None and progress.get("control") == "pause"
-    return ExecutionStatus.PAUSED if told else None
+def _paused(run: Run, order: Order | None, schedule: Schedule | None, *, now: datetime) -> Run:
+    """Show a running backup that was told to wait as one that does: by whom, since when, and for how long at most."""
+    if order is None or order.action != "pause" or run.status is not ExecutionStatus.RUNNING:
+        return run
+    zone = "UTC" if schedule is None else schedule.timezone
+    ends = order.at + (
+        Schedule.model_fields["max_pause"].default if schedule is None else schedule.max_pause
+    )
+    if ends <= now:
+        return run
+    reason = (
+        f"{order.text}, {local_text(order.at, zone)}; goes on by itself {local_text(ends, zone)}"
+    )
+    held = None if schedule is None else held_while_paused(schedule.source.engine)
+    if held is not None:
+        reason += f"; meanwhile {held}"
+    return run.model_copy(update={"status": ExecutionStatus.PAUSED, "reason": reason})
 
 
 def _progress(given: Mapping[str, Any] | None) -> Progress | None:

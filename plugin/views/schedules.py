@@ -7,24 +7,24 @@ Everything the list and the status page say, put together from the catalog and f
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_backup.actions.protection import Subject
-from airflow_backup.catalog.records import Execution, Hold
+from airflow_backup.catalog.records import Hold
 from airflow_backup.catalog.rules.protection import Protection
+from airflow_backup.catalog.run_records import Execution, Order
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus, ProtectionState
 from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
+from airflow_backup.plugin.schemas.runs import Run
 from airflow_backup.plugin.schemas.schedules import (
     HoldInfo,
     LoadProblem,
     Permissions,
     ProtectionInfo,
-    Run,
     SavedBy,
     ScheduleDetail,
     ScheduleSummary,
@@ -33,14 +33,14 @@ from airflow_backup.plugin.schemas.schedules import (
 from airflow_backup.plugin.views.rhythms import next_run, rhythms, schedule_of
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.runs import from_execution, history
+from airflow_backup.plugin.views.secrets import without_passwords
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.holds import hold_text, holds_on
 
 log = logging.getLogger(__name__)
 
 CLASH = "a schedule of this id was also made here; the file wins, and the other one does not run"
-_CONCLUSIVE = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
-_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+CONCLUSIVE = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,17 @@ class ScheduleData:
     """By schedule id, the newest first: as many executions as it takes to know how the last one went."""
     last_good: Mapping[str, Execution]
     """By schedule id."""
-    progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By run id."""
+    progress: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """By DAG id and run id."""
+
+    orders: Mapping[tuple[str, str], Order] = field(default_factory=dict)
+    """What active runs were told last, by DAG id and run id."""
     holds: Mapping[str, Sequence[Hold]] = field(default_factory=dict)
     """By schedule id, and of every schedule: those that still count."""
     protections: Mapping[str, Protection] = field(default_factory=dict)
     """By schedule id."""
+    waits: Mapping[str, str] = field(default_factory=dict)
+    """By schedule id: for which other schedules those wait that run after them, and why."""
 
 
 def summaries(
@@ -134,7 +139,7 @@ def _fields(row: Row, schedule_data: ScheduleData) -> dict[str, Any]:
         "protection": protection_info(
             row,
             schedule_data.protections[row.id],
-            last=next((run for run in runs if run.status in _CONCLUSIVE), None),
+            last=next((run for run in runs if run.status in CONCLUSIVE), None),
         ),
         "enabled": enabled,
         "problems": [load_problem(item) for item in row.problems],
@@ -148,6 +153,7 @@ def _fields(row: Row, schedule_data: ScheduleData) -> dict[str, Any]:
             if schedule is not None and enabled
             else None
         ),
+        "waits": schedule_data.waits.get(row.id) if enabled else None,
         "active_run": _active(row.id, runs, schedule_data),
         "last_run": next((run for run in runs if run.status.is_final), None),
         "last_good": last_good,
@@ -243,6 +249,7 @@ def _runs(schedule_id: str, schedule: Schedule | None, schedule_data: ScheduleDa
         schedule_data.airflow_runs.get(dag_id(schedule_id), ()),
         now=schedule_data.now,
         progress=schedule_data.progress,
+        orders=schedule_data.orders,
         schedule=schedule,
     )
 
@@ -268,28 +275,3 @@ def _seconds(span: timedelta | None) -> float | None:
 def load_problem(given: Mapping[str, Any]) -> LoadProblem:
     """Show one problem of a schedules file."""
     return LoadProblem.model_validate({name: given.get(name) for name in LoadProblem.model_fields})
-
-
-def mask(text: str) -> str:
-    """Hide the password of a URL."""
-    return _PASSWORD.sub(r"\1:***@", text)
-
-
-def without_passwords(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Leave out what stands between ``:`` and ``@`` of a URL.
-
-    >>> without_passwords({"repository": "sftp://backup:s3cret@vault/srv"})
-    {'repository': 'sftp://backup:***@vault/srv'}
-    """
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, str):
-            return mask(value)
-        if isinstance(value, Mapping):
-            return {key: clean(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [clean(item) for item in value]
-        return value
-
-    return {key: clean(value) for key, value in definition.items()}

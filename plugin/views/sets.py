@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from airflow_backup.actions.restore.plan import ASSUMED_RATE, rate_of
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, Verification
-from airflow_backup.catalog.rules.recovery import Path
+from airflow_backup.catalog.rules.recovery import RecoveryChain
 from airflow_backup.catalog.rules.retention import decide
 from airflow_backup.core.errors import ConfigError, NotFound, Refused
 from airflow_backup.plugin.schemas.sets import (
@@ -76,9 +76,9 @@ def detail(catalog: Catalog, row: SetRow) -> SetDetail:
 
 def recovery(catalog: Catalog, schedule_id: str, at: datetime) -> RecoveryPlan:
     """Say what brings the source back to a moment."""
-    path = catalog.sets.recovery_path(schedule_id, at)
+    path = catalog.sets.recovery_chain(schedule_id, at)
     words = ("airflow-backup", "restore", schedule_id, "--at", at.isoformat(), "--to", "TARGET")
-    if not isinstance(path, Path):
+    if not isinstance(path, RecoveryChain):
         return RecoveryPlan(
             schedule_id=schedule_id,
             at=at,

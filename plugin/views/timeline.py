@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from airflow_backup.catalog.records import Hold
 from airflow_backup.plugin.schemas.calendar import Lane, OpenSpan, Timeline
 from airflow_backup.plugin.schemas.schedules import NextRun
-from airflow_backup.plugin.views.rhythms import MOST, coming, next_run, schedule_of
+from airflow_backup.plugin.views.rhythms import coming_until, next_run, schedule_of
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.windows import openings
@@ -43,6 +44,7 @@ def timeline(
         lanes=[
             _lane(
                 schedule,
+                row.definition,
                 now=now,
                 until=until,
                 holds=holds_on(holds, row.id),
@@ -55,13 +57,14 @@ def timeline(
 
 def _lane(
     schedule: Schedule,
+    definition: Mapping[str, Any],
     *,
     now: datetime,
     until: datetime,
     holds: Sequence[Hold],
     expected: timedelta | None,
 ) -> Lane:
-    runs: list[NextRun] = coming(schedule, after=now, count=MOST, holds=holds)
+    runs: list[NextRun] = coming_until(schedule, definition, now=now, until=until, holds=holds)
     return Lane(
         schedule_id=schedule.id,
         timezone=schedule.timezone,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
 from airflow_backup.core.errors import ConfigError
-from airflow_backup.core.installed_engines import names as engine_names
+from airflow_backup.core.installed.engines import names as engine_names
+from airflow_backup.schedules.loading.dependencies import check_dependencies
 from airflow_backup.schedules.loading.layers import Layer, merge, place
 from airflow_backup.schedules.loading.loaded import Loaded, Located, Rejected
 from airflow_backup.schedules.loading.problems import (
@@ -20,6 +21,7 @@ from airflow_backup.schedules.loading.problems import (
 )
 from airflow_backup.schedules.loading.shared import Shared
 from airflow_backup.schedules.loading.yaml_reader import Document
+from airflow_backup.schedules.model.notify import listed
 from airflow_backup.schedules.model.presets import PRESETS
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.sources import EngineOptions, options_model
@@ -32,6 +34,7 @@ _READY_MADE = {
         "off_hours": Window(name="off_hours", preset="off_hours"),
     },
     "calendars": {},
+    "receivers": {},
 }
 
 
@@ -43,13 +46,13 @@ def assemble(documents: Iterable[Document], *, known_ids: Iterable[str] = ()) ->
     """
     files = list(documents)
     shared = Shared(files)
-    loaded = Loaded(files=[file.file for file in files], also=shared.also)
+    loaded = Loaded(files=[file.file for file in files], also=shared.also, exempt=shared.exempt)
     loaded.problems += shared.problems
     seen: dict[str, tuple[str, int]] = {}
     for document in files:
         for index, entry in enumerate(_entries(document, loaded)):
             _add(document, index, entry, shared, seen, loaded)
-    _check_dependencies(loaded, files, [*seen, *known_ids])
+    check_dependencies(loaded, files, [*seen, *known_ids])
     loaded.problems = sorted(
         set(loaded.problems), key=lambda problem: (problem.file, problem.line, problem.column)
     )
@@ -109,7 +112,14 @@ class _Entry:
         """Keys that take a list and were given one value."""
         self.layers = [own, *self._templates(own)]
         if own.document.inherits:
-            self.layers += shared.defaults
+            self.layers += [*self._group(shared), *shared.defaults]
+
+    def _group(self, shared: Shared) -> list[Layer]:
+        """Return what the schedules of its group inherit, if that is written."""
+        layers = [*self.layers, *shared.defaults]
+        name = next((layer.data["group"] for layer in layers if "group" in layer.data), None)
+        found = shared.groups.get(name) if isinstance(name, str) else None
+        return [] if found is None else [found]
 
     def schedule(self) -> Schedule | None:
         """Return the schedule, or None; ``problems`` then says why."""
@@ -118,6 +128,8 @@ class _Entry:
         for key, kind in _REFERENCES.items():
             if key in merged:
                 merged[key] = self._named(merged[key], key, kind)
+        if "notify" in merged:
+            merged["notify"] = self._notices(merged["notify"])
         self._preset(merged)
         self._source(merged)
         try:
@@ -165,6 +177,27 @@ class _Entry:
             if found is not None:
                 from_catalog.append(found)
         return from_catalog
+
+    def _notices(self, value: Any) -> list[Any]:
+        """Replace names of receivers and windows by what they stand for."""
+        if not isinstance(value, list):
+            self.single.add("notify")
+        found = []
+        for index, notice in enumerate(listed(value)):
+            if not isinstance(notice, dict):
+                found.append(notice)  # junk that the model will name
+                continue
+            place: tuple[PathPart, ...] = ("notify", index)
+            made = dict(notice)
+            for key, kind in (("to", "receivers"), ("quiet", "windows")):
+                if key in notice:
+                    named = (
+                        self._one_named(item, kind, (*place, key)) for item in listed(notice[key])
+                    )
+                    made[key] = [item for item in named if item is not None]
+            if made.get("to") or not notice.get("to"):  # else none is known, as was said
+                found.append(made)
+        return found
 
     def _one_named(self, item: Any, kind: str, path: tuple[PathPart, ...]) -> Any:
         if not isinstance(item, str):
@@ -231,45 +264,3 @@ class _Entry:
 
 _ANY_SOURCE = EngineOptions(engine="files")
 """Stands for a source that is rejected already, so that the rest of the report stays true."""
-
-
-def _check_dependencies(loaded: Loaded, documents: list[Document], ids: list[str]) -> None:
-    """Reject what runs ``after`` an id that is nowhere, or after itself by a detour."""
-    follows = {item.schedule.id: item.schedule.after for item in loaded.schedules}
-    for item in list(loaded.schedules):
-        problems = []
-        for index, name in enumerate(item.schedule.after):
-            if name not in ids:
-                wrong, hint = f"no schedule `{name}`", did_you_mean(name, ids)
-            elif item.schedule.id in _reachable(name, follows):
-                wrong, hint = (
-                    f"`{item.schedule.id}` would wait for itself, by way of `{name}`",
-                    None,
-                )
-            else:
-                continue
-            document, position = _position(item, documents)
-            problems.append(document.problem(("schedules", position, "after", index), wrong, hint))
-        if problems:
-            loaded.problems += problems
-            loaded.schedules.remove(item)
-            loaded.rejected.append(Rejected(item.schedule.id, item.file, item.line, problems))
-
-
-def _position(item: Located, documents: list[Document]) -> tuple[Document, int]:
-    document = next(found for found in documents if found.file == item.file)
-    for position, entry in enumerate(document.data["schedules"]):
-        if isinstance(entry, dict) and entry.get("id") == item.schedule.id:
-            return document, position
-    raise LookupError(item.schedule.id)
-
-
-def _reachable(start: str, follows: Mapping[str, list[str]]) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        current = waiting.pop()
-        if current not in seen:
-            seen.add(current)
-            waiting += follows.get(current, [])
-    return seen

@@ -109,4 +109,12 @@ def _keys(before: Schedule, after: Schedule) -> dict[str, tuple[Any, Any]]:
 
 
 def _coming(schedule: Schedule | None, now: datetime, count: int) -> list[Fire]:
-    return [] if schedule is None else upcoming(schedule, after=now, count=count)
+    """Return the next runs, and the next of each kind that is not among them: a weekly one, for example."""
+    if schedule is None:
+        return []
+    found = upcoming(schedule, after=now, count=count)
+    for kind, cron in schedule.crons().items():
+        if kind not in {fire.kind for fire in found}:
+            only = {"levels": None, "preset": None, "cron": cron, "kind": kind}
+            found += upcoming(schedule.model_copy(update=only), after=now, count=1)
+    return sorted(found, key=lambda fire: fire.at)

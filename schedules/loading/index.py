@@ -14,15 +14,23 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from airflow_backup import __version__
-from airflow_backup.schedules.loading.loader import Loaded, load, load_from_catalog, schedule_files
+from airflow_backup.schedules.loading.loaded import CATALOG
+from airflow_backup.schedules.loading.loader import (
+    Loaded,
+    Rejected,
+    check_definition,
+    load,
+    load_from_catalog,
+    schedule_files,
+)
 from airflow_backup.schedules.loading.placeholders import names_in
 from airflow_backup.schedules.loading.problems import Problem
-from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.schedule import Schedule, digest_of
 
-FORMAT = 3
+FORMAT = 4
 
 State = Literal["loaded", "rejected", "last_known_good"]
 
@@ -41,8 +49,7 @@ class Entry:
     @property
     def content_hash(self) -> str:
         """A hash of the definition, the same for the same schedule."""
-        text = json.dumps(self.definition, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.definition)
 
 
 @dataclass
@@ -61,6 +68,8 @@ class Index:
     """Whether every DAG was once built and serialized from exactly this."""
     published: bool = False
     """Whether the catalog has it."""
+    unprotected: list[dict[str, str]] = field(default_factory=list)
+    """The exceptions: connections that no schedule protects, each with the reason."""
 
     def runnable(self) -> dict[str, dict[str, Any]]:
         """Return the definitions that become DAGs, by id."""
@@ -69,6 +78,30 @@ class Index:
             for entry in self.entries.values()
             if entry.definition is not None
         }
+
+    def last_good(self) -> LastGood:
+        """Return the definitions that were right, for when they turn wrong."""
+        found = LastGood({}, {})
+        for entry in self.entries.values():
+            if entry.definition is not None:
+                found.by(entry.file)[entry.id] = entry.definition
+        return found
+
+
+class LastGood(NamedTuple):
+    """
+    The definitions that were right last, by id.
+
+    Those of files and those made on the page are kept apart: a file that turns wrong must not go on as what somebody
+    made on the page, which is fenced in, nor the other way round.
+    """
+
+    files: dict[str, dict[str, Any]]
+    made: dict[str, dict[str, Any]]
+
+    def by(self, file: str) -> dict[str, dict[str, Any]]:
+        """Return those of a file, or those that were made on the page."""
+        return self.made if file == CATALOG else self.files
 
 
 def fingerprint(path: Path, *, also: Sequence[str] = ()) -> str:
@@ -101,28 +134,29 @@ class CatalogSchedules:
 def compile_index(
     path: Path,
     *,
-    known: Mapping[str, dict[str, Any]],
+    known: LastGood | None = None,
     from_catalog: CatalogSchedules | None = None,
     is_optional: bool = False,
 ) -> Index:
     """
-    Read the schedules files; fall back to the definitions in ``known`` (by id) for what is wrong.
+    Read the schedules files; fall back to the definitions in ``known`` for what is wrong.
 
-    Schedules in ``from_catalog`` come from the catalog; a file wins where an id is in both.
+    Schedules in ``from_catalog`` come from the catalog; a file wins where an id is in both and it is right there, or was.
 
-    ``known`` are the last good definitions. Where a whole file cannot be read, nobody can tell which of them
-    it still holds, so all of them go on. Where the path is optional and nothing was ever known, a missing file
+    Where a whole file cannot be read, nobody can tell which definitions of files it still holds, so all of them go on;
+    of those made on the page the catalog says which there are. Where the path is optional and nothing was ever known, a missing file
     is no problem: all schedules may be in the catalog.
     """
     given = from_catalog or CatalogSchedules()
-    from_files = set(known) - {str(definition.get("id")) for definition in given.definitions}
-    if is_optional and not from_files and not path.exists():
+    last = known or LastGood({}, {})
+    if is_optional and not last.files and not path.exists():
         loaded, mark = load_from_catalog(given.definitions), fingerprint(path)
     else:
         loaded, mark = _read(path, given)
     index = Index(
         str(path), mark, from_catalog=given.stamp, also=loaded.also, problems=loaded.problems
     )
+    index.unprotected = [each.unprotected.model_dump() for each in loaded.exempt]
     for item in loaded.schedules:
         definition = item.schedule.definition()
         index.entries[item.schedule.id] = Entry(
@@ -130,17 +164,24 @@ def compile_index(
         )
     for wrong in loaded.rejected:
         if wrong.id is not None and wrong.id not in index.entries:
-            index.entries[wrong.id] = _rejected(
-                wrong.id, known.get(wrong.id), wrong.file, wrong.line, wrong.problems
-            )
-    for identifier in _lost_from_sight(loaded, known):
-        index.entries.setdefault(
-            identifier,
-            _rejected(
-                identifier, known[identifier], loaded.problems[0].file, 1, loaded.problems[:1]
-            ),
-        )
+            index.entries[wrong.id] = _last_good(wrong.id, wrong, last, given)
+    for identifier in _lost_from_sight(loaded, last.files):
+        definition, found = last.files[identifier], loaded.problems[:1]
+        if identifier not in index.entries or index.entries[identifier].file == CATALOG:
+            index.entries[identifier] = _rejected(identifier, definition, found[0].file, 1, found)
     return index
+
+
+def _last_good(identifier: str, wrong: Rejected, last: LastGood, given: CatalogSchedules) -> Entry:
+    """Let a schedule that is wrong go on as it was, or as it was made on the page if the file never was right."""
+    known, file = last.by(wrong.file).get(identifier), wrong.file
+    if known is None and file != CATALOG:
+        made = [each for each in given.definitions if each.get("id") == identifier]
+        for definition in made:
+            loaded = check_definition(definition, known_ids=definition.get("after") or ())
+            for item in loaded.schedules:
+                known, file = item.schedule.definition(), CATALOG
+    return _rejected(identifier, known, file, wrong.line, wrong.problems)
 
 
 def _read(path: Path, from_catalog: CatalogSchedules) -> tuple[Loaded, str]:
@@ -208,6 +249,7 @@ def read_index(file: Path, *, only: str | None = None) -> Index | None:
         _problems(data["problems"]),
         data["proven"],
         data["published"],
+        data["unprotected"],
     )
 
 
@@ -225,6 +267,7 @@ def write_index(file: Path, index: Index) -> None:
         "also": index.also,
         "proven": index.proven,
         "published": index.published,
+        "unprotected": index.unprotected,
         "problems": [problem.as_dict() for problem in index.problems],
         "entries": {
             entry.id: {key: value for key, value in asdict(entry).items() if key != "id"}

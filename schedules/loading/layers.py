@@ -9,7 +9,7 @@ from typing import Any
 from airflow_backup.schedules.loading.problems import Finding, PathPart, Problem
 from airflow_backup.schedules.loading.yaml_reader import Document
 
-JOINED = ("source", "retry", "verify")
+JOINED = ("source", "retry", "verify", "limits", "throttle")
 """Keys whose mappings are joined key by key; all others are replaced as a whole."""
 
 _WHEN = ("cron", "every", "preset", "levels", "after")

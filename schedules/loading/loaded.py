@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import Unprotected
 
 CATALOG = "catalog"
 """Stands in place of the file of a schedule that was made on the page or through the API."""
@@ -30,6 +31,15 @@ class Rejected:
     problems: list[Problem]
 
 
+@dataclass(frozen=True)
+class Exempt:
+    """An exception: what no schedule protects, and where that is written."""
+
+    unprotected: Unprotected
+    file: str
+    line: int
+
+
 @dataclass
 class Loaded:
     """What a file or folder says: the schedules that are right, those that are not, every problem."""
@@ -40,6 +50,7 @@ class Loaded:
     schedules: list[Located] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    exempt: list[Exempt] = field(default_factory=list)
 
     def by_id(self) -> dict[str, Schedule]:
         """Return the right schedules by their ids."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.names import quoted
 
 PathPart = int | str
 

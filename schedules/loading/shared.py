@@ -1,4 +1,4 @@
-"""What schedules share: defaults, templates, presets, windows and calendars of all files together."""
+"""What schedules share: defaults, templates, groups, presets, windows, calendars and receivers of all files together."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.names import quoted
 from airflow_backup.schedules.loading.layers import Layer
+from airflow_backup.schedules.loading.loaded import Exempt
 from airflow_backup.schedules.loading.problems import (
     Finding,
     PathPart,
@@ -18,30 +19,50 @@ from airflow_backup.schedules.loading.problems import (
 )
 from airflow_backup.schedules.loading.yaml_reader import Document
 from airflow_backup.schedules.model.calendars import Calendar
+from airflow_backup.schedules.model.notify import Receiver
 from airflow_backup.schedules.model.presets import Preset
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import Unprotected
 from airflow_backup.schedules.model.windows import Window
 
 FORMAT_VERSION = 1
-TOP_LEVEL = ("version", "defaults", "presets", "windows", "calendars", "templates", "schedules")
+TOP_LEVEL = (
+    "version",
+    "defaults",
+    "presets",
+    "windows",
+    "calendars",
+    "receivers",
+    "templates",
+    "groups",
+    "unprotected",
+    "schedules",
+)
 NOT_INHERITED = ("id", "extends")
 
-_NAMED: dict[str, type[BaseModel]] = {"presets": Preset, "windows": Window, "calendars": Calendar}
+_NAMED: dict[str, type[BaseModel]] = {
+    "presets": Preset,
+    "windows": Window,
+    "calendars": Calendar,
+    "receivers": Receiver,
+}
 
 
 class Shared:
     """
     The definitions of all files, checked once where they stand.
 
-    ``named`` maps ``presets``, ``windows`` and ``calendars`` to their entries by name; an entry that is wrong is
-    None, so that the schedules which use it can say so.
+    ``named`` maps ``presets``, ``windows``, ``calendars`` and ``receivers`` to their entries by name; an entry that
+    is wrong is None, so that the schedules which use it can say so.
     """
 
     def __init__(self, documents: list[Document]) -> None:
         self.problems: list[Problem] = []
         self.named: dict[str, dict[str, Any]] = {key: {} for key in _NAMED}
         self.templates: dict[str, Layer] = {}
+        self.groups: dict[str, Layer] = {}
         self.defaults: list[Layer] = []
+        self.exempt: list[Exempt] = []
         self.also: list[str] = []
         """Other files that were read: calendars."""
         for document in documents:
@@ -82,6 +103,9 @@ class Shared:
         self._add_defaults(document, self._mapping(document, "defaults"))
         for name, value in self._mapping(document, "templates").items():
             self._add_template(document, str(name), value)
+        for name, value in self._mapping(document, "groups").items():
+            self._add_group(document, str(name), value)
+        self._add_exceptions(document)
 
     def _mapping(self, document: Document, key: str) -> dict[str, Any]:
         value = document.data.get(key) if isinstance(document.data, dict) else None
@@ -108,6 +132,36 @@ class Shared:
         else:
             self.templates[name] = self._layer(document, path, value, more=("extends",))
 
+    def _add_group(self, document: Document, name: str, value: Any) -> None:
+        path = ("groups", name)
+        if not isinstance(value, dict):
+            self._report(document, path, f"group `{name}` is not a mapping")
+        elif name in self.groups:
+            self._report_key(document, path, f"group `{name}` stands twice")
+        else:
+            self.groups[name] = self._layer(document, path, value, less=("group",))
+
+    def _add_exceptions(self, document: Document) -> None:
+        """Read what is unprotected on purpose."""
+        given = document.data.get("unprotected") if isinstance(document.data, dict) else None
+        if given is not None and not isinstance(given, list):
+            hint = "write a list of {connection: ..., reason: ...}"
+            self._report(document, ("unprotected",), "`unprotected` is not a list", hint)
+            return
+        for index, value in enumerate(given or []):
+            path: tuple[PathPart, ...] = ("unprotected", index)
+            try:
+                made = Unprotected.model_validate(value)
+            except ValidationError as error:
+                for found in findings(error, Unprotected):
+                    self._place(document, path, found)
+                continue
+            if any(each.unprotected.connection == made.connection for each in self.exempt):
+                self._report(document, path, f"connection `{made.connection}` stands twice")
+                continue
+            line, _ = document.place(path)
+            self.exempt.append(Exempt(made, document.file, line))
+
     def _layer(
         self,
         document: Document,
@@ -115,9 +169,11 @@ class Shared:
         data: Mapping[str, Any],
         *,
         more: tuple[str, ...] = (),
+        less: tuple[str, ...] = (),
     ) -> Layer:
         """Make a layer that others inherit: its unknown keys are reported here, once, and left out."""
-        known = [*(key for key in Schedule.model_fields if key not in NOT_INHERITED), *more]
+        left_out = (*NOT_INHERITED, *less)
+        known = [*(key for key in Schedule.model_fields if key not in left_out), *more]
         for key in data:
             if key not in known:
                 hint = did_you_mean(str(key), known)
@@ -133,6 +189,10 @@ class Shared:
             return
         self.named[key][name] = None
         given = {"cron": value} if model is Preset and isinstance(value, str) else value
+        if model is Receiver and isinstance(value, dict):
+            given = value | {
+                "name": name
+            }  # messages are remembered by it, so it must be a good one
         try:
             made = model.model_validate(given)
         except ValidationError as error:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from airflow_backup.core.durations import format_duration
-from airflow_backup.core.patterns import Patterns
+from airflow_backup.core.paths.patterns import Patterns
+from airflow_backup.core.text.durations import format_duration
 from airflow_backup.schedules.model.cron import has_star_step_and_weekday
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.windows import opening_at
@@ -78,6 +78,7 @@ def load_warnings(
     ]
     return [
         *_star_steps(schedules),
+        *_unplaced(schedules),
         *_holds_own_repository(schedules),
         *_shared(runs, "source"),
         *_shared(runs, "repository"),
@@ -102,6 +103,20 @@ def _star_steps(schedules: Sequence[Schedule]) -> list[LoadWarning]:
         for cron in item.crons().values()
         if has_star_step_and_weekday(cron)
     ]
+
+
+def _unplaced(schedules: Sequence[Schedule]) -> Iterable[LoadWarning]:
+    """Point out who reads a path of whichever machine takes the task, where others say which machine."""
+    queues = sorted({item.queue for item in schedules if item.queue is not None})
+    for item in schedules:
+        paths = item.source.local_paths
+        if queues and paths and item.queue is None and item.executor is None:
+            yield LoadWarning(
+                (item.id,),
+                f"{item.id} reads {paths[0]} of whichever worker takes it: it names no queue, "
+                f"and there are {', '.join(queues)}",
+                "name the `queue` of the workers that have its data",
+            )
 
 
 def _holds_own_repository(schedules: Sequence[Schedule]) -> Iterable[LoadWarning]:

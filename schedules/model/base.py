@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from airflow_backup.core.durations import format_duration, parse_duration, parse_size
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.durations import format_duration, parse_duration, parse_size
+from airflow_backup.core.text.names import quoted
 
 
 class Model(BaseModel):
@@ -30,6 +30,12 @@ def _duration(value: Any) -> timedelta:
     if isinstance(value, str):
         return parse_duration(value)
     raise ValueError(f"{quoted(value)} is not a duration; write for example 30s, 5m, 4h or 14d")
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"`{str(value).lower()}` is not a number; write for example 7")
+    return value
 
 
 def _time_of_day(value: Any) -> str:
@@ -83,11 +89,23 @@ AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00]*$", max_length=4096)]
 ConnectionId = Annotated[str, Field(min_length=1, max_length=250)]
 """The id of an Airflow connection."""
 
+PlaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$", max_length=200)]
+"""The name of a queue or an executor, as Airflow's configuration has it."""
+
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=250)]
+"""The name of a machine, as it calls itself or as `[backup] host_name` calls it there."""
+
+PoolName = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$", max_length=250)]
+"""The name of an Airflow pool."""
+
 Words = Annotated[str, Field(max_length=10_000)]
 """Text for people."""
 
 Pattern = Annotated[str, Field(max_length=4096)]
 """A pattern for paths."""
 
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
+WHOLE = BeforeValidator(_whole)
+"""For a number: ``yes``, which Python would take for 1, is none. Written last, so that the bounds stay in the JSON Schema."""
+
+Count = Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
 """A number of things, one at least."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.names import quoted
 from airflow_backup.schedules.model.base import Model
 
 

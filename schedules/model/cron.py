@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import BeforeValidator
 
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.names import quoted
 from airflow_backup.schedules.model.cron_ranges import written_out
 
 _LONGEST = 256

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from airflow_backup.core.roots import is_within
+from airflow_backup.core.paths.roots import is_within
 from airflow_backup.schedules.model.schedule import Schedule
 
 

@@ -12,6 +12,7 @@ from airflow_backup.core.format.age import recipient
 from airflow_backup.core.format.signing import public_key
 from airflow_backup.core.words import Kind, VerificationLevel
 from airflow_backup.schedules.model.base import (
+    WHOLE,
     AbsolutePath,
     ConnectionId,
     Count,
@@ -22,11 +23,40 @@ from airflow_backup.schedules.model.base import (
 )
 from airflow_backup.schedules.model.cron import CronExpression
 
+RetriedClass = Literal[
+    "network",
+    "throttled",
+    "locked",
+    "space",
+    "permission",
+    "not_found",
+    "config",
+    "source_changed",
+    "tool",
+    "corrupt",
+    "time",
+    "unknown",
+]
+"""The class of a failure; what a person cancelled is never tried again."""
+
+
+class ClassRetry(Model):
+    """How often, and how late, a run is tried again that failed in one way."""
+
+    max_retries: Annotated[int, Field(ge=0, le=20), WHOLE] | None = None
+    """Attempts after the first one; 0 never tries again; as for the others when missing."""
+
+    delay: Duration | None = None
+    """Wait before the first retry; as for the others when missing."""
+
+    max_delay: Duration | None = None
+    """Never wait longer than this between attempts; as for the others when missing."""
+
 
 class Retry(Model):
     """How often, and how late, a failed run is tried again."""
 
-    max_retries: Annotated[int, Field(ge=0, le=20)] = 3
+    max_retries: Annotated[int, Field(ge=0, le=20), WHOLE] = 3
     """Attempts after the first one."""
 
     delay: Duration = timedelta(seconds=30)
@@ -44,13 +74,27 @@ class Retry(Model):
     exponential: bool = True
     """Double the wait from attempt to attempt."""
 
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Wait shorter by up to this share of the delay, by chance, so that what failed together is not tried again together."""
+
+    classes: dict[RetriedClass, ClassRetry] = {}
+    """Other rules for one class of failures, for example `space: {max_retries: 2, delay: 10m}`."""
+
     @model_validator(mode="after")
     def _caps_are_caps(self) -> Retry:
         if self.max_delay < self.delay:
             raise ValueError("`max_delay` is shorter than `delay`")
         if self.network_max_delay < self.network_delay:
             raise ValueError("`network_max_delay` is shorter than `network_delay`")
+        for name, rule in self.classes.items():
+            if rule.delay and rule.max_delay and rule.max_delay < rule.delay:
+                raise ValueError(f"`max_delay` of `{name}` is shorter than its `delay`")
         return self
+
+    @property
+    def most_retries(self) -> int:
+        """How many retries a run may have, whatever it fails of."""
+        return max([self.max_retries, *(rule.max_retries or 0 for rule in self.classes.values())])
 
 
 class Retention(Model):
@@ -91,7 +135,7 @@ class Retention(Model):
 
 
 class Verify(Model):
-    """How sets are proven."""
+    """How sets are verified: levels, how often, and what a restore test asks."""
 
     level: Literal["none", "quick", "standard", "full"] = "standard"
     """How thoroughly each set is checked after the backup."""
@@ -100,9 +144,9 @@ class Verify(Model):
     """Check every n-th set."""
 
     restore_test: Literal["never", "daily", "weekly", "monthly"] | None = None
-    """How often a set is restored into a throwaway place and compared."""
+    """How often a set is restored into a temporary place and compared."""
 
-    share: Annotated[int, Field(ge=1, le=1000)] | None = None
+    share: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
     """With each verification also read one share of this many of every other set that is kept, so that every stored byte is read again in this many verifications."""
 
     assertions: Annotated[list[Words], Field(max_length=100)] = []
@@ -130,7 +174,7 @@ class Objectives(Model):
 class Compression(Model):
     """How hard sets are compressed, with zstd."""
 
-    level: Annotated[int, Field(ge=1, le=19)] = 3
+    level: Annotated[int, Field(ge=1, le=19), WHOLE] = 3
     """From 1, fast, to 19, small; above 6 a backup takes several times as long."""
 
 

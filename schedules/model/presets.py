@@ -21,13 +21,13 @@ PRESETS: dict[str, Preset] = {
     "daily": Preset(cron="0 2 * * *", description="every day at 02:00"),
     "weekly": Preset(cron="0 2 * * sun", description="every Sunday at 02:00"),
     "monthly": Preset(cron="0 2 1 * *", description="on the first of the month at 02:00"),
-    "weekday_hourly": Preset(cron="0 * * * mon-fri", description="every hour, Monday to Friday"),
+    "weekday_hourly": Preset(
+        cron="0 8-23 * * mon-fri", description="every hour from 08:00 to 23:00, Monday to Friday"
+    ),
     "weekend_3x": Preset(
-        cron="0 6,14,22 * * sat,sun", description="06:00, 14:00 and 22:00 on Saturday and Sunday"
+        cron="0 9,15,21 * * sat,sun", description="09:00, 15:00 and 21:00 on Saturday and Sunday"
     ),
-    "daily_evaluation": Preset(
-        cron="0 6 * * mon-fri", description="06:00, Monday to Friday, before the working day"
-    ),
-    "weekly_cleanup": Preset(cron="0 4 * * sun", description="every Sunday at 04:00"),
+    "daily_evaluation": Preset(cron="0 7 * * *", description="every day at 07:00"),
+    "weekly_cleanup": Preset(cron="0 2 * * sun", description="every Sunday at 02:00"),
 }
 """What `preset:` may name without being defined in the file."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from airflow_backup.core import allowed_commands
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.names import quoted
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.sources import tools_of
 

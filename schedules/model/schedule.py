@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.names import quoted
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import (
+    WHOLE,
     ConnectionId,
     Count,
     Duration,
+    HostName,
     Model,
     Name,
+    PlaceName,
+    PoolName,
     TimezoneName,
     Words,
 )
 from airflow_backup.schedules.model.calendars import Calendar
 from airflow_backup.schedules.model.cron import CronExpression
+from airflow_backup.schedules.model.limits import AtOnce, Throttle
+from airflow_backup.schedules.model.notify import Notice, listed
 from airflow_backup.schedules.model.policies import (
     Compression,
     Encryption,
@@ -101,14 +110,38 @@ class Schedule(Model):
     missed_grace: Duration = timedelta(days=1)
     """A missed slot older than this is not made up for."""
 
-    priority: Annotated[int, Field(ge=0, le=255)] = 100
+    priority: Annotated[int, Field(ge=0, le=255), WHOLE] = 100
     """Which backup goes first when not all may run: 255 before 0."""
+
+    host: HostName | None = None
+    """The machine whose data this is: a run on another one is refused. `any` says that the path is the same one on all machines, such as a network share. When missing, a run on another machine than the one before takes a full set."""
+
+    queue: PlaceName | None = None
+    """The queue whose workers take all tasks of the schedule: those that have its data. Airflow's default queue when missing."""
+
+    executor: PlaceName | None = None
+    """The executor that runs them, where Airflow has several; its first one when missing."""
+
+    pool: PoolName | None = None
+    """The Airflow pool whose slots limit how many such tasks work at once, in place of `backup`."""
+
+    executor_config: Name | None = None
+    """The name of a template for the executor, such as volumes of a pod, that an administrator wrote in `[backup] executor_configs`."""
 
     after: Annotated[list[Name], Field(max_length=1000)] = []
     """Run when these schedules have completed, instead of at a time."""
 
     max_duration: Duration | None = None
-    """Stop a backup that runs longer than this."""
+    """Stop a backup that runs longer than this; the time in which it is paused does not count."""
+
+    max_pause: Duration = timedelta(hours=4)
+    """A backup that was paused goes on by itself after this: what it holds on a server, such as a transaction, must not stay open for ever."""
+
+    limits: AtOnce = AtOnce()
+    """How many backups may work at the same time on the same repository, and read from the same host; the others wait."""
+
+    throttle: Throttle = Throttle()
+    """How fast the backup may be, and how much it gives way to other work on its machine."""
 
     retry: Retry = Retry()
     """How often, and how late, a failed run is tried again."""
@@ -136,6 +169,9 @@ class Schedule(Model):
 
     objectives: Objectives = Objectives()
     """What is promised of the schedule's sets."""
+
+    notify: Annotated[list[Notice], Field(max_length=20), BeforeValidator(listed)] = []
+    """Who is told when something happens to the schedule; nobody when missing."""
 
     disable_after_failures: Count | None = None
     """Disable the schedule after this many failures in a row; when its newest set becomes too old, it is `broken`."""
@@ -226,6 +262,21 @@ class Schedule(Model):
     def definition(self) -> dict[str, Any]:
         """Return the effective schedule as plain JSON data, without what is merely default."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    def digest(self) -> str:
+        """Return the version of the effective schedule: what says the same has the same."""
+        return digest_of(self.definition())
+
+
+def digest_of(definition: Mapping[str, Any] | None) -> str:
+    """
+    Return the SHA-256 of an effective schedule as plain data.
+
+    >>> digest_of({"id": "wiki", "priority": 7})[:8] == digest_of({"priority": 7, "id": "wiki"})[:8]
+    True
+    """
+    text = json.dumps(definition, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _listed(keys: list[str]) -> str:

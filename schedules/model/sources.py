@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, get_args
+from urllib.parse import quote
 
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from airflow_backup.core import installed_engines
+from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import ConfigError
-from airflow_backup.core.names import quoted
+from airflow_backup.core.installed import engines as installed_engines
+from airflow_backup.core.paths.places import ALL, local_places
+from airflow_backup.core.text.names import quoted
 from airflow_backup.core.words import Kind
-from airflow_backup.schedules.model.base import Model
+from airflow_backup.core.worker import machine_of
+from airflow_backup.schedules.model.base import ConnectionId, Model
 
 
 class Driver(NamedTuple):
@@ -28,6 +32,15 @@ class EngineOptions(Model):
 
     driver: ClassVar[Driver | None] = None
     """What must be installed besides this package."""
+
+    default_port: ClassVar[int | None] = None
+    """Where the server of a connection listens that names no port."""
+
+    connection_types: ClassVar[tuple[str, ...]] = ()
+    """The types of Airflow's connections that lead to what the engine can back up; of these it is said which no schedule protects."""
+
+    place_extras: ClassVar[tuple[str, ...]] = ()
+    """The extras of a connection that say where it leads. No others are read to tell which place a schedule reads."""
 
     @property
     def kinds(self) -> frozenset[Kind] | None:
@@ -54,12 +67,64 @@ class EngineOptions(Model):
         """The names of the variables that the schedule sets for that program."""
         return ()
 
+    def places(self, connections: Connections) -> tuple[str, ...]:
+        """
+        Name what is read, so that two schedules which read the same one give the same name.
+
+        What a connection points to, else the local paths, else the options themselves.
+        """
+        connection = getattr(self, "connection", None)
+        if connection is not None:
+            found = connections(connection)
+            database = self.database_of(found)
+            name = ALL if database is None else quote(database, safe="")
+            return (f"{self.engine}://{self.server_of(found)}/{name}",)
+        if self.local_paths and self.own_program is None:
+            return local_places(self.local_paths)
+        return (self.model_dump_json(exclude_defaults=True),)
+
+    @classmethod
+    def server_of(cls, found: Connection) -> str:
+        """Name the server that a connection leads to: two that are not the same never get the same name."""
+        return f"{machine_of(found.host)}:{found.port or cls.default_port}"
+
+    def database_of(self, found: Connection) -> str | None:
+        """Name the database that is read on the server of a connection; None where it is all of them."""
+        return getattr(self, "database", None) or found.schema or ""
+
+    def takes(self, folder: str, place: str) -> bool:
+        """Whether a place is read that lies within ``folder``, one of `places`."""
+        return True
+
+    @classmethod
+    def places_behind(cls, connection: Connection) -> tuple[str, ...]:
+        """Name what a connection leads to, as `places` of a source does that names it; none where nobody can tell."""
+        engine = get_args(cls.model_fields["engine"].annotation)
+        facts: dict[str, Any] = {"engine": engine[0] if engine else "", "connection": connection.id}
+        made = cls.model_construct(**facts)
+        return made.places(lambda _: connection)
+
+    @classmethod
+    def source_behind(cls, engine: str, connection: Connection) -> dict[str, Any]:
+        """Return what a schedule would write as `source` to back up what a connection leads to."""
+        return {"engine": engine, "connection": connection.id}
+
     def summary(self) -> str:
         """Name the source in a few words, for lists."""
         given: dict[str, Any] = self.model_dump(exclude_none=True)
         if self.local_paths:
             return ", ".join(self.local_paths)
         return str(given.get("connection") or given.get("database") or self.engine)
+
+
+class Unprotected(Model):
+    """A connection that no schedule protects, and why that is right."""
+
+    connection: ConnectionId
+    """The id of the Airflow connection."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+    """Why nothing of it is backed up here, for whoever asks."""
 
 
 def options_model(engine: str) -> type[EngineOptions] | None:

@@ -3,7 +3,7 @@ Weekly windows in which a backup may start: pure functions of the wall clock in 
 
 A window that crosses midnight belongs to the day on which it opens. Where daylight saving removes an
 opening or closing time, it happens at the first instant after the gap; where a time comes twice, a window
-opens at the first and closes at the second, so it is never shorter than the clock on the wall says.
+opens at the first and closes at the second, so it is never shorter than local time says.
 """
 
 from __future__ import annotations
@@ -15,12 +15,21 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
-from airflow_backup.core.names import quoted
+from airflow_backup.core.text.names import quoted
 from airflow_backup.schedules.model.base import Model, TimeOfDay, TimezoneName
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_TIMES = {"days", "opens", "closes", "from", "to"}
+"""What says when a window is open, by all of its names."""
+
 _LOOK_BACK = timedelta(days=9)
 _LOOK_AHEAD = timedelta(days=23)
 """From the Monday of a week: a week before any of its days, two weeks after."""
@@ -67,7 +76,7 @@ class Window(Model):
     """Days on which the window opens: names or ranges, for example `[mon-fri]`."""
 
     opens: Annotated[TimeOfDay, Field(alias="from")] = "00:00"
-    """When it opens, on the clock on the wall."""
+    """When it opens, in local time."""
 
     closes: Annotated[TimeOfDay, Field(alias="to")] = "24:00"
     """When it closes; on the next day when not later than `from`."""
@@ -86,17 +95,33 @@ class Window(Model):
             raise ValueError("write `days`, `from` and `to`, or `preset`")
         return self
 
+    @model_serializer(mode="wrap")
+    def _as_it_is_read(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is written must be read again: a preset beside its times would be refused, and so would a window of
+        # which nothing is left, because all of the week is merely the default.
+        told: dict[str, Any] = handler(self)
+        if self.preset is not None:
+            return {key: value for key, value in told.items() if key not in _TIMES}
+        return told if told.keys() & _TIMES else told | {"days": list(self.days)}
+
     def spans(self) -> tuple[Span, ...]:
         """Return the openings of one week, as wall-clock minutes since Monday 00:00."""
-        if self.preset == "business_hours":
-            return tuple(Span(day * 1440 + 540, day * 1440 + 1020) for day in range(5))
-        if self.preset == "off_hours":
-            week = [Span(day * 1440 + 1020, (day + 1) * 1440 + 540) for day in range(4)]
-            return (*week, Span(4 * 1440 + 1020, 7 * 1440 + 540))
-        opens, closes = _minutes(self.opens), _minutes(self.closes)
-        length = closes - opens if closes > opens else closes - opens + 1440
-        starts = [DAYS.index(day) * 1440 + opens for day in self.days]
-        return tuple(Span(start, start + length) for start in starts)
+        return _spans(self.preset, tuple(self.days), self.opens, self.closes)
+
+
+@lru_cache(maxsize=8192)  # each run that is looked at asks every window
+def _spans(
+    preset: str | None, days: tuple[str, ...], opens_at: str, closes_at: str
+) -> tuple[Span, ...]:
+    if preset == "business_hours":
+        return tuple(Span(day * 1440 + 540, day * 1440 + 1020) for day in range(5))
+    if preset == "off_hours":
+        week = [Span(day * 1440 + 1020, (day + 1) * 1440 + 540) for day in range(4)]
+        return (*week, Span(4 * 1440 + 1020, 7 * 1440 + 540))
+    opens, closes = _minutes(opens_at), _minutes(closes_at)
+    length = closes - opens if closes > opens else closes - opens + 1440
+    starts = [DAYS.index(day) * 1440 + opens for day in days]
+    return tuple(Span(start, start + length) for start in starts)
 
 
 class Span(NamedTuple):
@@ -140,10 +165,10 @@ def next_opening(windows: Sequence[Window], at: datetime, *, timezone: str) -> d
     return max(found[place].opens_at, at)  # every window opens once a week
 
 
-def openings(windows: Sequence[Window], around: datetime, *, timezone: str) -> Sequence[Opening]:
-    """List the openings from a week before to two weeks after ``around``, joined, in order."""
+def openings(windows: Sequence[Window], context: datetime, *, timezone: str) -> Sequence[Opening]:
+    """List the openings from a week before to two weeks after ``context``, joined, in order."""
     weekly = tuple((window.timezone or timezone, window.spans()) for window in windows)
-    day = around.astimezone(UTC).date()
+    day = context.astimezone(UTC).date()
     return _openings(weekly, day - timedelta(days=day.weekday()))
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from airflow_backup.core.durations import format_duration
-from airflow_backup.core.installed_engines import built_in
+from airflow_backup.core.installed.engines import built_in
+from airflow_backup.core.text.durations import format_duration
 from airflow_backup.schedules.loading.shared import NOT_INHERITED, TOP_LEVEL
 from airflow_backup.schedules.model.calendars import Calendar
+from airflow_backup.schedules.model.notify import Receiver
 from airflow_backup.schedules.model.presets import PRESETS, Preset
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import options_model
+from airflow_backup.schedules.model.sources import Unprotected, options_model
 from airflow_backup.schedules.model.windows import Window
 from airflow_backup.schedules.schema.descriptions import Described
 
@@ -27,14 +28,25 @@ _DESCRIPTIONS = {
     "presets": "Well-known times of your own: a name and a cron expression.",
     "windows": "Weekly times in which backups may start, by name.",
     "calendars": "Days on which no backup runs, by name.",
+    "receivers": "Where messages go, by name.",
     "templates": "Keys that schedules inherit with `extends`, by name.",
+    "groups": "Keys that all schedules of a `group` inherit, by the name of the group; above the defaults, below templates.",
+    "unprotected": "Connections that no schedule protects on purpose, each with the reason.",
     "schedules": "What is backed up, when and how.",
 }
 
 
 def json_schema() -> dict[str, Any]:
     """Return the schema of a whole file (JSON Schema 2020-12)."""
-    models: list[type[BaseModel]] = [Schedule, Window, Calendar, Preset, *_options()]
+    models: list[type[BaseModel]] = [
+        Schedule,
+        Window,
+        Calendar,
+        Preset,
+        Receiver,
+        Unprotected,
+        *_options(),
+    ]
     _, made = models_json_schema(
         [(model, "validation") for model in models], schema_generator=Described
     )
@@ -43,6 +55,7 @@ def json_schema() -> dict[str, Any]:
     definitions.pop("EngineOptions", None)
     _write_durations(definitions)
     _allow_names(definitions["Schedule"]["properties"])
+    _allow_one_for_many(definitions)
     _template_of(definitions)
     properties: dict[str, Any] = {
         "version": {"const": 1},
@@ -50,7 +63,10 @@ def json_schema() -> dict[str, Any]:
         "presets": _named({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Preset"}]}),
         "windows": _named({"$ref": "#/$defs/Window"}),
         "calendars": _named({"$ref": "#/$defs/Calendar"}),
+        "receivers": _named({"$ref": "#/$defs/Receiver"}),
         "templates": _named({"$ref": "#/$defs/Template"}),
+        "groups": _named({"$ref": "#/$defs/Template"}),
+        "unprotected": {"type": "array", "items": {"$ref": "#/$defs/Unprotected"}},
         "schedules": {"type": "array", "items": {"$ref": "#/$defs/Schedule"}},
     }
     return {
@@ -108,6 +124,26 @@ def _allow_names(properties: dict[str, Any]) -> None:
         "description": properties["preset"]["description"],
     }
     properties["extends"] = _EXTENDS
+
+
+def _allow_one_for_many(definitions: dict[str, Any]) -> None:
+    """Say that of notices one may stand for a list of them, and a name for a receiver or a window."""
+    notice, receiver = definitions["Notice"]["properties"], {"$ref": "#/$defs/Receiver"}
+    named = {"anyOf": [{"type": "string"}, receiver]}
+    window = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Window"}]}
+    for properties, key, one in (
+        (definitions["Schedule"]["properties"], "notify", {"$ref": "#/$defs/Notice"}),
+        (notice, "to", named),
+        (notice, "quiet", window),
+        (notice, "events", {"$ref": "#/$defs/EventKind"}),
+        (definitions["Receiver"]["properties"], "email", {"type": "string"}),
+    ):
+        facts = {
+            name: properties[key][name]
+            for name in ("description", "default")
+            if name in properties[key]
+        }
+        properties[key] = {"anyOf": [one, {"type": "array", "items": one}], **facts}
 
 
 def _template_of(definitions: dict[str, Any]) -> None:

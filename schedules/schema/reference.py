@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_backup.core.words import EventKind
 from airflow_backup.schedules.model.presets import PRESETS
 from airflow_backup.schedules.schema.json_schema import json_schema
 
@@ -22,7 +23,7 @@ _INTRODUCTION = """\
 version: 1
 ```
 
-`defaults` are under everything, then the templates that a schedule `extends`, then the schedule itself. A key given
+`defaults` are under everything, then the schedule's `group` where `groups` says something of it, then the templates that a schedule `extends`, then the schedule itself. A key given
 higher up replaces the one below as a whole, except that `source`, `retry` and `verify` are joined key by key, and
 that whatever says *when* (`cron`, `every`, `preset`, `levels`, `after`) replaces all of these together.
 
@@ -39,15 +40,18 @@ _HEADINGS = {
     "Retention": "Retention",
     "Verify": "Verify",
     "Objectives": "Objectives",
+    "Notice": "A notice",
+    "Receiver": "A receiver",
     "Compression": "Compression",
     "Encryption": "Encryption",
     "Signing": "Signing",
     "Preset": "A preset",
+    "Unprotected": "An exception",
 }
 
 
 def markdown() -> str:
-    """Return the page."""
+    """Return the reference page of all keys of a schedules file, as Markdown."""
     schema = json_schema()
     parts = [_INTRODUCTION, "## Top level\n", _table(schema, required=schema["required"])]
     definitions = schema["$defs"]
@@ -68,7 +72,9 @@ def markdown() -> str:
 
 def _headings(definitions: Mapping[str, Any]) -> dict[str, str]:
     """Order the sections: a schedule, each engine with the models that only it uses, the rest."""
-    own = [name for name in definitions if name not in {*_HEADINGS, "Template", "Kind"}]
+    own = [
+        name for name in definitions if name not in {*_HEADINGS, "Template", "Kind", "EventKind"}
+    ]
     engines = [name for name in own if name.endswith(_OPTIONS)]
     found = {"Schedule": _heading("Schedule")}
     for engine in engines:
@@ -133,6 +139,8 @@ def _value(facts: dict[str, Any]) -> str:
 
 def _link(reference: str) -> str:
     name = reference.rsplit("/", 1)[-1]
+    if name == "EventKind":
+        return " ".join(f"`{kind}`" for kind in EventKind)
     if name == "Kind":
         return "`full` `incremental` `differential` `archive_log`"
     heading = _heading("Schedule" if name == "Template" else name)

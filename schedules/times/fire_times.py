@@ -1,7 +1,7 @@
 """
 When a schedule is due: the one answer that preview, page and scheduler share. Pure; the clock is an argument.
 
-Rules for daylight saving, for cron expressions read on the clock on the wall:
+Rules for daylight saving, for cron expressions read in local time:
 
 * a time inside the gap runs once, at the first instant after the gap;
 * a time that comes twice runs once, the first time;
@@ -21,7 +21,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.cron_times import next_of_cron, zone_of
 from airflow_backup.schedules.times.holds import Hold, hold_text, pause_at, skips
-from airflow_backup.schedules.times.start_policy import decide, start_policy_of
+from airflow_backup.schedules.times.start_policy import StartPolicy, decide, start_policy_of
 
 _ANCHOR = datetime(2000, 1, 1)  # noqa: DTZ001  # a wall-clock time; it gets the schedule's zone
 _STEP = timedelta(seconds=1)
@@ -192,28 +192,55 @@ def slot_to_run(
 
 
 def upcoming(
-    schedule: Schedule, *, after: datetime, count: int, holds: Sequence[Hold] = ()
+    schedule: Schedule,
+    *,
+    after: datetime,
+    count: int,
+    holds: Sequence[Hold] = (),
+    until: datetime | None = None,
 ) -> list[Fire]:
-    """List the ``count`` runs due later than ``after``, with window, calendars and holds applied."""
+    """
+    List the ``count`` runs due later than ``after``, with window, calendars and holds applied.
+
+    Those due later than ``until`` are left out, and not reckoned.
+    """
+    found: list[Fire] = []
+    policy = start_policy_of(schedule)
+    for occurrence in occurrences(rhythm_of(schedule), after):
+        if len(found) >= count or (until is not None and occurrence.at > until):
+            break
+        found.append(_fire(policy, occurrence))
+    return held_back(schedule, found, holds)
+
+
+def fires_until(schedule: Schedule, *, after: datetime, until: datetime) -> Iterator[Fire]:
+    """Walk the runs due later than ``after`` and not later than ``until``, without any hold."""
+    policy = start_policy_of(schedule)
+    for occurrence in occurrences(rhythm_of(schedule), after):
+        if occurrence.at > until:
+            return
+        yield _fire(policy, occurrence)
+
+
+def held_back(schedule: Schedule, fires: Sequence[Fire], holds: Sequence[Hold]) -> list[Fire]:
+    """Apply holds to coming runs, in their order."""
+    if not holds:
+        return list(fires)
     waiting = skips(holds)
     found: list[Fire] = []
-    for occurrence in occurrences(rhythm_of(schedule), after):
-        if len(found) >= count:
-            break
-        fire = _fire(schedule, occurrence)
+    for fire in fires:
+        held = None
         if fire.skipped is None:
-            held = pause_at(holds, occurrence.at) or (waiting.pop(0) if waiting else None)
-            if held is not None:
-                fire = Fire(
-                    occurrence.at, occurrence.kind, None, hold_text(held, schedule.timezone)
-                )
-        found.append(fire)
+            held = pause_at(holds, fire.at) or (waiting.pop(0) if waiting else None)
+        if held is None:
+            found.append(fire)
+        else:
+            found.append(Fire(fire.at, fire.kind, None, hold_text(held, schedule.timezone)))
     return found
 
 
-def _fire(schedule: Schedule, occurrence: Occurrence) -> Fire:
-    """Apply window and calendars: what the gate says at the due time, and again when it opens."""
-    policy = start_policy_of(schedule)
+def _fire(policy: StartPolicy, occurrence: Occurrence) -> Fire:
+    """Apply window and calendars: what the start policy says at the due time, and again when it opens."""
     decision = decide(policy, fire_time=occurrence.at, now=occurrence.at)
     if decision.until is not None:
         opens_at = decision.until

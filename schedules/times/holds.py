@@ -18,6 +18,9 @@ MAINTENANCE = "maintenance"
 EVERY_SCHEDULE = "*"
 """Stands in place of a schedule's id, and can be none."""
 
+AIRFLOW_ITSELF = "@airflow"
+"""Stands there for what concerns no schedule but Airflow, and can be none either."""
+
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from airflow_backup.core.durations import format_duration
-from airflow_backup.core.errors import FailureClass
-from airflow_backup.schedules.model.policies import Retry
+from airflow_backup.core.failure_class import FailureClass
+from airflow_backup.core.text.durations import format_duration
+from airflow_backup.schedules.model.policies import ClassRetry, Retry
 
 
 class Answer(NamedTuple):
@@ -17,12 +17,14 @@ class Answer(NamedTuple):
     reason: str
 
 
-def retry_after(failure: FailureClass, *, attempt: int, retry: Retry) -> Answer:
+def retry_after(
+    failure: FailureClass, *, attempt: int, retry: Retry, chance: float = 0.0
+) -> Answer:
     """
     Decide what follows the failure of ``attempt`` (from 1).
 
-    The delay doubles from attempt to attempt and is capped; it has no random part, so that what the page
-    announces is what happens.
+    The delay doubles from attempt to attempt and is capped; ``chance`` (0 to 1) says how much of the jitter is
+    taken off, so that what failed together is not tried again together.
 
     >>> retry = Retry(delay="30s", max_delay="2m")
     >>> for attempt in (1, 2, 3, 4):
@@ -35,14 +37,23 @@ def retry_after(failure: FailureClass, *, attempt: int, retry: Retry) -> Answer:
     'space error: a retry cannot mend it'
     """
     words = failure.value.replace("_", " ")
-    if not failure.retryable:
+    rule = next((rule for name, rule in retry.classes.items() if name == failure), ClassRetry())
+    most = retry.max_retries if rule.max_retries is None else rule.max_retries
+    if failure is FailureClass.CANCELLED or not (failure.retryable or rule.max_retries):
         return Answer(None, f"{words} error: a retry cannot mend it")
-    if attempt > retry.max_retries:
-        return Answer(None, f"no retries left after {attempt} attempts")
+    if attempt > most:
+        return Answer(None, f"no retries left after {_count(attempt)}")
     base, cap = (
         (retry.network_delay, retry.network_max_delay)
         if failure.waits_longer
         else (retry.delay, retry.max_delay)
     )
-    delay = min(base * 2 ** (attempt - 1), cap) if retry.exponential else base
+    base = base if rule.delay is None else rule.delay
+    cap = max(cap, base) if rule.max_delay is None else rule.max_delay
+    delay = min(base * 2 ** (attempt - 1) if retry.exponential else base, cap)
+    delay -= timedelta(seconds=int(delay.total_seconds() * retry.jitter * chance))
     return Answer(delay, f"{words} error, trying again in {format_duration(delay)}")
+
+
+def _count(attempts: int) -> str:
+    return "1 attempt" if attempts == 1 else f"{attempts} attempts"

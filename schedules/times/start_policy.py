@@ -41,7 +41,7 @@ class Decision(NamedTuple):
 
 
 def start_policy_of(schedule: Schedule) -> StartPolicy:
-    """Return the gate of a schedule."""
+    """Return the start policy of a schedule."""
     return StartPolicy(
         timezone=schedule.timezone,
         window=schedule.window,

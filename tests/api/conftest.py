@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.records import Attempt
+from airflow_backup.catalog.run_records import Attempt
 from airflow_backup.catalog.stores.executions import Failure, Outcome
-from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.format.manifest import Totals
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from support.airflow_fixture import ROLES, AirflowHome
-from support.stored_sets import note_set
+from support.servers.airflow_fixture import ROLES, AirflowHome
+from support.stored.stored_sets import note_set
 
 SCHEDULES = """\
 version: 1
@@ -27,10 +27,13 @@ schedules:
      source: {engine: sqlite, path: /srv/orders.db}, cron: "0 2 * * *"}
   - {id: wiki, tags: [docs], source: {engine: files, path: /srv/wiki}, every: 45m, alert_after: 2h}
   - {id: crm, source: {engine: sqlite, path: /srv/crm.db}, cron: "30 1 * * *"}
-  - {id: metrics, source: {engine: files, path: /srv/metrics}, preset: hourly, enabled: false}
+  - {id: metrics, source: {engine: files, path: /srv/metrics}, preset: hourly, enabled: false, queue: nas}
   - {id: raced, source: {engine: files, path: /srv/raced}, preset: daily}
   - {id: stopped, source: {engine: files, path: /srv/stopped}, preset: daily}
   - {id: broken, source: {engine: files, path: /srv/broken}, cron: "0 2 30 2 *"}
+unprotected:
+  - {connection: hosted, reason: backed up by the hoster}
+  - {connection: gone, reason: was here once}
 """
 
 
@@ -39,7 +42,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
     """Start an API server whose schedules were parsed once."""
     with AirflowHome(tmp_path_factory.mktemp("airflow") / "home", schedules=SCHEDULES) as home:
         home.run("db", "migrate")
-        home.run("dags", "reserialize")
+        home.reserialize()
         with Catalog.open(home.catalog_url) as catalog:
             remember(catalog)
         home.start("api-server")

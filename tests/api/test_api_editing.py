@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.airflow_fixture import AirflowHome
+from support.servers.airflow_fixture import AirflowHome
 
 pytestmark = pytest.mark.service
 
@@ -283,3 +283,14 @@ def test_no_program_of_somebodys_choice_is_named_here(
     create(op, name)
     changed = op.patch(f"{SCHEDULES}/{name}", json={"source": source}, headers={"If-Match": "*"})
     assert changed.status_code == 422
+
+
+def test_a_schedule_made_here_runs_only_where_an_administrator_lets_it(
+    op: httpx.Client, name: str
+) -> None:
+    create(op, name, queue="nas")
+    places = {"queue": "dmz", "executor": "LocalExecutor", "pool": "slow", "executor_config": "pod"}
+    answer = op.post(SCHEDULES, json=definition(f"{name}-2", **places))
+    assert answer.status_code == 422
+    assert {each["field"] for each in answer.json()["errors"]} == set(places)
+    assert answer.json()["errors"][0]["message"] == "'dmz' is not on the list of allowed queues"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from support.airflow_fixture import AirflowHome
+from support.servers.airflow_fixture import AirflowHome
 
 pytestmark = pytest.mark.service
 
@@ -173,13 +172,51 @@ def test_a_running_backup_is_told_to_wait_and_to_go_on(
     run = f"{API}/runs/{started['dag_id']}/{started['run_id']}"
     assert user.post(f"{run}/pause", json={}).status_code == 409
     _let_it_run(airflow, started["run_id"])
-    assert user.post(f"{run}/pause", json={}).json()["paused"] is True
-    assert _control(airflow, started["run_id"]) == "pause"
-    found = user.get(f"{API}/runs/active").json()["runs"]
-    assert [item["status"] for item in found if item["run_id"] == started["run_id"]] == ["paused"]
+    assert user.post(f"{run}/pause", json={"reason": "month end"}).json()["paused"] is True
+    found = _active(user, started["run_id"])
+    assert found["status"] == "paused"
+    assert found["reason"].startswith("paused by user: month end, ")
     assert user.post(f"{run}/resume", json={}).json()["paused"] is False
-    assert _control(airflow, started["run_id"]) == "resume"
-    user.post(f"{run}/cancel", json={})
+    assert _active(user, started["run_id"])["status"] == "running"
+    user.post(f"{run}/cancel", json={"reason": "too slow"})
+    history = user.get(f"{API}/schedules/stopped/runs").json()["runs"]
+    (cancelled,) = [each for each in history if each["run_id"] == started["run_id"]]
+    assert (cancelled["status"], cancelled["reason"]) == (
+        "cancelled",
+        "cancelled by user: too slow",
+    )
+    assert user.post(f"{run}/cancel", json={}).status_code == 409
+    shown = user.get(run).json()
+    assert shown["run"]["status"] == "cancelled"
+    told = [(each["action"], each["by"], each["reason"]) for each in shown["orders"]]
+    assert told == [
+        ("pause", "user", "month end"),
+        ("resume", "user", None),
+        ("cancel", "user", "too slow"),
+    ]
+    assert user.get(f"{API}/runs/backup__stopped/none").status_code == 404
+
+
+def test_all_that_runs_can_be_told_to_wait_at_once(
+    user: httpx.Client, viewer: httpx.Client, airflow: AirflowHome
+) -> None:
+    user.post(f"{API}/schedules/stopped/toggle", json={"enabled": True})
+    started = user.post(f"{API}/schedules/stopped/run", json={}).json()
+    _let_it_run(airflow, started["run_id"])
+    assert viewer.post(f"{API}/runs/active/pause", json={}).status_code == 403
+    told = user.post(f"{API}/runs/active/pause", json={"reason": "load"}).json()
+    assert {"schedule_id": "stopped", "done": True, "detail": None, "hint": None} in told["results"]
+    assert _active(user, started["run_id"])["status"] == "paused"
+    again = user.post(f"{API}/runs/active/pause", json={}).json()
+    assert "stopped" not in [each["schedule_id"] for each in again["results"]]
+    user.post(f"{API}/runs/active/resume", json={})
+    assert _active(user, started["run_id"])["status"] == "running"
+    user.post(f"{API}/runs/{started['dag_id']}/{started['run_id']}/cancel", json={})
+
+
+def _active(user: httpx.Client, run_id: str) -> dict[str, Any]:
+    found = user.get(f"{API}/runs/active").json()["runs"]
+    return next(each for each in found if each["run_id"] == run_id)
 
 
 def _let_it_run(airflow: AirflowHome, run_id: str) -> None:
@@ -193,16 +230,6 @@ def _let_it_run(airflow: AirflowHome, run_id: str) -> None:
             "and dag_id = 'backup__stopped'",
             (run_id,),
         )
-
-
-def _control(airflow: AirflowHome, run_id: str) -> str:
-    with sqlite3.connect(airflow.folder / "airflow.db") as database:
-        (value,) = database.execute(
-            "select value from task_state_store where run_id = ? and key = 'control' "
-            "and dag_id = 'backup__stopped'",
-            (run_id,),
-        ).fetchone()
-    return str(json.loads(value))
 
 
 def test_the_timeline_is_in_order_with_expected_durations(user: httpx.Client) -> None:

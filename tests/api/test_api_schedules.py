@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from support.airflow_fixture import AirflowHome
+from support.servers.airflow_fixture import AirflowHome
 
 pytestmark = pytest.mark.service
 
@@ -114,8 +115,9 @@ def test_a_failure_says_why_and_what_to_try(admin: httpx.Client) -> None:
 def test_a_good_backup_that_is_too_old_is_late(admin: httpx.Client) -> None:
     wiki = show(admin, "wiki")
     assert wiki["protection"]["state"] == "late"
-    assert (
-        wiki["protection"]["reason"] == "the newest good set is 5 hours old; the limit is 2 hours"
+    assert re.fullmatch(  # an hour may pass while others run
+        r"the newest good set is [5-7] hours old; the limit is 2 hours",
+        wiki["protection"]["reason"],
     )
 
 

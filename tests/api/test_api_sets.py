@@ -1,4 +1,4 @@
-"""Sets, recovery paths, retention and proofs, as the API gives them; and who may verify, restore and pin."""
+"""Sets, recovery chains, retention and verifications, as the API gives them; and who may verify, restore and pin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.schedules.model.schedule import Schedule
-from support.airflow_fixture import AirflowHome
+from support.servers.airflow_fixture import AirflowHome
 
 pytestmark = pytest.mark.service
 
@@ -128,7 +128,7 @@ def test_a_user_may_verify_and_neither_restore_nor_pin(
 ) -> None:
     path = f"{API}/sets/{sets[0]}"
     started = user.post(f"{path}/verify", json={"level": "standard"})
-    assert (started.status_code, started.json()["dag_id"]) == (202, "backup_verify")
+    assert (started.status_code, started.json()["dag_id"]) == (202, "backup_verify__nas")
     assert viewer.post(f"{path}/verify", json={}).status_code == 403
     body = {"target": "copy", "confirm": "metrics"}
     assert user.post(f"{path}/restore", json=body).status_code == 403
@@ -144,7 +144,7 @@ def test_a_restore_wants_to_be_confirmed(
     assert refused.json()["hint"] == "type the schedule's id, 'metrics', as `confirm`"
     started = admin.post(path, json={"target": "copy", "confirm": "metrics"})
     assert started.status_code == 202
-    run = admin.get(f"api/v2/dags/backup_restore/dagRuns/{started.json()['run_id']}").json()
+    run = admin.get(f"api/v2/dags/backup_restore__nas/dagRuns/{started.json()['run_id']}").json()
     assert (run["conf"], run["note"]) == ({}, f"restore {sets[0]} of metrics into copy")
     at = NOW.isoformat()
     meant = admin.post(path, json={"target": "copy", "confirm": "metrics", "at": at}).json()

@@ -19,7 +19,7 @@ from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.schedules.model.schedule import Schedule
-from support.airflow_fixture import ROLES, AirflowHome
+from support.servers.airflow_fixture import ROLES, AirflowHome
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -36,8 +36,13 @@ schedules:
 
 REQUESTS: dict[str, tuple[str, Any]] = {
     "GET /status": ("status", None),
+    "GET /coverage": ("coverage", None),
     "POST /maintenance": ("maintenance", {"enabled": False}),
     "GET /metrics": ("metrics", None),
+    "GET /events": ("events", None),
+    "GET /events/stream": ("events/stream?seconds=1", None),
+    "GET /receivers": ("receivers", None),
+    "POST /receivers/{name}/test": ("receivers/nobody/test", {}),
     "GET /schedules": ("schedules", None),
     "POST /schedules": ("schedules", {"id": "x"}),
     "POST /schedules/validate": ("schedules/validate", {"id": "x"}),
@@ -59,6 +64,9 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /schedules/{schedule_id}/pause": ("schedules/orders/pause", {"until": LATER}),
     "DELETE /schedules/{schedule_id}/holds/{hold_id}": ("schedules/orders/holds/999", {}),
     "GET /runs/active": ("runs/active", None),
+    "POST /runs/active/pause": ("runs/active/pause", {}),
+    "POST /runs/active/resume": ("runs/active/resume", {}),
+    "GET /runs/{dag_id}/{run_id}": ("runs/backup__orders/r1", None),
     "POST /runs/{dag_id}/{run_id}/cancel": ("runs/backup__orders/none/cancel", {}),
     "POST /runs/{dag_id}/{run_id}/pause": ("runs/backup__orders/none/pause", {}),
     "POST /runs/{dag_id}/{run_id}/resume": ("runs/backup__orders/none/resume", {}),
@@ -85,7 +93,7 @@ def home(
         airflow.run("db", "migrate")
         if request.param == "fab":
             airflow.add_users()
-        airflow.run("dags", "reserialize")
+        airflow.reserialize()
         store(airflow, folder)
         airflow.start("api-server")
         yield airflow
@@ -196,6 +204,7 @@ The API asks Airflow's auth manager on every request. What it asks for:
 | right | what Airflow must allow |
 |---|---|
 | view | to read the schedule's DAG |
+| view coverage | to read connections; those that the user may not read are left out |
 | operate: enable, run, cancel, pause, hold, verify | to change the DAG, or to make and change its runs |
 | edit: make, change, clone, delete schedules | to make, change or delete connections: a schedule names paths and connections |
 | pin | to change connections, and the schedule's DAG |

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.stores.executions import Failure, Outcome
-from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.format.manifest import Totals
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
-from support.airflow_fixture import AirflowHome
-from support.stored_sets import note_set
+from support.servers.airflow_fixture import AirflowHome
+from support.stored.stored_sets import note_set
 
 SCHEDULES = """\
 version: 1
@@ -125,7 +125,7 @@ PAST = {
 def prepare(home: AirflowHome) -> None:
     """Fill the catalog and Airflow's database; the API server may then start."""
     home.run("db", "migrate")
-    home.run("dags", "reserialize")
+    home.reserialize()
     with Catalog.open(home.catalog_url) as catalog:
         _fill(catalog)
 

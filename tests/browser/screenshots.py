@@ -15,7 +15,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 
 from browser.demo import LIVE, demo_home, prepare, set_scene  # found through the line above
-from support.airflow_fixture import AirflowHome, chromium  # likewise
+from support.servers.airflow_fixture import AirflowHome, chromium  # likewise
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import airflow_backup
-from support.airflow_fixture import AirflowHome, chromium, chromium_path
+from support.servers.airflow_fixture import AirflowHome, chromium, chromium_path
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -70,6 +70,9 @@ def complaints() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, airflow: AirflowHome, complaints: list[str]) -> Iterator[Page]:
     """Open a window, logged in as admin by the real login page."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=MINUTE)
     window = browser.new_page(timezone_id="Europe/Berlin", viewport={"width": 1440, "height": 1000})
     window.set_default_timeout(MINUTE)
     window.on("pageerror", lambda error: complaints.append(str(error)))
@@ -230,6 +233,37 @@ def test_a_schedule_is_made_run_held_and_deleted_on_the_page(
     asked.get_by_role("textbox").fill("made-here")
     asked.get_by_role("button", name="Delete").click()
     expect(row).to_have_count(0)
+    assert complaints == []
+
+
+def test_what_no_schedule_protects_is_one_click_from_a_schedule(
+    page: Page, airflow: AirflowHome, complaints: list[str]
+) -> None:
+    from playwright.sync_api import expect
+
+    airflow.run("connections", "add", "billing", "--conn-uri", "postgres://app:secret@db/billing")
+    page.goto(f"{airflow.api_url}plugin/backup")
+    panel = page.get_by_role("region", name="Not protected")
+    expect(panel).to_contain_text("1 of 1 database is unprotected", timeout=MINUTE)
+    panel.get_by_role("button", name="Protect billing").click()
+    drawer = page.get_by_role("dialog", name="New schedule")
+    expect(drawer.locator('input[name="id"]')).to_have_value("billing")
+    expect(drawer.locator('input[name="sourceConnection"]')).to_have_value("billing")
+    drawer.locator('input[name="repository"]').fill(f"file://{airflow.folder.parent}/repository")
+    create = drawer.get_by_role("button", name="Create schedule")
+    expect(create).to_be_enabled()
+    create.click()
+    expect(page.get_by_test_id("schedule-billing")).to_be_visible(timeout=MINUTE)
+    expect(panel).to_have_count(0, timeout=MINUTE)
+    with airflow.client("admin") as api:
+        gone = api.request(
+            "DELETE",
+            "backup/api/v1/schedules/billing",
+            json={},
+            headers={"If-Match": "*"},
+        )
+        assert gone.status_code == 200, gone.text
+    airflow.run("connections", "delete", "billing")
     assert complaints == []
 
 

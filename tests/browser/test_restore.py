@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import airflow_backup
-from support.airflow_fixture import AirflowHome, chromium, chromium_path
+from support.servers.airflow_fixture import AirflowHome, chromium, chromium_path
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -41,6 +41,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
 @pytest.fixture
 def page(airflow: AirflowHome) -> Iterator[Page]:
     """Open a window, logged in as admin; skip where there is no browser, but never in CI."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=MINUTE)
     if chromium_path() is None:
         if os.environ.get("CI") == "true":
             pytest.fail("there is no chromium on this machine")

@@ -10,20 +10,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
-from airflow_backup.catalog.rules.recovery import recovery_path
+from airflow_backup.catalog.rules.recovery import RecoveryChain, recovery_chain
+from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.core.connections import from_environment
+from airflow_backup.core.errors import CatalogError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
-from support.postgres import PASSWORD, USER, Postgres, postgres, programs
-from support.sets import START, Clock, KeptJob, run_number, take
-from unit.catalog import test_catalog as on_sqlite
+from support.servers.postgres import PASSWORD, USER, Postgres, postgres, programs
+from support.stored.sets import START, Clock, KeptJob, run_number, take
+from unit.catalog import test_catalog, test_events
 
 if programs() is None and not os.environ.get("CI"):
     pytest.skip("PostgreSQL is not installed", allow_module_level=True)
@@ -33,6 +35,7 @@ pytestmark = pytest.mark.service
 globals().update(
     {
         name: test
+        for on_sqlite in (test_catalog, test_events)
         for name, test in vars(on_sqlite).items()
         if name.startswith("test_") and set(inspect.signature(test).parameters) == {"catalog"}
     }
@@ -76,8 +79,8 @@ def test_a_schedule_lives_its_life_in_it(catalog: Catalog, url: str, tmp_path: P
         (tmp_path / "source" / f"{step}").write_text(str(step))
         take(job, catalog, run=run_number(step), kind=Kind.INCREMENTAL if step % 3 else Kind.FULL)
     rows = catalog.sets.of("wiki")
-    path = recovery_path(rows, START + timedelta(days=4, hours=1))
-    assert isinstance(path, RecoveryPath)
+    path = recovery_chain(rows, START + timedelta(days=4, hours=1))
+    assert isinstance(path, RecoveryChain)
     assert len(path.sets) == 2
     pruned = prune(
         job,
@@ -105,3 +108,35 @@ def _job(folder: Path) -> KeptJob:
         f"file://{folder}/repository",
         retention=Retention(last=3),
     )
+
+
+def test_events_are_there_exactly_once_and_in_order_over_kills(url: str) -> None:
+    with Catalog.open(url):
+        test_events.over_kills(url)
+
+
+def test_no_event_appears_behind_a_cursor_though_a_transaction_began_before_it(
+    url: str, catalog: Catalog
+) -> None:
+    early = create_engine(url)
+    with early.connect() as connection, connection.begin():
+        connection.execute(
+            text("SELECT count(*) FROM executions")
+        )  # it has begun, and sees the past
+        test_events.begin(catalog, "later")
+        assert catalog.events.last_id() == 1
+        add_event(connection, at=START, action="started", subject="early")
+        with pytest.raises(CatalogError, match="statement timeout"):
+            _begin_impatiently(url)
+        assert (
+            catalog.events.last_id() == 1
+        )  # what is not committed is not seen, and holds back the rest
+    early.dispose()
+    test_events.begin(catalog, "last")
+    assert [event.id for event in catalog.events.after(0)] == [1, 2, 3]
+    assert catalog.events.first_broken() is None
+
+
+def _begin_impatiently(url: str) -> None:
+    with Catalog.open(f"{url}?options=-c%20statement_timeout%3D300") as catalog:
+        test_events.begin(catalog, "impatient")

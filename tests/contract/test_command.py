@@ -22,7 +22,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, SourceError
 from airflow_backup.engines.command.options import CommandOptions
-from support.sets import Clock, PlainJob, run_number, stored
+from support.stored.sets import Clock, PlainJob, run_number, stored
 
 PROGRAM = """#!{python}
 import json, os, pathlib, sys, time

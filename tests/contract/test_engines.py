@@ -19,13 +19,13 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError, Refused, SourceError, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.registry import Registry
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.schedules.model.sources import EngineOptions
-from support import trees
-from support.sets import PlainJob, path_of, run_number, stored, take
-from support.sqlite_writer import writer_at
+from support.sources import trees
+from support.sources.sqlite_writer import writer_at
+from support.stored.sets import PlainJob, path_of, run_number, stored, take
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def test_what_was_dumped_is_restored(case: Case, catalog: Catalog, tmp_path: Pat
     job = PlainJob(case.source, repository(tmp_path))
     result = take(job, catalog)
     engine = Registry().get(case.engine)
-    report = engine.restore([stored(job, result)], tmp_path / "restored", Surroundings())
+    report = engine.restore([stored(job, result)], tmp_path / "restored", EngineContext())
     assert case.found(tmp_path / "restored") == case.expected()
     assert report.files == result.files
     assert not report.warnings
@@ -147,19 +147,19 @@ def test_every_link_of_a_chain_restores_its_moment(
         moments.append((result, case.expected()))
     for number, (result, expected) in enumerate(moments):
         target = tmp_path / f"restored-{number}"
-        report = engine.restore(path_of(job, result), target, Surroundings())
+        report = engine.restore(path_of(job, result), target, EngineContext())
         assert case.found(target) == expected
         assert not report.warnings
 
 
 def test_the_check_of_a_good_source_finds_nothing(case: Case) -> None:
-    assert Registry().get(case.engine).check(case.source, Surroundings()) == []
+    assert Registry().get(case.engine).check(case.source, EngineContext()) == []
 
 
 def test_a_missing_source_is_found_by_the_check_and_made_by_nobody(
     case: Case, catalog: Catalog, tmp_path: Path
 ) -> None:
-    problems = Registry().get(case.engine).check(case.missing, Surroundings())
+    problems = Registry().get(case.engine).check(case.missing, EngineContext())
     assert [type(problem) for problem in problems] == [SourceError]
     job = PlainJob(case.missing, repository(tmp_path))
     with pytest.raises(SourceError, match=r"cannot read .*gone"):
@@ -177,7 +177,7 @@ def test_a_target_that_is_not_empty_is_refused(
     target.mkdir()
     (target / "precious").write_bytes(b"keep me")
     with pytest.raises(Refused, match="is not empty"):
-        Registry().get(case.engine).restore([stored(job, result)], target, Surroundings())
+        Registry().get(case.engine).restore([stored(job, result)], target, EngineContext())
     assert [path.name for path in target.iterdir()] == ["precious"]
 
 

@@ -21,11 +21,11 @@ from airflow_backup.actions.verify.inspect import Inspection, inspect_set
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection, from_environment
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.storage.open import open_storage
-from support import postgres as servers
-from support.mariadb import mariadb, require
-from support.sets import Clock
+from support.servers import postgres as servers
+from support.servers.mariadb import mariadb, require
+from support.stored.sets import Clock
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "0.1.0"
 KEY = str(GOLDEN / "test.key")
@@ -103,7 +103,7 @@ def test_every_level_passes(repository: str, schedule_id: str) -> None:
         require()
     storage, trust = open_storage(repository), Trust(schedule_id, ENGINES[schedule_id])
     for level in VerificationLevel:
-        how = Inspection(level=level, around=Surroundings(), keys=tuple(read_keys(KEY)))
+        how = Inspection(level=level, context=EngineContext(), keys=tuple(read_keys(KEY)))
         for set_id in sets_of(repository, schedule_id):
             result = inspect_set(storage, trust, set_id, how)[0]
             assert (result.outcome, result.proven) == (VerificationOutcome.PASSED, level), result

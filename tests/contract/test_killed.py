@@ -26,13 +26,13 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import ExecutionStatus, Kind
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.registry import Registry
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.folder import FolderStorage
-from support import trees
-from support.sets import PlainJob, run_number, take
+from support.sources import trees
+from support.stored.sets import PlainJob, run_number, take
 
 KILLS = int(os.environ.get("KILLS", "24"))
 TESTS = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.registry import Registry
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.sqlite.options import SqliteOptions
-from support.sets import PlainJob, run_number, take
+from support.stored.sets import PlainJob, run_number, take
 source = {"files": FilesOptions, "sqlite": SqliteOptions}[sys.argv[2]]
 job = PlainJob(source(engine=sys.argv[2], path=sys.argv[3]), "file://" + sys.argv[4])
 Registry().get(sys.argv[2])
@@ -117,7 +117,7 @@ class Place:
         for number, manifest in enumerate(manifests[-newest:]):
             path = open_chain(storage, Trust("wiki"), manifest.parent.name)
             target = self.folder / f"restored-{number}"
-            Registry().get(self.engine).restore(path, target, Surroundings())
+            Registry().get(self.engine).restore(path, target, EngineContext())
             run = path[-1].manifest.run_id
             assert self.facts(target) == self.expected[run]
             subprocess.run(["rm", "-rf", str(target)], check=True)

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,7 +26,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
     BackupError,
-    FailureClass,
+    ConfigError,
     NotFound,
     Refused,
     SourceDenied,
@@ -34,12 +35,14 @@ from airflow_backup.core.errors import (
     ToolMissing,
     VerifyError,
 )
+from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.protocol import SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, SetReader
 from airflow_backup.engines.restic.engine import ResticEngine
 from airflow_backup.engines.restic.options import ResticOptions
+from airflow_backup.schedules.model.limits import Throttle
 from airflow_backup.schedules.model.policies import Retention
-from support.sets import START, Clock, KeptJob, run_number, stored
+from support.stored.sets import START, Clock, KeptJob, run_number, stored
 
 PASSWORD = "canary-restic-8c2"
 
@@ -69,8 +72,13 @@ class Place:
         }
         return ResticOptions.model_validate({**given, **options})
 
-    def job(self, **options: Any) -> KeptJob:
-        return KeptJob(self.source(**options), f"file://{self.folder}/repository", id="tree")
+    def job(self, throttle: Throttle | None = None, **options: Any) -> KeptJob:
+        return KeptJob(
+            self.source(**options),
+            f"file://{self.folder}/repository",
+            id="tree",
+            throttle=throttle or Throttle(),
+        )
 
     def take(self, number: int, *, kind: Kind | None = None, **options: Any) -> BackupResult:
         return backup(
@@ -107,8 +115,8 @@ class Place:
             **options,
         )
 
-    def context(self) -> Surroundings:
-        return Surroundings(connections=self.connections, source=self.source())
+    def context(self) -> EngineContext:
+        return EngineContext(connections=self.connections, source=self.source())
 
 
 @pytest.fixture
@@ -276,14 +284,14 @@ def test_what_retention_removes_is_forgotten_there_too(place: Place) -> None:
 
 
 def test_a_full_verification_finds_damage_and_a_forgotten_snapshot(place: Place) -> None:
-    engine, around = ResticEngine(), place.context()
+    engine, context = ResticEngine(), place.context()
     first = [stored(place.job(), place.take(1))]
-    assert "restic check --read-data" in engine.decode(first, around).checks
-    assert engine.try_restore(first, around).counts == {"files": 41}
+    assert "restic check --read-data" in engine.decode(first, context).checks
+    assert engine.try_restore(first, context).counts == {"files": 41}
     second = [stored(place.job(), place.take(2))]
     place.restic("forget", second[0].manifest.state["snapshot"])
     with pytest.raises(VerifyError, match="has no snapshot"):
-        engine.decode(second, around)
+        engine.decode(second, context)
     packs = [path for path in (place.folder / "restic" / "data").rglob("*") if path.is_file()]
     pack = max(packs, key=lambda path: path.stat().st_size)
     data = bytearray(pack.read_bytes())
@@ -291,7 +299,7 @@ def test_a_full_verification_finds_damage_and_a_forgotten_snapshot(place: Place)
     pack.chmod(0o600)
     pack.write_bytes(data)
     with pytest.raises(VerifyError, match="restic found damage"):
-        engine.decode(first, around)
+        engine.decode(first, context)
 
 
 def test_one_file_is_restored_alone(place: Place, tmp_path: Path) -> None:
@@ -403,3 +411,14 @@ class Planted:
     def __init__(self, reader: SetReader, **changes: Any) -> None:
         self.manifest = reader.manifest.model_copy(update=changes)
         self.blocks = reader.blocks
+
+
+def test_restic_uploads_no_faster_than_the_throttle_says(place: Place) -> None:
+    (place.folder / "source" / "large").write_bytes(os.urandom(4_000_000))
+    began = time.monotonic()
+    place.take(1, throttle=Throttle(upload=1_000_000))
+    assert (
+        time.monotonic() - began > 2.5
+    )  # four million bytes, less what restic lets through at first
+    with pytest.raises(ConfigError, match="no limit for reading"):
+        place.take(2, throttle=Throttle(read=1_000_000))

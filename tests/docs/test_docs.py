@@ -152,7 +152,7 @@ def store(folder: Path, identifier: str, source: dict[str, str]) -> None:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    """Run git in a throwaway repository."""
+    """Run git in a temporary repository."""
     identity = [
         "-c",
         "user.name=t",
@@ -166,7 +166,7 @@ def git(folder: Path, *arguments: str) -> None:
     )
 
 
-def test_the_workflow_of_the_documentation_works_in_a_throwaway_repository(tmp_path: Path) -> None:
+def test_the_workflow_of_the_documentation_works_in_a_temporary_repository(tmp_path: Path) -> None:
     workflow = next(
         found
         for found in map(yaml.safe_load, blocks(DOCS / "how-to" / "ci.md", "yaml"))

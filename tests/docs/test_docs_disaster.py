@@ -20,9 +20,9 @@ from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection, from_environment
 from airflow_backup.schedules.model.schedule import Schedule
-from support import mariadb as mariadb_servers
-from support import postgres as servers
-from support import trees
+from support.servers import mariadb as mariadb_servers
+from support.servers import postgres as servers
+from support.sources import trees
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "disaster.md"
 

@@ -39,6 +39,17 @@ def test_every_room_is_checked_and_named_once(room: str) -> None:
     assert room in layers
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_module_has_300_lines_at_most_and_a_folder_15_modules(room: str) -> None:
+    folders: dict[Path, int] = {}
+    for module in (ROOT / room).rglob("*.py"):
+        lines = len(module.read_text().splitlines())
+        assert lines <= 300, f"{module.relative_to(ROOT)} has {lines} lines"
+        if module.name != "__init__.py":
+            folders[module.parent] = folders.get(module.parent, 0) + 1
+    assert max(folders.values()) <= 15, folders
+
+
 def test_no_module_was_imported_under_a_second_name() -> None:
     assert not {name for name in sys.modules if name.split(".")[0] in ROOMS}
 
@@ -132,3 +143,10 @@ def test_processes_are_started_in_one_place() -> None:
 def test_the_map_in_the_docs_is_what_the_imports_say() -> None:
     done = subprocess.run([sys.executable, "scripts/draw_map.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0, "run scripts/draw_map.py"
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    deptry = Path(sys.executable).parent / "deptry"
+    rooms = [*ROOMS, "src/airflow_backup"]
+    done = subprocess.run([deptry, *rooms], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.airflow_fixture import AirflowHome
+from support.servers.airflow_fixture import AirflowHome
+from support.stored.wheel import built
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,3 +20,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
     with AirflowHome(folder / "airflow") as home:
         home.start()
         yield home
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built once."""
+    return built(tmp_path_factory.mktemp("dist"))

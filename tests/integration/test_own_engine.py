@@ -11,9 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+
+from airflow_backup.engine import EngineCase, check_engine
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "redis_engine"
@@ -124,3 +127,43 @@ def test_an_engine_of_another_package_is_as_good_as_ours(installed: Path, tmp_pa
     assert refused.returncode == 1
     assert "schedules.yaml:4:" in refused.stdout
     assert "conection" in refused.stdout
+
+
+def test_the_example_keeps_the_promises_of_every_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_from_file_location("airflow_backup_redis", EXAMPLE / "airflow_backup_redis.py")
+    assert spec is not None
+    assert spec.loader is not None
+    example = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, example)
+    spec.loader.exec_module(example)
+    (tmp_path / "one").mkdir()
+    with redis(tmp_path / "one") as port:
+        for name, where in (("CACHE", port), ("GONE", 1)):
+            told = {"conn_type": "redis", "host": "127.0.0.1", "port": where, "password": PASSWORD}
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(told))
+        ask(port, "SET", "first", "value")
+
+        def content(at: int) -> dict[str, str]:
+            return {name: ask(at, "GET", name) for name in ask(at, "KEYS", "*").split()}
+
+        def change(step: int) -> None:
+            ask(port, "SET", f"changed-{step}", str(step))
+
+        def restored(folder: Path) -> dict[str, str]:
+            with redis(folder) as other:
+                return content(other)
+
+        kept = check_engine(
+            EngineCase(
+                engine=example.RedisEngine(),
+                source=example.RedisOptions(engine="redis", connection="cache"),
+                missing=example.RedisOptions(engine="redis", connection="gone"),
+                state=lambda: content(port),
+                restored=restored,
+                change=change,
+            ),
+            tmp_path / "place",
+        )
+    assert "Where half of a piece is missing, a restore fails, or does not need it." in kept

@@ -23,14 +23,14 @@ from typing import Any
 import httpx
 import pytest
 
-from support.airflow_fixture import AirflowHome
 from support.argument_lists import ArgumentLists
-from support.firebird import is_installed as has_firebird
-from support.postgres import PASSWORD as POSTGRES_PASSWORD
-from support.postgres import USER, postgres, programs
-from support.s3 import s3_server
-from support.sftp import PASSWORD as SFTP_PASSWORD
-from support.sftp import SftpServer, sftp_server
+from support.servers.airflow_fixture import AirflowHome
+from support.servers.firebird import is_installed as has_firebird
+from support.servers.postgres import PASSWORD as POSTGRES_PASSWORD
+from support.servers.postgres import USER, postgres, programs
+from support.servers.s3 import s3_server
+from support.servers.sftp import PASSWORD as SFTP_PASSWORD
+from support.servers.sftp import SftpServer, sftp_server
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -72,6 +72,9 @@ class World:
         self, name: str, source: dict[str, Any], *, fails: bool = False, **more: Any
     ) -> None:
         """Add a schedule that is run once."""
+        if source.get("path") == str(self.folder / "data"):  # of its own: one source is read by one
+            own = shutil.copytree(self.folder / "data", self.folder / f"data of {name}")
+            source = {**source, "path": str(own)}
         plain = {"repository": f"file://{self.folder}/repository", "cron": "0 3 1 1 *"}
         self.schedules.append({"id": name, "source": source, **plain, **more})
         if fails:
@@ -85,6 +88,7 @@ class World:
         }
 
 
+@pytest.mark.timeout(1500)  # its schedules wait for each other where they read one source
 def test_no_secret_leaves_its_place(tmp_path: Path) -> None:
     world = World(tmp_path)
     with ExitStack() as servers:
@@ -142,7 +146,7 @@ def _run_all(world: World, airflow: AirflowHome, api: httpx.Client) -> None:
         answer = api.post(f"{API}/schedules/{name}/run", json={})
         assert answer.status_code == 202, answer.text
     for name in names:
-        airflow.wait_for(partial(_over, api, name), what=f"a run of {name}", patience=300)
+        airflow.wait_for(partial(_over, api, name), what=f"a run of {name}", patience=900)
     told = {name: api.get(f"{API}/schedules/{name}/runs").json()["runs"][0] for name in names}
     failed = {name for name, run in told.items() if run["status"] == "failed"}
     assert failed == world.failing, {name: told[name]["error"] for name in failed ^ world.failing}

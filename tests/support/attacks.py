@@ -73,7 +73,7 @@ class Canaries:
     def has_run(self) -> bool:
         return (self.folder / "ran").exists()
 
-    def around(self) -> dict[str, bytes]:
+    def context(self) -> dict[str, bytes]:
         """Return all that lies where nobody has to write anything."""
         found = (path for name in ("evil", "outside") for path in (self.folder / name).rglob("*"))
         return {str(path): path.read_bytes() for path in found if path.is_file()}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { formatAge, formatBytes, formatCountdown, formatDuration, formatMoment, formatSpan, sentence } from "./format";
+import { formatAge, formatBytes, formatCountdown, formatDuration, formatMoment, formatSpan, momentIn, sentence, zonedInput } from "./format";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -76,3 +76,28 @@ describe("a moment", () => {
 });
 
 it("makes a sentence of a message", () => expect(sentence("no room left")).toBe("No room left"));
+
+describe("a moment that is picked", () => {
+  const zones = [
+    "UTC", "Europe/Berlin", "America/New_York", "America/Los_Angeles", "America/Sao_Paulo", "America/St_Johns", "Asia/Kolkata",
+    "Asia/Kathmandu", "Asia/Tokyo", "Asia/Tehran", "Australia/Sydney", "Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Chatham",
+    "Pacific/Kiritimati", "Pacific/Apia", "Africa/Cairo", "Africa/Casablanca", "Atlantic/Azores", "America/Santiago",
+  ];
+
+  it.each(zones)("is the moment that was meant, the whole year round in %s", (zone) => {
+    for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2027, 0, 1); at += 7 * HOUR + 17 * MINUTE + 17 * SECOND) {
+      const found = momentIn(zonedInput(at, zone), zone);
+
+      // A time that happens twice means the second.
+      if (![0, HOUR, HOUR / 2].includes(found - at) || zonedInput(found, zone) !== zonedInput(at, zone)) {
+        expect.fail(`${new Date(at).toISOString()} became ${new Date(found).toISOString()}`);
+      }
+    }
+  });
+
+  it("is the second of two, and none that is left out", () => {
+    expect(new Date(momentIn("2026-10-25T02:30:00", "Europe/Berlin")).toISOString()).toBe("2026-10-25T01:30:00.000Z");
+    expect(new Date(momentIn("2026-03-29T02:30:00", "Europe/Berlin")).toISOString()).toBe("2026-03-29T01:30:00.000Z");
+    expect(momentIn("", "UTC")).toBeNaN();
+  });
+});

@@ -99,7 +99,7 @@ export const formatCountdown = (milliseconds: number): string => {
 
 const language = (): string => document.documentElement.lang || "en";
 
-/** A moment on the clock on the wall of a zone, without the year where it is this one. */
+/** A moment in local time of a zone, without the year where it is this one. */
 export const formatMoment = (moment: string, timeZone?: string): string => {
   const date = new Date(moment);
   const thisYear = date.getFullYear() === new Date().getFullYear();
@@ -136,4 +136,64 @@ export const localInput = (milliseconds: number): string => {
   const date = new Date(milliseconds - new Date(milliseconds).getTimezoneOffset() * 60_000);
 
   return date.toISOString().slice(0, 16);
+};
+
+/** The time of day on the clock of whoever looks, with seconds. */
+export const formatClock = (milliseconds: number): string =>
+  new Intl.DateTimeFormat("en-GB", { hour: "2-digit", hourCycle: "h23", minute: "2-digit", second: "2-digit" }).format(milliseconds);
+
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+const clockOf = (timeZone: string): Intl.DateTimeFormat => {
+  const known = clocks.get(timeZone);
+
+  if (known !== undefined) {
+    return known;
+  }
+  const number = "numeric";
+  const made = new Intl.DateTimeFormat("en-US", {
+    day: number,
+    hour: number,
+    hourCycle: "h23",
+    minute: number,
+    month: number,
+    second: number,
+    timeZone,
+    year: number,
+  });
+
+  clocks.set(timeZone, made);
+
+  return made;
+};
+
+/** Milliseconds that a zone is ahead of UTC at a moment. */
+const aheadAt = (milliseconds: number, timeZone: string): number => {
+  const parts = clockOf(timeZone).formatToParts(milliseconds);
+  const part = (wanted: string): number => Number(parts.find(({ type }) => type === wanted)?.value ?? 0);
+  const local = Date.UTC(part("year"), part("month") - 1, part("day"), part("hour"), part("minute"), part("second"));
+
+  return local - Math.floor(milliseconds / 1000) * 1000;
+};
+
+/** A moment as a field for date and time takes it, to the second, in the local time of a zone. */
+export const zonedInput = (milliseconds: number, timeZone: string): string =>
+  new Date(milliseconds + aheadAt(milliseconds, timeZone)).toISOString().slice(0, 19);
+
+/**
+ * The moment that a field for date and time means in a zone, in milliseconds; NaN where it holds none.
+ *
+ * A time that a change of the clock repeats means the second one: what was stored in the first is not lost by it.
+ * A time that such a change leaves out means the moment of the change onwards, as clocks that were not set would say.
+ */
+export const momentIn = (local: string, timeZone: string): number => {
+  const asUtc = Date.parse(`${local}Z`);
+
+  if (Number.isNaN(asUtc)) {
+    return NaN;
+  }
+  const candidates = [asUtc - 86_400_000, asUtc + 86_400_000].map((near) => asUtc - aheadAt(near, timeZone));
+  const exact = candidates.filter((moment) => moment + aheadAt(moment, timeZone) === asUtc);
+
+  return Math.max(...(exact.length === 0 ? candidates : exact));
 };

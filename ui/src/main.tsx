@@ -1,7 +1,7 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 
 import { createClient } from "./api/queries";
-import { Board } from "./pages/Board";
+import { BackupsPage } from "./pages/BackupsPage";
 import { DagTab } from "./pages/DagTab";
 import { Overview } from "./pages/Overview";
 
@@ -11,7 +11,7 @@ const client = createClient();
 
 const Backups = () => (
   <QueryClientProvider client={client}>
-    <Board />
+    <BackupsPage />
   </QueryClientProvider>
 );
 

@@ -91,8 +91,11 @@ def _print(change: Change) -> None:
 def _fires(fires: Sequence[Fire], timezone: str) -> str:
     if not fires:
         return "after other schedules"
+    several = len({fire.kind for fire in fires}) > 1
     return ", ".join(
-        local(fire.at, timezone) + (f" (skipped: {fire.skipped})" if fire.skipped else "")
+        local(fire.at, timezone)
+        + (f" {fire.kind}" if several else "")
+        + (f" (skipped: {fire.skipped})" if fire.skipped else "")
         for fire in fires
     )
 

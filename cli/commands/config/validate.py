@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from airflow_backup.cli import exit_codes
-from airflow_backup.cli.arguments import add_format, loaded, schedules_path
+from airflow_backup.cli.airflow_connections import known_ids
+from airflow_backup.cli.airflow_options import airflow_option
+from airflow_backup.cli.arguments import add_format, catalog_url, loaded, schedules_path
 from airflow_backup.cli.built_dags import missing_dags
 from airflow_backup.cli.output import print_json
+from airflow_backup.core.errors import NotFound
 from airflow_backup.schedules.loading.drivers import missing_drivers
 from airflow_backup.schedules.loading.loaded import Loaded
 from airflow_backup.schedules.loading.problems import Problem
+from airflow_backup.schedules.loading.spread import local_things
 from airflow_backup.schedules.loading.warnings import load_warnings
 
 
@@ -46,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     found.problems += missing_drivers(found.schedules)
     if arguments.dags:
         found.problems += missing_dags(found, schedules_path(arguments.path))
-    warnings = _warnings(found, arguments.slots) if arguments.warnings else []
+    warnings = _local_things(found)
+    if arguments.warnings:
+        warnings += [*_warnings(found, arguments.slots), *_exceptions(found)]
     if arguments.format == "json":
         more = [problem.as_dict() | {"severity": "warning"} for problem in warnings]
         print_json([*(problem.as_dict() for problem in found.problems), *more])
@@ -73,6 +79,51 @@ def _warnings(found: Loaded, slots: int | None) -> list[Problem]:
         place = places[warning.schedules[0]]
         path = f"schedules.{place.schedule.id}"
         problems.append(Problem(place.file, place.line, 1, path, warning.message, warning.hint))
+    return problems
+
+
+def _exceptions(found: Loaded) -> list[Problem]:
+    """Warn of exceptions that say nothing true: a schedule protects the connection, or there is none."""
+    if not found.exempt:
+        return []
+    sources = [item.schedule for item in found.schedules if item.schedule.enabled]
+    known = known_ids()
+    problems = []
+    for each in found.exempt:
+        name = each.unprotected.connection
+        theirs = [
+            item.id
+            for item in sources
+            if getattr(item.source, "connection", None) == name
+            and getattr(item.source, "database", None) is None  # else perhaps not the connection's
+        ]
+        if theirs:
+            wrong = f"the connection `{name}` is protected, by {', '.join(theirs)}"
+        elif known is not None and name.upper() not in known:
+            wrong = f"there is no connection `{name}`"
+        else:
+            continue
+        problems.append(
+            Problem(each.file, each.line, 1, "unprotected", wrong, "is the exception still needed?")
+        )
+    return problems
+
+
+def _local_things(found: Loaded) -> list[Problem]:
+    """Warn of what lies on one machine where Airflow, as it is configured here, sends tasks to several."""
+    executors = [each.strip() for each in (airflow_option("core", "executor") or "").split(",")]
+    places = {item.schedule.id: item for item in found.schedules}
+    schedules = [item.schedule for item in found.schedules]
+    try:
+        catalog = catalog_url()
+    except NotFound:
+        catalog = ""  # of a connection, which is no file by accident
+    problems = []
+    for each in local_things(schedules, executors=executors, catalog=catalog):
+        place = places[each.schedules[0]] if each.schedules else None
+        file, line = ("airflow.cfg", 1) if place is None else (place.file, place.line)
+        path = "backup.catalog_conn_id" if place is None else f"schedules.{each.schedules[0]}"
+        problems.append(Problem(file, line, 1, path, each.message, each.hint))
     return problems
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_format, add_schedules, loaded
 from airflow_backup.cli.output import local, print_json, print_table
+from airflow_backup.core.text.durations import format_duration
 from airflow_backup.schedules.loading.loader import Located, Rejected
-from airflow_backup.schedules.model.describe import when_text
+from airflow_backup.schedules.model.placement import where_text
+from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.fire_times import upcoming
 
 
@@ -33,10 +35,17 @@ def run(arguments: argparse.Namespace) -> int:
         return exit_codes.DONE
     rows = [_row(item, now) for item in found.schedules]
     rows += [
-        (wrong.id or "?", "wrong", "-", f"{wrong.file}:{wrong.line}", "airflow-backup validate")
+        (
+            wrong.id or "?",
+            "wrong",
+            "-",
+            f"{wrong.file}:{wrong.line}",
+            "-",
+            "airflow-backup validate",
+        )
         for wrong in found.rejected
     ]
-    print_table(("SCHEDULE", "ENGINE", "WHEN", "SOURCE", "NEXT"), rows)
+    print_table(("SCHEDULE", "ENGINE", "WHEN", "SOURCE", "WHERE", "NEXT"), rows)
     return exit_codes.DONE
 
 
@@ -45,7 +54,8 @@ def _row(item: Located, now: datetime) -> tuple[str, ...]:
     coming = upcoming(schedule, after=now, count=1)
     following = local(coming[0].at, schedule.timezone) if coming else "-"
     engine: str = schedule.source.model_dump()["engine"]
-    return schedule.id, engine, when_text(schedule), schedule.source.summary(), following
+    source, where = schedule.source.summary(), where_text(schedule)
+    return schedule.id, engine, when_text(schedule), source, where, following
 
 
 def _right(item: Located) -> dict[str, Any]:
@@ -66,3 +76,20 @@ def _wrong(item: Rejected) -> dict[str, Any]:
         "state": "wrong",
         "problems": [problem.as_dict() for problem in item.problems],
     }
+
+
+def when_text(schedule: Schedule) -> str:
+    """
+    Say in words when a schedule runs, for example "daily at 02:00".
+
+    >>> source = {"engine": "files", "path": "/srv"}
+    >>> when_text(Schedule(id="a", source=source, repository="file:///b", every="45m"))
+    'full every 45m'
+    """
+    if schedule.after:
+        return f"after {', '.join(schedule.after)}"
+    if schedule.every is not None:
+        return f"{schedule.kind or 'full'} every {format_duration(schedule.every)}"
+    if schedule.preset is not None:
+        return f"{schedule.kind or 'full'} {schedule.preset}"
+    return ", ".join(f"{kind} {cron}" for kind, cron in schedule.crons().items())

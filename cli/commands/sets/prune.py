@@ -20,8 +20,8 @@ from airflow_backup.cli.arguments import (
 )
 from airflow_backup.cli.output import print_json, print_table
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.text.durations import format_size
 from airflow_backup.schedules.model.policies import Retention
 
 

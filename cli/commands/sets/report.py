@@ -15,7 +15,7 @@ from airflow_backup.cli.arguments import (
     open_catalog,
 )
 from airflow_backup.cli.output import local, print_json, print_table
-from airflow_backup.core.durations import format_size
+from airflow_backup.core.text.durations import format_size
 
 if TYPE_CHECKING:
     from airflow_backup.actions.report.report import ScheduleReport

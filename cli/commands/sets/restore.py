@@ -26,8 +26,8 @@ from airflow_backup.cli.arguments import (
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.durations import format_duration, format_size
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.text.durations import format_duration, format_size
 
 if TYPE_CHECKING:
     from airflow_backup.actions.restore.carry_out import RestoreResult
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     from airflow_backup.actions.restore.carry_out import carry_out
-    from airflow_backup.engines.protocol import Surroundings
+    from airflow_backup.engines.protocol import EngineContext
 
     item = None
     if arguments.repository is None:
@@ -114,13 +114,13 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     if not quiet:
         _print_plan(what, to=sys.stderr)
     with progress_bar(quiet=quiet) as listener:
-        around = Surroundings(
+        context = EngineContext(
             connections=from_environment,
             reporter=Reporter(listener, interval=0.2),
             clock=lambda: datetime.now(UTC),
             source=None if item is None else item.source,
         )
-        result = carry_out(what, around, catalog=catalog, actor=getpass.getuser())
+        result = carry_out(what, context, catalog=catalog, actor=getpass.getuser())
     if arguments.format == "json":
         print_json(result.as_dict())
     else:
@@ -180,7 +180,7 @@ def _print_plan(what: RestorePlan, to: Any = None) -> None:
         lines.append(
             "  it is restored beside that and swapped in when it is whole; the old one is kept"
         )
-    for each in what.path:
+    for each in what.chain:
         manifest = each.manifest
         lines.append(
             f"  {manifest.kind:<12} {manifest.set_id}  {manifest.consistent_at:%Y-%m-%d %H:%M:%S}  "

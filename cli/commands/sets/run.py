@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import (
@@ -19,9 +20,15 @@ from airflow_backup.cli.arguments import (
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.durations import format_size
-from airflow_backup.core.progress import Reporter
+from airflow_backup.core.progress import Listener, Reporter
+from airflow_backup.core.text.durations import format_size
 from airflow_backup.core.words import Kind, Trigger
+from airflow_backup.core.worker import Worker, this_host
+
+if TYPE_CHECKING:
+    from airflow_backup.actions.sets.damage import VerifyResult
+    from airflow_backup.catalog import Catalog
+    from airflow_backup.schedules.model.schedule import Schedule
 
 
 def add_to(commands: Any) -> None:
@@ -33,6 +40,11 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--kind", type=Kind, choices=list(Kind), help="(default: as the schedule says)"
     )
+    parser.add_argument(
+        "--no-verify",
+        action="store_true",
+        help="take the set only; the schedule says what is verified",
+    )
     parser.add_argument("--note", help="a remark kept with the execution")
     add_schedules(parser)
     add_catalog(parser)
@@ -43,14 +55,34 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Take the backup; raise BackupError when it fails."""
     from airflow_backup.actions.backup.backup import Run, backup
+    from airflow_backup.actions.backup.control import Control, Limits
+    from airflow_backup.actions.backup.source_lease import SourceLease
+    from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 
     item = schedule(arguments.schedules, arguments.schedule)
-    now = datetime.now(UTC)
-    once = Run(f"command_line__{now.isoformat()}", now, Trigger.COMMAND_LINE, 1, arguments.note)
+    now = _now()
+    once = Run(
+        f"command_line__{now.isoformat()}",
+        now,
+        Trigger.COMMAND_LINE,
+        note=arguments.note,
+        definition=item.digest(),
+        worker=Worker(this_host()),
+    )
     quiet = arguments.format == "json" or not sys.stderr.isatty()
     with (
         open_catalog(arguments.catalog, create=True) as catalog,
         progress_bar(quiet=quiet) as listener,
+        SourceLease(
+            item.source,
+            from_environment,
+            catalog=catalog,
+            clock=_now,
+            schedule_id=item.id,
+            run_id=once.id,
+            limits=item.limits,
+            repository=item.repository,
+        ) as lease,
     ):
         result = backup(
             item,
@@ -58,11 +90,18 @@ def run(arguments: argparse.Namespace) -> int:
             catalog=catalog,
             connections=from_environment,
             kind=arguments.kind,
-            reporter=Reporter(listener, interval=0.2),
-            clock=lambda: datetime.now(UTC),
+            control=Control(
+                limits=Limits(max_duration=item.max_duration),
+                clock=_now,
+                listener=listener,
+                keep=lease.renew,
+            ),
+            clock=_now,
             allowed_commands=allowed_commands(),
         )
-    facts = result.as_dict()
+        verified = _verify(arguments, item, catalog, result.set_id, listener)
+    facts: dict[str, Any] = result.as_dict()
+    facts["verified"] = [each.as_dict() for each in verified]
     if arguments.format == "json":
         print_json(facts)
     else:
@@ -72,4 +111,34 @@ def run(arguments: argparse.Namespace) -> int:
         )
         for warning in facts["warnings"]:
             print(f"    WARNING: {warning}")
+        for each in verified:
+            print(f"    {each.level} verification: {each.outcome}")
+    raise_what_is_bad(verified, item.id)
     return exit_codes.DONE
+
+
+def _verify(
+    arguments: argparse.Namespace,
+    item: Schedule,
+    catalog: Catalog,
+    set_id: str,
+    listener: Listener,
+) -> Sequence[VerifyResult]:
+    """Verify the set as the schedule says, as a run in Airflow does."""
+    from airflow_backup.actions.verify.scheduled import verify_as_scheduled
+    from airflow_backup.actions.verify.verify import Verifier
+
+    if arguments.no_verify:
+        return []
+    verifier = Verifier(
+        item,
+        catalog=catalog,
+        connections=from_environment,
+        clock=_now,
+        reporter=Reporter(listener, interval=0.2),
+    )
+    return verify_as_scheduled(verifier, item, catalog, set_id, now=_now()).results
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

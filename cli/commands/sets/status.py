@@ -18,14 +18,10 @@ from airflow_backup.cli.arguments import (
 )
 from airflow_backup.cli.output import iso, local, print_json, print_table
 from airflow_backup.core.words import ProtectionState
-from airflow_backup.schedules.model.schedule import Schedule
 
 if TYPE_CHECKING:
-    from airflow_backup.actions.protection import Subject
-    from airflow_backup.catalog import Catalog
-    from airflow_backup.catalog.records import Execution
     from airflow_backup.catalog.rules.protection import Protection
-    from airflow_backup.schedules.loading.loaded import Loaded
+    from airflow_backup.catalog.run_records import Execution
 
 
 @dataclass(frozen=True)
@@ -36,6 +32,8 @@ class Standing:
     timezone: str
     protection: Protection
     last: Execution | None
+    waits: str | None
+    """Why it waits for the schedules that it runs after; None where it does not."""
 
 
 def add_to(commands: Any) -> None:
@@ -67,41 +65,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _standings(arguments: argparse.Namespace) -> Sequence[Standing]:
-    from airflow_backup.actions.protection import Subject, protections
+    from airflow_backup.actions.monitor.subjects import subjects_of_files
+    from airflow_backup.actions.protection import protections
+    from airflow_backup.actions.upstreams import waits
 
     found = loaded(arguments.schedules)
     now = datetime.now(UTC)
     with open_catalog(arguments.catalog) as catalog:
-        subjects = [*map(Subject.of, found.by_id().values()), *_wrong(found, catalog)]
+        subjects = subjects_of_files(found, catalog)
         ids = [each.id for each in subjects]
         catalog.standings.note_seen(ids, at=now)
         last = catalog.executions.last(ids)
         judged = protections(subjects, catalog, now=now)
+        right = [each.schedule for each in subjects if each.schedule and each.enabled is not False]
+        waiting = waits(right, catalog, known=ids, now=now)
     return [
         Standing(
             each.id,
             "UTC" if each.schedule is None else each.schedule.timezone,
             judged[each.id],
             last.get(each.id),
+            waiting.get(each.id),
         )
         for each in subjects
     ]
-
-
-def _wrong(found: Loaded, catalog: Catalog) -> Iterator[Subject]:
-    """Give the schedules that are wrong: of some, the version before is deployed and runs on."""
-    from airflow_backup.actions.protection import Subject
-
-    for wrong in found.rejected:
-        if wrong.id is None or wrong.id in found.by_id():
-            continue
-        why = wrong.problems[0].message
-        live = catalog.deployed.get(wrong.id)
-        if live is not None and live.state == "last_known_good":
-            before = Schedule.model_validate(live.definition)
-            yield Subject(id=wrong.id, schedule=before, enabled=before.enabled, outdated=why)
-        else:
-            yield Subject(id=wrong.id, schedule=None, enabled=None, rejected=why)
 
 
 def _row(standing: Standing) -> tuple[str, ...]:
@@ -111,12 +98,22 @@ def _row(standing: Standing) -> tuple[str, ...]:
         standing.protection.state.replace("_", " "),
         local(good.consistent_at, zone) if good is not None else "-",
         "-" if good is None or good.verified_level is None else good.verified_level.value,
-        "never ran" if last is None else f"{last.status.value}, {local(last.started_at, zone)}",
-        ""
-        if standing.protection.state is ProtectionState.GOOD
-        and not standing.protection.failures_in_row
-        else standing.protection.reason,
+        "never ran" if last is None else _last(last, zone),
+        "; ".join(_reasons(standing)),
     )
+
+
+def _last(last: Execution, zone: str) -> str:
+    where = "" if last.host is None else f" on {last.host}"
+    return f"{last.status.value}, {local(last.started_at, zone)}{where}"
+
+
+def _reasons(standing: Standing) -> Iterator[str]:
+    found = standing.protection
+    if found.state is not ProtectionState.GOOD or found.failures_in_row:
+        yield found.reason
+    if standing.waits is not None:
+        yield standing.waits
 
 
 def _dict(standing: Standing) -> dict[str, Any]:
@@ -132,10 +129,12 @@ def _dict(standing: Standing) -> dict[str, Any]:
         "failures_in_row": found.failures_in_row,
         "status": last.status.value if last is not None else None,
         "last_at": iso(last.started_at) if last is not None else None,
+        "last_host": last.host if last is not None else None,
         "last_good_at": iso(good.consistent_at) if good is not None else None,
         "last_good_set": good.set_id if good is not None else None,
         "verified": None
         if good is None or good.verified_level is None
         else good.verified_level.value,
         "error": last.error if last is not None else None,
+        "waits": standing.waits,
     }

@@ -17,7 +17,7 @@ from airflow_backup.cli.arguments import (
 )
 from airflow_backup.cli.output import print_json
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.durations import parse_duration
+from airflow_backup.core.text.durations import parse_duration
 
 if TYPE_CHECKING:
     from airflow_backup.schedules.model.schedule import Schedule

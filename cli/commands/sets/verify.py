@@ -26,10 +26,10 @@ from airflow_backup.cli.arguments import (
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError, NotFound
 from airflow_backup.core.ids import SCHEDULE_ID
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.text.durations import format_size
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_backup.actions.sets.damage import Share, VerifyResult
     from airflow_backup.actions.verify.verify import Verifier
 
-_LEVELS = {level.value.replace("_", "-"): level for level in VerificationLevel}
+_LEVELS = {level.value: level for level in VerificationLevel}
 _SHARE = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 
 
@@ -58,6 +58,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--level",
         choices=list(_LEVELS),
+        type=lambda text: text.replace("-", "_"),  # as it was written in earlier versions
         help="how thoroughly (default: as the schedule says, or standard)",
     )
     parser.add_argument(

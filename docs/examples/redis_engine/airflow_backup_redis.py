@@ -7,21 +7,25 @@ import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from airflow_backup.core.connections import Connection
-from airflow_backup.core.errors import BackupError, ConfigError, EngineError, VerifyError
-from airflow_backup.core.process.process import run
-from airflow_backup.core.words import Kind
-from airflow_backup.engines.protocol import (
+from airflow_backup.engine import (
+    BackupError,
+    ConfigError,
+    Connection,
+    ConnectionId,
     DumpReport,
+    EngineContext,
+    EngineError,
+    EngineOptions,
+    Kind,
     RestoreReport,
     SetReader,
     Sink,
-    Surroundings,
+    VerifyError,
+    open_target,
+    run,
 )
-from airflow_backup.engines.shared.restore_root import open_target
-from airflow_backup.schedules.model.sources import EngineOptions
 
 SNAPSHOT = "dump.rdb"
 _MAGIC, _END, _CHECKSUM = b"REDIS", 0xFF, 8
@@ -33,7 +37,9 @@ class RedisOptions(EngineOptions):
     engine: Literal["redis"]
     """Which engine reads the source."""
 
-    connection: str
+    connection_types: ClassVar[tuple[str, ...]] = ("redis",)  # those that lead to what we back up
+
+    connection: ConnectionId
     """The Airflow connection: host, port, password."""
 
 
@@ -45,10 +51,10 @@ class RedisEngine:
     version = "1"  # of what is inside the streams
     kinds = frozenset({Kind.FULL})
 
-    def check(self, source: RedisOptions, around: Surroundings) -> list[BackupError]:
+    def check(self, source: RedisOptions, context: EngineContext) -> list[BackupError]:
         """Return every problem that can be seen before anything is read."""
         try:
-            server = around.connections(source.connection)
+            server = context.connections(source.connection)
             answer = run([*_command(server), "PING"], environment=_password(server)).output
         except BackupError as error:
             return [error]
@@ -59,17 +65,17 @@ class RedisEngine:
     def dump(
         self,
         source: RedisOptions,
-        around: Surroundings,
+        context: EngineContext,
         *,
         kind: Kind,
         parent: SetReader | None,
         sink: Sink,
     ) -> DumpReport:
         """Fetch the snapshot and store it; one that has no end is a failure."""
-        server = around.connections(source.connection)
-        consistent_at = around.clock()
-        around.reporter.begin("fetching", bytes_total=around.expected_bytes)
-        with tempfile.TemporaryDirectory(prefix="backup-", dir=around.scratch) as folder:
+        server = context.connections(source.connection)
+        consistent_at = context.clock()
+        context.reporter.begin("fetching", bytes_total=context.expected_bytes)
+        with tempfile.TemporaryDirectory(prefix="backup-", dir=context.scratch) as folder:
             # Into a file: what redis-cli writes to its output ends in a mark that is no part of the snapshot.
             file = Path(folder) / SNAPSHOT
             run([*_command(server), "--rdb", str(file)], environment=_password(server))
@@ -77,15 +83,15 @@ class RedisEngine:
             with sink.stream(SNAPSHOT) as stream, file.open("rb") as snapshot:
                 while chunk := snapshot.read(1024 * 1024):
                     stream.write(chunk)
-                    around.reporter.advance(bytes_done=len(chunk))
-        around.reporter.finish()
+                    context.reporter.advance(bytes_done=len(chunk))
+        context.reporter.finish()
         return DumpReport(consistent_at=consistent_at, files=1, bytes_read=size)
 
     def restore(
         self,
-        path: Sequence[SetReader],
+        chain: Sequence[SetReader],
         target: Path,
-        around: Surroundings,
+        context: EngineContext,
         *,
         only: Sequence[str] = (),
         until: datetime | None = None,
@@ -94,14 +100,14 @@ class RedisEngine:
         if only:
             raise ConfigError("a snapshot is restored whole", hint="leave the paths out")
         os.close(open_target(target))  # refuses a folder that holds something
-        (reader,) = path
+        (reader,) = chain
         written = 0
         with (target / SNAPSHOT).open("xb") as file:
             for block in reader.blocks(SNAPSHOT):
                 written += file.write(block)
         return RestoreReport(files=1, bytes_written=written)
 
-    # What follows is optional: engines/protocol.py says which further verbs there are.
+    # What follows is optional: the reference of `airflow_backup.engine` says which further verbs there are.
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """For `verify: {level: standard}`: look at the beginning without reading all."""

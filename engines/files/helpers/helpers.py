@@ -3,7 +3,7 @@ Processes that make the small files of a restore, because one process alone wait
 
 To make a small file is six calls of the system and no work; two processes make nearly twice as many, and
 Python's threads do not, for they wait for each other at each call. Helpers get small files through a
-pipe, in the order of the archive, and make them with the code and in the jail of the restore itself.
+pipe, in the order of the archive, and make them with the code and in the restore root of the restore itself.
 They know no repository and no secret. Folders, links and large files are made by the restore; what
 is left to do for a folder when its content is there follows its files to the helper that made them.
 """
@@ -23,7 +23,7 @@ from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.core.process.process import PIPE, Process
 from airflow_backup.core.process.python import module_command
 from airflow_backup.engines.files.helpers.messages import BATCH, FACTS, SETTLE
-from airflow_backup.engines.files.tar.reader import Member
+from airflow_backup.engines.files.tar.member import Member
 
 _MODULE = "airflow_backup.engines.files.helpers.process"
 _SMALL = 256 * 1024
@@ -45,7 +45,7 @@ class Helpers:
         self._target, self._running = target, running
         self._all: list[_Helper] = []
         self._of: dict[bytes, _Helper] = {}
-        self._number = min(_MOST, len(os.sched_getaffinity(0)))
+        self._number = min(_MOST, _cores())
         self._before = _BEFORE if self._number > 1 else sys.maxsize
         self._waits = 0
 
@@ -59,7 +59,7 @@ class Helpers:
         return bool(self._all) and member.size <= _SMALL and _is_plain(member)
 
     def file(self, member: Member, content: Iterable[memoryview]) -> None:
-        """Have a file made."""
+        """Give a small file to a helper process, which writes it."""
         folder = member.name.rpartition(b"/")[0]
         helper = self._of.get(folder)
         if helper is None:
@@ -189,3 +189,10 @@ def _is_plain(member: Member) -> bool:
         and abs(member.mtime_ns) < 1 << 63
         and max(member.uid, member.gid) < 1 << 32
     )
+
+
+def _cores() -> int:
+    """Return how many cores this process may use; where the system does not tell, how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -11,8 +11,8 @@ from airflow_backup.core.errors import BackupError, EngineError
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.files.helpers.messages import BATCH, FACTS, SETTLE
 from airflow_backup.engines.files.helpers.unpacking import Unpacking
-from airflow_backup.engines.files.tar.reader import Member
-from airflow_backup.engines.shared.restore_root import Jail
+from airflow_backup.engines.files.tar.member import Member
+from airflow_backup.engines.shared.restore_root import RestoreRoot
 
 
 class Incoming:
@@ -31,7 +31,7 @@ class Incoming:
         yield self._content
 
     def whole_content(self) -> memoryview:
-        """Return it."""
+        """Return the whole content of the file that was sent."""
         return self._content
 
     def sparse_segments(self) -> list[tuple[int, int]]:
@@ -72,9 +72,9 @@ def main(target: int) -> None:
     pipe, answers = sys.stdin.fileno(), sys.stdout.fileno()
     answer = {}
     try:
-        jail = Jail(target)
-        Unpacking(Incoming(pipe, answers), jail, Reporter()).run()
-        jail.close()
+        root = RestoreRoot(target)
+        Unpacking(Incoming(pipe, answers), root, Reporter()).run()
+        root.close()
     except BackupError as error:
         answer = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
     os.write(answers, json.dumps(answer).encode())

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Protocol
 
 from airflow_backup.core.errors import EngineError, VerifyError
-from airflow_backup.core.names import shown
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.text.names import shown
 from airflow_backup.engines.files.tar import writer as tar
-from airflow_backup.engines.files.tar.reader import Member
+from airflow_backup.engines.files.tar.member import Member
 from airflow_backup.engines.shared.restore_marker import stand_in
-from airflow_backup.engines.shared.restore_root import Jail
+from airflow_backup.engines.shared.restore_root import RestoreRoot
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TELL_EVERY = 4 * 1024 * 1024
@@ -42,7 +42,7 @@ class Archive(Protocol):
         ...
 
 
-class Hands(Protocol):
+class Workers(Protocol):
     """Whoever makes small files in our place, later."""
 
     def wants(self, member: Member) -> bool:
@@ -50,7 +50,7 @@ class Hands(Protocol):
         ...
 
     def file(self, member: Member, content: Iterable[memoryview]) -> None:
-        """Have a file made."""
+        """Give a small file to a worker, which writes it."""
         ...
 
     def dress(self, member: Member) -> bool:
@@ -64,27 +64,27 @@ class Hands(Protocol):
 
 class Unpacking:
     """
-    Makes the members of an archive below a jail; damage found on the way is raised.
+    Makes the members of an archive below a restore root; damage found on the way is raised.
 
-    ``resume`` leaves alone what an earlier attempt made whole; ``hands`` help with small files. ``is_marked``:
+    ``resume`` leaves alone what an earlier attempt made whole; ``workers`` help with small files. ``is_marked``:
     the marker of an unfinished restore is in the target, and names that would hit it give way.
     """
 
     def __init__(
         self,
         archive: Archive,
-        jail: Jail,
+        root: RestoreRoot,
         reporter: Reporter,
         *,
         resume: bool = False,
-        hands: Hands | None = None,
+        workers: Workers | None = None,
         is_marked: bool = False,
     ) -> None:
-        self._resume, self._hands, self._is_marked = resume, hands, is_marked
+        self._resume, self._workers, self._is_marked = resume, workers, is_marked
         self.files = 0
         self.bytes_written = 0
         self.warnings: list[str] = []
-        self._archive, self._jail, self._reporter = archive, jail, reporter
+        self._archive, self._root, self._reporter = archive, root, reporter
         self._may_chown = os.geteuid() == 0
         self._untold = self._untold_files = 0
         self._makers: dict[bytes, Callable[[Member], None]] = {
@@ -134,7 +134,7 @@ class Unpacking:
             ) from error
 
     def _make_again(self, maker: Callable[[Member], None], member: Member) -> None:
-        parent, name = self._jail.parent_of(member.name)
+        parent, name = self._root.parent_of(member.name)
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if self._is_whole(member, parent, name, found):
             self._untold += found.st_size if member.kind == tar.REGULAR else 0
@@ -156,7 +156,7 @@ class Unpacking:
         return False
 
     def _is_same_file(self, link: bytes, found: os.stat_result) -> bool:
-        source, first = self._jail.reach(link)
+        source, first = self._root.reach(link)
         try:
             target = os.stat(first, dir_fd=source, follow_symlinks=False)
         finally:
@@ -168,12 +168,12 @@ class Unpacking:
         self._untold = self._untold_files = 0
 
     def _file(self, member: Member) -> None:
-        if self._hands is not None and self._hands.wants(member):
+        if self._workers is not None and self._workers.wants(member):
             whole = self._archive.whole_content()
-            self._hands.file(member, self._archive.content() if whole is None else (whole,))
+            self._workers.file(member, self._archive.content() if whole is None else (whole,))
             self._count(member.size)
             return
-        parent, name = self._jail.parent_of(member.name)
+        parent, name = self._root.parent_of(member.name)
         file = os.open(name, _NEW_FILE, 0o600, dir_fd=parent)
         try:
             if member.is_sparse:
@@ -208,29 +208,29 @@ class Unpacking:
         os.ftruncate(file, size)
 
     def _folder(self, member: Member) -> None:
-        self._jail.enter(member.name.rstrip(b"/"), partial(self._leave, member))
+        self._root.enter(member.name.rstrip(b"/"), partial(self._leave, member))
 
     def _leave(self, member: Member, descriptor: int) -> None:
-        if self._hands is None or not self._hands.dress(member):
+        if self._workers is None or not self._workers.dress(member):
             self._dress(member, descriptor)
 
     def _symlink(self, member: Member) -> None:
-        parent, name = self._jail.parent_of(member.name)
+        parent, name = self._root.parent_of(member.name)
         os.symlink(member.link, name, dir_fd=parent)
         self._dress_path(member, parent, name)
 
     def _hard_link(self, member: Member) -> None:
-        if self._hands is not None:
-            self._hands.settle()
-        parent, name = self._jail.parent_of(member.name)
-        source, first = self._jail.reach(member.link)
+        if self._workers is not None:
+            self._workers.settle()
+        parent, name = self._root.parent_of(member.name)
+        source, first = self._root.reach(member.link)
         try:
             os.link(first, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
         finally:
             os.close(source)
 
     def _fifo(self, member: Member) -> None:
-        parent, name = self._jail.parent_of(member.name)
+        parent, name = self._root.parent_of(member.name)
         os.mkfifo(name, mode=0o600, dir_fd=parent)
         if self._may_chown:  # before the mode, of which a new owner would take bits away
             os.chown(name, member.uid, member.gid, dir_fd=parent, follow_symlinks=False)
@@ -255,7 +255,11 @@ class Unpacking:
                 os.setxattr(descriptor, name, value)
             except OSError as error:
                 why = (error.strerror or str(error)).lower()
-                self._warn(member, f"attribute {os.fsdecode(name)} was not restored: {why}")
+            except AttributeError:  # not on macOS
+                why = "Python cannot set it on this system"
+            else:
+                continue
+            self._warn(member, f"attribute {os.fsdecode(name)} was not restored: {why}")
 
     def _dress_path(self, member: Member, parent: int, name: bytes) -> None:
         if self._may_chown:

@@ -21,6 +21,11 @@ def is_changed(before: os.stat_result, after: os.stat_result) -> bool:
     return before.st_mtime_ns != after.st_mtime_ns or before.st_size != after.st_size
 
 
+def knows_attributes() -> bool:
+    """Whether extended attributes can be read on this system; a backup without them would lose them unseen."""
+    return hasattr(os, "listxattr")
+
+
 def attributes(descriptor: int) -> dict[bytes, bytes] | None:
     """Return the extended attributes, ACLs among them, as pax records; mostly there are none."""
     try:

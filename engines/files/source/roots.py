@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 
 from airflow_backup.core.errors import BackupError, SourceDenied, SourceError, SourceUnavailable
-from airflow_backup.core.roots import open_real, real_path
+from airflow_backup.core.paths.roots import open_real, real_path
 
 _ROOT_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, Protocol
 
 from airflow_backup.core.errors import SourceDenied, SourceError, SourceUnavailable
-from airflow_backup.core.patterns import Patterns
+from airflow_backup.core.paths.patterns import Patterns
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -36,7 +36,7 @@ class Warn(Protocol):
 
 class Entry(NamedTuple):
     """
-    Something in the tree.
+    One entry of the source tree: a file, a folder, a link or a special file, with its attributes.
 
     ``parent`` is the open descriptor of the folder that holds ``name``, valid until the next
     entry is asked for; ``path`` is relative to the root. For a folder, ``parent`` is the

@@ -3,131 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from itertools import islice
-from zlib import adler32
 
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.engines.files.tar import writer as tar
+from airflow_backup.engines.files.tar.cutter import Cutter
+from airflow_backup.engines.files.tar.member import MAX_DIGITS, Member, completed, decimal, sum_of
 
 _BLANK = bytes(tar.BLOCK)
 _MAX_RECORDS = 64 * 1024 * 1024
 _PLAIN_MTIME = b"30 mtime="
-_NEAR = 4 * 1024 * 1024
-_MAX_DIGITS = 20
-_MAX_SIZE, _MAX_SECONDS, _MAX_ID = 2**63 - 1, 2**62, 2**32 - 2
-"""The largest that Linux takes; the last id of all means nobody at all."""
 
 _PLAIN_HEADERS = 3 * tar.BLOCK
 _NUMBERS = re.compile(rb"(?:[0-7]{7}\0){3}(?:[0-7]{11}\0){2}")
 _TIMED = re.compile(rb"30 mtime=\d{10}\.\d{9}\n.{582}" + _NUMBERS.pattern, re.DOTALL)
 """A time of its own, and behind it the numbers of the header that follows."""
-
-
-@dataclass(slots=True)
-class Member:
-    """One member; ``size`` counts the bytes of content that follow in the archive."""
-
-    name: bytes
-    kind: bytes
-    mode: int
-    uid: int
-    gid: int
-    size: int
-    mtime_ns: int
-    link: bytes
-    records: dict[bytes, bytes] = field(default_factory=dict)
-    """The pax records, extended attributes among them."""
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether the content begins with a map of its data."""
-        return b"GNU.sparse.realsize" in self.records
-
-    @property
-    def real_size(self) -> int:
-        """How long the file is; more than its content when it is sparse."""
-        told = self.records.get(b"GNU.sparse.realsize")
-        return self.size if told is None else _bounded(told, _MAX_SIZE)
-
-    @property
-    def attributes(self) -> dict[bytes, bytes]:
-        """The extended attributes."""
-        return {
-            tar.attribute_name(key): value
-            for key, value in self.records.items()
-            if key.startswith(tar.ATTRIBUTE)
-        }
-
-
-class _Cutter:
-    """Cuts an iterator of blocks into reads of any length."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._block = memoryview(b"")
-        self._at = 0
-        self.position = 0
-
-    def seek(self, position: int, reopen: Callable[[int], Iterator[bytes]]) -> None:
-        """Go to ``position``: by reading on when it is near, else by opening the archive anew."""
-        if 0 <= position - self.position <= _NEAR:
-            for _ in self.pieces(position - self.position):
-                pass
-            return
-        self.close()
-        self._blocks = reopen(position)
-        self._block, self._at, self.position = memoryview(b""), 0, position
-
-    def close(self) -> None:
-        """End the reading of the archive, and with it whatever reads ahead."""
-        if isinstance(self._blocks, Generator):
-            self._blocks.close()
-
-    def exactly(self, size: int) -> bytes:
-        """Return the next ``size`` bytes; VerifyError when the archive ends before."""
-        end = self._at + size
-        if end <= len(self._block):
-            found = bytes(self._block[self._at : end])
-            self._at = end
-            self.position += size
-            return found
-        return b"".join(self.pieces(size))
-
-    def peek(self, size: int) -> memoryview | None:
-        """Return the next ``size`` bytes without reading them, when they lie in the current block."""
-        end = self._at + size
-        return self._block[self._at : end] if end <= len(self._block) else None
-
-    def at_hand(self, size: int) -> memoryview | None:
-        """Return the next ``size`` bytes when they lie in the current block; None when they do not."""
-        begin, end = self._at, self._at + size
-        if end > len(self._block):
-            return None
-        self._at = end
-        self.position += size
-        return self._block[begin:end]
-
-    def pieces(self, size: int) -> Iterator[memoryview]:
-        """Yield the next ``size`` bytes without copying them."""
-        while size:
-            if self._at == len(self._block):
-                self._block, self._at = memoryview(self._next()), 0
-            taken = self._block[self._at : self._at + size]
-            self._at += len(taken)
-            self.position += len(taken)
-            size -= len(taken)
-            yield taken
-
-    def _next(self) -> bytes:
-        for block in self._blocks:
-            if block:
-                return block
-        raise VerifyError(
-            f"the archive ends at byte {self.position}, in the middle of a member",
-            hint="is the set complete? an earlier one: airflow-backup restore ... --at ...",
-        )
 
 
 class TarReader:
@@ -141,7 +32,7 @@ class TarReader:
     def __init__(
         self, blocks: Iterator[bytes], reopen: Callable[[int], Iterator[bytes]] | None = None
     ) -> None:
-        self._bytes, self._reopen = _Cutter(blocks), reopen
+        self._bytes, self._reopen = Cutter(blocks), reopen
         self.member_begin = 0
         """Where the first header of the current member lies."""
 
@@ -150,7 +41,7 @@ class TarReader:
         self._rights, self._owner = b"", (0, 0, 0)
 
     def close(self) -> None:
-        """End the reading."""
+        """Stop reading, and close what the archive is read from."""
         self._bytes.close()
 
     def __iter__(self) -> Iterator[Member]:
@@ -175,7 +66,7 @@ class TarReader:
                 continue
             member = self._parse(block)
             if member.kind != b"x":
-                return self._begin(_completed(member, records) if records else member)
+                return self._begin(completed(member, records) if records else member)
             records = self._records(member.size)
         return None
 
@@ -200,7 +91,7 @@ class TarReader:
             and block[156:157] == kind
             and block[257:262] == b"ustar"
             and block[124:136] == b"%011o\0" % size
-            and block[148:155] == b"%06o\0" % _sum(block)
+            and block[148:155] == b"%06o\0" % sum_of(block)
             and (_TIMED.match(headers, tar.BLOCK) if begin else _NUMBERS.match(headers, 100))
             and (kind != tar.SYMLINK or block[157] != 0)
         )
@@ -234,10 +125,10 @@ class TarReader:
         rest = b""
         while True:
             *lines, rest = (rest + self._take_block()).split(b"\n")
-            if len(rest.rstrip(b"\0")) > _MAX_DIGITS:  # the last block is filled up with zeros
+            if len(rest.rstrip(b"\0")) > MAX_DIGITS:  # the last block is filled up with zeros
                 raise self._wrong("a sparse file has no map")
             for line in lines:
-                yield _decimal(line)
+                yield decimal(line)
 
     def take(self, size: int) -> Iterator[memoryview]:
         """Yield the next ``size`` bytes of the current member's content."""
@@ -282,7 +173,7 @@ class TarReader:
         self._left = self._padding = 0
 
     def _parse(self, block: bytes) -> Member:
-        if block[257:262] != b"ustar" or _sum(block) != self._octal(block[148:156]):
+        if block[257:262] != b"ustar" or sum_of(block) != self._octal(block[148:156]):
             raise self._wrong("not a tar header")
         rights = block[100:124]
         if rights != self._rights:  # neighbours share theirs
@@ -318,7 +209,7 @@ class TarReader:
         records: dict[bytes, bytes] = {}
         while body:
             digits, _, rest = body.partition(b" ")
-            length = _decimal(digits)
+            length = decimal(digits)
             key, equals, value = rest[: length - len(digits) - 1].partition(b"=")
             if not equals or not value.endswith(b"\n") or length > len(body) or b"\0" in key:
                 raise self._wrong("a broken pax header")
@@ -328,44 +219,3 @@ class TarReader:
 
     def _wrong(self, what: str) -> VerifyError:
         return VerifyError(f"the archive is not readable at byte {self._bytes.position}: {what}")
-
-
-def _sum(block: bytes) -> int:
-    # See tar_writer: adler32 sums bytes, and 256 of them stay below its modulus.
-    whole = (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
-    return whole - sum(block[148:156]) + 8 * ord(" ")
-
-
-def _bounded(text: bytes, most: int) -> int:
-    value = _decimal(text)
-    if value > most:
-        raise VerifyError(f"the archive is not readable: {value} is more than any system holds")
-    return value
-
-
-def _decimal(text: bytes) -> int:
-    if not text.isdigit() or len(text) > _MAX_DIGITS:
-        raise VerifyError("the archive is not readable: a number is expected")
-    return int(text)
-
-
-def _nanoseconds(text: bytes) -> int:
-    whole, _, fraction = text.removeprefix(b"-").partition(b".")
-    value = _bounded(whole, _MAX_SECONDS) * 1_000_000_000 + _decimal(fraction[:9].ljust(9, b"0"))
-    return -value if text.startswith(b"-") else value
-
-
-def _completed(member: Member, records: dict[bytes, bytes]) -> Member:
-    member.records = records
-    member.name = records.get(b"GNU.sparse.name", records.get(b"path", member.name))
-    member.link = records.get(b"linkpath", member.link)
-    if b"\0" in member.link:
-        raise VerifyError("the archive is not readable: a link with a zero in it")
-    if b"size" in records:
-        member.size = _bounded(records[b"size"], _MAX_SIZE)
-    for key in (b"uid", b"gid"):
-        if key in records:
-            setattr(member, key.decode(), _bounded(records[key], _MAX_ID))
-    if b"mtime" in records:
-        member.mtime_ns = _nanoseconds(records[b"mtime"])
-    return member

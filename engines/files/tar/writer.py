@@ -16,7 +16,7 @@ from functools import lru_cache
 from zlib import adler32
 
 from airflow_backup.core.errors import EngineError
-from airflow_backup.core.names import shown
+from airflow_backup.core.text.names import shown
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -182,11 +182,11 @@ def _records(name: bytes, found: os.stat_result, *, link: bytes, size: int) -> d
     if found.st_gid > _MAX_ID:
         records[b"gid"] = b"%d" % found.st_gid
     if nanoseconds or not 0 <= seconds <= _MAX_SECONDS:
-        records[b"mtime"] = _decimal(found.st_mtime_ns)
+        records[b"mtime"] = decimal(found.st_mtime_ns)
     return records
 
 
-def _decimal(nanoseconds: int) -> bytes:
+def decimal(nanoseconds: int) -> bytes:
     sign = b"-" if nanoseconds < 0 else b""
     return b"%b%d.%09d" % (sign, *divmod(abs(nanoseconds), 1_000_000_000))
 

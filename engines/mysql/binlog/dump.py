@@ -15,9 +15,16 @@ from airflow_backup.core.errors import BackupError, ConfigError, EngineError, Pa
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.mysql.client.server import Server, ask, environment
-from airflow_backup.engines.mysql.facts import Facts, Position, lost, number_of, position
-from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.mysql.client.programs import environment
+from airflow_backup.engines.mysql.client.server import Server, ask
+from airflow_backup.engines.mysql.server_state import (
+    Position,
+    ServerState,
+    lost,
+    number_of,
+    position,
+)
+from airflow_backup.engines.protocol import DumpReport, EngineContext, SetReader, Sink
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar
 
@@ -29,11 +36,11 @@ if TYPE_CHECKING:
 LOG = "binlog.tar"
 
 
-def problems_of(facts: Facts, session: Any) -> list[BackupError]:
+def problems_of(server_state: ServerState, session: Any) -> list[BackupError]:
     """Return what is in the way of collecting the binary log."""
     import pymysql
 
-    if not facts.has_binlog:
+    if not server_state.has_binlog:
         return [
             ConfigError(
                 "the server keeps no binary log, which archive_log sets are made of",
@@ -53,30 +60,30 @@ def problems_of(facts: Facts, session: Any) -> list[BackupError]:
     return []
 
 
-def dump_log(server: Server, around: Surroundings, sink: Sink, parent: SetReader) -> DumpReport:
+def dump_log(server: Server, context: EngineContext, sink: Sink, parent: SetReader) -> DumpReport:
     """Store the log files from the end of the log before up to now."""
     with server.session() as session:
-        facts = Facts.of(session)
-        begin, log = _begin(session, facts, parent, around)
+        server_state = ServerState.of(session)
+        begin, log = _begin(session, server_state, parent, context)
         _begin_new_file(session)
         end = position(session)
         sizes = {str(row[0]): int(row[1]) for row in ask(session, "SHOW BINARY LOGS")}
     numbers = range(number_of(begin.file), number_of(end.file) + 1)
     names = sorted((name for name in sizes if number_of(name) in numbers), key=number_of)
-    around.reporter.begin("copying", bytes_total=sum(sizes[name] for name in names))
+    context.reporter.begin("copying", bytes_total=sum(sizes[name] for name in names))
     read = 0
-    with sink.stream(LOG) as stream, open_tar(stream, around.reporter) as tar:
+    with sink.stream(LOG) as stream, open_tar(stream, context.reporter) as tar:
         for name in names:
-            read += _fetch(server, name, sizes[name], around, tar)
-    around.reporter.finish()
+            read += _fetch(server, name, sizes[name], context, tar)
+    context.reporter.finish()
     return DumpReport(
-        consistent_at=facts.now,
+        consistent_at=server_state.now,
         files=len(names),
         bytes_read=read,
-        tools={"server": facts.version},
+        tools={"server": server_state.version},
         state={
             "method": parent.manifest.state["method"],
-            "identity": facts.identity,
+            "identity": server_state.identity,
             "database": parent.manifest.state.get("database"),
             "to_lsn": parent.manifest.state.get("to_lsn"),
             "since": begin.as_dict(),
@@ -88,13 +95,16 @@ def dump_log(server: Server, around: Surroundings, sink: Sink, parent: SetReader
 
 
 def _begin(
-    session: pymysql.Connection[Any], facts: Facts, parent: SetReader, around: Surroundings
+    session: pymysql.Connection[Any],
+    server_state: ServerState,
+    parent: SetReader,
+    context: EngineContext,
 ) -> tuple[Position, Manifest | None]:
     """Return where the log before ended, and that log; or the place of the parent."""
-    own, log = parent.manifest, around.newest_log
-    if own.state.get("identity") != facts.identity:
+    own, log = parent.manifest, context.newest_log
+    if own.state.get("identity") != server_state.identity:
         raise ParentUnusable(f"set '{own.set_id}' is of another server")
-    if log is not None and log.state.get("identity") == facts.identity:
+    if log is not None and log.state.get("identity") == server_state.identity:
         place = Position(**log.state["binlog"])
         if lost(session, place) is None:
             return place, log
@@ -124,10 +134,12 @@ def _begin_new_file(session: pymysql.Connection[Any]) -> None:
         return  # not allowed: the next run stores the rest of this file, and its beginning again
 
 
-def _fetch(server: Server, name: str, size: int, around: Surroundings, tar: tarfile.TarFile) -> int:
-    check_room(around.scratch, size)
+def _fetch(
+    server: Server, name: str, size: int, context: EngineContext, tar: tarfile.TarFile
+) -> int:
+    check_room(context.scratch, size)
     with (
-        scratch_folder(around.scratch) as scratch,
+        scratch_folder(context.scratch) as scratch,
         server.options_file() as options,
     ):
         command = server.client(

@@ -1,5 +1,5 @@
 """
-Rolls a throwaway server forward over stored binary logs, as a replica does, up to a moment.
+Rolls a test server forward over stored binary logs, as a replica does, up to a moment.
 
 A log holds the statements of a whole server. Played through a client, those of other databases run as well, and
 those that were given while another database was the current one get lost. A replica knows which tables a
@@ -21,7 +21,7 @@ from airflow_backup.engines.mysql.binlog.events import first_since, is_about_oth
 from airflow_backup.engines.mysql.binlog.replay import since
 from airflow_backup.engines.mysql.client.rights import give
 from airflow_backup.engines.mysql.client.server import Server, ask, quoted
-from airflow_backup.engines.protocol import SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, SetReader
 
 if TYPE_CHECKING:
     import pymysql
@@ -88,11 +88,11 @@ def play(
     server: Server,
     base: SetReader,
     files: Sequence[Path],
-    around: Surroundings,
+    context: EngineContext,
     *,
     only: str | None,
 ) -> None:
-    """Play the logs on the throwaway server that was started for them."""
+    """Play the logs on the test server that was started for them."""
     begin = base.manifest.state["binlog"]
     # A replica does not run the events of its primary, and forgets which ones that one does not run either.
     told = switched_off(files, int(begin["offset"]))
@@ -105,7 +105,7 @@ def play(
             begin["file"],
             int(begin["offset"]),
         )
-        _follow(session, server, files[-1], around, only=only)
+        _follow(session, server, files[-1], context, only=only)
         ask(session, "STOP SLAVE")
         ask(session, "RESET SLAVE ALL")
         for place in sorted(_events(session) - off):
@@ -126,14 +126,14 @@ def _follow(
     session: pymysql.Connection[Any],
     server: Server,
     last: Path,
-    around: Surroundings,
+    context: EngineContext,
     *,
     only: str | None,
 ) -> None:
     mended: dict[tuple[str, int, int], int] = {}
     ask(session, "START SLAVE SQL_THREAD")
     while True:
-        around.reporter.advance()
+        context.reporter.advance()
         told = _status(session)
         number = int(told["Last_SQL_Errno"])
         place = str(told["Relay_Log_File"]), int(told["Relay_Log_Pos"])
@@ -215,9 +215,9 @@ def trust_definers(session: pymysql.Connection[Any]) -> None:
 
 
 def load_zones(server: Server) -> bool:
-    """Teach the throwaway server the names of time zones; False where this machine does not know them."""
+    """Teach the test server the names of time zones; False where this machine does not know them."""
     from airflow_backup.engines.mysql.client.client import apply
-    from airflow_backup.engines.mysql.client.server import told_by
+    from airflow_backup.engines.mysql.client.programs import told_by
 
     zones = Path("/usr/share/zoneinfo")
     try:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from airflow_backup.core.errors import VerifyError
+from airflow_backup.core.process.cage import apart
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.mysql.binlog.dump import LOG
 from airflow_backup.engines.mysql.client.client import apply
-from airflow_backup.engines.mysql.client.server import Server, environment, find
-from airflow_backup.engines.mysql.facts import number_of
+from airflow_backup.engines.mysql.client.programs import environment, find
+from airflow_backup.engines.mysql.client.server import Server
+from airflow_backup.engines.mysql.server_state import number_of
 from airflow_backup.engines.protocol import SetReader
 from airflow_backup.engines.shared import tar_unpack
 
@@ -100,5 +102,8 @@ def replay(command: Sequence[str], server: Server) -> None:
     """
     program = find(command[0], server.tools)
     whole = [program, "--no-defaults", *command[1:]]
-    with Process(whole, environment=environment() | {"TZ": "UTC"}) as source:
+    folders = sorted({str(Path(each).parent) for each in command[1:] if each.startswith("/")})
+    caged = apart(whole, write=folders)
+    own = environment() | {"TZ": "UTC", "TMPDIR": folders[0]}
+    with Process(caged, environment=own, name="mariadb-binlog") as source:
         apply(server, source.chunks())

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from airflow_backup.core.errors import EngineError
 from airflow_backup.core.format.checksums import Bytes
-from airflow_backup.core.process import process
-from airflow_backup.engines.mysql.client.server import Server, environment, said
+from airflow_backup.core.process import commands
+from airflow_backup.engines.mysql.client.programs import environment, said
+from airflow_backup.engines.mysql.client.server import Server
 
 _ERROR = re.compile(r"ERROR (\d+) \((\w+)\)(?: at line (\d+))?[^:]*: (.*)")
 
@@ -38,7 +39,7 @@ def apply(server: Server, statements: Iterable[Bytes]) -> None:
         command = server.client("mariadb", options, *arguments)
         failures: list[BaseException] = []
         try:
-            process.feed(command, _watched(statements, failures), environment=environment())
+            commands.feed(command, _watched(statements, failures), environment=environment())
         except EngineError as error:
             if failures:
                 raise  # what wrote the statements failed, and says why itself

@@ -1,5 +1,5 @@
 """
-Who may do what on a throwaway server: what is loaded there is somebody's code, and nobody in whose name it runs may leave.
+Who may do what on a test server: what is loaded there is somebody's code, and nobody in whose name it runs may leave.
 
 No file, no plugin, no setting of the server, no other user. `mysql`, the database of the server itself, is written to
 by nobody but us.

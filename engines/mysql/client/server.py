@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from airflow_backup.core.errors import (
     ToolMissing,
     VerifyError,
 )
-from airflow_backup.core.process import process
+from airflow_backup.engines.mysql.client.programs import find, said
 from airflow_backup.engines.mysql.options import MysqlOptions
 from airflow_backup.engines.shared.scratch import scratch_folder
 
@@ -32,12 +31,6 @@ if TYPE_CHECKING:
 OWN = ("information_schema", "mysql", "performance_schema", "sys")
 """The server's own databases; they are not in a logical set."""
 
-_NAMES = {
-    "mariadb-dump": "mysqldump",
-    "mariadb-binlog": "mysqlbinlog",
-    "mariadb": "mysql",
-    "mbstream": "xbstream",
-}
 _UNAVAILABLE = (2002, 2003, 2006, 2013, 1040)
 _DENIED = (1044, 1045, 1142, 1227, 1370)
 _NO_DATABASE = 1049
@@ -47,56 +40,7 @@ _SESSION = (
 )
 """Whatever the server's settings are, our questions mean the same and may take their time."""
 
-_NAMES_ONLY = frozenset(
-    {
-        1005,
-        1006,
-        1007,
-        1008,
-        1044,
-        1045,
-        1049,
-        1050,
-        1051,
-        1054,
-        1059,
-        1064,
-        1072,
-        1091,
-        1102,
-        1103,
-        1115,
-        1118,
-        1142,
-        1143,
-        1146,
-        1193,
-        1205,
-        1213,
-        1227,
-        1231,
-        1235,
-        1273,
-        1286,
-        1290,
-        1298,
-        1305,
-        1356,
-        1370,
-        1419,
-        1436,
-        1449,
-        1524,
-        1577,
-        1969,
-        4031,
-        4047,
-    }
-)
-"""Errors whose words name tables, columns and settings; those of others may quote a row."""
 
-_QUOTES_TEXT = frozenset({1064, 1231})
-"""... and of these a piece of the statement, which is cut off."""
 _LOCKED = 1205
 
 
@@ -161,7 +105,7 @@ class Server:
             raise ToolMissing(
                 "the mysql engine needs PyMySQL", hint="pip install 'airflow-backup[mysql]'"
             ) from error
-        facts: dict[str, Any] = {
+        server_state: dict[str, Any] = {
             "user": self.user,
             # As bytes: PyMySQL would write letters in another encoding than the programs do.
             "password": (self.password or "").encode(),
@@ -172,14 +116,14 @@ class Server:
             "init_command": _SESSION,
         }
         if self.is_socket:
-            facts["unix_socket"] = self.place
+            server_state["unix_socket"] = self.place
         else:
-            facts |= {"host": self.place or "127.0.0.1", "port": self.port or 3306}
+            server_state |= {"host": self.place or "127.0.0.1", "port": self.port or 3306}
         ssl = {"ca": self.certificate_authority, "cert": self.certificate, "key": self.key}
         if any(ssl.values()):
-            facts["ssl"] = {key: value for key, value in ssl.items() if value is not None}
+            server_state["ssl"] = {key: value for key, value in ssl.items() if value is not None}
         try:
-            session = pymysql.connect(**facts)
+            session = pymysql.connect(**server_state)
         except (pymysql.Error, OSError) as error:
             raise self._refusal(error) from error
         try:
@@ -210,7 +154,7 @@ class Server:
     @contextmanager
     def options_file(self) -> Iterator[Path]:
         """Write host, user and password where the programs read them and nobody else can."""
-        facts = {
+        server_state = {
             "user": self.user,
             "password": self.password,
             "socket" if self.is_socket else "host": self.place or "127.0.0.1",
@@ -219,7 +163,7 @@ class Server:
             "ssl-cert": self.certificate,
             "ssl-key": self.key,
         }
-        lines = [f'{key}="{_escaped(value)}"\n' for key, value in facts.items() if value]
+        lines = [f'{key}="{_escaped(value)}"\n' for key, value in server_state.items() if value]
         if not self.is_socket:
             lines.append("protocol=tcp\n")  # `localhost` would mean the default socket
         with scratch_folder() as folder:
@@ -242,70 +186,6 @@ def _server_errors() -> tuple[type[Exception], ...]:
     import pymysql
 
     return (pymysql.err.DatabaseError,)
-
-
-def said(number: int, text: str) -> str:
-    """
-    Return the words of an error, where they can hold nothing of a row, after a colon.
-
-    >>> said(1146, "Table 'shop.x' doesn't exist"), said(1062, "Duplicate entry 'alice@x' for key")
-    (": Table 'shop.x' doesn't exist", '')
-    """
-    if number not in _NAMES_ONLY or number in _QUOTES_TEXT:
-        return ""
-    return f": {text.strip().splitlines()[0]}" if text.strip() else ""
-
-
-def environment() -> dict[str, str]:
-    """
-    Return what the programs get: nothing that names a server, a user, a file of options.
-
-    `MYSQL_TEST_LOGIN_FILE` is where MySQL's programs look for `~/.mylogin.cnf`, whatever other file they are given.
-    """
-    return {"MYSQL_TEST_LOGIN_FILE": "/dev/null/none", "MYSQL_HISTFILE": os.devnull}
-
-
-def find(program: str, folder: str | None = None) -> str:
-    """
-    Return the path of a program, in ``folder`` or on `PATH`; ToolMissing when there is none.
-
-    >>> find("mariadb-tape")
-    Traceback (most recent call last):
-    airflow_backup.core.errors.ToolMissing: the program 'mariadb-tape' is not installed
-    HINT: on Debian: apt-get install mariadb-client, for physical sets mariadb-backup
-    """
-    names = [program, *([_NAMES[program]] if program in _NAMES else [])]
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    for name in names:
-        found = shutil.which(name, path=folder) if folder else shutil.which(name, path=places)
-        if found is not None:
-            return found
-    raise ToolMissing(
-        f"the program '{program}' is not installed",
-        hint="on Debian: apt-get install mariadb-client, for physical sets mariadb-backup",
-    )
-
-
-def find_here(program: str, folder: str | None) -> str:
-    """Return the path of a program for a restore: of ``folder``, where it has it, else of this machine."""
-    with suppress(ToolMissing):
-        return find(program, folder)
-    return find(program)
-
-
-def told_by(command: Sequence[str]) -> process.Finished:
-    """Run a short program in an environment that steers nothing."""
-    return process.run(command, environment=environment())
-
-
-def version_of(command: str) -> tuple[int, int]:
-    """Return major and minor version of a program's server series; raise ToolMissing."""
-    finished = told_by([command, "--no-defaults", "--version"])
-    text = finished.output.decode() + finished.errors  # mariadb-backup tells it as an error
-    found = re.search(r"(?:Distrib|server|Ver) (\d+)\.(\d+)\.\d+", text)
-    if found is None:
-        raise ToolMissing(f"{Path(command).name} does not say its version: {text.strip()!r}")
-    return int(found[1]), int(found[2])
 
 
 def ask(session: pymysql.Connection[Any], query: str, *values: object) -> list[tuple[Any, ...]]:

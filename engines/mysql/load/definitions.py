@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.process.process import Process
-from airflow_backup.engines.mysql.client.server import Server, ask, environment, quoted
+from airflow_backup.engines.mysql.client.programs import environment
+from airflow_backup.engines.mysql.client.server import Server, ask, quoted
 from airflow_backup.engines.mysql.load.dump_parts import Parts
 
 if TYPE_CHECKING:

@@ -15,26 +15,21 @@ from airflow_backup.engines.mysql.binlog.events import about_others
 from airflow_backup.engines.mysql.binlog.relay import trust, trust_definers
 from airflow_backup.engines.mysql.binlog.replay import stop_of, unpack_logs
 from airflow_backup.engines.mysql.client.client import apply
+from airflow_backup.engines.mysql.client.programs import environment
 from airflow_backup.engines.mysql.client.rights import make_loader
-from airflow_backup.engines.mysql.client.server import (
-    Server,
-    ask,
-    charset_words,
-    environment,
-    quoted,
-)
+from airflow_backup.engines.mysql.client.server import Server, ask, charset_words, quoted
 from airflow_backup.engines.mysql.dump import COMPLETE, DUMP
 from airflow_backup.engines.mysql.dump_program import dump_command, spoken
-from airflow_backup.engines.mysql.facts import Facts, Tables, databases
 from airflow_backup.engines.mysql.left_out import is_dumped_as_bytes, versioned
 from airflow_backup.engines.mysql.load import stage
 from airflow_backup.engines.mysql.load import swap as mysql_swap
 from airflow_backup.engines.mysql.load.dump_parts import unlocked
 from airflow_backup.engines.mysql.load.head import Folders, tempered
 from airflow_backup.engines.mysql.restore import LOGS, split
+from airflow_backup.engines.mysql.server_state import ServerState, Tables, databases
 from airflow_backup.engines.mysql.test_server import new_server, running
 from airflow_backup.engines.mysql.verify_dump import look_through
-from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, RestoreReport, SetReader
 from airflow_backup.engines.shared.scratch import check_room
 from airflow_backup.engines.shared.test_server import place
 
@@ -47,8 +42,8 @@ _DEFINER = re.compile(rb"DEFINER=`((?:[^`]|``)+)`@`((?:[^`]|``)*)`")
 
 
 def load(
-    path: Sequence[SetReader],
-    around: Surroundings,
+    chain: Sequence[SetReader],
+    context: EngineContext,
     *,
     connection: str,
     database: str | None,
@@ -58,25 +53,25 @@ def load(
     """
     Load a set into databases of a running server, which are made where they are missing.
 
-    With logs it is loaded into a throwaway server first and rolled forward there: on the running one nothing
+    With logs it is loaded into a test server first and rolled forward there: on the running one nothing
     is executed but what makes and fills these databases.
     """
-    if path[0].manifest.state.get("method") != "logical":
+    if chain[0].manifest.state.get("method") != "logical":
         raise ConfigError(
             "a physical set is a whole data folder and goes into no running server",
             hint="restore it to a folder, and start a server on that",
         )
-    (base,), logs = split(path)
-    live = Server.at(around.connections(connection), None).other(None)
+    (base,), logs = split(chain)
+    live = Server.at(context.connections(connection), None).other(None)
     names = _names(base, database)
     with live.session() as session:
         for name in names.values():
             stage.check(session, name, overwrite=overwrite)
-    around.reporter.begin("checking", bytes_total=base.manifest.totals.bytes_read)
-    look_through(base, around.reporter)  # before anything that is there is touched
+    context.reporter.begin("checking", bytes_total=base.manifest.totals.bytes_read)
+    look_through(base, context.reporter)  # before anything that is there is touched
     warnings: list[str] = []
     if logs:
-        with rolled_forward(base, logs, around, until, warnings) as (server, found, _):
+        with rolled_forward(base, logs, context, until, warnings) as (server, found, _):
             if base.manifest.state["database"] is None:
                 names = {name: name for name in found}
                 with live.session() as session:
@@ -89,13 +84,13 @@ def load(
             ]
             expected = count(server, {name: name for name in found})
             written, kept = _install(
-                base, live, names, _dumped(server, base, found, broken), around, expected, warnings
+                base, live, names, _dumped(server, base, found, broken), context, expected, warnings
             )
     else:
         written, kept = _install(
-            base, live, names, base.blocks(DUMP), around, base.manifest.counts, warnings
+            base, live, names, base.blocks(DUMP), context, base.manifest.counts, warnings
         )
-    around.reporter.finish()
+    context.reporter.finish()
     warnings += [
         f"the database '{name}' as it was before is kept as '{old}': drop that when it is not needed any more"
         for name, old in kept.items()
@@ -108,7 +103,7 @@ def _install(
     live: Server,
     names: Mapping[str, str],
     blocks: Iterable[bytes],
-    around: Surroundings,
+    context: EngineContext,
     expected: Mapping[str, int],
     warnings: list[str],
 ) -> tuple[int, dict[str, str]]:
@@ -119,14 +114,14 @@ def _install(
         nonlocal written
         for block in blocks:
             written += len(block)
-            around.reporter.advance(bytes_done=len(block))
+            context.reporter.advance(bytes_done=len(block))
             yield block
 
     def look(stages: Mapping[str, str]) -> None:
-        around.reporter.begin("counting")
+        context.reporter.begin("counting")
         compare(base, count(live, stages), expected)
 
-    around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
+    context.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
     kept = mysql_swap.install(
         live,
         folders.seen(told()),
@@ -167,7 +162,7 @@ def _dumped(
         command = dump_command(
             one,
             [*names],
-            Facts.of(session),
+            ServerState.of(session),
             has_place=False,
             history=history,
             as_bytes=is_dumped_as_bytes(session, names),
@@ -187,24 +182,24 @@ def _dumped(
 def rolled_forward(
     base: SetReader,
     logs: Sequence[SetReader],
-    around: Surroundings,
+    context: EngineContext,
     until: datetime | None,
     warnings: list[str],
 ) -> Iterator[tuple[Server, list[str], tuple[str, ...]]]:
-    """Load a set into a throwaway server, roll it forward, and give the server, its databases, and what holds it."""
+    """Load a set into a test server, roll it forward, and give the server, its databases, and what holds it."""
     state = base.manifest.state
     if "mariadb" not in str(base.manifest.tools.get("server", "mariadb")).lower():
         raise ToolMissing(
-            "the binary log of MySQL is rolled forward by no throwaway server of MariaDB",
+            "the binary log of MySQL is rolled forward by no test server of MariaDB",
             hint="restore to a folder; roll-forward.txt there says how it is applied to a server of its own",
         )
     size = sum(each.manifest.totals.bytes_read for each in (base, *logs))
-    check_room(around.scratch, 4 * size)
+    check_room(context.scratch, 4 * size)
     settings = state.get("settings") or {}
-    with place(around, expected=size) as where:
-        data = new_server(where, around.tools, settings)
+    with place(context, expected=size) as where:
+        data = new_server(where, context.tools, settings)
         folder = where.folder / LOGS
-        files = unpack_logs(logs, folder, around.reporter)
+        files = unpack_logs(logs, folder, context.reporter)
         files = mysql_relay.prepare(base, files, folder, stop=stop_of(logs, until))
         where.give()
         only = state["database"]
@@ -218,14 +213,14 @@ def rolled_forward(
         with running(
             data,
             where,
-            around,
-            tools=around.tools,
+            context,
+            tools=context.tools,
             settings=settings,
             more=options,
         ) as server:
-            fill(base, server, around)
-            around.reporter.begin("rolling forward")
-            mysql_relay.play(server, base, files, around, only=only)
+            fill(base, server, context)
+            context.reporter.begin("rolling forward")
+            mysql_relay.play(server, base, files, context, only=only)
             with server.session() as session:
                 found = databases(session, server)
                 trust_definers(session)
@@ -245,9 +240,9 @@ def _names(base: SetReader, database: str | None) -> dict[str, str]:
     return {name: name for name in base.manifest.state["databases"]}
 
 
-def fill(base: SetReader, server: Server, around: Surroundings) -> int:
-    """Load a dump into an empty throwaway server under the names that it has, and compare the rows."""
-    around.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
+def fill(base: SetReader, server: Server, context: EngineContext) -> int:
+    """Load a dump into an empty test server under the names that it has, and compare the rows."""
+    context.reporter.begin("loading", bytes_total=base.manifest.totals.bytes_read)
     state = base.manifest.state
     if state["database"] is not None:
         words = charset_words(state["charset"]) if state["charset"] else ""
@@ -261,7 +256,7 @@ def fill(base: SetReader, server: Server, around: Surroundings) -> int:
         carried = b""
         for block in base.blocks(DUMP):
             written += len(block)
-            around.reporter.advance(bytes_done=len(block))
+            context.reporter.advance(bytes_done=len(block))
             for found in _DEFINER.findall(carried + block):
                 if found not in known:
                     # Without them views of views cannot be made, and others read as text that they are not.
@@ -274,7 +269,7 @@ def fill(base: SetReader, server: Server, around: Surroundings) -> int:
     with server.session() as session:
         loader = make_loader(server, state["databases"])
         apply(loader.other(state["database"]), unlocked(tempered(blocks(session))))
-    around.reporter.begin("counting")
+    context.reporter.begin("counting")
     compare(base, count(server, {name: name for name in state["databases"]}))
     return written
 

@@ -19,12 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import BackupError, EngineError
 from airflow_backup.engines.mysql.client.client import apply
-from airflow_backup.engines.mysql.client.server import (
-    Server,
-    ask,
-    charset_words,
-    quoted,
-)
+from airflow_backup.engines.mysql.client.server import Server, ask, charset_words, quoted
 from airflow_backup.engines.mysql.load.definitions import (
     ALL,
     ONLY_TRIGGERS,

@@ -12,10 +12,12 @@ import os
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.format.checksums import Bytes
+from airflow_backup.core.process.cage import apart
 from airflow_backup.core.process.process import PIPE, Process
 
 _ALL = 1_000_000
@@ -184,10 +186,11 @@ def run(
     *,
     password: str | None = None,
     user: str | None = None,
+    name: str | None = None,
     warnings: list[str] | None = None,
 ) -> bytes:
     """Run a program to its end and return its output; EngineError when it fails."""
-    with start(command, password=password, user=user) as process:
+    with start(command, password=password, user=user, name=name) as process:
         output = b"".join(process.chunks())
     if warnings is not None:
         warnings += warnings_in(process)
@@ -211,13 +214,27 @@ def feed(
     chunks: Iterable[Bytes],
     *,
     password: str | None = None,
+    name: str | None = None,
     warnings: list[str] | None = None,
 ) -> None:
     """Run a program on what ``chunks`` give it to read; EngineError when it fails."""
-    with start(command, password=password, stdin=PIPE) as process:
+    with start(command, password=password, stdin=PIPE, name=name) as process:
         process.feed(chunks)
     if warnings is not None:
         warnings += warnings_in(process)
+
+
+def run_apart(
+    command: Sequence[str],
+    *,
+    read: Sequence[Path] = (),
+    write: Sequence[Path] = (),
+    run: Sequence[str] = (),
+) -> bytes:
+    """Run a program that reads files which came from a repository, in a sandbox; EngineError when it fails."""
+    caged = apart(command, read=[*map(str, read)], write=[*map(str, write)], run=run)
+    with start(caged, name=Path(command[0]).name) as process:
+        return b"".join(process.chunks())
 
 
 _MOST = 50

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied
 from airflow_backup.engines.postgres.client.quoting import execute
-from airflow_backup.engines.postgres.client.server import Server, count_rows
+from airflow_backup.engines.postgres.client.server import Server
+from airflow_backup.engines.postgres.client.snapshot import count_rows
 from airflow_backup.engines.postgres.dump import ARCHIVE
-from airflow_backup.engines.postgres.load import parts
+from airflow_backup.engines.postgres.load import search_paths
 from airflow_backup.engines.postgres.load.counts import compare
 from airflow_backup.engines.postgres.load.exchange import exchanged
 from airflow_backup.engines.postgres.load.target import check_name, state_of
@@ -21,7 +22,7 @@ from airflow_backup.engines.postgres.properties.differences import differences
 from airflow_backup.engines.postgres.properties.model import Properties, properties_in
 from airflow_backup.engines.postgres.properties.reading import read_properties
 from airflow_backup.engines.postgres.properties.statements import statements
-from airflow_backup.engines.protocol import RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, RestoreReport, SetReader
 
 _TABLES_AT_ONCE = 200
 _OLD = (
@@ -32,7 +33,7 @@ _OLD = (
 
 def load(
     reader: SetReader,
-    around: Surroundings,
+    context: EngineContext,
     *,
     connection: str,
     database: str | None,
@@ -44,7 +45,7 @@ def load(
             "a physical set is a whole cluster and goes into no running server",
             hint="restore it to a folder, and start a server on that",
         )
-    found = around.connections(connection)
+    found = context.connections(connection)
     server = Server.at(found, database or found.schema or reader.manifest.state.get("database"))
     check_name(server.database, reader.manifest.state.get("database"))
     wanted = properties_in(reader)
@@ -60,9 +61,11 @@ def load(
     # An empty one is used as it is where it is of the same kind: the role may be allowed no other.
     fits = has is not None and (wanted is None or _fits(has, wanted))
     if has is not None and state == "empty" and fits and _fits_a_transaction(reader):
-        written = _load_into_empty(reader, server, wanted, has, around, warnings)
+        written = _load_into_empty(reader, server, wanted, has, context, warnings)
     else:
-        written = _load_beside(reader, server, wanted, around, warnings, replace=state != "missing")
+        written = _load_beside(
+            reader, server, wanted, context, warnings, replace=state != "missing"
+        )
     return RestoreReport(files=1, bytes_written=written, warnings=warnings)
 
 
@@ -71,18 +74,18 @@ def _load_into_empty(
     server: Server,
     wanted: Properties | None,
     has: Properties,
-    around: Surroundings,
+    context: EngineContext,
     warnings: list[str],
 ) -> int:
     """Fill what is there in one transaction; where that fails for its order alone, make it anew in parts."""
     try:
-        return _load_into(reader, server, wanted, around, warnings, how="whole")
+        return _load_into(reader, server, wanted, context, warnings, how="whole")
     except EngineError as error:
-        if not parts.may_help(error):
+        if not search_paths.may_help(error):
             raise
         try:
             return _load_beside(
-                reader, server, wanted or has, around, warnings, replace=True, how="parts"
+                reader, server, wanted or has, context, warnings, replace=True, how="parts"
             )
         except SourceDenied as denied:
             hint = "a role that may create databases can load it in parts"
@@ -102,14 +105,14 @@ def _load_beside(
     reader: SetReader,
     server: Server,
     wanted: Properties | None,
-    around: Surroundings,
+    context: EngineContext,
     warnings: list[str],
     *,
     replace: bool,
     how: How = "either",
 ) -> int:
     def fill(new: Server) -> int:
-        return _load_into(reader, new, wanted, around, warnings, how=how)
+        return _load_into(reader, new, wanted, context, warnings, how=how)
 
     encoding = str(reader.manifest.state.get("encoding") or "UTF8")
     return exchanged(server, wanted, fill, warnings, encoding=encoding, replace=replace)
@@ -119,7 +122,7 @@ def _load_into(
     reader: SetReader,
     server: Server,
     wanted: Properties | None,
-    around: Surroundings,
+    context: EngineContext,
     warnings: list[str],
     *,
     how: How,
@@ -130,17 +133,17 @@ def _load_into(
             server, wanted, rehearsal=True
         )  # what is not allowed is said before hours of loading
         remove_what_it_lacked(server, wanted)
-    around.reporter.begin("loading", bytes_total=reader.manifest.totals.bytes_read)
+    context.reporter.begin("loading", bytes_total=reader.manifest.totals.bytes_read)
     # More than that go into a database of their own, which is removed again when something fails.
     at_once = _fits_a_transaction(reader)
-    written = load_dump(reader, server, around, warnings=warnings, at_once=at_once, how=how)
-    around.reporter.begin("counting")
+    written = load_dump(reader, server, context, warnings=warnings, at_once=at_once, how=how)
+    context.reporter.begin("counting")
     with server.session() as session:
         found = count_rows(session)
     compare(reader.manifest.counts, found, reader.manifest.set_id)
     if wanted is not None:
         warnings += _become(server, wanted)
-    around.reporter.finish()
+    context.reporter.finish()
     return written
 
 

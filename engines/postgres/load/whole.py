@@ -17,12 +17,12 @@ from airflow_backup.engines.postgres.client.programs import find, version_of
 from airflow_backup.engines.postgres.client.quoting import execute, name
 from airflow_backup.engines.postgres.client.server import Server
 from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP
-from airflow_backup.engines.postgres.load import parts
+from airflow_backup.engines.postgres.load import parts, search_paths
 from airflow_backup.engines.postgres.properties.model import Properties, properties_in
 from airflow_backup.engines.postgres.properties.reading import read_properties
 from airflow_backup.engines.postgres.properties.statements import create_statement
 from airflow_backup.engines.postgres.restore import unpack_dump, version_of_dump
-from airflow_backup.engines.protocol import SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, SetReader
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 
 How = Literal["whole", "parts", "either"]
@@ -37,7 +37,7 @@ LOADED_BY_OLDER = 17
 def load_dump(
     reader: SetReader,
     server: Server,
-    around: Surroundings,
+    context: EngineContext,
     *,
     options: tuple[str, ...] = (),
     warnings: list[str] | None = None,
@@ -54,16 +54,16 @@ def load_dump(
     try:
         try:
             if how == "parts":
-                _load_parts(reader, server, around, options, told)
+                _load_parts(reader, server, context, options, told)
             else:
-                _load_whole(reader, server, around, options, told, at_once=at_once)
+                _load_whole(reader, server, context, options, told, at_once=at_once)
                 with server.session() as session:
-                    parts.check_computed(session)
+                    search_paths.check_computed(session)
         except EngineError as error:
-            if how != "either" or not parts.may_help(error):
+            if how != "either" or not search_paths.may_help(error):
                 raise
             _empty(server)
-            _load_parts(reader, server, around, options, told)
+            _load_parts(reader, server, context, options, told)
     except EngineError as error:
         if "role" in error.message and "does not exist" in error.message:
             raise EngineError(error.message, hint=MAKE_ROLES) from error
@@ -74,7 +74,7 @@ def load_dump(
 def _load_whole(
     reader: SetReader,
     server: Server,
-    around: Surroundings,
+    context: EngineContext,
     options: tuple[str, ...],
     told: list[str],
     *,
@@ -82,11 +82,11 @@ def _load_whole(
 ) -> None:
     with server.session() as session:
         server = server.beside(session, tempered=True)
-    program = find("pg_restore", **version_of_dump(reader, around))
+    program = find("pg_restore", **version_of_dump(reader, context))
     if version_of(program) >= LOADED_BY_OLDER > server.version:
-        load_as_text(reader, server, program, around, options, told, at_once=at_once)
+        load_as_text(reader, server, program, context, options, told, at_once=at_once)
     elif ARCHIVE in reader.manifest.streams:
-        _load_folder(reader, server, program, around, options, told)
+        _load_folder(reader, server, program, context, options, told)
     else:
         more = ["--exit-on-error", "--no-password", *options]
         more += ["--single-transaction"] if at_once else []
@@ -97,17 +97,17 @@ def _load_whole(
 def _load_parts(
     reader: SetReader,
     server: Server,
-    around: Surroundings,
+    context: EngineContext,
     options: tuple[str, ...],
     told: list[str],
 ) -> None:
-    program = find("pg_restore", **version_of_dump(reader, around))
+    program = find("pg_restore", **version_of_dump(reader, context))
     wanted = properties_in(reader)
-    check_room(around.scratch, reader.manifest.totals.bytes_read)
-    with scratch_folder(around.scratch) as scratch:
-        dump, _, _ = unpack_dump(reader, Path(scratch), around.reporter)
+    check_room(context.scratch, reader.manifest.totals.bytes_read)
+    with scratch_folder(context.scratch) as scratch:
+        dump, _, _ = unpack_dump(reader, Path(scratch), context.reporter)
         loading = parts.Parts(dump, program, server, options, _JOBS, told)
-        loading.load(wanted, parts.search_paths(reader, wanted))
+        loading.load(wanted, search_paths.search_paths(reader, wanted))
 
 
 def _empty(server: Server) -> None:
@@ -135,15 +135,15 @@ def _load_folder(
     reader: SetReader,
     server: Server,
     program: str,
-    around: Surroundings,
+    context: EngineContext,
     options: tuple[str, ...],
     warnings: list[str],
 ) -> None:
-    check_room(around.scratch, reader.manifest.totals.bytes_read)
+    check_room(context.scratch, reader.manifest.totals.bytes_read)
     more = ("--exit-on-error", "--no-password", f"--jobs={_JOBS}", *options)
     command = server.tool("pg_restore", *more, path=program)
-    with scratch_folder(around.scratch) as scratch:
-        folder, _, _ = unpack_dump(reader, Path(scratch), around.reporter)
+    with scratch_folder(context.scratch) as scratch:
+        folder, _, _ = unpack_dump(reader, Path(scratch), context.reporter)
         libpq.run([*command, str(folder)], password=server.password, warnings=warnings)
 
 
@@ -151,19 +151,19 @@ def load_as_text(
     reader: SetReader,
     server: Server,
     program: str,
-    around: Surroundings,
+    context: EngineContext,
     options: tuple[str, ...],
     warnings: list[str],
     *,
     at_once: bool,
 ) -> None:
     """Let psql read what pg_restore writes, without the settings that an older server does not know."""
-    psql = find("psql", at_least=13, folder=around.tools)
-    check_room(around.scratch, reader.manifest.totals.bytes_read)
+    psql = find("psql", at_least=13, folder=context.tools)
+    check_room(context.scratch, reader.manifest.totals.bytes_read)
     quiet = ["--no-psqlrc", "--quiet", "--no-password", "--output=/dev/null"]
     command = server.tool("psql", *quiet, "--set=ON_ERROR_STOP=1", path=psql)
-    with scratch_folder(around.scratch) as scratch:
-        dump, _, _ = unpack_dump(reader, Path(scratch), around.reporter)
+    with scratch_folder(context.scratch) as scratch:
+        dump, _, _ = unpack_dump(reader, Path(scratch), context.reporter)
         with libpq.start([program, "--file=-", *options, str(dump)]) as writer:
             text = _older(writer.chunks(), server.version)
             if at_once:

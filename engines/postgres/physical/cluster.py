@@ -32,7 +32,7 @@ _IDENTITY = """
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster at one moment."""
+    """Version, identity, size, timeline and WAL position of a PostgreSQL cluster at one moment."""
 
     version: int
     version_text: str
@@ -57,7 +57,7 @@ class Cluster:
 
     @classmethod
     def of(cls, session: psycopg.Connection[Any]) -> Cluster:
-        """Ask the server."""
+        """Read the state of a cluster in one session."""
         row = session.execute(_IDENTITY).fetchone()
         assert row is not None
         timeline = int(row[4])

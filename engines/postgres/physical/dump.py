@@ -29,7 +29,7 @@ from airflow_backup.engines.postgres.physical.slots import (
     slot_name,
 )
 from airflow_backup.engines.postgres.physical.tar import TarTap
-from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.protocol import DumpReport, EngineContext, SetReader, Sink
 from airflow_backup.engines.shared.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _WRONG_PARENT = (
 def dump_physical(
     given: PostgresOptions,
     server: Server,
-    around: Surroundings,
+    context: EngineContext,
     sink: Sink,
     *,
     kind: Kind,
@@ -63,28 +63,28 @@ def dump_physical(
         held = hold_wal(session)  # first: everything after it stays until the copy has ended
         before = Cluster.of(session)
         server = server.beside(session)
-        warnings += _warnings(session, given, around, held)
-        total = around.expected_bytes if kind is not Kind.FULL else before.size
-        around.reporter.begin("copying", bytes_total=total)
+        warnings += _warnings(session, given, context, held)
+        total = context.expected_bytes if kind is not Kind.FULL else before.size
+        context.reporter.begin("copying", bytes_total=total)
         with (
-            tempfile.TemporaryFile(dir=around.scratch) as manifest,
-            _since(parent, around) as since,
+            tempfile.TemporaryFile(dir=context.scratch) as manifest,
+            _since(parent, context) as since,
         ):
             if since is not None and parent is not None:
                 _check_past(session, since, parent.manifest.set_id)
             tap = TarTap(MANIFEST, manifest)
-            read = _copy(server, around, sink, since, tap, warnings)
+            read = _copy(server, context, sink, since, tap, warnings)
             if before.version >= INCREMENTAL_SINCE:
                 _store_manifest(manifest, sink)
         after = Cluster.of(session)
         if given.wal == "slot":
-            warnings += keep_slot(session, slot_name(given, around.schedule_id), held)
+            warnings += keep_slot(session, slot_name(given, context.schedule_id), held)
     before.check_same(after.state(begin=0, end=0), "that is being taken")
     if tap.unlogged:
         warnings.append(
             "the rows of unlogged tables are in no physical set: they come back empty, as after a crash"
         )
-    around.reporter.finish()
+    context.reporter.finish()
     return DumpReport(
         consistent_at=after.now,
         files=tap.files,
@@ -112,9 +112,9 @@ def dump_physical(
 
 
 def _warnings(
-    session: object, given: PostgresOptions, around: Surroundings, held: str | None
+    session: object, given: PostgresOptions, context: EngineContext, held: str | None
 ) -> list[str]:
-    name = slot_name(given, around.schedule_id) if given.wal == "slot" else None
+    name = slot_name(given, context.schedule_id) if given.wal == "slot" else None
     found = forgotten_slots(session, own=name)  # type: ignore[arg-type]  # psycopg is imported late
     if held is None:
         found.append(
@@ -123,7 +123,7 @@ def _warnings(
     return found
 
 
-def problems_of(cluster: Cluster, session: object, around: Surroundings) -> list[BackupError]:
+def problems_of(cluster: Cluster, session: object, context: EngineContext) -> list[BackupError]:
     """Return what is in the way of a physical backup of the kind that was asked for."""
     problems: list[BackupError] = []
     spaces = session.execute("SELECT count(*) FROM pg_tablespace WHERE oid > 16383").fetchone()  # type: ignore[attr-defined]  # psycopg is imported late
@@ -134,9 +134,9 @@ def problems_of(cluster: Cluster, session: object, around: Surroundings) -> list
                 hint="method: logical takes its databases",
             )
         )
-    if around.kind is Kind.INCREMENTAL or around.kind is Kind.DIFFERENTIAL:
-        problems += _not_incremental(cluster, session, around.kind)
-    if around.kind is Kind.ARCHIVE_LOG and cluster.is_standby:
+    if context.kind is Kind.INCREMENTAL or context.kind is Kind.DIFFERENTIAL:
+        problems += _not_incremental(cluster, session, context.kind)
+    if context.kind is Kind.ARCHIVE_LOG and cluster.is_standby:
         problems.append(
             ConfigError(
                 "the server is a standby, and WAL is archived from the primary",
@@ -167,7 +167,7 @@ def _not_incremental(cluster: Cluster, session: object, kind: Kind) -> list[Back
 
 def _copy(
     server: Server,
-    around: Surroundings,
+    context: EngineContext,
     sink: Sink,
     since: Path | None,
     tap: TarTap,
@@ -192,7 +192,7 @@ def _copy(
                 stream.write(chunk)
                 tap.feed(chunk)
                 read += len(chunk)
-                around.reporter.advance(bytes_done=len(chunk))
+                context.reporter.advance(bytes_done=len(chunk))
     except EngineError as error:
         if since is not None and any(sign in error.message for sign in _WRONG_PARENT):
             raise ParentUnusable(error.message, hint=error.hint) from error
@@ -204,14 +204,14 @@ def _copy(
 
 
 @contextmanager
-def _since(parent: SetReader | None, around: Surroundings) -> Iterator[Path | None]:
+def _since(parent: SetReader | None, context: EngineContext) -> Iterator[Path | None]:
     """Write the parent's backup manifest where pg_basebackup can read it."""
     if parent is None:
         yield None
         return
     if MANIFEST not in parent.manifest.streams:
         raise ParentUnusable(f"set '{parent.manifest.set_id}' keeps no backup manifest")
-    with scratch_folder(around.scratch) as folder:
+    with scratch_folder(context.scratch) as folder:
         found = Path(folder) / MANIFEST
         with found.open("wb") as file:
             file.writelines(parent.blocks(MANIFEST))

@@ -7,9 +7,9 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from airflow_backup.core.durations import format_size
 from airflow_backup.core.errors import ConfigError, EngineError, ParentUnusable
-from airflow_backup.engines.postgres.client.server import text_of_name
+from airflow_backup.core.text.durations import format_size
+from airflow_backup.engines.postgres.client.snapshot import text_of_name
 from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.cluster import position_of, text_of
 

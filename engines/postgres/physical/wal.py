@@ -31,7 +31,7 @@ from airflow_backup.engines.postgres.physical.cluster import (
 )
 from airflow_backup.engines.postgres.physical.history import tail_of
 from airflow_backup.engines.postgres.physical.slots import held_from, hold_from, slot_name
-from airflow_backup.engines.protocol import DumpReport, SetReader, Sink, Surroundings
+from airflow_backup.engines.protocol import DumpReport, EngineContext, SetReader, Sink
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar
 
@@ -42,34 +42,34 @@ _POLL = 0.1
 
 
 def dump_log(
-    given: PostgresOptions, server: Server, around: Surroundings, sink: Sink, parent: SetReader
+    given: PostgresOptions, server: Server, context: EngineContext, sink: Sink, parent: SetReader
 ) -> DumpReport:
     """Store the segments from the end of the log before up to now."""
     with server.session() as session:
         cluster = Cluster.of(session)
         server = server.beside(session)
-        log = _continued(given, cluster, around.newest_log)
-        if given.wal == "slot" and not _is_remembered(server, given, cluster, log, around):
+        log = _continued(given, cluster, context.newest_log)
+        if given.wal == "slot" and not _is_remembered(server, given, cluster, log, context):
             log = None
-        begin, log = _begin(session, given, cluster, parent, around, log)
+        begin, log = _begin(session, given, cluster, parent, context, log)
         if given.wal == "slot":
             # One segment more than is needed: by that one the server is known again after a restart.
             kept = begin - cluster.segment_size if begin % cluster.segment_size == 0 else begin
-            hold_from(session, slot_name(given, around.schedule_id), kept)
+            hold_from(session, slot_name(given, context.schedule_id), kept)
         span = _Span(cluster, begin, end_segment(session, cluster.segment_size))
         if given.wal == "archive":
             assert given.archive is not None
             _wait_for_archive(session, Path(given.archive), span)
-            if not _is_remembered(server, given, cluster, log, around):
-                begin, log = _begin(session, given, cluster, parent, around, None)
+            if not _is_remembered(server, given, cluster, log, context):
+                begin, log = _begin(session, given, cluster, parent, context, None)
                 span = _Span(cluster, begin, span.end)
-    around.reporter.begin("copying", bytes_total=span.bytes)
-    with sink.stream(WAL) as stream, open_tar(stream, around.reporter) as tar:
+    context.reporter.begin("copying", bytes_total=span.bytes)
+    with sink.stream(WAL) as stream, open_tar(stream, context.reporter) as tar:
         if given.wal == "archive":
             _copy_archive(Path(str(given.archive)), span, tar)
         else:
-            _receive(server, span, around, tar)
-    around.reporter.finish()
+            _receive(server, span, context, tar)
+    context.reporter.finish()
     return DumpReport(
         consistent_at=span.until,
         files=len(span.names),
@@ -131,7 +131,7 @@ def _is_remembered(
     given: PostgresOptions,
     cluster: Cluster,
     log: Manifest | None,
-    around: Surroundings,
+    context: EngineContext,
 ) -> bool:
     """
     Whether the server still has the WAL that a log ended with.
@@ -146,7 +146,7 @@ def _is_remembered(
     if given.wal == "archive":
         path = Path(str(given.archive)) / name
         return path.exists() and tail_of(path, end, size) == log.state["tail"]
-    with scratch_folder(around.scratch) as folder:
+    with scratch_folder(context.scratch) as folder:
         try:
             _fetch(server, cluster, (end - 1) // size, end, Path(folder))
         except ParentUnusable:
@@ -162,7 +162,7 @@ def _begin(
     given: PostgresOptions,
     cluster: Cluster,
     parent: SetReader,
-    around: Surroundings,
+    context: EngineContext,
     log: Manifest | None,
 ) -> tuple[int, Manifest | None]:
     """
@@ -173,7 +173,7 @@ def _begin(
     """
     own = parent.manifest
     cluster.check_same(own.state.get("wal") or {}, own.set_id)
-    slot = slot_name(given, around.schedule_id) if given.wal == "slot" else None
+    slot = slot_name(given, context.schedule_id) if given.wal == "slot" else None
     held = None if slot is None else held_from(session, slot)
 
     def is_there(position: int) -> bool:
@@ -190,7 +190,7 @@ def _begin(
             return end, log
     wal = own.state["wal"]
     places = ["end"] if own.kind is Kind.ARCHIVE_LOG else ["begin"]
-    if around.newest_log is None:
+    if context.newest_log is None:
         places.insert(
             0, "since"
         )  # so that moments between the sets of the chain can be restored too
@@ -242,9 +242,9 @@ def _fetch(
         raise
 
 
-def _receive(server: Server, span: _Span, around: Surroundings, tar: tarfile.TarFile) -> None:
-    check_room(around.scratch, min(span.bytes, 8 * span.cluster.segment_size))
-    with scratch_folder(around.scratch) as name:
+def _receive(server: Server, span: _Span, context: EngineContext, tar: tarfile.TarFile) -> None:
+    check_room(context.scratch, min(span.bytes, 8 * span.cluster.segment_size))
+    with scratch_folder(context.scratch) as name:
         folder, waiting = Path(name), list(span.names)
         _fetch(
             server,

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Body, Path, Query, status
+from airflow.api_fastapi.logging.decorators import action_logging
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, status
 
 from airflow_backup.core.ids import schedule_id_of
 from airflow_backup.plugin.access import AccessDep, may_cancel, may_control
-from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.base import Moment
-from airflow_backup.plugin.schemas.edits import Controlled
-from airflow_backup.plugin.schemas.requests import Nothing
-from airflow_backup.plugin.schemas.schedules import CancelledRun, RunList
-from airflow_backup.plugin.services import queries
+from airflow_backup.plugin.schemas.edits import BulkResults, Controlled
+from airflow_backup.plugin.schemas.requests import Nothing, OrderRequest
+from airflow_backup.plugin.schemas.runs import CancelledRun, RunDetail, RunList
+from airflow_backup.plugin.services import bulk, queries, run_details
 from airflow_backup.plugin.services.catalog_access import CatalogDep
+from airflow_backup.plugin.services.run_orders import Teller
+from airflow_backup.plugin.views.rows import Row
 
 router = APIRouter(tags=["runs"])
 
@@ -41,7 +43,57 @@ def list_runs(
 @router.get("/runs/active")
 def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> RunList:
     """List what is queued or running now, with live progress."""
-    return queries.active(catalog, session, queries.visible(catalog, access))
+    return queries.active(catalog, session, access)
+
+
+def _teller(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> Teller:
+    return Teller(catalog, session, by=access.user.get_name(), now=queries.now())
+
+
+TellerDep = Annotated[Teller, Depends(_teller)]
+
+
+def _teller_of_one(dag_id: DagId, teller: TellerDep, access: AccessDep) -> Teller:
+    """Give an answer about a run only to those who see its schedule."""
+    queries.one(teller.catalog, access, schedule_id_of(dag_id) or "")
+    return teller
+
+
+def _rows_to_tell(catalog: CatalogDep, access: AccessDep) -> list[Row]:
+    """Return the schedules that are seen, where something may be told to the runs of one at least."""
+    rows = queries.visible(catalog, access)
+    if not any(each.cancel for each in access.permissions(row.id for row in rows).values()):
+        raise HTTPException(403)
+    return rows
+
+
+TellerOfOneDep = Annotated[Teller, Depends(_teller_of_one)]
+RowsDep = Annotated[list[Row], Depends(_rows_to_tell)]
+
+
+@router.post("/runs/active/pause", dependencies=[Depends(action_logging("backup_control_all"))])
+def pause_active_runs(
+    teller: TellerDep, rows: RowsDep, access: AccessDep, body: Annotated[OrderRequest, Body()]
+) -> BulkResults:
+    """Let every backup that runs wait where it is; one answer for each that does not wait yet."""
+    return bulk.summed(teller.pause_all(access, rows, body.reason))
+
+
+@router.post("/runs/active/resume", dependencies=[Depends(action_logging("backup_control_all"))])
+def resume_active_runs(
+    teller: TellerDep, rows: RowsDep, access: AccessDep, body: Annotated[Nothing, Body()]
+) -> BulkResults:
+    """Let every backup that waits go on; one answer for each."""
+    return bulk.summed(teller.resume_all(access, rows))
+
+
+@router.get("/runs/{dag_id}/{run_id}")
+def show_run(
+    dag_id: DagId, run_id: RunId, catalog: CatalogDep, session: SessionDep, access: AccessDep
+) -> RunDetail:
+    """Show one execution with each of its attempts, and what people told it."""
+    row = queries.one(catalog, access, schedule_id_of(dag_id) or "")
+    return run_details.run_detail(catalog, session, row, run_id)
 
 
 @router.post(
@@ -50,16 +102,10 @@ def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep
     dependencies=may_cancel(),
 )
 def cancel_run(
-    dag_id: DagId,
-    run_id: RunId,
-    catalog: CatalogDep,
-    session: SessionDep,
-    access: AccessDep,
-    body: Annotated[Nothing, Body()],
+    dag_id: DagId, run_id: RunId, teller: TellerOfOneDep, body: Annotated[OrderRequest, Body()]
 ) -> CancelledRun:
-    """Stop a run: its backup ends within seconds and leaves no set."""
-    queries.one(catalog, access, schedule_id_of(dag_id) or "")
-    airflow_changes.cancel_run(session, dag_id, run_id)
+    """Stop a run: its backup ends within seconds and leaves no set; who and why stay in its history."""
+    teller.cancel(dag_id, run_id, body.reason)
     return CancelledRun(dag_id=dag_id, run_id=run_id)
 
 
@@ -69,16 +115,10 @@ def cancel_run(
     dependencies=may_control(),
 )
 def pause_run(
-    dag_id: DagId,
-    run_id: RunId,
-    catalog: CatalogDep,
-    session: SessionDep,
-    access: AccessDep,
-    body: Annotated[Nothing, Body()],
+    dag_id: DagId, run_id: RunId, teller: TellerOfOneDep, body: Annotated[OrderRequest, Body()]
 ) -> Controlled:
-    """Let a running backup wait where it is; it keeps its place in the pool."""
-    queries.one(catalog, access, schedule_id_of(dag_id) or "")
-    airflow_changes.control_run(session, dag_id, run_id, pause=True)
+    """Let a running backup, and its programs, wait where they are; it keeps its place in the pool."""
+    teller.pause(dag_id, run_id, body.reason)
     return Controlled(dag_id=dag_id, run_id=run_id, paused=True)
 
 
@@ -88,14 +128,8 @@ def pause_run(
     dependencies=may_control(),
 )
 def resume_run(
-    dag_id: DagId,
-    run_id: RunId,
-    catalog: CatalogDep,
-    session: SessionDep,
-    access: AccessDep,
-    body: Annotated[Nothing, Body()],
+    dag_id: DagId, run_id: RunId, teller: TellerOfOneDep, body: Annotated[Nothing, Body()]
 ) -> Controlled:
     """Let a backup that waits go on."""
-    queries.one(catalog, access, schedule_id_of(dag_id) or "")
-    airflow_changes.control_run(session, dag_id, run_id, pause=False)
+    teller.resume(dag_id, run_id)
     return Controlled(dag_id=dag_id, run_id=run_id, paused=False)

@@ -22,7 +22,16 @@ from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.services.edits import etag
 from airflow_backup.plugin.views import rhythms
 from airflow_backup.plugin.views import schedules as schedule_views
-from airflow_backup.plugin.views.listing import Filters, facets, select, sort
+from airflow_backup.plugin.views.briefs import briefs, written
+from airflow_backup.plugin.views.listing import (
+    Filters,
+    facets,
+    is_written,
+    select,
+    select_written,
+    sort,
+    sort_written,
+)
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 
@@ -47,20 +56,30 @@ def list_schedules(
 ) -> ScheduleList:
     """List the schedules that you may read, with how each of them is."""
     rows = queries.visible(catalog, access)
-    found = queries.schedule_data(catalog, session, rows)
-    may = access.permissions(row.id for row in rows)
-    every = schedule_views.summaries(rows, found, permissions=may)
-    chosen = sort(select(every, filters), filters.sort)
+    every = [written(row) for row in rows]
     groups, tags = facets(every)
+    chosen = select_written(every, filters)
+    by_id = {row.id: row for row in rows}
+    data = None
+    if is_written(filters):
+        ids = [each.id for each in sort_written(chosen, filters.sort)]
+    else:
+        asked = [by_id[each.id] for each in chosen]
+        data = queries.schedule_data(catalog, session, asked)
+        ids = [each.id for each in sort(select(briefs(asked, data), filters), filters.sort)]
+    shown = [by_id[name] for name in ids[filters.offset : filters.offset + filters.limit]]
+    if data is None:
+        data = queries.schedule_data(catalog, session, shown)
+    may = access.permissions(row.id for row in shown)
     return ScheduleList(
-        now=found.now,
-        total=len(chosen),
+        now=data.now,
+        total=len(ids),
         limit=filters.limit,
         offset=filters.offset,
         groups=groups,
         tags=tags,
         may_create=access.may_edit("POST"),
-        schedules=chosen[filters.offset : filters.offset + filters.limit],
+        schedules=schedule_views.summaries(shown, data, permissions=may),
     )
 
 
@@ -107,7 +126,8 @@ def toggle_schedule(
 ) -> Toggled:
     """Enable or disable a schedule: Airflow's own pause. Enabling starts nothing from the past."""
     row = queries.one(catalog, access, schedule_id)
-    verbs.switch(session, row, enabled=body.enabled)
+    by, now = access.user.get_name(), queries.now()
+    verbs.switch(catalog, session, row, enabled=body.enabled, by=by, now=now)
     return Toggled(schedule_id=schedule_id, enabled=body.enabled)
 
 

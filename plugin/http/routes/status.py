@@ -7,13 +7,15 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
 from airflow_backup.actions.report.report import report
-from airflow_backup.plugin.access import AccessDep, may_maintain
+from airflow_backup.plugin.access import AccessDep, may_maintain, may_read_connections
 from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.schemas.coverage import CoverageList
 from airflow_backup.plugin.schemas.requests import MaintenanceRequest
 from airflow_backup.plugin.schemas.status import MaintenanceState, Status
-from airflow_backup.plugin.services import queries, verbs
+from airflow_backup.plugin.services import coverage, queries, verbs
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.views import schedules as schedule_views
+from airflow_backup.plugin.views.briefs import briefs
 from airflow_backup.plugin.views.metrics import MEDIA_TYPE, metrics
 from airflow_backup.plugin.views.overview import (
     component_of,
@@ -32,21 +34,27 @@ def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> 
     """Say how everything is that you may read."""
     rows = queries.visible(catalog, access)
     found = queries.schedule_data(catalog, session, rows)
-    may = access.permissions(row.id for row in rows)
-    schedules = schedule_views.summaries(rows, found, permissions=may)
     problems = file_problems(
         catalog.load_errors.all(),
         readable=access.readable,
         all_files=access.sees_load_errors(),
     )
     return overview(
-        schedules,
+        briefs(rows, found),
         problems,
         airflow_reads.components(),
         now=found.now,
+        local=queries.local_places(rows),
         maintenance=maintenance_of(found.holds.get(EVERY_SCHEDULE, ())),
         may_maintain=access.may_maintain(),
+        covered=coverage.counts(catalog, session, access),
     )
+
+
+@router.get("/coverage", dependencies=may_read_connections())
+def show_coverage(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> CoverageList:
+    """Say of each connection that you may read, and that an engine can back up, which schedules protect it."""
+    return coverage.listed(catalog, session, access)
 
 
 @router.post("/maintenance", dependencies=may_maintain())
@@ -74,5 +82,12 @@ def show_metrics(catalog: CatalogDep, session: SessionDep, access: AccessDep) ->
     reports = report(known, catalog, now=found.now, protections=found.protections)
     components = [component_of(airflow_runs) for airflow_runs in airflow_reads.components()]
     in_maintenance = EVERY_SCHEDULE in found.holds
-    text = metrics(schedules, reports, components, now=found.now, in_maintenance=in_maintenance)
+    text = metrics(
+        schedules,
+        reports,
+        components,
+        now=found.now,
+        in_maintenance=in_maintenance,
+        covered=coverage.counts(catalog, session, access),
+    )
     return PlainTextResponse(text, media_type=MEDIA_TYPE)

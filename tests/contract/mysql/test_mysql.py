@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.backup.backup import BackupResult, Run, backup
-from airflow_backup.actions.restore.choose import path_at
+from airflow_backup.actions.restore.choose import chain_at
 from airflow_backup.actions.restore.restore import open_path, restore
 from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
+from airflow_backup.catalog.rules.recovery import RecoveryChain
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
     BackupError,
@@ -31,13 +31,13 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.engine import MysqlEngine
-from airflow_backup.engines.mysql.facts import Position
 from airflow_backup.engines.mysql.options import MysqlOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.mysql.server_state import Position
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.storage.open import open_storage
 from support.argument_lists import ArgumentLists
-from support.mariadb import BANK, INVARIANT, PASSWORD, MariaDB, busy, mariadb, require
+from support.servers.mariadb import BANK, INVARIANT, PASSWORD, MariaDB, busy, mariadb, require
 
 pytestmark = pytest.mark.service
 
@@ -130,8 +130,8 @@ class Keeper:
 
 
 @pytest.fixture
-def around(other: MariaDB) -> Surroundings:
-    return Surroundings(connections=lambda name: other.connection())
+def context(other: MariaDB) -> EngineContext:
+    return EngineContext(connections=lambda name: other.connection())
 
 
 def same(
@@ -182,7 +182,7 @@ def test_a_checkpoint_of_the_log_is_no_change() -> None:
 
 
 def test_a_dump_holds_one_moment_and_its_counts_are_true(
-    server: MariaDB, other: MariaDB, tmp_path: Path, around: Surroundings
+    server: MariaDB, other: MariaDB, tmp_path: Path, context: EngineContext
 ) -> None:
     keeper = Keeper(tmp_path, server)
     with busy(server):
@@ -192,7 +192,7 @@ def test_a_dump_holds_one_moment_and_its_counts_are_true(
     assert reader.manifest.warnings == ()
     assert reader.manifest.counts["bank.account"] == 100
     assert reader.manifest.counts["bank.odd `name"] == 77
-    MysqlEngine().load([reader], around, connection="my", database="again")
+    MysqlEngine().load([reader], context, connection="my", database="again")
     same(other, server, "again")
     ((rows,),) = other.query("SELECT count(*) FROM ledger", "again")
     assert rows == reader.manifest.counts["bank.ledger"]
@@ -201,7 +201,7 @@ def test_a_dump_holds_one_moment_and_its_counts_are_true(
 
 
 def test_every_second_between_sets_comes_back(
-    server: MariaDB, other: MariaDB, tmp_path: Path, around: Surroundings
+    server: MariaDB, other: MariaDB, tmp_path: Path, context: EngineContext
 ) -> None:
     keeper = Keeper(tmp_path, server)
     results = []
@@ -212,17 +212,17 @@ def test_every_second_between_sets_comes_back(
             assert (results[-1].kind, results[-1].reason) == (kind, None)
     engine = MysqlEngine()
     for result in results:
-        engine.load(keeper.path(result), around, connection="my", database="link", overwrite=True)
+        engine.load(keeper.path(result), context, connection="my", database="link", overwrite=True)
         same(other, server, "link", reaches=keeper.moment_of(result))
     storage = open_storage(keeper.schedule.repository)
     for before, after in pairwise(keeper.moment_of(result) for result in results):
         second = (before + timedelta(seconds=1)).replace(microsecond=0)
         assert second <= after
-        found = keeper.catalog.sets.recovery_path("bank", second)
-        assert isinstance(found, RecoveryPath)
+        found = keeper.catalog.sets.recovery_chain("bank", second)
+        assert isinstance(found, RecoveryChain)
         assert found.consistent_at == second
-        path = open_path(storage, Trust("bank"), path_at(storage, Trust("bank"), second))
-        engine.load(path, around, connection="my", database="second", until=second, overwrite=True)
+        path = open_path(storage, Trust("bank"), chain_at(storage, Trust("bank"), second))
+        engine.load(path, context, connection="my", database="second", until=second, overwrite=True)
         same(other, server, "second", before=second)
     target = keeper.restore("files", set_id=results[2].set_id)
     assert {path.name for path in target.iterdir()} == {
@@ -263,7 +263,7 @@ def test_every_link_of_a_physical_chain_comes_back(server: MariaDB, tmp_path: Pa
 
 
 def test_all_databases_without_the_servers_own(
-    server: MariaDB, other: MariaDB, tmp_path: Path, around: Surroundings
+    server: MariaDB, other: MariaDB, tmp_path: Path, context: EngineContext
 ) -> None:
     server.query(
         "CREATE DATABASE IF NOT EXISTS shop;\nCREATE OR REPLACE TABLE shop.t (n INT) ENGINE=MyISAM;\n"
@@ -282,8 +282,8 @@ def test_all_databases_without_the_servers_own(
     assert "because their engines know no transactions: shop.t (MyISAM)" in warning
     assert "shop.t" not in reader.manifest.counts
     with pytest.raises(ConfigError, match="loaded under their own names"):
-        MysqlEngine().load([reader], around, connection="my", database="x")
-    MysqlEngine().load([reader], around, connection="my")
+        MysqlEngine().load([reader], context, connection="my", database="x")
+    MysqlEngine().load([reader], context, connection="my")
     assert other.query("SELECT * FROM shop.t") == [(1,)]
     same(other, server, "bank")
     other.query("DROP DATABASE shop;\nDROP DATABASE bank")
@@ -297,10 +297,10 @@ def room() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_sets_are_decoded_and_restored_into_throwaway_servers(
+def test_sets_are_decoded_and_restored_into_test_servers(
     server: MariaDB, tmp_path: Path, room: Path
 ) -> None:
-    around = Surroundings(scratch=room)
+    context = EngineContext(scratch=room)
     for method in ("logical", "physical"):
         (tmp_path / method).mkdir()
         keeper = Keeper(tmp_path / method, server, method=method)
@@ -309,17 +309,17 @@ def test_sets_are_decoded_and_restored_into_throwaway_servers(
             path = keeper.path(keeper.take())
             longer = keeper.path(keeper.take(LOG))
         for each in (path, longer):
-            assert MysqlEngine().decode(each, around).inconclusive is None
+            assert MysqlEngine().decode(each, context).inconclusive is None
         asked = INVARIANT if method == "logical" else INVARIANT.replace("FROM ", "FROM bank.")
-        proof = MysqlEngine().try_restore(path, around, assertions=[asked])
+        proof = MysqlEngine().try_restore(path, context, assertions=[asked])
         assert proof.inconclusive is None
         assert proof.counts["bank.account"] == 100
         if method == "logical":
             assert proof.counts == path[0].manifest.counts
-        proof = MysqlEngine().try_restore(longer, around, assertions=[asked])
+        proof = MysqlEngine().try_restore(longer, context, assertions=[asked])
         assert proof.inconclusive is None
         with pytest.raises(VerifyError, match="the assertion 'SELECT 1 = 2' does not hold"):
-            MysqlEngine().try_restore(path, around, assertions=["SELECT 1 = 2"])
+            MysqlEngine().try_restore(path, context, assertions=["SELECT 1 = 2"])
     assert list(room.iterdir()) == []
 
 
@@ -335,22 +335,22 @@ class Cut:
 
 
 def test_a_set_that_was_cut_is_found(server: MariaDB, tmp_path: Path) -> None:
-    around = Surroundings()
+    context = EngineContext()
     keeper = Keeper(tmp_path, server)
     (reader,) = keeper.path(keeper.take())
     for share in (0.99, 0.7, 0.4, 0.05):
         with pytest.raises(VerifyError, match="has no last line"):
-            MysqlEngine().decode([Cut(reader, share)], around)
+            MysqlEngine().decode([Cut(reader, share)], context)
     (tmp_path / "p").mkdir()
     physical = Keeper(tmp_path / "p", server, method="physical")
     (base,) = physical.path(physical.take())
     for share in (0.9, 0.4):
         with pytest.raises(VerifyError, match="is not whole"):
-            MysqlEngine().decode([Cut(base, share)], around)
+            MysqlEngine().decode([Cut(base, share)], context)
 
 
 def test_what_holds_something_is_replaced_only_when_told(
-    server: MariaDB, other: MariaDB, tmp_path: Path, around: Surroundings
+    server: MariaDB, other: MariaDB, tmp_path: Path, context: EngineContext
 ) -> None:
     keeper = Keeper(tmp_path, server)
     with busy(server):
@@ -358,20 +358,20 @@ def test_what_holds_something_is_replaced_only_when_told(
         path = keeper.path(keeper.take())
     other.query("CREATE DATABASE precious;\nCREATE TABLE precious.t (n INT)")
     with pytest.raises(Refused, match="the database 'precious' is not empty"):
-        MysqlEngine().load(path, around, connection="my", database="precious")
+        MysqlEngine().load(path, context, connection="my", database="precious")
     with pytest.raises(VerifyError, match="has no last line"):
         MysqlEngine().load(
-            [Cut(path[0], 0.9)], around, connection="my", database="precious", overwrite=True
+            [Cut(path[0], 0.9)], context, connection="my", database="precious", overwrite=True
         )
     assert other.query("SELECT count(*) FROM precious.t") == [(0,)]
-    MysqlEngine().load(path, around, connection="my", database="precious", overwrite=True)
+    MysqlEngine().load(path, context, connection="my", database="precious", overwrite=True)
     same(other, server, "precious")
     counts = path[0].manifest.counts | {"bank.account": 101}
     path[0].manifest = path[0].manifest.model_copy(update={"counts": counts})
     with pytest.raises(
         VerifyError, match=r"'bank.account' has 100 rows, and in set '.*' it had 101"
     ):
-        MysqlEngine().load(path, around, connection="my", database="fewer")
+        MysqlEngine().load(path, context, connection="my", database="fewer")
     assert other.query("SHOW DATABASES LIKE 'fewer'") == []
 
 
@@ -402,8 +402,8 @@ def test_a_log_that_was_removed_takes_a_full_set(server: MariaDB, tmp_path: Path
 def check(server: MariaDB, found: Connection, **source: Any) -> BackupError:
     options = MysqlOptions(engine="mysql", connection="my", **source)
     kind = source.pop("kind", FULL)
-    around = Surroundings(connections=lambda name: found, kind=kind)
-    problem = MysqlEngine().check(options, around)[0]
+    context = EngineContext(connections=lambda name: found, kind=kind)
+    problem = MysqlEngine().check(options, context)[0]
     assert PASSWORD not in str(problem)
     return problem
 

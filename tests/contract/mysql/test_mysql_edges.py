@@ -17,10 +17,15 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql import dump as mysql_dump
 from airflow_backup.engines.mysql import restore as mysql_restore
 from airflow_backup.engines.mysql.engine import MysqlEngine
-from airflow_backup.engines.protocol import Proof, RestoreReport, SetReader, Surroundings
+from airflow_backup.engines.protocol import (
+    EngineContext,
+    RestoreReport,
+    SetReader,
+    VerificationReport,
+)
 from contract.mysql.test_mysql import Keeper
-from support.mariadb import MariaDB, machine, mariadb, owner, require
-from support.mariadb_histories import quoted, told
+from support.servers.mariadb import MariaDB, machine, mariadb, owner, require
+from support.sources.mariadb_histories import quoted, told
 
 pytestmark = pytest.mark.service
 
@@ -67,14 +72,14 @@ def run(server: MariaDB, database: str | None, *statements: str) -> list[tuple[A
 
 
 def load(live: MariaDB, path: list[Any], **which: Any) -> RestoreReport:
-    around = Surroundings(connections=lambda name: live.connection())
-    return MysqlEngine().load(path, around, connection="my", **which)
+    context = EngineContext(connections=lambda name: live.connection())
+    return MysqlEngine().load(path, context, connection="my", **which)
 
 
-def proven(path: list[Any]) -> Proof:
-    proof = MysqlEngine().try_restore(path, Surroundings())
-    assert proof.inconclusive is None
-    return proof
+def proven(path: list[Any]) -> VerificationReport:
+    report = MysqlEngine().try_restore(path, EngineContext())
+    assert report.inconclusive is None
+    return report
 
 
 def held(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -216,14 +221,14 @@ def test_a_view_of_another_database_makes_no_set_corrupt(
     run(server, "bank", "CREATE OR REPLACE VIEW v AS SELECT shop.f() AS n")
     function = keeper.path(keeper.take())
     for path in (view, function):
-        proof = MysqlEngine().try_restore(path, Surroundings())
-        assert proof.inconclusive is not None
-        assert "does not hold the database 'shop', which it needs" in proof.inconclusive
+        report = MysqlEngine().try_restore(path, EngineContext())
+        assert report.inconclusive is not None
+        assert "does not hold the database 'shop', which it needs" in report.inconclusive
     load(live, function)  # where the other one is, it can be made
     assert run(live, "bank", "SELECT * FROM v") == [(3,)]
     run(server, "bank", "CREATE OR REPLACE VIEW v AS SELECT n FROM t", "DROP TABLE t")
     with pytest.raises(VerifyError):  # what it lacks itself is another matter
-        MysqlEngine().try_restore([_without_tables(view[0])], Surroundings())
+        MysqlEngine().try_restore([_without_tables(view[0])], EngineContext())
 
 
 def _without_tables(reader: SetReader) -> Any:
@@ -322,7 +327,7 @@ def test_a_physical_set_is_whole_without_the_folders_that_tables_had(
             run(running, "bank", "INSERT INTO t VALUES (3)")
         before = held(elsewhere)
         assert proven(path).counts == {"bank.t": 2}
-        MysqlEngine().restore(path, tmp_path / "back", Surroundings())
+        MysqlEngine().restore(path, tmp_path / "back", EngineContext())
         with mariadb(data=tmp_path / "back") as back:
             assert run(back, "bank", "SELECT n FROM t ORDER BY n") == [(1,), (2,)]
             run(back, "bank", "INSERT INTO t VALUES (9)")
@@ -389,7 +394,7 @@ def test_a_planted_layout_names_no_file_outside(
 
     monkeypatch.setattr(mysql_restore, "unpack", plant)
     with contextlib.suppress(VerifyError):
-        MysqlEngine().try_restore(path, Surroundings())
+        MysqlEngine().try_restore(path, EngineContext())
     assert not list(elsewhere.iterdir())
 
 
@@ -476,7 +481,7 @@ def test_a_data_folder_that_was_put_back_takes_a_full_set(tmp_path: Path) -> Non
             result = keeper.take(Kind.INCREMENTAL)
             assert result.kind is Kind.FULL
             assert "was started anew" in str(result.reason)
-            MysqlEngine().restore(keeper.path(result), tmp_path / "back", Surroundings())
+            MysqlEngine().restore(keeper.path(result), tmp_path / "back", EngineContext())
             with mariadb(data=tmp_path / "back") as back:
                 assert told(back, "bank") == told(running, "bank")
 

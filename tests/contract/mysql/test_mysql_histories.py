@@ -17,10 +17,10 @@ import pytest
 
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.engine import MysqlEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from contract.mysql.test_mysql import Keeper
-from support.mariadb import MariaDB, mariadb, require
-from support.mariadb_histories import History, accounts, quoted, told
+from support.servers.mariadb import MariaDB, mariadb, require
+from support.sources.mariadb_histories import History, accounts, quoted, told
 
 pytestmark = pytest.mark.service
 SEEDS = int(os.environ.get("BACKUP_MYSQL_SEEDS", "2"))
@@ -89,9 +89,9 @@ def test_a_history_comes_back_and_nothing_beside_it_changes(
     source = told(server, history.target)
     beside = [each for each in ("bank", "shop", "other") if each != history.target]
     before, users = told(live, *beside), accounts(live)
-    around = Surroundings(connections=lambda name: live.connection())
+    context = EngineContext(connections=lambda name: live.connection())
     report = MysqlEngine().load(
-        keeper.path(result), around, connection="my", database=history.target, overwrite=True
+        keeper.path(result), context, connection="my", database=history.target, overwrite=True
     )
     (tmp_path / "statements").write_text("\n".join(history.done))
     found = told(live, history.target)

@@ -13,10 +13,10 @@ import pytest
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.engines.mysql.dump import DUMP
 from airflow_backup.engines.mysql.engine import MysqlEngine
-from airflow_backup.engines.protocol import SetReader, Surroundings
+from airflow_backup.engines.protocol import EngineContext, SetReader
 from airflow_backup.engines.shared import assertions as shared_assertions
-from contract.test_planted_programs import sets
-from support.mariadb import MariaDB, mariadb, require
+from contract.attacks.test_planted_programs import sets
+from support.servers.mariadb import MariaDB, mariadb, require
 
 pytestmark = pytest.mark.service
 
@@ -56,10 +56,10 @@ class Changed:
         yield found
 
 
-def taken(server: MariaDB, folder: Path) -> tuple[SetReader, Surroundings]:
+def taken(server: MariaDB, folder: Path) -> tuple[SetReader, EngineContext]:
     source: dict[str, Any] = {"engine": "mysql", "connection": "c", "database": "bank"}
     (reader,) = sets(folder, source, server.connection())
-    return reader, Surroundings(connections=lambda name: server.connection())
+    return reader, EngineContext(connections=lambda name: server.connection())
 
 
 ATTACKS = {
@@ -84,10 +84,10 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_dump_gets_nowhere(server: MariaDB, tmp_path: Path, mark: Path, attack: str) -> None:
-    reader, around = taken(server, tmp_path)
+    reader, context = taken(server, tmp_path)
     changed = Changed(reader, ATTACKS[attack].replace("{mark}", str(mark)))
     try:
-        proof = MysqlEngine().try_restore([changed], around)
+        proof = MysqlEngine().try_restore([changed], context)
     except VerifyError:
         proof = None
     assert [each.name for each in mark.iterdir()] == ["secret"]
@@ -95,9 +95,9 @@ def test_a_dump_gets_nowhere(server: MariaDB, tmp_path: Path, mark: Path, attack
 
 
 def test_an_honest_dump_passes_and_says_what_held_it(server: MariaDB, tmp_path: Path) -> None:
-    reader, around = taken(server, tmp_path)
+    reader, context = taken(server, tmp_path)
     proof = MysqlEngine().try_restore(
-        [reader], around, assertions=["SELECT count(*) = 1 FROM kept"]
+        [reader], context, assertions=["SELECT count(*) = 1 FROM kept"]
     )
     assert proof.counts == {"bank.kept": 1}
     assert {"no network", "landlock", "limits"} <= {*proof.isolation}
@@ -116,10 +116,10 @@ def test_an_honest_dump_passes_and_says_what_held_it(server: MariaDB, tmp_path: 
 def test_an_assertion_only_asks(
     server: MariaDB, tmp_path: Path, mark: Path, assertion: str
 ) -> None:
-    reader, around = taken(server, tmp_path)
+    reader, context = taken(server, tmp_path)
     with pytest.raises(VerifyError, match="the assertion"):
         MysqlEngine().try_restore(
-            [reader], around, assertions=[assertion.replace("{mark}", str(mark))]
+            [reader], context, assertions=[assertion.replace("{mark}", str(mark))]
         )
     assert [each.name for each in mark.iterdir()] == ["secret"]
 
@@ -128,7 +128,7 @@ def test_an_assertion_without_an_end_is_ended(
     server: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_assertions, "LIMIT", 1.0)
-    reader, around = taken(server, tmp_path)
+    reader, context = taken(server, tmp_path)
     query = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 - n FROM r) SELECT SLEEP(3600) FROM r"
     with pytest.raises(VerifyError, match=r"was ended after 1 seconds|does not hold"):
-        MysqlEngine().try_restore([reader], around, assertions=[query])
+        MysqlEngine().try_restore([reader], context, assertions=[query])

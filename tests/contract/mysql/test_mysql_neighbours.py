@@ -20,10 +20,10 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql import keys as mysql_keys
 from airflow_backup.engines.mysql.engine import MysqlEngine
 from airflow_backup.engines.mysql.load.stage import MARK
-from airflow_backup.engines.protocol import RestoreReport, Surroundings
+from airflow_backup.engines.protocol import EngineContext, RestoreReport
 from contract.mysql.test_mysql import Keeper
-from support.mariadb import USER, MariaDB, mariadb, require
-from support.mariadb_histories import accounts, quoted, told
+from support.servers.mariadb import USER, MariaDB, mariadb, require
+from support.sources.mariadb_histories import accounts, quoted, told
 
 pytestmark = pytest.mark.service
 
@@ -70,9 +70,11 @@ def load(
     database: str | None = None,
     overwrite: bool = False,
 ) -> RestoreReport:
-    around = Surroundings(connections=lambda name: live.connection())
+    context = EngineContext(connections=lambda name: live.connection())
     path = keeper.path(result)  # type: ignore[arg-type]
-    return MysqlEngine().load(path, around, connection="my", database=database, overwrite=overwrite)
+    return MysqlEngine().load(
+        path, context, connection="my", database=database, overwrite=overwrite
+    )
 
 
 def bank(server: MariaDB) -> None:
@@ -174,7 +176,7 @@ def test_a_load_that_fails_leaves_the_old_and_tells_no_value(
     )
     keeper = Keeper(tmp_path, server)
     path = keeper.path(keeper.take())
-    around = Surroundings(connections=lambda name: live.connection())
+    context = EngineContext(connections=lambda name: live.connection())
 
     class Spoiled:
         manifest = path[0].manifest
@@ -187,7 +189,7 @@ def test_a_load_that_fails_leaves_the_old_and_tells_no_value(
 
     before = told(live, "bank", "shop")
     with pytest.raises(EngineError) as caught:
-        MysqlEngine().load([Spoiled()], around, connection="my", overwrite=True)
+        MysqlEngine().load([Spoiled()], context, connection="my", overwrite=True)
     assert re.search(r"refused a statement at line \d+ with error \d+ \(\w+\)$", str(caught.value))
     assert "alice" not in str(caught.value)
     assert told(live, "bank", "shop") == before
@@ -308,7 +310,7 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core import connections
 from airflow_backup.engines.mysql.load import definitions as mysql_definitions, stage as mysql_stage, swap as mysql_swap
 from airflow_backup.engines.mysql.engine import MysqlEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.storage.open import open_storage
 asked = 0
 ask = mysql_swap.ask
@@ -322,7 +324,7 @@ def counted(session, query, *values):
 mysql_swap.ask = mysql_stage.ask = mysql_definitions.ask = counted
 path = open_chain(open_storage({repository!r}), Trust("bank"), {set_id!r})
 found = connections.Connection(**{connection!r})
-MysqlEngine().load(path, Surroundings(connections=lambda name: found), connection="my", overwrite=True)
+MysqlEngine().load(path, EngineContext(connections=lambda name: found), connection="my", overwrite=True)
 """
 
 
@@ -343,7 +345,7 @@ def test_a_restore_that_is_killed_loses_nothing_and_goes_on(
     keeper = Keeper(tmp_path, server)
     result = keeper.take()
     connection = live.connection()
-    facts = {
+    server_state = {
         key: getattr(connection, key) for key in ("id", "type", "host", "port", "login", "password")
     }
     script = KILLED.format(
@@ -351,7 +353,7 @@ def test_a_restore_that_is_killed_loses_nothing_and_goes_on(
         after=after,
         repository=keeper.schedule.repository,
         set_id=result.set_id,
-        connection=facts,
+        connection=server_state,
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
@@ -425,7 +427,7 @@ def test_no_program_reads_what_is_somebodys_own(
     load(live, keeper, result, overwrite=True)
     assert live.query("SELECT n FROM bank.t ORDER BY n") == [(1,), (2,), (3,)]
     assert live.query("SELECT count(*) FROM shop.sessions") == [(2,)]
-    proof = MysqlEngine().try_restore(keeper.path(result), Surroundings())
+    proof = MysqlEngine().try_restore(keeper.path(result), EngineContext())
     assert proof.inconclusive is None
 
 
@@ -510,10 +512,10 @@ def test_what_is_encrypted_at_rest_comes_back(tmp_path: Path) -> None:
                 full = keeper.take()
                 run(encrypted, "bank", "INSERT INTO t SELECT MAX(n) + 1, 'more' FROM t")
                 for result in (full, keeper.take(Kind.ARCHIVE_LOG)):
-                    proof = MysqlEngine().try_restore(keeper.path(result), Surroundings())
+                    proof = MysqlEngine().try_restore(keeper.path(result), EngineContext())
                     assert proof.inconclusive is None
         keys.unlink()
-        proof = MysqlEngine().try_restore(keeper.path(full), Surroundings())
+        proof = MysqlEngine().try_restore(keeper.path(full), EngineContext())
         assert proof.inconclusive is not None
         assert "its keys cannot be read here" in proof.inconclusive
 

@@ -21,10 +21,10 @@ from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.postgres.options import PostgresOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.schedules.model.schedule import Schedule
 from support.argument_lists import ArgumentLists
-from support.postgres import PASSWORD, Postgres, postgres
+from support.servers.postgres import PASSWORD, Postgres, postgres
 
 pytestmark = pytest.mark.service
 
@@ -162,7 +162,7 @@ def check(bank: Postgres, found: Connection, **source: Any) -> BackupError:
     options = PostgresOptions(
         engine="postgres", connection="pg", tools=str(bank.programs), **source
     )
-    (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
+    (problem,) = PostgresEngine().check(options, EngineContext(connections=lambda name: found))
     assert PASSWORD not in str(problem)
     return problem
 

@@ -17,7 +17,7 @@ from airflow_backup.actions.backup.backup import BackupResult, Run, backup
 from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.rules.recovery import Path as RecoveryPath
+from airflow_backup.catalog.rules.recovery import RecoveryChain
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.format.age import Identity
@@ -25,7 +25,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.policies import Encryption
 from airflow_backup.schedules.model.schedule import Schedule
 from contract.postgres.test_postgres import INVARIANT, busy, schedule
-from support.postgres import Postgres, postgres
+from support.servers.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.service
 
@@ -147,8 +147,8 @@ def test_every_link_and_every_moment_between_links_comes_back(
     moments = [keeper.moment_of(result) for result in results]
     for number, (before, after) in enumerate(pairwise(moments)):
         between = before + (after - before) / 2
-        path = keeper.catalog.sets.recovery_path("bank", between)
-        assert isinstance(path, RecoveryPath)
+        path = keeper.catalog.sets.recovery_chain("bank", between)
+        assert isinstance(path, RecoveryChain)
         assert path.consistent_at == between, path
         keeper.check(f"between-{number}", at=between)
 

@@ -19,11 +19,11 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.engines.postgres.engine import PostgresEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres import schedule
-from support.postgres import USER, Postgres, postgres, require
-from support.postgres_strange import Strange, described, quoted
+from support.servers.postgres import USER, Postgres, postgres, require
+from support.sources.postgres_strange import Strange, described, quoted
 
 pytestmark = pytest.mark.service
 
@@ -87,7 +87,7 @@ def test_a_strange_database_comes_back_as_the_same_database(
             clock=lambda: datetime.now(UTC),
         )
     path = open_chain(open_storage(item.repository), Trust(item.id), result.set_id)
-    around = Surroundings(connections=connections)
+    context = EngineContext(connections=connections)
     engine = PostgresEngine()
 
     globals_ = b"".join(path[0].blocks("globals.sql"))
@@ -97,14 +97,14 @@ def test_a_strange_database_comes_back_as_the_same_database(
     other.run_bytes("psql", "-X", "-q", "-d", "postgres", given=globals_)  # some roles are there
 
     copy = f"copy {seed}"
-    engine.load(path, around, connection="other", database=copy)
+    engine.load(path, context, connection="other", database=copy)
     assert described(other, copy, version) == expected
-    engine.load(path, around, connection="other", database=copy, overwrite=True)
+    engine.load(path, context, connection="other", database=copy, overwrite=True)
     assert described(other, copy, version) == expected
-    engine.load(path, around, connection="pg", overwrite=True)
+    engine.load(path, context, connection="pg", overwrite=True)
     assert described(source, strange.database, version) == expected
 
-    proof = engine.try_restore(path, around)
+    proof = engine.try_restore(path, context)
     assert proof.inconclusive is None
     assert proof.counts == path[0].manifest.counts
     assert _plain(other.run_bytes("pg_dump", "neighbour")) == _plain(kept)

@@ -6,9 +6,12 @@ The canaries are a folder that everybody may write to, a secret in the worker's 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,12 @@ import pytest
 from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.process import cage
-from airflow_backup.engines.postgres import trial
-from airflow_backup.engines.postgres import verify as postgres_proof
 from airflow_backup.engines.postgres.engine import PostgresEngine
-from airflow_backup.engines.protocol import Proof, Surroundings
+from airflow_backup.engines.postgres.restore_test import owner, test_database
+from airflow_backup.engines.protocol import EngineContext, VerificationReport
 from airflow_backup.engines.shared import assertions as shared_assertions
-from contract.postgres.test_postgres_throwaway import take
-from support.postgres import PASSWORD, Postgres, postgres
+from contract.postgres.test_postgres_test_server import take
+from support.servers.postgres import PASSWORD, Postgres, postgres
 
 pytestmark = pytest.mark.service
 
@@ -117,18 +119,18 @@ def hold_by(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if how == "role":
         monkeypatch.setattr(cage, "_holding", lambda user: ())
     elif how == "sandbox":
-        own = trial.make_owner
+        own = owner.make_owner
 
         def superuser(session: Any, wanted: Any, database: Any) -> Any:
             made = own(session, wanted, database)
             session.execute(f"ALTER ROLE {made.facts['user']} SUPERUSER")
             return made
 
-        monkeypatch.setattr(postgres_proof, "make_owner", superuser)
+        monkeypatch.setattr(test_database, "make_owner", superuser)
 
 
-def tried(path: list[StoredSet], *assertions: str) -> Proof:
-    return PostgresEngine().try_restore(path, Surroundings(), assertions=assertions)
+def tried(chain: list[StoredSet], *assertions: str) -> VerificationReport:
+    return PostgresEngine().try_restore(chain, EngineContext(), assertions=assertions)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -146,13 +148,13 @@ def test_code_of_an_ordinary_role_gets_nowhere(
     for how in ("both", "role", "sandbox"):
         with monkeypatch.context() as patch:
             hold_by(how, patch)
-            proof = tried(path)
+            report = tried(path)
         assert sorted(os.listdir(mark)) == ["secret"], how
         # Behind one wall alone a role or a program may be missing; that is said, and nothing is called damaged.
-        assert proof.inconclusive is None or how != "both", proof.inconclusive
+        assert report.inconclusive is None or how != "both", report.inconclusive
         if how == "both":
-            assert {"no network", "landlock", "limits"} <= {*proof.isolation}
-            assert proof.counts
+            assert {"no network", "landlock", "limits"} <= {*report.isolation}
+            assert report.counts
 
 
 def test_the_attack_works_where_nothing_holds_it(
@@ -175,13 +177,13 @@ def test_code_that_needs_more_than_the_database_makes_a_restore_test_inconclusiv
     server.query(
         shop,
         "CREATE FUNCTION f(int) RETURNS bool LANGUAGE plpgsql AS "
-        f"$$BEGIN COPY (SELECT 1) TO PROGRAM 'touch {mark}/program'; RETURN true; END$$; "
+        f"$$BEGIN COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; touch {mark}/program'; RETURN true; END$$; "
         "CREATE TABLE kept (n int CHECK (f(n))); INSERT INTO kept VALUES (1)",
     )
     (mark / "program").unlink()
-    proof = tried(take(tmp_path, server))
+    report = tried(take(tmp_path, server))
     assert sorted(os.listdir(mark)) == ["secret"]
-    assert "asks for more than to own the database" in str(proof.inconclusive)
+    assert "asks for more than to own the database" in str(report.inconclusive)
 
 
 def test_event_triggers_and_foreign_tables_of_a_superuser_get_nowhere(
@@ -198,9 +200,9 @@ def test_event_triggers_and_foreign_tables_of_a_superuser_get_nowhere(
     )
     for each in mark.iterdir():
         each.unlink() if each.name != "secret" else None
-    proof = tried(take(tmp_path, server), "SELECT count(*) = 1 FROM kept")
+    report = tried(take(tmp_path, server), "SELECT count(*) = 1 FROM kept")
     assert sorted(os.listdir(mark)) == ["secret"]
-    assert proof.inconclusive is None, proof.inconclusive[:300]
+    assert report.inconclusive is None, report.inconclusive[:300]
 
 
 def test_nothing_in_a_dump_becomes_the_superuser_by_the_socket(
@@ -271,6 +273,60 @@ def test_an_assertion_sees_every_row_also_those_that_a_policy_hides(
         "CREATE SCHEMA s; CREATE TABLE s.kept (n int); INSERT INTO s.kept VALUES (1), (2); REVOKE ALL ON SCHEMA s "
         "FROM PUBLIC; ALTER TABLE s.kept ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON s.kept USING (n = 1)",
     )
-    proof = tried(take(tmp_path, server), "SELECT count(*) = 2 FROM s.kept")
-    assert proof.inconclusive is None
-    assert PASSWORD not in str(proof)
+    report = tried(take(tmp_path, server), "SELECT count(*) = 2 FROM s.kept")
+    assert report.inconclusive is None
+    assert PASSWORD not in str(report)
+
+
+@pytest.fixture
+def neighbour() -> Iterator[Path]:
+    """A server next door that listens at a file, as databases do, and notes in a file beside it who came."""
+    folder = Path(tempfile.mkdtemp(prefix="next-door-", dir="/tmp"))
+    folder.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(folder / ".s.PGSQL.5432"))
+        (folder / ".s.PGSQL.5432").chmod(0o777)
+        door.listen()
+
+        def note() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    guest, _ = door.accept()
+                    guest.close()
+                    (folder / "came").touch()
+
+        listener = threading.Thread(target=note, daemon=True)
+        listener.start()
+        yield folder
+        door.shutdown(socket.SHUT_RDWR)
+        listener.join(5)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("is_caged", [True, False])
+def test_a_server_next_door_hears_nothing_of_a_dump(
+    server: Postgres,
+    shop: str,
+    tmp_path: Path,
+    neighbour: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_caged: bool,
+) -> None:
+    # Its rows need a table without a schema: so it is loaded by the superuser of the sandbox.
+    call = (
+        f"PERFORM public.dblink_connect('host={neighbour} port=5432 user=postgres dbname=postgres')"
+    )
+    server.query(
+        shop,
+        "CREATE EXTENSION dblink; CREATE TABLE z (n int); CREATE FUNCTION f(int) RETURNS bool LANGUAGE plpgsql AS "
+        f"$$BEGIN PERFORM 1 FROM z WHERE n = $1; BEGIN {call}; EXCEPTION WHEN OTHERS THEN NULL; END; "
+        "RETURN true; END$$; CREATE TABLE kept (n int CHECK (f(n))); INSERT INTO kept VALUES (1)",
+    )
+    path = take(tmp_path, server)
+    (neighbour / "came").unlink()  # the original is in no cage
+    if not is_caged:
+        hold_by("role", monkeypatch)
+        monkeypatch.setattr(cage.Cage, "is_closed", True)
+    report = tried(path)
+    assert report.inconclusive is None, report.inconclusive
+    assert (neighbour / "came").exists() is not is_caged

@@ -19,11 +19,11 @@ import pytest
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError
 from airflow_backup.engines.postgres.engine import PostgresEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from contract.postgres.test_postgres_histories import make, run, version_of
 from contract.postgres.test_postgres_rights_and_settings import take
-from support.postgres import PASSWORD, USER, Postgres, postgres, require
-from support.postgres_strange import described, quoted
+from support.servers.postgres import PASSWORD, USER, Postgres, postgres, require
+from support.sources.postgres_strange import described, quoted
 
 pytestmark = pytest.mark.service
 
@@ -103,12 +103,12 @@ def test_a_load_changes_nothing_outside_its_target(
     was = described(live, target, version_of(live)) if way in ("full", "spoiled") else None
     with in_use(live, seed):
         given: Any = Spoiled(reader) if way == "spoiled" else reader
-        engine, around = PostgresEngine(), Surroundings(connections=connections)
+        engine, context = PostgresEngine(), EngineContext(connections=connections)
         if way in ("spoiled", "no roles"):
             with pytest.raises(BackupError):
-                engine.load([given], around, connection="pg", overwrite=True)
+                engine.load([given], context, connection="pg", overwrite=True)
         else:
-            engine.load([given], around, connection="pg", overwrite=way == "full")
+            engine.load([given], context, connection="pg", overwrite=way == "full")
     assert everything_else(live, target) == before
     version = version_of(live)
     if way == "spoiled":

@@ -16,10 +16,10 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.engine import PostgresEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres_chain import Keeper
-from support.postgres import Machine, Postgres, machine, postgres, require
+from support.servers.postgres import Machine, Postgres, machine, postgres, require
 
 pytestmark = pytest.mark.service
 
@@ -43,11 +43,11 @@ def place() -> Iterator[Machine]:
 def restored(keeper: Keeper, result: BackupResult, target: Path, *queries: str) -> list[str]:
     """Start a server on what a set restores to, and ask it."""
     path = open_chain(open_storage(keeper.schedule.repository), Trust("bank"), result.set_id)
-    proof = PostgresEngine().try_restore(path, Surroundings())
+    proof = PostgresEngine().try_restore(path, EngineContext())
     assert proof.inconclusive is None
     last = path[-1].manifest
     until = last.consistent_at if last.kind is Kind.ARCHIVE_LOG else None
-    PostgresEngine().restore(path, target, Surroundings(), until=until)
+    PostgresEngine().restore(path, target, EngineContext(), until=until)
     with postgres(data=target, found=keeper.bank.programs) as back:
         for _ in range(100):
             if back.query("bank", "SELECT pg_is_in_recovery()") == "f":

@@ -21,11 +21,11 @@ from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, EngineError, Refused, SourceDenied
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.postgres.options import PostgresOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres import schedule
 from support.argument_lists import ArgumentLists
-from support.postgres import PASSWORD, USER, Postgres, postgres, require
+from support.servers.postgres import PASSWORD, USER, Postgres, postgres, require
 
 pytestmark = pytest.mark.service
 
@@ -118,13 +118,13 @@ def test_nothing_of_the_person_who_runs_the_worker_chooses_a_server_a_user_or_op
 ) -> None:
     found = server.connection(shop)
     reader = take(tmp_path, server, found, method=method)
-    around = Surroundings(connections=lambda name: found)
+    context = EngineContext(connections=lambda name: found)
     proof = PostgresEngine().try_restore(
-        [reader], around, assertions=["SELECT count(*) = 9 FROM kept"]
+        [reader], context, assertions=["SELECT count(*) = 9 FROM kept"]
     )
     assert proof.inconclusive is None
     if method == "logical":
-        PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        PostgresEngine().load([reader], context, connection="pg", overwrite=True)
     assert {
         key: os.environ[key] for key in HOSTILE
     } == HOSTILE  # Airflow's own connections may need them
@@ -168,7 +168,7 @@ def test_an_extra_of_a_connection_is_passed_on(
 ) -> None:
     found = replace(server.connection(shop), extra=extra)
     options = PostgresOptions(engine="postgres", connection="pg", tools=str(server.programs))
-    (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
+    (problem,) = PostgresEngine().check(options, EngineContext(connections=lambda name: found))
     assert sign in str(problem)
 
 
@@ -178,7 +178,7 @@ def test_an_extra_of_a_connection_is_passed_on(
 def test_an_extra_that_is_not_passed_on_is_refused_by_its_name(extra: dict[str, Any]) -> None:
     found = Connection("pg", host="127.0.0.1", extra=extra)
     options = PostgresOptions(engine="postgres", connection="pg")
-    (problem,) = PostgresEngine().check(options, Surroundings(connections=lambda name: found))
+    (problem,) = PostgresEngine().check(options, EngineContext(connections=lambda name: found))
     assert isinstance(problem, ConfigError)
     assert f"has the extra '{next(iter(extra))}'" in problem.message
 
@@ -215,14 +215,14 @@ def test_no_setting_of_a_database_or_a_role_is_in_the_way(
     )
     server.query(shop, "".join(f"ALTER {what} SET {each};" for each in (*SETTINGS, *more)))
     found = server.connection(shop)
-    around = Surroundings(connections=lambda name: found)
+    context = EngineContext(connections=lambda name: found)
     try:
         reader = take(tmp_path, server, found, method=method)
-        proof = PostgresEngine().try_restore([reader], around)
+        proof = PostgresEngine().try_restore([reader], context)
         assert proof.inconclusive is None
         if method == "logical":
-            PostgresEngine().load([reader], around, connection="pg", overwrite=True)
-            PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+            PostgresEngine().load([reader], context, connection="pg", overwrite=True)
+            PostgresEngine().load([reader], context, connection="pg", overwrite=True)
     finally:
         server.query(
             "postgres",
@@ -270,8 +270,8 @@ def test_large_objects_are_asked_for_before_anything_is_read_and_come_back(
         assert caught.value.hint == "as a superuser: ALTER ROLE ... SET lo_compat_privileges = on;"
         server.query("postgres", "ALTER ROLE dumper SET lo_compat_privileges = on")
         reader = take(tmp_path, server, found)
-        around = Surroundings(connections=lambda name: server.connection(shop))
-        PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        context = EngineContext(connections=lambda name: server.connection(shop))
+        PostgresEngine().load([reader], context, connection="pg", overwrite=True)
         assert server.query(shop, "SELECT lo_get(4711)") == "\\x616263"
     finally:
         server.query("postgres", "DROP OWNED BY dumper; DROP ROLE dumper")
@@ -306,14 +306,14 @@ def test_a_load_names_the_roles_and_tablespaces_that_the_server_lacks_before_it_
         "postgres",
         "GRANT TEMPORARY ON DATABASE shop TO clerk; ALTER ROLE clerk IN DATABASE shop SET work_mem = 64",
     )
-    around = Surroundings(connections=lambda name: server.connection(shop))
+    context = EngineContext(connections=lambda name: server.connection(shop))
     reader = take(tmp_path, server, server.connection(shop))
     server.query("postgres", "DROP DATABASE shop")
     server.query("postgres", "DROP ROLE manager; DROP ROLE clerk")
     with pytest.raises(
         EngineError, match='roles "clerk", "manager" do not exist on the server'
     ) as caught:
-        PostgresEngine().load([reader], around, connection="pg")
+        PostgresEngine().load([reader], context, connection="pg")
     assert caught.value.hint == "make the roles first: psql -f globals.sql of the set"
     assert (
         server.query(
@@ -327,9 +327,9 @@ def test_a_template_can_be_replaced_and_stays_one(
     server: Postgres, shop: str, tmp_path: Path
 ) -> None:
     server.query("postgres", "ALTER DATABASE shop IS_TEMPLATE true")
-    around = Surroundings(connections=lambda name: server.connection(shop))
+    context = EngineContext(connections=lambda name: server.connection(shop))
     reader = take(tmp_path, server, server.connection(shop))
-    report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+    report = PostgresEngine().load([reader], context, connection="pg", overwrite=True)
     assert not report.warnings
     assert (
         server.query("postgres", "SELECT datistemplate FROM pg_database WHERE datname = 'shop'")
@@ -364,13 +364,13 @@ def test_a_database_that_holds_anything_at_all_is_not_empty(
     server: Postgres, shop: str, tmp_path: Path, what: str
 ) -> None:
     reader = take(tmp_path, server, server.connection(shop))
-    around = Surroundings(connections=lambda name: server.connection("other"))
+    context = EngineContext(connections=lambda name: server.connection("other"))
     server.query("postgres", "CREATE DATABASE other")
     try:
         server.query("other", what)
         with pytest.raises(Refused, match="the database 'other' is not empty"):
-            PostgresEngine().load([reader], around, connection="pg")
-        PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+            PostgresEngine().load([reader], context, connection="pg")
+        PostgresEngine().load([reader], context, connection="pg", overwrite=True)
         assert server.query("other", "SELECT count(*) FROM kept") == "9"
     finally:
         server.query("postgres", "DROP DATABASE other WITH (FORCE)")
@@ -394,8 +394,8 @@ def test_a_database_that_is_in_use_is_replaced_and_its_users_come_back_to_the_ne
     for each in users:
         each.start()
     try:
-        around = Surroundings(connections=lambda name: server.connection(shop))
-        PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        context = EngineContext(connections=lambda name: server.connection(shop))
+        PostgresEngine().load([reader], context, connection="pg", overwrite=True)
     finally:
         ended.set()
         for each in users:
@@ -428,10 +428,10 @@ def test_what_a_load_that_was_killed_has_left_is_told_of(
     server: Postgres, shop: str, tmp_path: Path
 ) -> None:
     reader = take(tmp_path, server, server.connection(shop))
-    around = Surroundings(connections=lambda name: server.connection(shop))
+    context = EngineContext(connections=lambda name: server.connection(shop))
     server.query("postgres", "CREATE DATABASE restore_0123abcd")
     try:
-        report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        report = PostgresEngine().load([reader], context, connection="pg", overwrite=True)
     finally:
         server.query("postgres", "DROP DATABASE restore_0123abcd")
     (told,) = report.warnings
@@ -455,13 +455,13 @@ def test_what_a_loaded_database_is_not_as_it_was_is_told_without_its_values(
             "COMMENT ON DATABASE shop IS 'ours'; REVOKE CONNECT ON DATABASE shop FROM PUBLIC",
         )
         reader = take(tmp_path, server, server.connection(shop))
-        around = Surroundings(connections=lambda name: server.connection(shop))
-        report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        context = EngineContext(connections=lambda name: server.connection(shop))
+        report = PostgresEngine().load([reader], context, connection="pg", overwrite=True)
         assert report.warnings == []
         monkeypatch.setattr(
             "airflow_backup.engines.postgres.load.load.statements", lambda *given, **more: []
         )
-        report = PostgresEngine().load([reader], around, connection="pg", overwrite=True)
+        report = PostgresEngine().load([reader], context, connection="pg", overwrite=True)
         told = [each.removeprefix("not as it was: ") for each in report.warnings]
         assert told[:3] == [
             f"the owner is '{USER}', and was 'clerk'",
@@ -491,7 +491,7 @@ def test_a_name_that_would_mean_other_databases_too_is_refused(
     server: Postgres, shop: str, tmp_path: Path, database: str, overwrite: bool
 ) -> None:
     reader = take(tmp_path, server, server.connection(shop))
-    around = Surroundings(connections=lambda name: server.connection(shop))
+    context = EngineContext(connections=lambda name: server.connection(shop))
     cut = database.encode()[:63].decode(errors="ignore")
     mine = cut if cut.startswith("x") else "mine"
     server.query("postgres", f'CREATE DATABASE "{mine}"')
@@ -501,7 +501,7 @@ def test_a_name_that_would_mean_other_databases_too_is_refused(
     try:
         with pytest.raises(kind, match=told):
             PostgresEngine().load(
-                [reader], around, connection="pg", database=database, overwrite=overwrite
+                [reader], context, connection="pg", database=database, overwrite=overwrite
             )
         assert server.query("postgres", listed) == before
     finally:

@@ -16,12 +16,12 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres import restore as postgres_restore
-from airflow_backup.engines.postgres import test_server as postgres_throwaway
 from airflow_backup.engines.postgres.engine import PostgresEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.postgres.restore_test import activity
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres_chain import Keeper
-from support.postgres import PASSWORD, Postgres, postgres, require
+from support.servers.postgres import PASSWORD, Postgres, postgres, require
 
 pytestmark = pytest.mark.service
 
@@ -64,7 +64,7 @@ def test_what_is_restored_from_a_standby_follows_nobody_and_knows_no_password(
     assert standby.query("bank", "SELECT pg_is_in_recovery()") == "t"
     path = take(tmp_path, standby)
     target = tmp_path / "back"
-    report = PostgresEngine().restore(path, target, Surroundings())
+    report = PostgresEngine().restore(path, target, EngineContext())
     assert any("follows no other server" in each for each in report.warnings)
     assert not (target / "standby.signal").exists()
     for file in target.glob("*.conf"):
@@ -82,7 +82,7 @@ def test_the_restore_test_of_a_set_of_a_standby_ends(
     pair: tuple[Postgres, Postgres], tmp_path: Path
 ) -> None:
     path = take(tmp_path, pair[1])
-    proof = PostgresEngine().try_restore(path, Surroundings())
+    proof = PostgresEngine().try_restore(path, EngineContext())
     assert proof.inconclusive is None
     assert proof.counts["bank: public.pgbench_accounts"] == 100_000
 
@@ -101,15 +101,15 @@ def test_a_standby_holds_the_wal_of_its_copy_and_keeps_a_slot(
         )
 
 
-def test_a_throwaway_server_that_waits_for_something_that_never_comes_is_given_up_with_a_reason(
+def test_a_test_server_that_waits_for_something_that_never_comes_is_given_up_with_a_reason(
     pair: tuple[Postgres, Postgres], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = take(tmp_path, pair[1])
     monkeypatch.setattr(postgres_restore, "_stand_alone", lambda target, state: [])
-    monkeypatch.setattr(postgres_throwaway, "_STILL", 4.0)
-    monkeypatch.setattr(postgres_throwaway, "_LOOK", 1.0)
+    monkeypatch.setattr(activity, "_STILL", 4.0)
+    monkeypatch.setattr(activity, "_LOOK", 1.0)
     begun = time.monotonic()
-    proof = PostgresEngine().try_restore(path, Surroundings())
+    proof = PostgresEngine().try_restore(path, EngineContext())
     assert proof.inconclusive is not None
     assert "has done nothing for 4 seconds and does not answer" in proof.inconclusive
     assert time.monotonic() - begun < 60
@@ -147,7 +147,7 @@ def test_a_standby_that_takes_over_begins_a_chain_of_its_own(tmp_path: Path) -> 
                 )
                 is_log = path[-1].manifest.kind is Kind.ARCHIVE_LOG
                 until = path[-1].manifest.consistent_at if is_log else None
-                PostgresEngine().restore(path, target, Surroundings(), until=until)
+                PostgresEngine().restore(path, target, EngineContext(), until=until)
                 with postgres(data=target) as back:
                     wait_until(back, "SELECT pg_is_in_recovery()", "f")
                     found = back.query(
@@ -159,6 +159,6 @@ def test_a_standby_that_takes_over_begins_a_chain_of_its_own(tmp_path: Path) -> 
             new = open_chain(open_storage(keeper.schedule.repository), Trust("bank"), third.set_id)
             with pytest.raises(VerifyError, match="which is not where the sets before it end"):
                 postgres_restore.restore_physical(
-                    [old[0], new[-1]], tmp_path / "mixed", Surroundings(), until=datetime.now(UTC)
+                    [old[0], new[-1]], tmp_path / "mixed", EngineContext(), until=datetime.now(UTC)
                 )
             keeper.catalog.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,13 +18,15 @@ from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import BackupError
+from airflow_backup.core.errors import BackupError, EngineError
 from airflow_backup.engines.postgres import dump as postgres_logical
+from airflow_backup.engines.postgres.client.server import Server
 from airflow_backup.engines.postgres.engine import PostgresEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.postgres.options import PostgresOptions
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.storage.open import open_storage
 from contract.postgres.test_postgres import schedule
-from support.postgres import Postgres, postgres
+from support.servers.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.service
 
@@ -67,8 +71,8 @@ def test_a_table_that_is_rewritten_as_the_dump_begins_is_not_dumped_empty(
     reader = take(tmp_path, server)
     other.join()
     assert reader.manifest.counts == {"public.kept": 1000}
-    around = Surroundings(connections=lambda name: server.connection("back"))
-    PostgresEngine().load([reader], around, connection="pg")
+    context = EngineContext(connections=lambda name: server.connection("back"))
+    PostgresEngine().load([reader], context, connection="pg")
     assert server.query("back", "SELECT count(*) FROM kept") == "1000"
 
 
@@ -103,7 +107,7 @@ def test_tables_that_come_and_go_fail_no_dump_or_leave_no_set(
                 assert not list(folder.rglob("manifest.json"))
                 continue
             completed += 1
-            proof = PostgresEngine().try_restore([reader], Surroundings())
+            proof = PostgresEngine().try_restore([reader], EngineContext())
             assert proof.inconclusive is None
             assert proof.counts == reader.manifest.counts
     finally:
@@ -136,6 +140,28 @@ def test_a_server_that_dies_in_the_middle_leaves_no_set_and_the_next_run_takes_o
     killer.join()
 
 
+def _knock(port: int) -> int:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port))
+
+
+def test_a_count_is_given_up_also_when_the_server_is_gone(server: Postgres) -> None:
+    given = PostgresOptions(engine="postgres", connection="pg")
+    pid = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+    opened = Server.of(given, lambda name: server.connection("shop"))
+
+    def ask_the_dead() -> None:
+        with opened.snapshot() as snapshot:
+            os.kill(pid, signal.SIGQUIT)
+            while _knock(server.port) != errno.ECONNREFUSED:
+                time.sleep(0.01)
+            snapshot.cancel()
+            snapshot.connection.execute("SELECT 1")
+
+    with pytest.raises(EngineError, match="PostgreSQL refuses"):
+        ask_the_dead()
+
+
 def test_a_busy_server_with_little_wal_is_copied_whole(server: Postgres, tmp_path: Path) -> None:
     server.query(
         "shop",
@@ -156,7 +182,7 @@ def test_a_busy_server_with_little_wal_is_copied_whole(server: Postgres, tmp_pat
         ended.set()
         for each in threads:
             each.join()
-    proof = PostgresEngine().try_restore([reader], Surroundings())
+    proof = PostgresEngine().try_restore([reader], EngineContext())
     assert proof.inconclusive is None
     assert proof.counts["shop: public.kept"] == 150_000
     assert server.query("shop", "SELECT count(*) FROM pg_replication_slots") == "0"

@@ -17,10 +17,10 @@ import pytest
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import EngineError, VerifyError
 from airflow_backup.engines.postgres.engine import PostgresEngine
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from contract.postgres.test_postgres_rights_and_settings import take
-from support.postgres import PASSWORD, Postgres, postgres, require
-from support.postgres_strange import described
+from support.servers.postgres import PASSWORD, Postgres, postgres, require
+from support.sources.postgres_strange import described
 
 pytestmark = pytest.mark.service
 
@@ -141,17 +141,17 @@ def test_what_pg_restore_alone_refuses_comes_back(
     before = contents(server, shop, *rows)
     more: dict[str, Any] = {"format": "directory", "jobs": 2} if "v" in case else {}
     reader = take(tmp_path, server, server.connection(shop), **more)
-    engine, around = PostgresEngine(), Surroundings(connections=lambda name: server.connection())
+    engine, context = PostgresEngine(), EngineContext(connections=lambda name: server.connection())
 
     state = ("none", "empty", "full")[list(CASES).index(case) % 3]
     if state != "none":
         server.query("postgres", "CREATE DATABASE copy")
     if state == "full":
         server.query("copy", "CREATE TABLE t AS SELECT 1 AS other")
-    engine.load([reader], around, connection="pg", database="copy", overwrite=state == "full")
+    engine.load([reader], context, connection="pg", database="copy", overwrite=state == "full")
     assert contents(server, "copy", *rows) == before
 
-    proof = engine.try_restore([reader], around)
+    proof = engine.try_restore([reader], context)
     assert proof.inconclusive is None
     assert proof.counts == reader.manifest.counts
     left = "SELECT count(*) FROM pg_database WHERE datname ~ '^(restore|replaced)_'"
@@ -160,8 +160,8 @@ def test_what_pg_restore_alone_refuses_comes_back(
 
 def load(server: Postgres, reader: Any) -> list[str]:
     """Load a set into the database `copy`; return the warnings."""
-    around = Surroundings(connections=lambda name: server.connection())
-    report = PostgresEngine().load([reader], around, connection="pg", database="copy")
+    context = EngineContext(connections=lambda name: server.connection())
+    report = PostgresEngine().load([reader], context, connection="pg", database="copy")
     return list(report.warnings)
 
 
@@ -275,9 +275,9 @@ def test_what_cannot_be_loaded_is_named_and_nothing_is_left(
     )
     assert server.query("copy", "SELECT count(*) FROM pg_class WHERE oid >= 16384") == "0"
     assert server.query("postgres", "SELECT count(*) FROM pg_database WHERE datname ~ '^re'") == "0"
-    around = Surroundings(connections=lambda name: server.connection())
+    context = EngineContext(connections=lambda name: server.connection())
     with pytest.raises(VerifyError, match="cannot be restored: what does not load: TABLE DATA"):
-        PostgresEngine().try_restore([reader], around)
+        PostgresEngine().try_restore([reader], context)
 
 
 def test_a_role_that_may_make_no_database_is_told_who_can_load_it(
@@ -295,7 +295,7 @@ def test_a_role_that_may_make_no_database_is_told_who_can_load_it(
     try:
         with pytest.raises(EngineError, match="z_words") as caught:
             PostgresEngine().load(
-                [reader], Surroundings(connections=lambda name: found), connection="pg"
+                [reader], EngineContext(connections=lambda name: found), connection="pg"
             )
         assert caught.value.hint == "a role that may create databases can load it in parts"
         assert server.query("copy", "SELECT count(*) FROM pg_class WHERE oid >= 16384") == "0"

@@ -12,19 +12,14 @@ from typing import Any
 import pytest
 
 from airflow_backup.core.connections import Connection, Connections
-from airflow_backup.core.errors import (
-    ConfigError,
-    FailureClass,
-    NameTaken,
-    StorageError,
-    StorageUnavailable,
-)
+from airflow_backup.core.errors import ConfigError, NameTaken, StorageError, StorageUnavailable
+from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.storage import objects_open
 from airflow_backup.storage.objects_writer import PART_SIZE
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
-from support.s3 import KEY, SECRET, S3Server
-from support.stuttering import Stuttering
+from support.servers.s3 import KEY, SECRET, S3Server
+from support.servers.stuttering import Stuttering
 
 MIB = 1024 * 1024
 

@@ -18,12 +18,12 @@ from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import StorageUnavailable
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.storage.open import open_storage
-from support import trees
-from support.s3 import S3Server, s3
-from support.sets import Clock, PlainJob, run_number
-from support.sftp import SftpServer, sftp
-from support.stuttering import Stuttering
-from support.tcp_proxy import TcpProxy
+from support.servers.s3 import S3Server, s3
+from support.servers.sftp import SftpServer, sftp
+from support.servers.stuttering import Stuttering
+from support.servers.tcp_proxy import TcpProxy
+from support.sources import trees
+from support.stored.sets import Clock, PlainJob, run_number
 
 __all__ = ["s3", "sftp"]
 

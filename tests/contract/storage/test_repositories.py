@@ -19,11 +19,11 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
-from support import trees
-from support.azure import ACCOUNT, AzureServer
-from support.s3 import KEY, SECRET, S3Server
-from support.sets import START, Clock, KeptJob, run_number, take
-from support.sftp import PASSWORD, USER, SftpServer
+from support.servers.azure import ACCOUNT, AzureServer
+from support.servers.s3 import KEY, SECRET, S3Server
+from support.servers.sftp import PASSWORD, USER, SftpServer
+from support.sources import trees
+from support.stored.sets import START, Clock, KeptJob, run_number, take
 
 pytestmark = pytest.mark.service
 

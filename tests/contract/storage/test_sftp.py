@@ -7,7 +7,7 @@ import pytest
 
 from airflow_backup.core.errors import ConfigError, StorageDenied, StorageUnavailable
 from airflow_backup.storage.open import open_storage
-from support.sftp import SftpServer
+from support.servers.sftp import SftpServer
 
 
 def url(server: SftpServer) -> str:

@@ -8,18 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_backup.core.errors import (
-    NameTaken,
-    NotFound,
-    StorageError,
-)
+from airflow_backup.core.errors import NameTaken, NotFound, StorageError
 from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.memory import MemoryStorage
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
-from support.azure import AzureServer
-from support.s3 import S3Server
-from support.sftp import SftpServer
+from support.servers.azure import AzureServer
+from support.servers.s3 import S3Server
+from support.servers.sftp import SftpServer
 
 
 def _in_memory(request: pytest.FixtureRequest) -> Storage:

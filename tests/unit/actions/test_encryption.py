@@ -27,8 +27,8 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.policies import Compression, Encryption
 from airflow_backup.storage.folder import FolderStorage
-from support import trees
-from support.sets import Clock, PlainJob, run_number, stored, take
+from support.sources import trees
+from support.stored.sets import Clock, PlainJob, run_number, stored, take
 
 
 @pytest.fixture

@@ -17,13 +17,15 @@ from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.actions.sets.repository import MARKER_NAME
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
+from airflow_backup.core.classify import classify
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import FailureClass, RepositoryMissing, VerifyError, classify
+from airflow_backup.core.errors import RepositoryMissing, VerifyError
+from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.folder import FolderStorage
-from support.sets import KeptJob, run_number, take
+from support.stored.sets import KeptJob, run_number, take
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from airflow_backup.core.format.state import SetState
 from airflow_backup.core.words import DamageKind, Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.schedules.model.policies import Retention, Signing
 from airflow_backup.storage.open import open_storage
-from support.sets import Clock, KeptJob, PlainJob, run_number, take
+from support.stored.sets import Clock, KeptJob, PlainJob, run_number, take
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ class House:
         return sorted(path.name for path in target.iterdir())
 
     def verdict(self, set_id: str) -> tuple[VerificationOutcome, set[DamageKind]]:
-        how = Inspection(level=VerificationLevel.FULL, around=Surroundings())
+        how = Inspection(level=VerificationLevel.FULL, context=EngineContext())
         result = inspect_set(open_storage(self.job.repository), self.trust(), set_id, how)[0]
         return result.outcome, {each.kind for each in result.damages}
 

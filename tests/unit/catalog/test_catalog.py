@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,14 +19,18 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from airflow_backup.catalog import Catalog, migrate
+from airflow_backup.catalog.columns import metadata
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE, scripts
-from airflow_backup.catalog.records import Attempt, DeployedState, SetRow
+from airflow_backup.catalog.records import DeployedState, SetRow
+from airflow_backup.catalog.run_records import Attempt
 from airflow_backup.catalog.stores.deployed import DeployedSchedules
 from airflow_backup.catalog.stores.executions import Failure, Outcome
-from airflow_backup.catalog.tables import executions, metadata, sets
-from airflow_backup.core.errors import CatalogError, FailureClass, Refused
+from airflow_backup.catalog.tables import executions, sets
+from airflow_backup.core.errors import CatalogError, Refused
+from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import (
+    EventKind,
     ExecutionStatus,
     Kind,
     Trigger,
@@ -186,7 +191,8 @@ def test_what_is_deployed_from_an_origin_is_replaced_as_a_whole(catalog: Catalog
     four = catalog.deployed.get("four")
     assert four is not None
     assert (four.definition, four.state) == ({}, "rejected")
-    assert catalog.deployed.definitions("/dags/a") == {"two": {"cron": "@daily"}}
+    right = catalog.deployed.definitions("/dags/a")
+    assert [(each.id, each.definition) for each in right] == [("two", {"cron": "@daily"})]
     assert catalog.deployed.get("one") is None
 
 
@@ -380,6 +386,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 _USE = """
 import sys
+import threading
 from datetime import UTC, datetime
 from airflow_backup.catalog import Catalog, migrate
 from airflow_backup.catalog.database import Database
@@ -392,6 +399,7 @@ with Catalog.open(sys.argv[1]) as catalog:
 """
 _OPEN = """
 import sys
+import threading
 from airflow_backup.catalog import Catalog, migrate
 from airflow_backup.catalog.database import Database
 Catalog.open(sys.argv[1]).close()
@@ -428,3 +436,108 @@ def test_a_moment_without_a_zone_is_refused(catalog: Catalog) -> None:
 
 def test_a_set_has_the_columns_of_its_table_in_their_order() -> None:
     assert SetRow._fields == tuple(column.name for column in sets.columns)
+
+
+def test_what_runs_are_told_is_kept_in_order_with_who_and_why(catalog: Catalog) -> None:
+    catalog.orders.add("wiki", "r1", "pause", by="ann", at=NOW, reason="month end")
+    catalog.orders.add("wiki", "r1", "resume", by="bob", at=NOW)
+    catalog.orders.add("wiki", "r2", "cancel", by="ann", at=NOW)
+    told = [(order.action, order.by, order.reason) for order in catalog.orders.of_run("wiki", "r1")]
+    assert told == [("pause", "ann", "month end"), ("resume", "bob", None)]
+    last = catalog.orders.last("wiki", "r1")
+    assert last is not None
+    assert (last.action, last.id) == ("resume", 2)
+    newest = catalog.orders.newest([("wiki", "r1"), ("wiki", "r2"), ("wiki", "r3")])
+    assert {key: order.action for key, order in newest.items()} == {
+        ("wiki", "r1"): "resume",
+        ("wiki", "r2"): "cancel",
+    }
+    assert catalog.orders.newest([]) == {}
+
+
+def test_the_first_cancel_of_a_run_wins_and_nothing_that_comes_later_hides_it(
+    catalog: Catalog,
+) -> None:
+    later = NOW + timedelta(seconds=1)
+    catalog.orders.add("wiki", "r1", "cancel", by="ann", at=NOW, reason="too slow")
+    with pytest.raises(Refused, match=r"the run was cancelled by ann: too slow"):
+        catalog.orders.add("wiki", "r1", "pause", by="bob", at=later)
+    with pytest.raises(Refused, match=r"the run was cancelled by ann: too slow"):
+        catalog.orders.add("wiki", "r1", "resume", by="bob", at=later)
+    second = catalog.orders.add("wiki", "r1", "cancel", by="bob", at=later)
+    assert second == catalog.orders.last("wiki", "r1")
+    assert second.text == "cancelled by ann: too slow"
+    assert len(catalog.orders.of_run("wiki", "r1")) == 1
+    cleared_at = NOW + timedelta(hours=1)
+    paused = catalog.orders.add(
+        "wiki", "r1", "pause", by="bob", at=cleared_at, begun_at=cleared_at - timedelta(minutes=1)
+    )
+    assert paused == catalog.orders.last("wiki", "r1"), "a run that was cleared begins anew"
+
+
+def test_of_many_that_want_a_lease_at_once_one_gets_it(catalog: Catalog) -> None:
+    start, holders = threading.Barrier(8), []
+
+    def take(number: int) -> None:
+        start.wait()
+        for _ in range(20):
+            held = catalog.leases.take(
+                "source:x",
+                schedule_id=f"s{number}",
+                run_id="r",
+                host="here",
+                at=NOW,
+                lasts=timedelta(minutes=1),
+            )
+            holders.append(held.schedule_id)
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(holders) == 160
+    assert len(set(holders)) == 1
+    catalog.leases.give_back("source:x", schedule_id="nobody", run_id="r")
+    assert [held.schedule_id for held in catalog.leases.active(now=NOW)] == holders[:1]
+    catalog.leases.give_back("source:x", schedule_id=holders[0], run_id="r")
+    assert catalog.leases.active(now=NOW) == []
+
+
+def test_a_run_that_is_cancelled_while_it_waits_is_told_once(catalog: Catalog) -> None:
+    def cancel(run_id: str) -> None:
+        catalog.executions.skip(
+            "wiki",
+            run_id,
+            run_at=NOW,
+            trigger=Trigger.SCHEDULE,
+            at=NOW,
+            reason="cancelled by ann",
+            kind=EventKind.CANCELLED,
+        )
+
+    cancel("waits for its window")
+    cancel("waits for its window")
+    between = catalog.executions.begin(
+        "wiki", "between", run_at=NOW, trigger=Trigger.SCHEDULE, at=NOW
+    )
+    failure = Failure(error="away", hint=None, failure_class=FailureClass.NETWORK)
+    outcome = Outcome(status=ExecutionStatus.FAILED, failure=failure, is_tried_again=True)
+    catalog.executions.finish(between, outcome, at=NOW)
+    cancel("between")
+    catalog.executions.begin("wiki", "works", run_at=NOW, trigger=Trigger.SCHEDULE, at=NOW)
+    cancel("works")  # says itself how it ends
+    found = {each.run_id: each.status for each in catalog.executions.history("wiki")}
+    assert found == {
+        "waits for its window": ExecutionStatus.CANCELLED,
+        "between": ExecutionStatus.CANCELLED,
+        "works": ExecutionStatus.RUNNING,
+    }
+    told = [(event.detail["run_id"], event.action) for event in catalog.events.after(0)]
+    assert told == [
+        ("waits for its window", "cancelled"),
+        ("between", "started"),
+        ("between", "failed"),
+        ("between", "cancelled"),
+        ("works", "started"),
+    ]

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, SetState
-from airflow_backup.catalog.rules.recovery import Gap, Path, recovery_path
+from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain, recovery_chain
 from airflow_backup.catalog.tables import sets
 from airflow_backup.core.words import Kind
 
@@ -57,8 +57,8 @@ def at(hour: float) -> datetime:
 CHAIN = [row(0), row(1, 0), row(2, 1), row(3, 0, kind=Kind.DIFFERENTIAL), row(4, 3), row(5)]
 
 
-def ids(found: Path | Gap) -> list[str]:
-    assert isinstance(found, Path)
+def ids(found: RecoveryChain | Gap) -> list[str]:
+    assert isinstance(found, RecoveryChain)
     return [each.set_id for each in found.sets]
 
 
@@ -89,30 +89,30 @@ def fill(catalog: Catalog, rows: list[SetRow]) -> None:
     ],
 )
 def test_a_moment_is_restored_from_the_sets_up_to_it(hour: float, expected: list[str]) -> None:
-    found = recovery_path(CHAIN, at(hour))
+    found = recovery_chain(CHAIN, at(hour))
     assert ids(found) == expected
-    assert isinstance(found, Path)
+    assert isinstance(found, RecoveryChain)
     assert found.skipped == ()
     assert found.bytes_stored == 5 * len(expected)
 
 
 def test_before_the_first_set_is_a_gap_that_says_when_the_first_one_is() -> None:
-    assert recovery_path(CHAIN, at(-1)) == Gap(
+    assert recovery_chain(CHAIN, at(-1)) == Gap(
         at(-1), ("there is no set of that moment or before",), at(0)
     )
 
 
 def test_a_broken_chain_falls_back_to_an_earlier_moment_and_says_why() -> None:
     broken = [each for each in CHAIN if each.set_id != "0001"]
-    found = recovery_path(broken, at(2.5))
+    found = recovery_chain(broken, at(2.5))
     assert ids(found) == ["0000"]
-    assert isinstance(found, Path)
+    assert isinstance(found, RecoveryChain)
     assert found.skipped == ("set '0002': '0001', which '0002' needs, is not there",)
 
 
 def test_a_quarantined_set_is_not_used_nor_what_needs_it() -> None:
     spoiled = [CHAIN[0]._replace(state="quarantined"), *CHAIN[1:]]
-    found = recovery_path(spoiled, at(2))
+    found = recovery_chain(spoiled, at(2))
     assert isinstance(found, Gap)
     assert found.reasons == (
         "set '0002': '0000' is quarantined",
@@ -124,10 +124,10 @@ def test_a_quarantined_set_is_not_used_nor_what_needs_it() -> None:
 
 def test_a_log_that_reaches_over_the_moment_is_appended() -> None:
     logs = [row(0), row(3, 0, kind=LOG), row(6, 3, kind=LOG)]
-    assert ids(recovery_path(logs, at(2))) == ["0000", "0003"]
-    assert ids(recovery_path(logs, at(4))) == ["0000", "0003", "0006"]
-    found = recovery_path(logs, at(4))
-    assert isinstance(found, Path)
+    assert ids(recovery_chain(logs, at(2))) == ["0000", "0003"]
+    assert ids(recovery_chain(logs, at(4))) == ["0000", "0003", "0006"]
+    found = recovery_chain(logs, at(4))
+    assert isinstance(found, RecoveryChain)
     assert found.consistent_at == at(4)
 
 
@@ -161,13 +161,13 @@ WITH_LOGS = [
 def test_a_moment_between_sets_is_restored_by_rolling_logs_over_the_newest_base(
     catalog: Catalog, hour: float, expected: str
 ) -> None:
-    found = recovery_path(WITH_LOGS, at(hour))
+    found = recovery_chain(WITH_LOGS, at(hour))
     assert ids(found) == [f"{int(each):04}" for each in expected.split()]
-    assert isinstance(found, Path)
+    assert isinstance(found, RecoveryChain)
     assert found.skipped == ()
     assert found.consistent_at == at(min(hour, 6))
     fill(catalog, WITH_LOGS)
-    assert catalog.sets.recovery_path("wiki", at(hour)) == found
+    assert catalog.sets.recovery_chain("wiki", at(hour)) == found
 
 
 BROKEN: dict[str, tuple[float, str, list[SetRow], str]] = {
@@ -199,32 +199,32 @@ BROKEN: dict[str, tuple[float, str, list[SetRow], str]] = {
 def test_logs_end_where_one_does_not_continue_the_other(
     catalog: Catalog, hour: float, expected: str, rows: list[SetRow], reason: str
 ) -> None:
-    found = recovery_path(rows, at(hour))
+    found = recovery_chain(rows, at(hour))
     assert ids(found) == [f"{int(each):04}" for each in expected.split()]
-    assert isinstance(found, Path)
+    assert isinstance(found, RecoveryChain)
     assert found.skipped == (reason,)
     fill(catalog, rows)
-    assert catalog.sets.recovery_path("wiki", at(hour)) == found
+    assert catalog.sets.recovery_chain("wiki", at(hour)) == found
 
 
 def test_the_first_log_reaches_back_to_the_full_set_of_its_chain() -> None:
     rows = [row(0), row(1, 0, previous=0), row(2, 1, kind=LOG, previous=1)]
-    assert ids(recovery_path(rows, at(0.5))) == ["0000", "0002"]
+    assert ids(recovery_chain(rows, at(0.5))) == ["0000", "0002"]
 
 
 def test_a_bad_base_is_rolled_over_by_the_logs_of_an_earlier_one() -> None:
     rows = [
         each._replace(state="quarantined") if each.set_id == "0003" else each for each in WITH_LOGS
     ]
-    found = recovery_path(rows, at(4))
+    found = recovery_chain(rows, at(4))
     assert ids(found) == ["0000", "0001", "0002", "0004"]
-    assert isinstance(found, Path)
+    assert isinstance(found, RecoveryChain)
     assert found.skipped == ("set '0003': it is quarantined",)
 
 
 def test_a_chain_that_goes_in_a_circle_ends() -> None:
     circle = [row(1, 2), row(2, 1)]
-    assert isinstance(recovery_path(circle, at(3)), Gap)
+    assert isinstance(recovery_chain(circle, at(3)), Gap)
 
 
 @pytest.mark.parametrize("hour", [-1, 0, 1.5, 2, 3, 4, 5, 99])
@@ -232,7 +232,7 @@ def test_the_catalog_says_what_the_rule_says(catalog: Catalog, hour: float) -> N
     for rows in (CHAIN, [each for each in CHAIN if each.set_id != "0001"]):
         with Catalog.open("sqlite://") as fresh:
             fill(fresh, rows)
-            assert fresh.sets.recovery_path("wiki", at(hour)) == recovery_path(rows, at(hour))
+            assert fresh.sets.recovery_chain("wiki", at(hour)) == recovery_chain(rows, at(hour))
 
 
 def test_a_chain_is_given_from_the_full_set_on(catalog: Catalog) -> None:
@@ -246,4 +246,4 @@ def test_a_chain_is_given_from_the_full_set_on(catalog: Catalog) -> None:
 
 def test_a_forged_circle_does_not_hold_up_the_catalog(catalog: Catalog) -> None:
     fill(catalog, [row(1, 2), row(2, 1)])
-    assert isinstance(catalog.sets.recovery_path("wiki", at(3)), Gap)
+    assert isinstance(catalog.sets.recovery_chain("wiki", at(3)), Gap)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from airflow_backup.cli.arguments import catalog_url
 from airflow_backup.cli.main import main
+from airflow_backup.core.errors import NotFound
 
 FILE = """\
 version: 1
@@ -123,6 +125,7 @@ def test_list_shows_right_and_wrong_schedules(shell: Shell) -> None:
         "wrong",
         "-",
         "schedules.yaml:4",
+        "-",
         "airflow-backup",
         "validate",
     ]
@@ -148,6 +151,18 @@ def test_run_takes_a_backup_that_show_and_status_know(shell: Shell) -> None:
     )
     assert (shop["status"], shop["protection"], shop["needs_attention"]) == (None, "never", False)
     assert shell("status", "--fail-if-stale")[0] == 0
+
+
+def test_run_verifies_as_the_schedule_says(shell: Shell) -> None:
+    facts = shell.json("run", "notes")
+    assert [(each["level"], each["outcome"]) for each in facts["verified"]] == [
+        ("standard", "passed")
+    ]
+    assert shell.json("status")[0]["verified"] == "standard"
+    assert shell.json("run", "notes", "--no-verify")["verified"] == []
+    assert shell.json("status")[0]["verified"] is None
+    _, printed = shell("run", "notes")
+    assert printed.splitlines()[-1] == "    standard verification: passed"
 
 
 def test_text_output_reads_well(shell: Shell) -> None:
@@ -201,7 +216,7 @@ def test_a_repository_that_cannot_be_written_is_named(shell: Shell) -> None:
 WRONG = {
     "no such schedule": (("show", "note"), 3, "no schedule 'note'\nHINT: did you mean `notes`?"),
     "no such file": (("validate", "elsewhere.yaml"), 3, "no schedules file at elsewhere.yaml"),
-    "no such command": (("valdate",), 2, "invalid choice"),
+    "no such command": (("valdate",), 2, "no command"),
     "bad count": (("next", "--count", "0"), 2, "0 is not between 1 and 1000"),
     "bad moment": (("next", "--after", "soon"), 2, "'soon' is not a moment"),
     "a catalog in no folder": (
@@ -260,3 +275,39 @@ def test_a_first_run_makes_the_place_of_the_catalog_and_a_look_does_not(
     assert not home.exists()
     assert shell("run", "notes")[0] == 0
     assert shell("status")[0] == 0
+
+
+def test_the_catalog_is_the_one_that_airflow_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    assert catalog_url() == f"sqlite:///{tmp_path}/airflow_backup.db"
+    (tmp_path / "airflow.cfg").write_text("[backup]\ncatalog_conn_id = backup_catalog\n")
+    with pytest.raises(NotFound, match="Airflow's connection 'backup_catalog', which is not known"):
+        catalog_url()
+    monkeypatch.setenv("AIRFLOW_CONN_BACKUP_CATALOG", "postgres://me:s%40crit@db:5433/catalog")
+    assert catalog_url() == "postgresql+psycopg://me:s%40crit@db:5433/catalog"
+    assert catalog_url("sqlite:////other.db") == "sqlite:////other.db"
+    monkeypatch.setenv("AIRFLOW__BACKUP__CATALOG_CONN_ID", "other")
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", f"sqlite:///{tmp_path}/x.db")
+    assert catalog_url().endswith("x.db")
+
+
+def test_validate_names_what_other_machines_do_not_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    file = tmp_path / "schedules.yaml"
+    file.write_text(
+        "version: 1\nschedules:\n"
+        "  - {id: a, source: {engine: files, path: /srv}, repository: 'file:///b', preset: daily}\n"
+    )
+    assert main(["validate", str(file)]) == 0
+    assert "machine" not in capsys.readouterr().out
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    assert main(["validate", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "schedules.yaml:3:1: schedules.a: the repository of a is a folder of whichever" in printed
+    )
+    assert "the catalog is a SQLite file, and CeleryExecutor sends tasks" in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def test_a_changed_schedule_is_named_with_its_next_runs(
     assert lines[3].startswith("    next: ")
     assert lines[3].count(" 04:30 ") == 3
     assert len(lines) == 4
+
+
+def test_a_changed_monthly_level_is_among_the_next_runs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = folder / "old.yaml", folder / "new.yaml"
+    levels = 'levels: {full: "0 1 1 * *", incremental: "0 2 * * *"}'
+    old.write_text(FILE.replace('cron: "0 2 * * *"', levels, 1))
+    new.write_text(FILE.replace('cron: "0 2 * * *"', levels.replace("0 1 1", "0 5 1"), 1))
+    assert main(["diff", str(old), str(new)]) == 0
+    before, after = capsys.readouterr().out.splitlines()[2:4]
+    assert re.search(r" 01:00 \w+ full", before)
+    assert re.search(r" 05:00 \w+ full", after)
+    assert "incremental" in after
 
 
 def test_nothing_changed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

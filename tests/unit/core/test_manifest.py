@@ -9,15 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_backup.core.errors import FormatError, VerifyError
-from airflow_backup.core.format.manifest import (
-    Frames,
-    Manifest,
-    Piece,
-    Previous,
-    Totals,
-    hash_of,
-    read_manifest,
-)
+from airflow_backup.core.format.manifest import Manifest, Previous, Totals, hash_of, read_manifest
+from airflow_backup.core.format.pieces import Frames, Piece
 from airflow_backup.core.words import Kind
 
 SET_ID = "20260504T020000Z-2a642dede1"

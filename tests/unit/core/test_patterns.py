@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.core.errors import ConfigError
-from airflow_backup.core.patterns import Patterns
+from airflow_backup.core.paths.patterns import Patterns
 
 CASES: dict[str, tuple[str, list[str], list[str]]] = {
     "a name anywhere": ("*.tmp", ["a.tmp", "x/y/a.tmp", ".tmp"], ["a.tmpx", "a.tmp/b", "atmp"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -10,13 +11,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_backup.core.errors import Cancelled, ConfigError, EngineError, ToolMissing
-from airflow_backup.core.process import process
-from airflow_backup.core.process.process import Process, run
+from airflow_backup.core.process import process, running
+from airflow_backup.core.process.commands import feed, run
+from airflow_backup.core.process.process import Process
 from airflow_backup.core.process.python import code_command
 
 
@@ -153,9 +157,7 @@ def test_who_holds_the_pipes_of_a_program_that_ended_is_not_waited_for() -> None
 
 def test_a_program_that_reads_nothing_and_ends_does_not_block() -> None:
     begun = time.monotonic()
-    process.feed(
-        ["sh", "-c", "setsid sleep 60 <&0 >/dev/null 2>&1 & exit 0"], [b"x" * 100_000] * 99
-    )
+    feed(["sh", "-c", "setsid sleep 60 <&0 >/dev/null 2>&1 & exit 0"], [b"x" * 100_000] * 99)
     assert time.monotonic() - begun < 20
 
 
@@ -200,7 +202,7 @@ def test_a_program_that_ignores_the_request_is_killed(monkeypatch: pytest.Monkey
 
 
 def test_end_all_works_in_a_signal_handler_while_the_thread_waits() -> None:
-    before = signal.signal(signal.SIGUSR1, lambda *given: process.end_all())
+    before = signal.signal(signal.SIGUSR1, lambda *given: running.end_all())
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
     timer.start()
     try:
@@ -247,3 +249,123 @@ def _lives(folder: Path) -> bool:
         return (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+STILL = ("T", "D")
+"""Stopped; or a shell that waits for its child, which was stopped before it became another program."""
+
+
+def _state(number: int) -> str:
+    return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def _counting(path: Path, *, contained: bool) -> Process:
+    """A program whose child writes for ever, out of its session where it can."""
+    away = "setsid" if contained else ""
+    script = f"{away} sh -c 'while :; do echo x >> {path}; sleep 0.02; done' & wait"
+    return Process(["sh", "-c", script], contained=contained, success_codes=range(-64, 256))
+
+
+@pytest.mark.parametrize("contained", [False, True])
+def test_pause_all_stops_a_program_and_what_it_started_and_resume_lets_it_go_on(
+    tmp_path: Path, contained: bool
+) -> None:
+    path = tmp_path / "ticks"
+    with _counting(path, contained=contained) as program:
+        _wait_for(lambda: path.exists() and path.stat().st_size > 10)
+        running.pause_all()
+        time.sleep(0.1)
+        size = path.stat().st_size
+        time.sleep(0.5)
+        assert path.stat().st_size == size
+        running.resume_all()
+        _wait_for(lambda: path.stat().st_size > size)
+        program.end()
+
+
+def test_what_stands_still_can_be_ended(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with Process(["sleep", "60"], success_codes=[-signal.SIGTERM]):
+        running.pause_all()
+        running.end_all()
+    assert time.monotonic() - begun < 30
+
+
+def test_nothing_new_is_started_while_all_stands_still() -> None:
+    running.pause_all()
+    later = threading.Timer(0.5, running.resume_all)
+    later.start()
+    begun = time.monotonic()
+    run(["true"])
+    later.join()
+    assert time.monotonic() - begun >= 0.4
+
+
+def test_a_program_that_is_just_being_started_stands_still_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: Any = vars(process)["launch"]
+    pausing = threading.Thread(target=running.pause_all)
+
+    def launch(*given: Any, **named: Any) -> Any:
+        started = begun(*given, **named)
+        pausing.start()
+        pausing.join(0.3)
+        return started
+
+    monkeypatch.setattr(process, "launch", launch)
+    path = tmp_path / "ticks"
+    with _counting(path, contained=False) as program:
+        monkeypatch.undo()
+        pausing.join()
+        size = path.stat().st_size if path.exists() else 0
+        time.sleep(0.5)
+        assert (path.stat().st_size if path.exists() else 0) == size
+        running.resume_all()
+        program.end()
+
+
+PAUSED = """
+import sys
+from airflow_backup.core.process import running
+from airflow_backup.core.process.process import Process
+script = "trap '' TERM; echo $$; while :; do sleep 600 & sleep 0.05; done"
+with Process(["sh", "-c", script]) as child:
+    number = next(child.chunks()).decode().strip()
+    running.pause_all()
+    print(number, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_stands_still_ends_when_we_are_killed() -> None:
+    ours = subprocess.Popen(
+        [sys.executable, "-c", PAUSED], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with ours:
+        try:
+            assert ours.stdout is not None
+            number = int(ours.stdout.readline())
+            _wait_for(lambda: _state(number) in STILL)
+        finally:
+            ours.kill()
+            ours.wait()
+        _wait_for(lambda: _members(number) == [])
+
+
+def _members(group: int) -> list[int]:
+    """Return the processes of a group, the zombies left out."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group and fields[0] != "Z":
+                found.append(int(name))
+    return found

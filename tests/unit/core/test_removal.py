@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from airflow_backup.core.removal import remove_tree
+from airflow_backup.core.paths.removal import remove_tree
 from airflow_backup.engines.shared.scratch import scratch_folder, sweep
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.core.errors import Refused, SourceUnavailable
-from airflow_backup.core.roots import is_within, open_real, real_path
+from airflow_backup.core.paths.roots import is_within, open_real, real_path
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import RetryAction
+from airflow.sdk import BaseNotifier, RetryAction
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
+from airflow_backup.actions.backup.source_lease import SourceLease
+from airflow_backup.actions.monitor.check import check
+from airflow_backup.actions.notify.ways.failed import RefusedForGood, SendFailed
+from airflow_backup.actions.notify.written.rendered import Rendered
+from airflow_backup.actions.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import (
+    BackupError,
     Cancelled,
+    CatalogUnavailable,
     ConfigError,
     Inconclusive,
     Refused,
@@ -24,35 +35,40 @@ from airflow_backup.core.errors import (
     StorageFull,
     StorageUnavailable,
     VerifyError,
+    WindowClosed,
+    WorkerStopped,
 )
+from airflow_backup.core.ids import SCHEDULE_ID
 from airflow_backup.dags import generate
 from airflow_backup.dags.factory import build
+from airflow_backup.operators import notifiers, triggers
 from airflow_backup.operators.backup import BackupOperator
+from airflow_backup.operators.monitor import tell_airflow
+from airflow_backup.operators.notifiers import made
+from airflow_backup.operators.own_dags import id_from
 from airflow_backup.operators.prune import PruneOperator
 from airflow_backup.operators.requested import RequestedRestoreOperator, RequestedVerifyOperator
 from airflow_backup.operators.restore import RestoreOperator
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
-from airflow_backup.operators.triggers import WindowTrigger
+from airflow_backup.operators.shared.airflow_settings import catalog_url, connection
+from airflow_backup.operators.triggers import WindowTrigger, policy_now
 from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
+from airflow_backup.schedules.model.notify import Receiver
 from airflow_backup.schedules.model.policies import Retry
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.start_policy import StartPolicy
 
 
 class StateStore:
-    """What the page reads: keeps what a task stores, and may answer with a command."""
+    """What the page reads: keeps what a task stores."""
 
-    def __init__(self, *commands: str) -> None:
+    def __init__(self) -> None:
         self.stored: list[dict[str, Any]] = []
-        self.commands = list(commands)
 
     def set(self, key: str, value: Any) -> None:
         assert key == "progress"
         self.stored.append(value)
-
-    def get(self, key: str) -> str | None:
-        assert key == "control"
-        return self.commands.pop(0) if self.commands else None
 
 
 def context(run_type: str = "manual", *, at: datetime | None = None, **conf: Any) -> Any:
@@ -86,11 +102,6 @@ def test_the_operator_returns_the_set_as_plain_data(home: Path) -> None:
     facts = operator(home, schedule_id="mine").execute(given)
     assert (facts["schedule_id"], facts["status"], facts["files"]) == ("mine", "completed", 2)
     assert (home / "repository/mine/sets" / facts["set_id"] / "manifest.json").is_file()
-    stages = [progress["stage"] for progress in given["task_state_store"].stored]
-    assert stages[0] == "preparing"
-    assert all(
-        {"percent", "bytes_done", "rate", "eta"} <= set(p) for p in given["task_state_store"].stored
-    )
 
 
 def test_a_retry_of_the_same_run_makes_no_second_set(home: Path) -> None:
@@ -109,44 +120,149 @@ def test_the_name_of_a_hand_written_task_comes_from_dag_and_task(home: Path) -> 
     assert task.execute(context())["schedule_id"] == "nightly-wiki-backup"
 
 
-def test_a_paused_run_says_so_and_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_backup.operators.backup.PAUSE_CHECK", 0.01)
-    given = context()
-    given["task_state_store"] = store = StateStore("pause", "pause", "resume")
-    assert operator(home, schedule_id="mine").execute(given)["status"] == "completed"
-    assert [progress["stage"] for progress in store.stored].count("paused") == 2
+def test_what_failed_together_is_not_tried_again_together() -> None:
+    policy = BackupRetryPolicy(Retry())
+    delays = {policy.evaluate(StorageUnavailable("no answer"), 1, 3).retry_delay for _ in range(60)}
+    assert len(delays) > 5
+    assert all(timedelta(seconds=48) <= delay <= timedelta(seconds=60) for delay in delays if delay)
 
 
-def test_a_killed_run_leaves_no_set(home: Path) -> None:
+def test_one_class_of_failures_may_have_rules_of_its_own() -> None:
+    rules = {"space": {"max_retries": 5, "delay": "10m"}, "network": {"max_retries": 0}}
+    retry = Retry.model_validate({"jitter": 0, "classes": rules})
+    policy = BackupRetryPolicy.deserialize(BackupRetryPolicy(retry).serialize())
+    full = policy.evaluate(StorageFull("no room"), 4, 5)
+    assert (full.action, full.retry_delay) == (RetryAction.RETRY, timedelta(minutes=10))
+    assert policy.evaluate(StorageUnavailable("no answer"), 1, 5).action is RetryAction.FAIL
+    assert policy.evaluate(Cancelled("stop"), 1, 5).action is RetryAction.FAIL
+    assert retry.most_retries == 5
+
+
+def test_a_run_whose_worker_stops_leaves_no_set_and_is_tried_again(home: Path) -> None:
     task = operator(home, schedule_id="mine")
     task.on_kill()
-    with pytest.raises(Cancelled, match="the run was cancelled"):
+    with pytest.raises(WorkerStopped, match="the worker was asked to end the run") as stopped:
         task.execute(context())
+    assert BackupRetryPolicy().evaluate(stopped.value, 1, 3).action is RetryAction.RETRY
     assert not list(home.glob("repository/mine/sets/*/manifest.json"))
+
+
+def in_saturday_nights(home: Path, **more: Any) -> Schedule:
+    given = {
+        "id": "mine",
+        "source": {"engine": "files", "path": str(home / "data")},
+        "repository": f"file://{home}/repository",
+        "every": "1h",
+        "window": [{"days": ["sat"], "from": "01:00", "to": "02:00"}],
+    }
+    return Schedule.model_validate(given | more)
 
 
 def test_a_backup_stops_when_its_window_closes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    schedule = Schedule.model_validate(
-        {
-            "id": "mine",
-            "source": {"engine": "files", "path": str(home / "data")},
-            "repository": f"file://{home}/repository",
-            "every": "1h",
-            "window": [{"days": ["sat"], "from": "01:00", "to": "02:00"}],
-            "finish_in_window": "stop",
-        }
+    schedule = in_saturday_nights(
+        home,
+        source={"engine": "command", "workflow": {"command": ["/bin/sleep", "60"]}},
+        finish_in_window="stop",
     )
-    clock = iter([datetime(2026, 11, 21, 1, 59, tzinfo=UTC)])
-    closed = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
-    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: next(clock, closed))
-    with pytest.raises(Cancelled, match="window_closed: the backup was not finished"):
-        BackupOperator(task_id="backup", schedule=schedule).execute(context("scheduled"))
+    monkeypatch.setenv("AIRFLOW__BACKUP__ALLOWED_COMMANDS", "/bin/sleep")
+    opened = datetime(2026, 11, 21, 1, 59, 58, tzinfo=UTC)
+    begun = time.monotonic()
+    monkeypatch.setattr(
+        "airflow_backup.operators.backup._now",
+        lambda: opened + timedelta(seconds=time.monotonic() - begun),
+    )
+    with pytest.raises(WindowClosed, match="not finished when its window closed"):
+        BackupOperator.of(schedule, task_id="backup").execute(context("scheduled"))
+    assert time.monotonic() - begun < 30
     assert not list(home.glob("repository/mine/sets/*/manifest.json"))
 
 
+def test_a_run_waits_in_the_triggerer_while_another_schedule_reads_its_source(home: Path) -> None:
+    def source_of(name: str) -> SourceLease:
+        return SourceLease(
+            in_saturday_nights(home, id=name, window=[]).source,
+            connection,
+            catalog=catalog,
+            clock=lambda: datetime.now(UTC),
+            schedule_id=name,
+            run_id="r1",
+        )
+
+    given = context()
+    with Catalog.open(f"sqlite:///{home}/airflow_backup.db") as catalog:
+        with source_of("other"), pytest.raises(TaskDeferred) as waiting:
+            operator(home, schedule_id="mine").execute(given)
+        assert waiting.value.trigger.serialize()[0].endswith("WaitTrigger")
+        (shown,) = given["task_state_store"].stored
+        assert shown["stage"] == "waiting"
+        assert shown["waits_for"].startswith("schedule 'other' reads the same source since ")
+        assert operator(home, schedule_id="mine").resume(given, {})["status"] == "completed"
+        assert catalog.leases.active(now=datetime.now(UTC)) == []
+
+
+def test_a_run_waits_in_the_triggerer_while_its_repository_takes_no_more(home: Path) -> None:
+    limits = {"limits": {"repository": 1}}
+    schedule, given = scheduled(home, **limits), context()
+    with Catalog.open(catalog_url()) as catalog:
+        other = SourceLease(
+            scheduled(home, id="other", source={"engine": "files", "path": "/srv"}).source,
+            connection,
+            catalog=catalog,
+            clock=lambda: datetime.now(UTC),
+            schedule_id="other",
+            run_id="r1",
+            limits=schedule.limits,
+            repository=schedule.repository,
+        )
+        task = BackupOperator.of(schedule, task_id="backup")
+        with other, pytest.raises(TaskDeferred):
+            task.execute(given)
+        (shown,) = given["task_state_store"].stored
+        assert shown["waits_for"] == (
+            "its repository takes 1 backup at once, and there are other; number 1 in the queue"
+        )
+        assert task.resume(given, {})["status"] == "completed"
+        assert catalog.leases.active(now=datetime.now(UTC)) == []
+
+
+CLOSED = datetime(2026, 11, 21, 2, 0, 1, tzinfo=UTC)
+
+
+def test_the_window_is_asked_again_when_work_begins(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: CLOSED)
+    task = BackupOperator.of(in_saturday_nights(home), task_id="backup")
+    with pytest.raises(TaskDeferred) as waiting:
+        task.execute(context("scheduled"))
+    assert waiting.value.method_name == "resume"
+    with pytest.raises(TaskDeferred):  # it may have closed again
+        task.resume(context("scheduled"), {"action": "start", "reason": "the window is open"})
+
+
+def test_what_a_queue_carried_out_of_its_window_is_skipped_where_it_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: CLOSED)
+    schedule = in_saturday_nights(home, outside_window="skip")
+    task = BackupOperator.of(schedule, task_id="backup")
+    with pytest.raises(AirflowSkipException, match="outside the window"):
+        task.execute(context("scheduled"))
+    retried = context("scheduled")
+    retried["ti"].try_number = 2
+    with pytest.raises(WindowClosed, match="could not be tried again: outside the window"):
+        task.execute(retried)
+    assert task.execute(context())["status"] == "completed", "a person asked for it"
+
+
 def test_an_operator_without_a_source_is_refused() -> None:
-    with pytest.raises(ConfigError, match="needs `source` and `repository`, or `schedule`"):
-        BackupOperator(task_id="backup", repository="file:///b")
+    with pytest.raises(TypeError, match="source"):
+        BackupOperator(task_id="backup", repository="file:///b")  # type: ignore[call-arg]
+
+
+def test_an_option_that_no_schedule_has_is_refused_where_it_is_written(home: Path) -> None:
+    with pytest.raises(ConfigError, match="no key `retrys`"):
+        operator(home, options={"retrys": {}})
 
 
 def window(*, opens: datetime, closes: datetime) -> list[dict[str, Any]]:
@@ -208,6 +324,52 @@ def test_the_trigger_asks_the_same_question_as_the_sensor(action: str) -> None:
     assert asyncio.run(first()).payload["action"] == action
 
 
+@pytest.mark.parametrize("edited", ["wider", "none", "skip"])
+def test_a_run_that_waits_follows_a_window_that_is_edited_meanwhile(
+    home: Path, monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    import asyncio
+
+    monkeypatch.setattr(triggers, "LONGEST_SLEEP", 0.1)
+    now = datetime.now(UTC)
+    closed = window(opens=now + timedelta(hours=2), closes=now + timedelta(hours=4))
+    deploy(home, scheduled(home, window=closed))
+    sensor = BackupWindowSensor(task_id="window", window=closed, schedule_id="mine")
+    with pytest.raises(TaskDeferred) as waiting:
+        sensor.execute(context("scheduled"))
+    _, arguments = waiting.value.trigger.serialize()
+
+    async def first() -> Any:
+        waits = asyncio.ensure_future(anext(WindowTrigger(**arguments).run()))
+        await asyncio.sleep(1)
+        assert not waits.done()
+        opened = window(opens=now - timedelta(hours=1), closes=now + timedelta(hours=4))
+        edits: dict[str, dict[str, Any]] = {
+            "wider": {"window": opened},
+            "none": {},
+            "skip": {"window": closed, "outside_window": "skip"},
+        }
+        more = edits[edited]
+        deploy(home, scheduled(home, **more))
+        return await asyncio.wait_for(waits, 60)
+
+    event = asyncio.run(first()).payload
+    assert (event["action"], event["reason"]) == {
+        "wider": ("start", "the window is open"),
+        "none": ("start", "no window to wait for"),
+        "skip": ("skip", "outside the window"),
+    }[edited]
+
+
+def test_a_run_that_waits_keeps_its_window_while_the_catalog_is_away(home: Path) -> None:
+    policy = StartPolicy.model_validate({"outside_window": "skip"})
+    deploy(home, scheduled(home))
+    assert policy_now("mine", policy) == StartPolicy()
+    with catalog_away(home, seconds=0.5):
+        assert policy_now("mine", policy) is policy
+    assert policy_now("nobody", policy) is policy
+
+
 RETRIES: dict[str, tuple[BaseException, int, RetryAction, float | None, str]] = {
     "unknown": (ValueError("odd"), 1, RetryAction.RETRY, 30, "unknown error, trying again in 30s"),
     "doubled": (ValueError("odd"), 2, RetryAction.RETRY, 60, "unknown error, trying again in 1m"),
@@ -247,7 +409,14 @@ RETRIES: dict[str, tuple[BaseException, int, RetryAction, float | None, str]] = 
         None,
         "cancelled error: a retry cannot mend it",
     ),
-    "too long": (AirflowTaskTimeout(), 1, RetryAction.FAIL, None, "longer than max_duration"),
+    "too long": (AirflowTaskTimeout(), 1, RetryAction.FAIL, None, "longer than execution_timeout"),
+    "too long for its window": (
+        WindowClosed("late"),
+        1,
+        RetryAction.FAIL,
+        None,
+        "time error: a retry cannot mend it",
+    ),
 }
 
 
@@ -257,7 +426,7 @@ RETRIES: dict[str, tuple[BaseException, int, RetryAction, float | None, str]] = 
 def test_what_is_worth_retrying_is_retried(
     error: BaseException, attempt: int, action: RetryAction, delay: float | None, reason: str
 ) -> None:
-    decision = BackupRetryPolicy(Retry()).evaluate(error, attempt, 3)
+    decision = BackupRetryPolicy(Retry(jitter=0)).evaluate(error, attempt, 3)
     assert decision.action is action
     assert (decision.reason or "").startswith(reason)
     assert decision.retry_delay == (None if delay is None else timedelta(seconds=delay))
@@ -284,7 +453,7 @@ def scheduled(home: Path, **more: Any) -> Schedule:
 def test_verification_proves_the_set_of_its_run(home: Path) -> None:
     schedule = scheduled(home, verify={"level": "full", "restore_test": "weekly"})
     given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
-    stored = BackupOperator(task_id="backup", schedule=schedule).execute(given)
+    stored = BackupOperator.of(schedule, task_id="backup").execute(given)
     facts = VerifyOperator(task_id="verify", schedule=schedule).execute(given)
     assert (facts["set_id"], facts["outcome"], facts["level"]) == (
         stored["set_id"],
@@ -301,7 +470,7 @@ def test_a_verification_that_is_not_due_is_skipped_with_the_reason(home: Path) -
     for day, is_due in ((20, True), (21, False), (22, True)):
         given = context(at=datetime(2026, 11, day, tzinfo=UTC))
         given["dag_run"].run_id = f"scheduled__{day}"
-        BackupOperator(task_id="backup", schedule=schedule).execute(given)
+        BackupOperator.of(schedule, task_id="backup").execute(given)
         task = VerifyOperator(task_id="verify", schedule=schedule)
         if is_due:
             assert task.execute(given)["outcome"] == "passed"
@@ -313,7 +482,7 @@ def test_a_verification_that_is_not_due_is_skipped_with_the_reason(home: Path) -
 def test_a_damaged_set_fails_its_task_for_good(home: Path) -> None:
     schedule = scheduled(home)
     given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
-    stored = BackupOperator(task_id="backup", schedule=schedule).execute(given)
+    stored = BackupOperator.of(schedule, task_id="backup").execute(given)
     for path in (home / "repository/mine/sets" / stored["set_id"]).glob("files.tar.*"):
         path.chmod(0o600)
         path.write_bytes(path.read_bytes()[:-1])
@@ -326,7 +495,7 @@ def test_a_damaged_set_fails_its_task_for_good(home: Path) -> None:
 def test_a_set_that_cannot_be_read_now_is_looked_at_again_later(home: Path) -> None:
     schedule = scheduled(home)
     given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
-    BackupOperator(task_id="backup", schedule=schedule).execute(given)
+    BackupOperator.of(schedule, task_id="backup").execute(given)
     (home / "repository").rename(home / "elsewhere")
     with pytest.raises(Inconclusive, match="could not be verified") as caught:
         VerifyOperator(task_id="verify", schedule=schedule).execute(given)
@@ -367,7 +536,7 @@ def restoring() -> RequestedRestoreOperator:
 def test_a_restore_that_was_asked_for_brings_a_set_back(home: Path) -> None:
     schedule = scheduled(home)
     deploy(home, schedule)
-    BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    BackupOperator.of(schedule, task_id="backup").execute(context())
     facts = restoring().execute(asked(home, "restore", target="copy", paths=[]))
     assert facts["target"] == f"{home}/restores/copy"
     assert (home / "restores/copy/a.txt").read_text() == "hello"
@@ -411,11 +580,139 @@ def test_a_run_that_was_started_in_airflow_itself_does_nothing(home: Path, verb:
 def test_a_ticket_serves_once_also_when_the_run_is_cleared(home: Path) -> None:
     schedule = scheduled(home)
     deploy(home, schedule)
-    BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    BackupOperator.of(schedule, task_id="backup").execute(context())
     given = asked(home, "restore", target="copy", paths=[])
     restoring().execute(given)
     with pytest.raises(Refused, match="this restore was carried out already"):
         restoring().execute(given)
+
+
+def test_a_restore_that_airflow_tries_again_has_its_ticket_and_one_that_was_cleared_has_not(
+    home: Path,
+) -> None:
+    schedule = scheduled(home)
+    deploy(home, schedule)
+    BackupOperator.of(schedule, task_id="backup").execute(context())
+    given, task = asked(home, "restore", target="copy", paths=[]), restoring()
+    given["ti"].max_tries = task.retries
+    (home / "repository").rename(home / "unplugged")
+    with pytest.raises(BackupError):
+        task.execute(given)
+    given["ti"].try_number = 2
+    given["ti"].max_tries = 1 + (
+        task.retries or 0
+    )  # as Airflow counts on after somebody cleared it
+    with pytest.raises(Refused, match="this restore was carried out already"):
+        task.execute(given)
+    (home / "unplugged").rename(home / "repository")
+    given["ti"].max_tries = task.retries
+    assert task.execute(given)["files"] == 2
+
+
+def test_a_restore_is_tried_again_only_where_something_did_not_answer() -> None:
+    policy = restoring().retry_policy
+    assert policy is not None
+    for error, action in (
+        (CatalogUnavailable("away"), RetryAction.RETRY),
+        (StorageUnavailable("away"), RetryAction.RETRY),
+        (ValueError("odd"), RetryAction.FAIL),
+        (Refused("no"), RetryAction.FAIL),
+    ):
+        assert policy.evaluate(error, 1, 3).action is action, error
+
+
+@contextmanager
+def catalog_away(home: Path, *, seconds: float) -> Iterator[None]:
+    """Let the catalog's name lead nowhere for a while: whoever opens it is told that it cannot be."""
+    file, kept = home / "airflow_backup.db", home / "kept.db"
+    with closing(sqlite3.connect(file)) as connection:  # all of it into the one file that is moved
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert not busy
+
+    def back() -> None:
+        kept.replace(file)  # at once: there is no moment at which somebody makes a new one
+
+    file.rename(kept)
+    file.symlink_to(home / "nowhere" / "catalog.db")
+    timer = threading.Timer(seconds, back)
+    timer.start()
+    yield
+    timer.join()
+
+
+def test_verify_prune_and_restore_wait_for_a_catalog_that_is_away(home: Path) -> None:
+    schedule = scheduled(home, retention={"last": 1})
+    deploy(home, schedule)
+    given = context(at=datetime(2026, 11, 21, tzinfo=UTC))
+    stored = BackupOperator.of(schedule, task_id="backup").execute(given)
+    with catalog_away(home, seconds=1.5):
+        assert VerifyOperator(task_id="v", schedule=schedule).execute(given)["outcome"] == "passed"
+    with catalog_away(home, seconds=1.5):
+        assert PruneOperator(task_id="p", schedule=schedule).execute(given)["removed"] == []
+    restore = RestoreOperator(task_id="r", schedule_id="mine", target=str(home / "anywhere"))
+    with catalog_away(home, seconds=1.5):
+        assert restore.execute(given)["files"] == 2
+    wanted = asked(home, "verify", set_id=stored["set_id"], level="quick")
+    with catalog_away(home, seconds=1.5):
+        task = RequestedVerifyOperator(task_id="verify")
+        assert task.execute(wanted)["outcome"] == "passed"
+
+
+BAD_CONF: dict[str, tuple[dict[str, Any], str]] = {
+    "no kind": ({"kind": "foo"}, "there is no kind 'foo' of sets"),
+    "a kind that is a list": ({"kind": ["full"]}, "there is no kind a list of sets"),
+    "a kind that is a number": ({"kind": 1}, "there is no kind 1 of sets"),
+    "a kind that the source has not": ({"kind": "archive_log"}, "takes no archive_log set"),
+    "a note that is no text": ({"note": {"a": 1}}, "the note of the run is no short text"),
+    "a note without end": ({"note": "x" * 1001}, "the note of the run is no short text"),
+    "a key that nobody reads": ({"knd": "full"}, "a run cannot be asked for 'knd'"),
+}
+
+
+@pytest.mark.parametrize(("conf", "reason"), BAD_CONF.values(), ids=BAD_CONF)
+def test_a_run_with_a_bad_conf_fails_at_once_and_its_history_says_why(
+    home: Path, conf: dict[str, Any], reason: str
+) -> None:
+    task = BackupOperator.of(scheduled(home), task_id="backup")
+    given = context(**conf)
+    with pytest.raises(ConfigError, match=reason) as caught:
+        task.execute(given)
+    assert task.retry_policy is not None
+    assert task.retry_policy.evaluate(caught.value, 1, 3).action is RetryAction.FAIL
+    with Catalog.open(catalog_url()) as catalog:
+        (row,) = catalog.executions.history("mine")
+        told = [event.action for event in catalog.events.after(0)]
+    assert (str(row.status), str(row.failure_class)) == ("failed", "config")
+    assert re.search(reason, row.error or "")
+    assert told == ["started", "failed_final"]
+
+
+def test_the_conf_of_somebodys_own_dag_may_hold_more_than_is_for_us(home: Path) -> None:
+    given = context(note="why not", color="blue")
+    assert operator(home, schedule_id="own").execute(given)["status"] == "completed"
+    of_airflow = context()
+    of_airflow["dag_run"].conf = {"airflow/task_span_detail_level": 2}
+    task = BackupOperator.of(scheduled(home), task_id="backup")
+    assert task.execute(of_airflow)["status"] == "completed"
+
+
+def test_a_task_that_is_no_schedule_says_what_is_wrong_and_is_not_tried_again(home: Path) -> None:
+    task = operator(home, schedule_id="own", options={"max_duration": "soon"})
+    with pytest.raises(ConfigError, match="max_duration: "):
+        task.execute(context())
+
+
+def test_a_retry_that_is_outside_its_window_has_failed_for_good(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: CLOSED)
+    task = BackupOperator.of(in_saturday_nights(home, outside_window="skip"), task_id="backup")
+    given = context("scheduled")
+    given["ti"].try_number = 2
+    with pytest.raises(WindowClosed):
+        task.execute(given)
+    with Catalog.open(catalog_url()) as catalog:
+        assert catalog.events.after(0)[-1].action == "failed_final"
 
 
 def test_a_ticket_does_not_serve_a_day_later(home: Path) -> None:
@@ -431,7 +728,7 @@ def test_a_ticket_does_not_serve_a_day_later(home: Path) -> None:
 def test_a_person_may_ask_for_a_verification(home: Path) -> None:
     schedule = scheduled(home)
     deploy(home, schedule)
-    stored = BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    stored = BackupOperator.of(schedule, task_id="backup").execute(context())
     task = RequestedVerifyOperator(task_id="verify")
     facts = task.execute(asked(home, "verify", set_id=stored["set_id"], level="restore_test"))
     assert (facts["outcome"], facts["proven"]) == ("passed", "restore_test")
@@ -440,7 +737,7 @@ def test_a_person_may_ask_for_a_verification(home: Path) -> None:
 def test_a_restore_is_a_task_of_a_hand_written_dag(home: Path) -> None:
     schedule = scheduled(home)
     deploy(home, schedule)
-    BackupOperator(task_id="backup", schedule=schedule).execute(context())
+    BackupOperator.of(schedule, task_id="backup").execute(context())
     task = RestoreOperator(task_id="copy", schedule_id="mine", target=str(home / "anywhere"))
     assert task.execute(context())["files"] == 2
     assert (home / "anywhere" / "a.txt").read_text() == "hello"
@@ -470,7 +767,7 @@ def made_on_the_page(folder: Path, **more: Any) -> Schedule:
 
 
 def test_a_schedule_of_the_page_reads_and_writes_where_it_may(fence: Path) -> None:
-    task = BackupOperator(task_id="backup", schedule=made_on_the_page(fence), fenced=True)
+    task = BackupOperator.of(made_on_the_page(fence), task_id="backup", fenced=True)
     assert task.execute(context())["status"] == "completed"
 
 
@@ -495,7 +792,7 @@ def test_a_schedule_of_the_page_reads_nothing_else(fence: Path, way: str) -> Non
     }[way]
     schedule = made_on_the_page(fence, source={"engine": "files", "path": path})
     with pytest.raises(Refused, match=r"`source`: .* does not lie within"):
-        BackupOperator(task_id="backup", schedule=schedule, fenced=True).execute(context())
+        BackupOperator.of(schedule, fenced=True, task_id="backup").execute(context())
     assert not (fence / "kept" / "mine").exists()
 
 
@@ -539,8 +836,12 @@ def test_no_path_of_a_schedule_of_the_page_leads_out(
     (fence / "dags").mkdir(exist_ok=True)
     given = json.loads(json.dumps(more).replace("HOME", str(fence)))
     schedule = made_on_the_page(fence, **given)
-    for operator in (BackupOperator, VerifyOperator, PruneOperator):
-        task = operator(task_id="t", schedule=schedule, fenced=True)
+    tasks = (
+        BackupOperator.of(schedule, task_id="b", fenced=True),
+        VerifyOperator(task_id="v", schedule=schedule, fenced=True),
+        PruneOperator(task_id="p", schedule=schedule, fenced=True),
+    )
+    for task in tasks:
         with pytest.raises(Refused, match=rf"`{key}`: .* does not lie within"):
             task.execute(context())
     assert not list((fence / "dags").iterdir())
@@ -554,9 +855,7 @@ def test_a_database_that_a_connection_names_is_fenced_in_too(
     database.close()
     monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", f"sqlite:///{fence}/outside.db")
     source = {"engine": "sqlite", "connection": "elsewhere"}
-    task = BackupOperator(
-        task_id="backup", schedule=made_on_the_page(fence, source=source), fenced=True
-    )
+    task = BackupOperator.of(made_on_the_page(fence, source=source), task_id="backup", fenced=True)
     with pytest.raises(Refused, match=r"the database .* does not lie within"):
         task.execute(context())
 
@@ -570,3 +869,134 @@ def test_a_restore_of_a_schedule_of_the_page_is_fenced_in_too(fence: Path) -> No
     generate({"__file__": str(fence / "backup_dags.py")})
     with pytest.raises(Refused, match=r"`repository`: .* does not lie within"):
         restoring().execute(asked(fence, "restore", target="copy"))
+
+
+def test_a_notifier_of_airflow_carries_the_message_and_reads_no_template_in_it() -> None:
+    message = Rendered(id="1", title="{{ x }} is late", text="a", html="<b>", contents=[])
+    receiver = Receiver.model_validate(
+        {
+            "notifier": "smtp",
+            "connection": "mail",
+            "options": {"to": "a@example.org", "cc": "{text}"},
+        }
+    )
+    notifier: Any = made(receiver, message)
+    assert type(notifier).__name__ == "SmtpNotifier"
+    assert (notifier.subject, notifier.html_content, notifier.cc) == ("{{ x }} is late", "<b>", "a")
+    assert notifier.smtp_conn_id == "mail"
+
+
+class Answered(BaseNotifier):
+    """A notifier whose service answers with a status, as the libraries of most providers tell it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+    def notify(self, context: Any) -> None:
+        error = RuntimeError("https://hooks.example.org/T0K3N said no")
+        error.response = SimpleNamespace(status_code=self.status)  # type: ignore[attr-defined]
+        raise RuntimeError("the hook failed") from error
+
+
+@pytest.mark.parametrize(("status", "is_for_good"), [(404, True), (429, False), (503, False)])
+def test_a_notifier_tells_whether_its_service_refuses_for_good(
+    monkeypatch: pytest.MonkeyPatch, status: int, is_for_good: bool
+) -> None:
+    monkeypatch.setattr(notifiers, "made", lambda receiver, message: Answered(status))
+    message = Rendered(id="1", title="a", text="a", html="a", contents=[])
+    with pytest.raises(SendFailed, match=f"could not send: RuntimeError, answer {status}") as told:
+        notifiers.send_by_notifier(Receiver(notifier="slack"), message)
+    assert isinstance(told.value, RefusedForGood) is is_for_good
+    assert "T0K3N" not in str(told.value)
+
+
+def test_a_notifier_that_is_not_installed_or_no_notifier_says_so() -> None:
+    message = Rendered(id="1", title="a", text="a", html="a", contents=[])
+    with pytest.raises(ConfigError, match="SlackNotifier is not installed"):
+        made(Receiver(notifier="slack"), message)
+    path = "airflow.providers.smtp.hooks.smtp.NoNotifier"
+    with pytest.raises(ConfigError, match="is not installed"):
+        made(Receiver(notifier=path), message)
+    with pytest.raises(ConfigError, match="cannot be made"):
+        made(Receiver(notifier="smtp"), message)
+
+
+def test_a_skipped_run_is_a_row_in_the_catalog_with_its_reason(home: Path) -> None:
+    now = datetime.now(UTC)
+    closed = window(opens=now + timedelta(hours=2), closes=now + timedelta(hours=4))
+    sensor = BackupWindowSensor(
+        task_id="window", window=closed, outside_window="skip", schedule_id="mine"
+    )
+    with pytest.raises(AirflowSkipException):
+        sensor.execute(context("scheduled"))
+    with Catalog.open(catalog_url()) as catalog:
+        assert [event.action for event in catalog.events.after(0)] == ["skipped"]
+        assert [row.reason for row in catalog.executions.history("mine")] == ["outside the window"]
+
+
+def test_what_a_look_finds_goes_to_airflows_own_metrics(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, float] = {}
+
+    def gauge(name: str, value: float, *, tags: object = None) -> None:
+        told[name] = value
+
+    monkeypatch.setattr("airflow_backup.operators.monitor.stats.gauge", gauge)
+    now = datetime.now(UTC)
+    source = {"engine": "files", "path": "/srv"}
+    wiki = Schedule.model_validate(
+        {
+            "id": "wiki",
+            "source": source,
+            "repository": "file:///b",
+            "every": "1h",
+            "alert_after": "2h",
+        }
+    )
+    with Catalog.open(catalog_url()) as catalog:
+        catalog.standings.note_seen(["wiki"], at=now - timedelta(hours=3))
+        tell_airflow(check(catalog, [Subject.of(wiki)], place="airflow", now=now))
+    assert told["backup.schedules"] == told["backup.need_a_person"] == told["backup.overdue"] == 1
+    assert told["backup.schedule.wiki.protected"] == 0
+    assert told["backup.schedule.wiki.seconds_until_late"] == -3600
+
+
+def test_a_run_that_was_cleared_is_tried_again_as_a_new_one_is() -> None:
+    """Airflow counts its attempts on: after four of four, a cleared task begins with the fifth of eight."""
+    error, context = StorageUnavailable("away"), {"task": SimpleNamespace(retries=3)}
+    policy = BackupRetryPolicy(Retry(jitter=0))
+    decided = [policy.evaluate(error, number, 7, context) for number in (5, 6, 7, 8)]
+    assert [each.action is RetryAction.RETRY for each in decided] == [True, True, True, False]
+    assert decided[0].retry_delay == policy.evaluate(error, 1, 3, context).retry_delay
+
+
+def test_no_wait_is_longer_than_its_cap() -> None:
+    retry = Retry.model_validate(
+        {"exponential": False, "jitter": 0, "classes": {"unknown": {"max_delay": "10s"}}}
+    )
+    decided = BackupRetryPolicy(retry).evaluate(ValueError("odd"), 1, 3)
+    assert decided.retry_delay == timedelta(seconds=10)
+
+
+def test_each_mapped_task_and_each_of_a_long_name_has_sets_of_its_own() -> None:
+    long = "nightly_" + "x" * 80
+    ids = {id_from("etl", "backup", number) for number in (None, 0, 1)}
+    ids |= {id_from(long, name) for name in ("wiki", "orders")}
+    assert len(ids) == 5
+    assert all(SCHEDULE_ID.fullmatch(each) for each in ids)
+
+
+def test_the_record_names_host_queue_and_executor(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BACKUP__HOST_NAME", "nas1")
+    given = context()
+    given["ti"].queue = "nas"
+    facts = operator(home, schedule_id="mine", executor="LocalExecutor").execute(given)
+    with Catalog.open(catalog_url()) as catalog:
+        (execution,) = catalog.executions.history("mine")
+    assert (execution.host, execution.queue, execution.executor) == ("nas1", "nas", "LocalExecutor")
+    assert execution.definition is not None
+    assert facts["status"] == "completed"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from airflow_backup.catalog.records import Execution
+from airflow_backup.catalog.run_records import Execution, Order
 from airflow_backup.core.words import ExecutionStatus, Trigger
 from airflow_backup.plugin.airflow.records import AirflowRun, AirflowTask
-from airflow_backup.plugin.schemas.schedules import Run
+from airflow_backup.plugin.schemas.runs import Run
 from airflow_backup.plugin.views.runs import history
 from airflow_backup.schedules.model.schedule import Schedule
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+KEY = ("backup__wiki", "r1")
 
 
 def run_of(
@@ -76,7 +78,7 @@ AIRFLOW_ONLY = {
     "skipped": (
         run_of("success", tasks={"window": "skipped", "backup": "skipped"}),
         "skipped",
-        "not in its window, or a day without backups",
+        "it was skipped; the log of its first task says why",
     ),
     "failed in the sensor": (
         run_of("failed", tasks={"window": "failed", "backup": "upstream_failed"}),
@@ -88,7 +90,6 @@ AIRFLOW_ONLY = {
         "failed",
         "the run failed before its backup began",
     ),
-    "cancelled": (run_of("failed", cancelled_by="ann"), "cancelled", "cancelled by ann"),
     "completed": (run_of("success", tasks={"backup": "success"}), "completed", None),
 }
 
@@ -100,19 +101,12 @@ def test_a_run_that_only_airflow_knows(facts: AirflowRun, status: str, reason: s
     assert (run.error is not None) == (status == "failed")
 
 
-def test_a_skipped_run_says_which_calendar_it_was() -> None:
-    schedule = Schedule.model_validate(
-        {
-            "id": "wiki",
-            "source": {"engine": "files", "path": "/srv"},
-            "repository": "file:///b",
-            "cron": "0 2 * * *",
-            "skip_on": [{"name": "freeze", "dates": ["2026-11-21"]}],
-        }
-    )
+def test_a_skipped_run_says_what_was_noted_when_it_was_skipped() -> None:
     tasks = {"window": "skipped", "backup": "skipped"}
     facts = run_of("success", tasks=tasks, slot=NOW - timedelta(hours=1), ended_at=NOW)
-    assert only([], [facts], schedule=schedule).reason == "on calendar freeze"
+    noted = execution_of(ExecutionStatus.SKIPPED, reason="on calendar freeze", finished_at=NOW)
+    run = only([noted], [facts])
+    assert (run.status, run.reason) == ("skipped", "on calendar freeze")
 
 
 def test_a_run_that_waits_says_when_its_window_opens() -> None:
@@ -157,9 +151,77 @@ def test_a_task_that_died_without_a_word_has_failed() -> None:
 
 
 def test_a_run_cancelled_while_it_worked_is_cancelled() -> None:
-    dead = run_of("failed", tasks={"backup": "failed"}, cancelled_by="ann")
-    run = only([execution_of(ExecutionStatus.RUNNING)], [dead])
-    assert (run.status, run.reason, run.error) == ("cancelled", "cancelled by ann", None)
+    dead = run_of("failed", tasks={"backup": "failed"})
+    told = {KEY: order("cancel", reason="too slow")}
+    run = only([execution_of(ExecutionStatus.RUNNING)], [dead], orders=told)
+    assert (run.status, run.reason, run.error) == ("cancelled", "cancelled by ann: too slow", None)
+    run = only([], [dead], orders=told)
+    assert (run.status, run.reason, run.error) == ("cancelled", "cancelled by ann: too slow", None)
+
+
+def order(action: Literal["pause", "resume", "cancel"], **given: Any) -> Order:
+    return Order(schedule_id="wiki", run_id="r1", action=action, by="ann", at=NOW, id=1, **given)
+
+
+def test_a_run_that_waits_for_its_source_says_who_reads_it() -> None:
+    told = {KEY: {"stage": "waiting", "waits_for": "schedule 'crm' reads the same source"}}
+    for state in ("deferred", "queued"):
+        run = only([], [run_of(tasks={"window": "success", "backup": state})], progress=told)
+        assert (run.status, run.reason, run.progress) == (
+            "pending",
+            "waits: schedule 'crm' reads the same source",
+            None,
+        )
+    started = run_of(tasks={"window": "success", "backup": "running"})
+    assert only([], [started], progress=told).reason is None
+
+
+def test_a_paused_run_says_by_whom_and_for_how_long() -> None:
+    working = run_of(tasks={"backup": "running"})
+    schedule = Schedule.model_validate(
+        {
+            "id": "wiki",
+            "source": {"engine": "postgres", "connection": "db", "database": "wiki"},
+            "repository": "file:///b",
+            "cron": "0 2 * * *",
+            "timezone": "Europe/Berlin",
+        }
+    )
+    run = only(
+        [execution_of(ExecutionStatus.RUNNING)],
+        [working],
+        schedule=schedule,
+        orders={KEY: order("pause", reason="month end")},
+    )
+    assert run.status == "paused"
+    assert run.reason == (
+        "paused by ann: month end, Sat 21 Nov 13:00 CET; goes on by itself Sat 21 Nov 17:00 CET; "
+        "meanwhile its transaction stays open on the server, which cannot remove old versions of rows"
+    )
+
+
+def test_a_pause_that_is_over_is_none() -> None:
+    working = run_of(tasks={"backup": "running"})
+    told = {KEY: replace(order("pause"), at=NOW - timedelta(hours=5))}
+    assert only([execution_of(ExecutionStatus.RUNNING)], [working], orders=told).status == "running"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "reason"),
+    [
+        ("scheduled", "pending", "attempt 2 of 4 waits for a free place in the pool"),
+        ("queued", "pending", "attempt 2 of 4 waits for a free place in the pool"),
+        (None, "pending", "attempt 2 of 4 is about to start"),
+        ("running", "running", None),
+    ],
+)
+def test_between_two_attempts_a_run_is_never_failed(
+    state: str | None, status: str, reason: str | None
+) -> None:
+    tasks = {"backup": AirflowTask(state, 2, max_attempts=4)}
+    waiting = replace(run_of(), tasks=tasks)
+    run = only([execution_of(ExecutionStatus.FAILED, error="no route")], [waiting])
+    assert (run.status, run.reason, run.max_attempts) == (status, reason, 4)
 
 
 def test_a_failed_attempt_that_is_tried_again_is_not_a_failed_run() -> None:
@@ -167,12 +229,12 @@ def test_a_failed_attempt_that_is_tried_again_is_not_a_failed_run() -> None:
     failed = execution_of(ExecutionStatus.FAILED, error="no route to host")
     run = only([failed], [waiting])
     assert (run.status, run.finished_at) == ("pending", None)
-    assert run.reason == "attempt 1 failed; waits to be tried again"
+    assert run.reason == "attempt 1 of 1 failed; waits to be tried again"
     assert run.error == "no route to host"
 
 
 def test_progress_shows_only_while_it_runs() -> None:
-    told = {"r1": {"stage": "reading", "percent": 40.0, "unknown": 1}}
+    told = {KEY: {"stage": "reading", "percent": 40.0, "unknown": 1}}
     live = only([execution_of(ExecutionStatus.RUNNING)], [run_of()], progress=told)
     assert live.progress is not None
     assert (live.progress.stage, live.progress.percent) == ("reading", 40.0)
@@ -181,10 +243,23 @@ def test_progress_shows_only_while_it_runs() -> None:
 
 
 def test_progress_that_makes_no_sense_is_left_out() -> None:
-    told = {"r1": {"percent": "many"}}
+    told = {KEY: {"percent": "many"}}
     assert only([execution_of(ExecutionStatus.RUNNING)], [run_of()], progress=told).progress is None
 
 
 def test_the_newest_is_first() -> None:
     older = run_of("success", run_id="r0", queued_at=NOW - timedelta(days=1))
     assert [run.run_id for run in history([], [older, run_of()], now=NOW)] == ["r1", "r0"]
+
+
+def test_what_another_schedules_run_was_told_is_not_this_ones() -> None:
+    """All that is due at one moment has one run id."""
+    other = ("backup__crm", "r1")
+    working = run_of(tasks={"backup": "running"})
+    run = only(
+        [execution_of(ExecutionStatus.RUNNING)],
+        [working],
+        orders={other: order("pause")},
+        progress={other: {"stage": "reading"}},
+    )
+    assert (run.status, run.progress) == ("running", None)

@@ -1,4 +1,4 @@
-"""Forty situations, each asked at every door: page and API, metrics, `status` and `report` say the same word."""
+"""Forty situations, each asked at every door: page, API, metrics, `status`, `report`, `monitor` say the same word."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_backup.catalog.records import LostSet, SetRow, Verification
 from airflow_backup.catalog.stores.executions import Failure, Outcome
 from airflow_backup.catalog.tables import lost_sets, sets, verifications
 from airflow_backup.cli.main import main
-from airflow_backup.core.errors import FailureClass
+from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus, Trigger
 from airflow_backup.plugin.airflow.records import AirflowDag
@@ -28,7 +28,7 @@ from airflow_backup.plugin.views.metrics import metrics
 from airflow_backup.plugin.views.overview import overview
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.schedules import ScheduleData, summaries
-from airflow_backup.schedules.loading.index import compile_index
+from airflow_backup.schedules.loading.index import LastGood, compile_index
 from airflow_backup.schedules.model.schedule import Schedule
 from support.situations import NOW, SITUATIONS, checked
 
@@ -166,6 +166,9 @@ def test_every_door_says_the_same_word(
         return  # the shell has a clock of its own, and it is a moment later
     told = in_the_shell(world, capsys)
     assert (told["protection"], told["needs_attention"]) == (word, attention)
+    seen = by_the_monitor(world, capsys)
+    assert (seen["protection"], seen["needs_attention"]) == (word, attention)
+    assert seen["reason"] == told["reason"]
 
 
 def in_the_shell(world: World, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -190,11 +193,35 @@ def in_the_shell(world: World, capsys: pytest.CaptureFixture[str]) -> dict[str, 
     return found
 
 
+def by_the_monitor(world: World, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Ask `monitor` with the same file; it tells what is not safe as an event, and in its exit code."""
+    code = main(
+        [
+            *("monitor", "--schedules", str(world.folder / "schedules.yaml"), "--format", "json"),
+            *("--catalog", f"sqlite:///{world.folder}/catalog.db"),
+        ]
+    )
+    found = json.loads(capsys.readouterr().out)
+    (seen,) = found["schedules"]
+    is_silent = (
+        found["airflow"] is not None
+    )  # a run that was due has not begun, whatever else is so
+    assert code == int(seen["needs_attention"] or is_silent)
+    stale = [event for event in world.catalog.events.after(0) if event.action == "stale"]
+    told = [event.detail["state"] for event in stale if event.subject == "wiki"]
+    is_told = seen["needs_attention"] and seen["protection"] != "good"
+    if seen["protection"] == "never" and datetime.fromisoformat(seen["late_at"]) > world.now:
+        is_told = False  # the runs that failed told it
+    assert told == ([seen["protection"]] if is_told else [])
+    result: dict[str, Any] = seen
+    return result
+
+
 def deploy(world: World) -> None:
     """Note that the version before the wrong one runs on."""
     path = world.folder / "schedules.yaml"
     plain = world.schedule.model_dump(mode="json", exclude_defaults=True)
     path.write_text(json.dumps({"version": 1, "schedules": [plain | {"crn": "0 2 * * *"}]}))
-    found = compile_index(path, known={"wiki": world.schedule.definition()})
+    found = compile_index(path, known=LastGood({"wiki": world.schedule.definition()}, {}))
     assert found.entries["wiki"].state == "last_known_good"
     world.catalog.deployed.replace(str(path), found.entries.values())

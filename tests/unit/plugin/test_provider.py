@@ -67,6 +67,9 @@ def test_loading_the_plugin_costs_a_task_nothing(tmp_path: Path) -> None:
     added = done.stdout.splitlines()[-1].split()
     assert set(added) <= {
         "airflow_backup",
+        "airflow_backup.core",
+        "airflow_backup.core.installed",
+        "airflow_backup.core.installed.airflow_release",
         "airflow_backup.plugin",
         "airflow_backup.plugin.airflow_plugin",
     }

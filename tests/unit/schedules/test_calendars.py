@@ -70,7 +70,7 @@ def test_a_schedule_carries_the_days_of_its_ics_file(tmp_path: Path) -> None:
 def test_the_index_follows_the_ics_file(tmp_path: Path) -> None:
     (tmp_path / "schedules.yaml").write_text(FILE)
     (tmp_path / "freeze.ics").write_text(ICS)
-    index = compile_index(tmp_path / "schedules.yaml", known={})
+    index = compile_index(tmp_path / "schedules.yaml")
     assert index.fingerprint == fingerprint(tmp_path / "schedules.yaml", also=index.also)
     (tmp_path / "freeze.ics").write_text(ICS.replace("20261228", "20261230"))
     assert index.fingerprint != fingerprint(tmp_path / "schedules.yaml", also=index.also)

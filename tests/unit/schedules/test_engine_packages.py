@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.cli.main import main
-from airflow_backup.core import installed_engines
+from airflow_backup.core.installed import engines as installed_engines
 from airflow_backup.schedules.loading import drivers
 from airflow_backup.schedules.loading.drivers import missing_drivers
 from airflow_backup.schedules.loading.loader import parse

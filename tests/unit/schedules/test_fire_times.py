@@ -105,7 +105,7 @@ def matches(cron: str, wall: datetime) -> bool:
 
 
 def by_brute_force(cron: str, zone: ZoneInfo, begin: datetime, end: datetime) -> list[datetime]:
-    """Look at every minute: of real time for what runs every hour, else of the clock on the wall."""
+    """Look at every minute: of real time for what runs every hour, else of local time."""
     minute = timedelta(minutes=1)
     if fires_every_hour(cron):
         instants = (begin + minute * step for step in range(int((end - begin) / minute) + 1))

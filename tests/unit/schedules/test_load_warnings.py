@@ -107,3 +107,15 @@ def test_a_source_that_holds_its_own_repository_is_told(
     told = [each.message for each in load_warnings([schedule], now=NOW)]
     expected = "the repository of wiki lies in its source, and every set holds all earlier ones"
     assert told == ([expected] if is_told else [])
+
+
+def test_a_local_path_without_a_queue_is_pointed_out_where_others_name_one() -> None:
+    placed = schedule("a", cron="0 2 * * *", queue="nas")
+    bare = schedule("b", cron="0 3 * * *")
+    server = {"engine": "postgres", "connection": "c"}
+    (warning,) = found(placed, bare, schedule("c", cron="0 4 * * *", source=server))
+    assert warning.schedules == ("b",)
+    assert warning.message == (
+        "b reads /srv/b of whichever worker takes it: it names no queue, and there are nas"
+    )
+    assert found(bare) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.schedules.loading.loader import load, parse
+from airflow_backup.schedules.model.repository_url import check_repository
 
 GOOD = """\
 version: 1
@@ -451,3 +452,11 @@ def test_a_schedule_replaces_the_time_of_its_defaults_as_a_whole() -> None:
     text = wrong("    every: 1h").replace("defaults:\n", "defaults:\n  cron: '0 2 * * *'\n")
     (item,) = parse(text).schedules
     assert (item.schedule.cron, item.schedule.every is not None) == (None, True)
+
+
+@pytest.mark.parametrize("place", ["vault:99999", "vault:ssh"])
+def test_a_repository_with_a_port_that_there_is_not_is_wrong_where_it_is_written(
+    place: str,
+) -> None:
+    with pytest.raises(ValueError, match="has no port that there is"):
+        check_repository(f"sftp://{place}/backups")

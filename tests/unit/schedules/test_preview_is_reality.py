@@ -1,4 +1,4 @@
-"""What the preview shows is what Airflow's scheduler creates and the gate then lets through."""
+"""What the preview shows is what Airflow's scheduler creates and the start policy then lets through."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def created(schedule: Schedule, now: datetime, count: int) -> list[datetime]:
 def happened(
     schedule: Schedule, fire_time: datetime, held: list[Hold]
 ) -> tuple[datetime | None, str | None]:
-    """What the sensor does with a run: wait for the gate, then look for holds."""
+    """What the sensor does with a run: wait for the start policy, then look for holds."""
     policy = start_policy_of(schedule)
     decision, now = decide(policy, fire_time=fire_time, now=fire_time), fire_time
     while decision.until is not None:

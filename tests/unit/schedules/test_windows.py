@@ -1,4 +1,4 @@
-"""Windows open and close on the clock on the wall; the gate says start, wait or skip, and why."""
+"""Windows open and close in local time; the start policy says start, wait or skip, and why."""
 
 from __future__ import annotations
 
@@ -142,14 +142,14 @@ GATES: dict[str, tuple[dict[str, Any], str, str, str, str]] = {
 @pytest.mark.parametrize(
     ("policy", "fire_time", "now", "action", "reason"), GATES.values(), ids=GATES
 )
-def test_the_gate_says_what_to_do_and_why(
+def test_the_start_policy_says_what_to_do_and_why(
     policy: dict[str, Any], fire_time: str, now: str, action: str, reason: str
 ) -> None:
     decision = decide(StartPolicy.model_validate(policy), fire_time=at(fire_time), now=at(now))
     assert (decision.action, decision.reason) == (action, reason)
 
 
-def test_a_gate_survives_being_plain_data() -> None:
+def test_a_start_policy_survives_being_plain_data() -> None:
     policy = StartPolicy(window=[NIGHTLY, Window(preset="off_hours")], timezone="Europe/Berlin")
     assert (
         StartPolicy.model_validate(policy.model_dump(mode="json", exclude_defaults=True)) == policy

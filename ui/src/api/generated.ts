@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Coverage
+         * @description Say of each connection that you may read, and that an engine can back up, which schedules protect it.
+         */
+        get: operations["show_coverage_api_v1_coverage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/days": {
         parameters: {
             query?: never;
@@ -16,6 +36,52 @@ export interface paths {
          * @description Say how each of the past days went for some schedules: the worst status of the day.
          */
         get: operations["show_days_api_v1_days_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description List what happened to the schedules that you may read, in order; each event once.
+         *
+         *     Give the answer's `cursor` as `after` next time. The order is that in which things became true for everybody, so
+         *     nothing appears later behind a cursor.
+         */
+        get: operations["list_events_api_v1_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream Events
+         * @description Send what happens, as server-sent events: `id` is the cursor, `event` the word, `data` the event as JSON.
+         *
+         *     It begins after `Last-Event-ID`, else after `after`, else now. It ends after `seconds`, at most ten
+         *     minutes; browsers go on by themselves. Of one user six are open at once at most.
+         */
+        get: operations["stream_events_api_v1_events_stream_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -64,6 +130,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Receivers
+         * @description List who is told of the schedules that you may read, and whether messages arrive.
+         */
+        get: operations["list_receivers_api_v1_receivers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receivers/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Receiver
+         * @description Send a test message to a receiver now, and say whether it took it.
+         */
+        post: operations["test_receiver_api_v1_receivers__name__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/summary": {
         parameters: {
             query?: never;
@@ -104,6 +210,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/active/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Active Runs
+         * @description Let every backup that runs wait where it is; one answer for each that does not wait yet.
+         */
+        post: operations["pause_active_runs_api_v1_runs_active_pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/active/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Active Runs
+         * @description Let every backup that waits go on; one answer for each.
+         */
+        post: operations["resume_active_runs_api_v1_runs_active_resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{dag_id}/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Run
+         * @description Show one execution with each of its attempts, and what people told it.
+         */
+        get: operations["show_run_api_v1_runs__dag_id___run_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{dag_id}/{run_id}/cancel": {
         parameters: {
             query?: never;
@@ -115,7 +281,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel Run
-         * @description Stop a run: its backup ends within seconds and leaves no set.
+         * @description Stop a run: its backup ends within seconds and leaves no set; who and why stay in its history.
          */
         post: operations["cancel_run_api_v1_runs__dag_id___run_id__cancel_post"];
         delete?: never;
@@ -135,7 +301,7 @@ export interface paths {
         put?: never;
         /**
          * Pause Run
-         * @description Let a running backup wait where it is; it keeps its place in the pool.
+         * @description Let a running backup, and its programs, wait where they are; it keeps its place in the pool.
          */
         post: operations["pause_run_api_v1_runs__dag_id___run_id__pause_post"];
         delete?: never;
@@ -706,7 +872,7 @@ export interface components {
         };
         /**
          * CautionNote
-         * @description What is allowed and yet likely a mistake.
+         * @description A warning about a definition: allowed, and likely a mistake.
          */
         CautionNote: {
             /**
@@ -750,6 +916,40 @@ export interface components {
             name: string;
         };
         /**
+         * ConnectionCoverage
+         * @description A connection that an engine can back up.
+         */
+        ConnectionCoverage: {
+            /** Connection Id */
+            connection_id: string;
+            /** Engine */
+            engine: string;
+            /**
+             * Reason
+             * @description Why it is an exception, as the file says it.
+             */
+            reason: string | null;
+            /**
+             * Schedules
+             * @description The enabled schedules that protect it, of those that you may read.
+             */
+            schedules: components["schemas"]["ProtectedBy"][];
+            /**
+             * Source
+             * @description What a schedule that protects it would have as its source.
+             */
+            source: {
+                [key: string]: unknown;
+            };
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "protected" | "unprotected" | "exception";
+            /** Type */
+            type: string;
+        };
+        /**
          * Controlled
          * @description The run that was told to wait or to go on.
          */
@@ -760,6 +960,40 @@ export interface components {
             paused: boolean;
             /** Run Id */
             run_id: string;
+        };
+        /**
+         * CoverageCounts
+         * @description How many of the connections that an engine can back up are protected; exceptions are left out.
+         */
+        CoverageCounts: {
+            /** Total */
+            total: number;
+            /** Unprotected */
+            unprotected: number;
+        };
+        /**
+         * CoverageList
+         * @description The connections that you may read and that an engine can back up. Those of secrets backends cannot be listed.
+         */
+        CoverageList: {
+            /** Connections */
+            connections: components["schemas"]["ConnectionCoverage"][];
+            /** Exceptions */
+            exceptions: number;
+            /**
+             * Percent
+             * @description The share of them that is protected, 0 to 100; exceptions are left out.
+             */
+            percent: number;
+            /** Protected */
+            protected: number;
+            /**
+             * Unknown Exceptions
+             * @description Exceptions for what is not there, or is no connection that an engine can back up; where you may read them.
+             */
+            unknown_exceptions: string[];
+            /** Unprotected */
+            unprotected: number;
         };
         /**
          * DayStrips
@@ -792,6 +1026,35 @@ export interface components {
             version: number;
         };
         /**
+         * EventKind
+         * @description What happened to a schedule, in the feed that page, webhooks and notifications read.
+         * @enum {string}
+         */
+        EventKind: "started" | "completed" | "retry" | "failed" | "failed_final" | "cancelled" | "skipped" | "stale" | "recovered" | "verification_failed" | "restore_tested" | "disabled";
+        /**
+         * EventList
+         * @description What happened after a cursor, in order.
+         */
+        EventList: {
+            /**
+             * Cursor
+             * @description What to give as `after` next time; it moves on over events that you may not read.
+             */
+            cursor: number;
+            /** Events */
+            events: components["schemas"]["FeedEvent"][];
+            /**
+             * More
+             * @description Whether there is more to be read right now.
+             */
+            more: boolean;
+            /**
+             * Newest
+             * @description The id of the newest event that there is; a cursor for who wants to know of what comes only.
+             */
+            newest: number;
+        };
+        /**
          * ExecutionStatus
          * @description Where one run of a schedule stands.
          * @enum {string}
@@ -802,7 +1065,41 @@ export interface components {
          * @description What kind of failure it was; decides whether, and how late, a run is tried again.
          * @enum {string}
          */
-        FailureClass: "network" | "throttled" | "locked" | "space" | "permission" | "not_found" | "config" | "source_changed" | "tool" | "corrupt" | "cancelled" | "unknown";
+        FailureClass: "network" | "throttled" | "locked" | "space" | "permission" | "not_found" | "config" | "source_changed" | "tool" | "corrupt" | "time" | "cancelled" | "unknown";
+        /**
+         * FeedEvent
+         * @description Something that happened to a schedule, or to Airflow itself.
+         */
+        FeedEvent: {
+            /**
+             * Actor
+             * @description Who did it; `airflow-backup` for what nobody asked for.
+             */
+            actor: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Detail
+             * @description What is known: `run_id`, `attempt`, `error`, `hint`, `reason`, `set_id` and the like.
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            event: components["schemas"]["EventKind"];
+            /**
+             * Id
+             * @description Counts up in the order in which things became true; a cursor for `after`.
+             */
+            id: number;
+            /**
+             * Schedule Id
+             * @description Null for what concerns Airflow itself: that it serves nothing.
+             */
+            schedule_id: string | null;
+        };
         /**
          * FieldProblem
          * @description One thing that is wrong with a definition, and the key it belongs to.
@@ -930,7 +1227,7 @@ export interface components {
         };
         /**
          * LoadProblem
-         * @description One thing that is wrong in a schedules file.
+         * @description One mistake in a schedules file: where it is, and what would be right.
          */
         LoadProblem: {
             /** Column */
@@ -951,6 +1248,16 @@ export interface components {
              * @description Where in the document, for example `schedules.0.cron`.
              */
             path: string | null;
+        };
+        /**
+         * LocalPlace
+         * @description Something that lies on one machine although Airflow sends tasks to several.
+         */
+        LocalPlace: {
+            /** Hint */
+            hint: string;
+            /** Message */
+            message: string;
         };
         /**
          * Maintenance
@@ -1049,6 +1356,17 @@ export interface components {
              * Format: date-time
              */
             opens_at: string;
+        };
+        /**
+         * OrderRequest
+         * @description Tell a run to wait, or to stop.
+         */
+        OrderRequest: {
+            /**
+             * Reason
+             * @description For those who wonder; it stays in the history.
+             */
+            reason?: string | null;
         };
         /**
          * PauseRequest
@@ -1193,6 +1511,15 @@ export interface components {
             stage: string;
         };
         /**
+         * ProtectedBy
+         * @description A schedule that protects a connection, and how safe its sets are.
+         */
+        ProtectedBy: {
+            protection: components["schemas"]["ProtectionState"];
+            /** Schedule Id */
+            schedule_id: string;
+        };
+        /**
          * ProtectionInfo
          * @description How safe is what a schedule protects: the same word and reason as `airflow-backup status`, report and metrics.
          */
@@ -1242,6 +1569,69 @@ export interface components {
          * @enum {string}
          */
         ProtectionState: "broken" | "lost" | "late" | "at_risk" | "never" | "good";
+        /**
+         * ReceiverList
+         * @description Everybody who is told of a schedule that you may read.
+         */
+        ReceiverList: {
+            /** May Test */
+            may_test: boolean;
+            /** Receivers */
+            receivers: components["schemas"]["ReceiverState"][];
+        };
+        /**
+         * ReceiverState
+         * @description Somebody who is told of schedules, and whether messages arrive.
+         */
+        ReceiverState: {
+            /** Delivered At */
+            delivered_at: string | null;
+            /**
+             * Digest
+             * @description Null for who is told at once.
+             */
+            digest: ("daily" | "weekly") | null;
+            /** Digest At */
+            digest_at: string | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Failures
+             * @description How often in a row it could not be reached.
+             */
+            failures: number;
+            /**
+             * Last Undeliverable
+             * @description The newest of these, and why.
+             */
+            last_undeliverable: string | null;
+            /** Last Undeliverable At */
+            last_undeliverable_at: string | null;
+            /**
+             * Name
+             * @description The name in the schedules file; one that was written in place has one of our making.
+             */
+            name: string;
+            /** Next Try At */
+            next_try_at: string | null;
+            /** Schedules */
+            schedules: string[];
+            /**
+             * Undeliverable
+             * @description Messages that it refused for good, and that are not tried any more.
+             */
+            undeliverable: number;
+            /**
+             * Waiting
+             * @description Messages that are not there yet.
+             */
+            waiting: number;
+            /**
+             * Way
+             * @description How messages get there, in words; never the address that holds a token.
+             */
+            way: string;
+        };
         /**
          * RecoveryPlan
          * @description What brings a schedule's source back to a moment, or why nothing does.
@@ -1426,12 +1816,24 @@ export interface components {
             /** Dag Id */
             dag_id: string;
             /**
+             * Definition
+             * @description A digest of the schedule as it was carried out.
+             */
+            definition: string | null;
+            /**
+             * Definition Version
+             * @description The number of that version, of a schedule made here.
+             */
+            definition_version: number | null;
+            /**
              * Duration
              * @description Seconds from start to finish, or until now.
              */
             duration: number | null;
             /** Error */
             error: string | null;
+            /** Executor */
+            executor: string | null;
             failure_class: components["schemas"]["FailureClass"] | null;
             /** Files */
             files: number | null;
@@ -1439,11 +1841,26 @@ export interface components {
             finished_at: string | null;
             /** Hint */
             hint: string | null;
+            /**
+             * Host
+             * @description The machine that took it: of several attempts, the last one.
+             */
+            host: string | null;
             kind: components["schemas"]["Kind"] | null;
+            /**
+             * Max Attempts
+             * @description How many there may be; known while the run goes on.
+             */
+            max_attempts: number | null;
             /** Note */
             note: string | null;
             /** @description Only while it runs. */
             progress: components["schemas"]["Progress"] | null;
+            /**
+             * Queue
+             * @description The queue by which Airflow sent it there.
+             */
+            queue: string | null;
             /** Queued At */
             queued_at: string | null;
             /**
@@ -1451,6 +1868,11 @@ export interface components {
              * @description Why it is so: why it was skipped, what it waits for, who cancelled it.
              */
             reason: string | null;
+            /**
+             * Retry At
+             * @description When the next attempt begins, where one has failed.
+             */
+            retry_at: string | null;
             /** Run Id */
             run_id: string;
             /** Schedule Id */
@@ -1477,6 +1899,60 @@ export interface components {
             user: string | null;
         };
         /**
+         * RunAttempt
+         * @description One try of an execution.
+         */
+        RunAttempt: {
+            /**
+             * Definition
+             * @description A digest of the schedule as it was carried out.
+             */
+            definition: string | null;
+            /**
+             * Definition Version
+             * @description The number of that version, of a schedule made here.
+             */
+            definition_version: number | null;
+            /** Error */
+            error: string | null;
+            /** Executor */
+            executor: string | null;
+            failure_class: components["schemas"]["FailureClass"] | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Hint */
+            hint: string | null;
+            /**
+             * Host
+             * @description The machine that took it.
+             */
+            host: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Queue
+             * @description The queue by which Airflow sent it there.
+             */
+            queue: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            status: components["schemas"]["ExecutionStatus"];
+        };
+        /**
+         * RunDetail
+         * @description One execution, with all of its attempts and what people told it, in order.
+         */
+        RunDetail: {
+            /** Attempts */
+            attempts: components["schemas"]["RunAttempt"][];
+            /** Orders */
+            orders: components["schemas"]["RunOrder"][];
+            run: components["schemas"]["Run"];
+        };
+        /**
          * RunList
          * @description Executions, the newest first.
          */
@@ -1493,6 +1969,26 @@ export interface components {
             now: string;
             /** Runs */
             runs: components["schemas"]["Run"][];
+        };
+        /**
+         * RunOrder
+         * @description What a person told a run.
+         */
+        RunOrder: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "pause" | "resume" | "cancel";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Reason */
+            reason: string | null;
         };
         /**
          * RunRequest
@@ -1608,6 +2104,11 @@ export interface components {
              * @default UTC
              */
             timezone: string;
+            /**
+             * Waits
+             * @description Why it waits for the schedules that it runs after; null where it does not.
+             */
+            waits: string | null;
         };
         /**
          * ScheduleList
@@ -1793,6 +2294,11 @@ export interface components {
              * @default UTC
              */
             timezone: string;
+            /**
+             * Waits
+             * @description Why it waits for the schedules that it runs after; null where it does not.
+             */
+            waits: string | null;
         };
         /**
          * SetDetail
@@ -1835,6 +2341,11 @@ export interface components {
              * Format: date-time
              */
             finished_at: string;
+            /**
+             * Host
+             * @description The machine on which it was read.
+             */
+            host: string | null;
             kind: components["schemas"]["Kind"];
             /**
              * Locked Until
@@ -1921,6 +2432,11 @@ export interface components {
              * Format: date-time
              */
             finished_at: string;
+            /**
+             * Host
+             * @description The machine on which it was read.
+             */
+            host: string | null;
             kind: components["schemas"]["Kind"];
             /**
              * Locked Until
@@ -1979,16 +2495,18 @@ export interface components {
         State: "loaded" | "rejected" | "last_known_good" | "pending";
         /**
          * Status
-         * @description How everything is.
+         * @description How safe all schedules are, what runs, what comes next, and whether Airflow itself is well.
          */
         Status: {
             /**
              * Attention
-             * @description How many things need a person: schedules, file problems and dead processes.
+             * @description How many things need a person: schedules, file problems, dead processes and what lies on one machine only.
              */
             attention: number;
             /** Components */
             components: components["schemas"]["Component"][];
+            /** @description How many connections a schedule protects; null where you may not read connections. */
+            coverage: components["schemas"]["CoverageCounts"] | null;
             /**
              * Disabled
              * @description How many schedules are switched off.
@@ -2001,6 +2519,11 @@ export interface components {
             healthy: boolean;
             /** Load Problems */
             load_problems: components["schemas"]["FileProblem"][];
+            /**
+             * Local Places
+             * @description What other machines do not see, where Airflow sends tasks to several.
+             */
+            local_places: components["schemas"]["LocalPlace"][];
             maintenance: components["schemas"]["Maintenance"] | null;
             /**
              * May Maintain
@@ -2035,6 +2558,20 @@ export interface components {
             troubled: number;
             /** Version */
             version: string;
+        };
+        /**
+         * Tested
+         * @description What became of a test message.
+         */
+        Tested: {
+            /** Error */
+            error: string | null;
+            /** Hint */
+            hint: string | null;
+            /** Name */
+            name: string;
+            /** Sent */
+            sent: boolean;
         };
         /**
          * Timeline
@@ -2248,6 +2785,125 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    show_coverage_api_v1_coverage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoverageList"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     show_days_api_v1_days_get: {
         parameters: {
             query: {
@@ -2346,6 +3002,262 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    list_events_api_v1_events_get: {
+        parameters: {
+            query?: {
+                /** @description the id of the last event that you know */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    stream_events_api_v1_events_stream_get: {
+        parameters: {
+            query?: {
+                after?: number | null;
+                seconds?: number;
+            };
+            header?: {
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description server-sent events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2467,6 +3379,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -2570,6 +3491,259 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    list_receivers_api_v1_receivers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiverList"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    test_receiver_api_v1_receivers__name__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2687,6 +3861,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -2797,6 +3980,385 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    pause_active_runs_api_v1_runs_active_pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResults"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    resume_active_runs_api_v1_runs_active_resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResults"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    show_run_api_v1_runs__dag_id___run_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a schedule's DAG */
+                dag_id: string;
+                /** @description the id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -2822,7 +4384,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Nothing"];
+                "application/json": components["schemas"]["OrderRequest"];
             };
         };
         responses: {
@@ -2916,6 +4478,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -2941,7 +4512,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Nothing"];
+                "application/json": components["schemas"]["OrderRequest"];
             };
         };
         responses: {
@@ -3028,6 +4599,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3147,6 +4727,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3275,6 +4864,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -3384,6 +4982,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3508,6 +5115,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -3624,6 +5240,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -3730,6 +5355,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3859,6 +5493,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -3972,6 +5615,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4101,6 +5753,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -4211,6 +5872,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4336,6 +6006,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -4444,6 +6123,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4568,6 +6256,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -4684,6 +6381,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -4793,6 +6499,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4920,6 +6635,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -5037,6 +6761,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -5146,6 +6879,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5270,6 +7012,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -5380,6 +7131,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5500,6 +7260,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -5606,6 +7375,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5723,6 +7501,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5850,6 +7637,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -5970,6 +7766,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description a database does not answer now; Retry-After says when to ask again */
             503: {
                 headers: {
@@ -6073,6 +7878,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6185,6 +7999,15 @@ export interface operations {
             };
             /** @description the version that is meant is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,27 +1,32 @@
 import { keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 
-import { serverNow } from "../clock";
+import { serverNow, useBrowserNow } from "../clock";
 import { ApiError, changeVersion, get, post, remove } from "./client";
 import type {
   BulkResults,
   CancelledRun,
   Controlled,
+  CoverageList,
   DayStrips,
   Deleted,
+  EventList,
   HoldInfo,
   Lifted,
   ListState,
   MaintenanceState,
   NextRunList,
+  ReceiverList,
   RecoveryPlan,
   RetentionView,
+  RunDetail,
   RunList,
   ScheduleDetail,
   ScheduleList,
   SetList,
   Started,
   Status,
+  Tested,
   Timeline,
   Toggled,
   Validation,
@@ -50,6 +55,24 @@ export type ListQuery = { limit: number; offset: number; q: string; sort: string
 
 export const useStatus = () =>
   useQuery({ queryFn: ({ signal }) => get<Status>("status", {}, signal), queryKey: ["backup", "status"] });
+
+/** Which connections no schedule protects; asked only where the status says that there are some. */
+export const useCoverage = (isAsked: boolean) =>
+  useQuery({
+    enabled: isAsked,
+    queryFn: ({ signal }) => get<CoverageList>("coverage", {}, signal),
+    queryKey: ["backup", "coverage"],
+  });
+
+/** Longer than this without an answer, and what is shown may be over: two looks that brought nothing. */
+const STALE = 2.25 * IDLE;
+
+/** Since when nothing was heard of the server, in milliseconds of the browser's clock; null while it answers. */
+export const useStaleSince = ({ dataUpdatedAt, failureCount }: { dataUpdatedAt: number; failureCount: number }): number | null => {
+  const now = useBrowserNow();
+
+  return dataUpdatedAt > 0 && (failureCount > 0 || now - dataUpdatedAt > STALE) ? dataUpdatedAt : null;
+};
 
 export const useSchedules = (query: ListQuery) =>
   useQuery({
@@ -138,11 +161,19 @@ export const useCancel = () => {
   const client = useQueryClient();
 
   return useMutation({
-    mutationFn: async ({ dagId, runId }: { dagId: string; runId: string }) =>
-      post<CancelledRun>(`runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/cancel`),
+    mutationFn: async ({ dagId, reason, runId }: { dagId: string; reason: string | null; runId: string }) =>
+      post<CancelledRun>(`runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/cancel`, { reason }),
     onSettled: async () => refreshAll(client),
   });
 };
+
+/** Each attempt of a run, and what people told it. */
+export const useRun = (dagId: string, runId: string) =>
+  useQuery({
+    queryFn: ({ signal }) =>
+      get<RunDetail>(`runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}`, {}, signal),
+    queryKey: ["backup", "run", dagId, runId],
+  });
 
 export const useTimeline = () =>
   useQuery({
@@ -210,6 +241,39 @@ export const usePauseUntil = (id: string) =>
 
 export type MaintenanceChange = { enabled: boolean; reason?: string; until?: string };
 
+export const useReceivers = () =>
+  useQuery({ queryFn: ({ signal }) => get<ReceiverList>("receivers", {}, signal), queryKey: ["backup", "receivers"] });
+
+export const useTestMessage = () =>
+  useChange(async (name: string) => post<Tested>(`receivers/${encodeURIComponent(name)}/test`, {}));
+
+/** What happened since the page was opened: each event once, as every other reader of the feed sees it. */
+export const useFeed = (onEvents: (events: EventList["events"]) => void) => {
+  const cursor = useRef<number | null>(null);
+  const feed = useQuery({
+    queryFn: async ({ signal }) => {
+      const after = cursor.current ?? Number.MAX_SAFE_INTEGER;
+
+      return { after, ...(await get<EventList>("events", { after }, signal)) };
+    },
+    queryKey: ["backup", "events"],
+    refetchInterval: WATCH,
+  });
+  const { data } = feed;
+
+  useEffect(() => {
+    if (data === undefined || (cursor.current !== null && data.after !== cursor.current)) {
+      return;
+    }
+    if (cursor.current === null) {
+      cursor.current = data.newest;
+    } else if (data.cursor !== cursor.current) {
+      cursor.current = data.cursor;
+      onEvents(data.events);
+    }
+  }, [data, onEvents]);
+};
+
 export const useMaintenance = () =>
   useChange(async (body: MaintenanceChange) => post<MaintenanceState>("maintenance", body));
 
@@ -229,6 +293,10 @@ export const useControl = () =>
       `runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/${pause ? "pause" : "resume"}`,
     ),
   );
+
+/** Lets every backup that runs wait, or every one that waits go on. */
+export const useControlAll = () =>
+  useChange(async (pause: boolean) => post<BulkResults>(`runs/active/${pause ? "pause" : "resume"}`));
 
 export const useSets = (id: string, limit: number) =>
   useQuery({

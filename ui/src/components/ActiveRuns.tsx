@@ -2,7 +2,7 @@ import { Box, Flex, Link, Stack, Text } from "@chakra-ui/react";
 
 import type { Run, ScheduleSummary } from "../api/types";
 import { CancelRun } from "./CancelRun";
-import { ControlRun } from "./ControlRun";
+import { ControlAll, ControlRun } from "./ControlRun";
 import { Panel } from "./Panel";
 import { RunProgress } from "./RunProgress";
 import { StatusBadge } from "./StateBadge";
@@ -13,9 +13,11 @@ type ActiveRunsProps = {
   readonly schedules: ReadonlyMap<string, ScheduleSummary>;
 };
 
-export const ActiveRuns = ({ onOpen, runs, schedules }: ActiveRunsProps) =>
-  runs.length === 0 ? undefined : (
-    <Panel title="Running now">
+export const ActiveRuns = ({ onOpen, runs, schedules }: ActiveRunsProps) => {
+  const mayCancel = (id: string): boolean => schedules.get(id)?.permissions.cancel === true;
+
+  return runs.length === 0 ? undefined : (
+    <Panel action={<ControlAll runs={runs.filter(({ schedule_id: id }) => mayCancel(id))} />} title="Running now">
       <Stack divideY="1px" gap="0">
         {runs.map((run) => (
           <Flex align="center" gap="4" key={run.run_id} px="4" py="3" wrap={{ base: "wrap", md: "nowrap" }}>
@@ -32,7 +34,7 @@ export const ActiveRuns = ({ onOpen, runs, schedules }: ActiveRunsProps) =>
               </Flex>
             </Box>
             <RunProgress expected={schedules.get(run.schedule_id)?.last_good?.bytes_read ?? null} run={run} />
-            {schedules.get(run.schedule_id)?.permissions.cancel === true ? (
+            {mayCancel(run.schedule_id) ? (
               <Flex gap="2">
                 <ControlRun run={run} />
                 <CancelRun run={run} />
@@ -43,3 +45,4 @@ export const ActiveRuns = ({ onOpen, runs, schedules }: ActiveRunsProps) =>
       </Stack>
     </Panel>
   );
+};

@@ -26,10 +26,11 @@ export const Attention = ({ onOpen, schedules, status }: AttentionProps) => {
   const shown = new Set(schedules.map((schedule) => schedule.id));
   const homeless = status.load_problems.filter(({ schedule_id: id }) => id === null || !shown.has(id));
 
-  const room = all ? Infinity : Math.max(FEW - dead.length - homeless.length, 1);
+  const places = status.local_places;
+  const room = all ? Infinity : Math.max(FEW - dead.length - homeless.length - places.length, 1);
   const hidden = Math.max(schedules.length - room, 0);
 
-  if (dead.length + schedules.length + homeless.length === 0) {
+  if (dead.length + schedules.length + homeless.length + places.length === 0) {
     return undefined;
   }
 
@@ -38,6 +39,12 @@ export const Attention = ({ onOpen, schedules, status }: AttentionProps) => {
       <Stack divideY="1px" gap="0">
         {dead.map((component) => (
           <DeadComponent component={component} key={component.name} />
+        ))}
+        {places.map(({ hint, message }) => (
+          <Item key={message} palette="warning">
+            <Text fontWeight="semibold">On one machine only</Text>
+            <Message hint={hint} text={message} />
+          </Item>
         ))}
         {schedules.slice(0, room).map((schedule) => (
           <Troubled key={schedule.id} onOpen={onOpen} schedule={schedule} />

@@ -1,4 +1,4 @@
-import { ActionBar, Button, Portal } from "@chakra-ui/react";
+import { ActionBar, Button, Portal, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
 import { type BulkAction, useBulk } from "../api/queries";
@@ -18,6 +18,14 @@ const ACTIONS: readonly (readonly [BulkAction, string, string])[] = [
   ["skip_next", "Skip next", "will skip their next run"],
 ];
 
+/** What starts work, or ends protection, on many schedules is asked for once more. */
+const ASKED_FOR: ReadonlySet<BulkAction> = new Set(["disable", "run"]);
+const NAMED = 12;
+
+/** The names, as many as a person reads. */
+export const listed = (ids: readonly string[]): string =>
+  ids.length <= NAMED ? ids.join(", ") : `${ids.slice(0, NAMED).join(", ")} and ${ids.length - NAMED} more`;
+
 /** What came of it, in two lines: how many, and why the others refused. */
 export const bulkText = ({ done, refused, results }: BulkResults, participle: string): [string, string | undefined] => {
   const [first] = results.filter((result) => !result.done);
@@ -33,6 +41,7 @@ export const BulkBar = ({ ids, onClear }: BulkBarProps) => {
   const { isPending, mutate } = useBulk();
   const [isPausing, setPausing] = useState(false);
   const [until, setUntil] = useState(firstUntil);
+  const [asked, setAsked] = useState<(typeof ACTIONS)[number] | null>(null);
   const act = (action: BulkAction, participle: string, more: { until?: string } = {}): void =>
     mutate(
       { action, ids, ...more },
@@ -42,6 +51,7 @@ export const BulkBar = ({ ids, onClear }: BulkBarProps) => {
           const [title, description] = bulkText(answer, participle);
 
           setPausing(false);
+          setAsked(null);
           if (description === undefined) {
             tell(title);
             onClear();
@@ -59,11 +69,21 @@ export const BulkBar = ({ ids, onClear }: BulkBarProps) => {
           <ActionBar.Content aria-label="What to do with the chosen schedules">
             <ActionBar.SelectionTrigger>{formatCount(ids.length, "schedule")}</ActionBar.SelectionTrigger>
             <ActionBar.Separator />
-            {ACTIONS.map(([action, label, participle]) => (
-              <Button disabled={isPending} key={action} onClick={() => act(action, participle)} size="sm" variant="outline">
-                {label}
-              </Button>
-            ))}
+            {ACTIONS.map((each) => {
+              const [action, label, participle] = each;
+
+              return (
+                <Button
+                  disabled={isPending}
+                  key={action}
+                  onClick={() => (ASKED_FOR.has(action) && ids.length > 1 ? setAsked(each) : act(action, participle))}
+                  size="sm"
+                  variant="outline"
+                >
+                  {label}
+                </Button>
+              );
+            })}
             <Button disabled={isPending} onClick={() => setPausing(true)} size="sm" variant="outline">
               Pause until…
             </Button>
@@ -85,6 +105,18 @@ export const BulkBar = ({ ids, onClear }: BulkBarProps) => {
           <Until onChange={setUntil} value={until} />
         </Confirm>
       ) : undefined}
+      {asked === null ? undefined : (
+        <Confirm
+          action={asked[1]}
+          isBusy={isPending}
+          isReady
+          onClose={() => setAsked(null)}
+          onConfirm={() => act(asked[0], asked[2])}
+          title={`${asked[1]}: ${formatCount(ids.length, "schedule")}`}
+        >
+          <Text fontSize="sm">{listed(ids)}</Text>
+        </Confirm>
+      )}
     </ActionBar.Root>
   );
 };

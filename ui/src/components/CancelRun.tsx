@@ -1,4 +1,5 @@
-import { Button, Popover, Portal, Text } from "@chakra-ui/react";
+import { Button, Input, Popover, Portal, Text } from "@chakra-ui/react";
+import { useState } from "react";
 
 import { useCancel } from "../api/queries";
 import type { Run } from "../api/types";
@@ -8,9 +9,10 @@ import { tell, tellError } from "./toaster";
 /** Asks once, in place: what was read so far is lost. */
 export const CancelRun = ({ run }: { readonly run: Run }) => {
   const { isPending, mutate } = useCancel();
+  const [reason, setReason] = useState("");
   const stop = (): void =>
     mutate(
-      { dagId: run.dag_id, runId: run.run_id },
+      { dagId: run.dag_id, reason: reason.trim() === "" ? null : reason.trim(), runId: run.run_id },
       {
         onError: (error) => tellError(`${run.schedule_id} was not cancelled`, error),
         onSuccess: () => tell(`${run.schedule_id} is being stopped`, "It leaves no set."),
@@ -30,6 +32,14 @@ export const CancelRun = ({ run }: { readonly run: Run }) => {
             <Popover.Arrow />
             <Popover.Body display="flex" flexDirection="column" gap="3">
               <Text fontSize="sm">Stop this run? What it has read so far is lost; earlier sets stay.</Text>
+              <Input
+                aria-label="Reason"
+                maxLength={500}
+                onChange={(event) => setReason(event.target.value)}
+                placeholder="Why? It stays in the history"
+                size="xs"
+                value={reason}
+              />
               <Button alignSelf="flex-end" colorPalette="danger" onClick={stop} size="xs">
                 Stop it
               </Button>

@@ -1,7 +1,8 @@
-import { IconButton } from "@chakra-ui/react";
+import { Button, IconButton } from "@chakra-ui/react";
 
-import { useControl } from "../api/queries";
+import { useControl, useControlAll } from "../api/queries";
 import type { Run } from "../api/types";
+import { formatCount } from "../format";
 import { Hold, Play } from "./icons";
 import { tell, tellError } from "./toaster";
 
@@ -33,5 +34,37 @@ export const ControlRun = ({ run }: { readonly run: Run }) => {
     >
       {pause ? <Hold /> : <Play />}
     </IconButton>
+  );
+};
+
+/** Lets all that runs wait, or all that waits go on; shown where there is more than one. */
+export const ControlAll = ({ runs }: { readonly runs: readonly Run[] }) => {
+  const { isPending, mutate } = useControlAll();
+  const working = runs.filter(({ status }) => status === "running");
+  const waiting = runs.filter(({ status }) => status === "paused");
+
+  if (working.length + waiting.length < 2) {
+    return undefined;
+  }
+  const pause = working.length > 0;
+
+  return (
+    <Button
+      loading={isPending}
+      onClick={() =>
+        mutate(pause, {
+          onError: (error) => tellError(`Not all was ${pause ? "paused" : "resumed"}`, error),
+          onSuccess: ({ done, refused }) =>
+            tell(
+              `${formatCount(done, "backup")} ${pause ? (done === 1 ? "waits" : "wait") : done === 1 ? "goes on" : "go on"}`,
+              refused === 0 ? undefined : `${refused} could not be told: your role does not allow it, or they had ended.`,
+            ),
+        })
+      }
+      size="xs"
+      variant="outline"
+    >
+      {pause ? <Hold /> : <Play />} {pause ? "Pause all" : "Resume all"}
+    </Button>
   );
 };

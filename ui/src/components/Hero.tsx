@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 
 import type { Age as Oldest, Status } from "../api/types";
 import { useNow } from "../clock";
-import { formatExact, formatSpan } from "../format";
+import { formatClock, formatExact, formatSpan } from "../format";
 import { headline, type Headline, type Palette } from "../words";
 import { ShieldAlert, ShieldBusy, ShieldCheck, ShieldIdle } from "./icons";
 import { Countdown } from "./moments";
@@ -15,9 +15,23 @@ const MOODS: Record<Headline["mood"], { icon: ReactNode; palette: Palette }> = {
   good: { icon: <ShieldCheck size="1.75rem" />, palette: "success" },
 };
 
+type HeroProps = {
+  readonly isCard?: boolean;
+  /** Since when the server does not answer; null while it does. */
+  readonly staleSince: number | null;
+  readonly status: Status;
+};
+
+/** No green and no red of a while ago: what was true then, and when that was. */
+const outOfDate = ({ detail, text }: Headline, since: number): Headline => ({
+  detail: `At that time: ${text}. ${detail.replace(/\.$/u, "")}. Trying again.`,
+  mood: "calm",
+  text: `Not updated since ${formatClock(since)}`,
+});
+
 /** One sentence, and three numbers. */
-export const Hero = ({ isCard = false, status }: { readonly isCard?: boolean; readonly status: Status }) => {
-  const { detail, mood, text } = headline(status);
+export const Hero = ({ isCard = false, staleSince, status }: HeroProps) => {
+  const { detail, mood, text } = staleSince === null ? headline(status) : outOfDate(headline(status), staleSince);
   const { icon, palette } = MOODS[mood];
 
   return (
@@ -35,7 +49,11 @@ export const Hero = ({ isCard = false, status }: { readonly isCard?: boolean; re
           </Text>
         </Box>
       </Flex>
-      {status.total > 0 ? <Numbers status={status} /> : undefined}
+      {status.total > 0 ? (
+        <Box opacity={staleSince === null ? 1 : 0.45}>
+          <Numbers status={status} />
+        </Box>
+      ) : undefined}
     </Flex>
   );
 };

@@ -1,4 +1,5 @@
-import { Box, Code, Text } from "@chakra-ui/react";
+import { Box, Code, Link, Text } from "@chakra-ui/react";
+import { useState } from "react";
 
 import type { LoadProblem } from "../api/types";
 import { sentence } from "../format";
@@ -23,17 +24,39 @@ export const Words = ({ text }: { readonly text: string }) => (
 
 type MessageProps = { readonly hint: string | null; readonly text: string };
 
-export const Message = ({ hint, text }: MessageProps) => (
-  <Text fontSize="sm" overflowWrap="anywhere" whiteSpace="pre-line">
-    <Words text={sentence(text)} />
-    {hint === null ? undefined : (
-      <Text as="span" color="fg.muted">
-        {" – "}
-        <Words text={hint} />
-      </Text>
-    )}
-  </Text>
-);
+/** More than this is what a program wrote, and is one click away. */
+const LONG = 180;
+
+/** The beginning of a long text, cut at a line or a word; null where it is short enough. */
+export const beginningOf = (text: string): string | null => {
+  const [line = ""] = text.split("\n");
+  const first = line.length > LONG ? line.slice(0, LONG).replace(/\s+\S*$/u, "") : line;
+
+  return first.length < text.trimEnd().length ? first : null;
+};
+
+export const Message = ({ hint, text }: MessageProps) => {
+  const [isWhole, setWhole] = useState(false);
+  const whole = sentence(text);
+  const short = beginningOf(whole);
+
+  return (
+    <Text fontSize="sm" overflowWrap="anywhere" whiteSpace="pre-line">
+      <Words text={short === null || isWhole ? whole : `${short} …`} />
+      {short === null ? undefined : (
+        <Link as="button" color="fg.info" fontSize="xs" ms="1.5" onClick={() => setWhole(!isWhole)}>
+          {isWhole ? "less" : "more"}
+        </Link>
+      )}
+      {hint === null ? undefined : (
+        <Text as="span" color="fg.muted">
+          {" – "}
+          <Words text={hint} />
+        </Text>
+      )}
+    </Text>
+  );
+};
 
 /** One thing that is wrong in a schedules file: where, what, and what to try. */
 export const Problem = ({ problem }: { readonly problem: LoadProblem }) => (

@@ -5,31 +5,44 @@ import { hostUrl } from "../api/client";
 import { useRecovery, useRestoreSet } from "../api/queries";
 import type { RecoveryPlan, ScheduleSummary } from "../api/types";
 import { serverNow } from "../clock";
-import { formatBytes, formatDuration, formatMoment, localInput } from "../format";
+import { formatBytes, formatDuration, formatMoment, momentIn, zonedInput } from "../format";
 import { Confirm } from "./Confirm";
 import { tell, tellError } from "./toaster";
 
-const REST_OF_MINUTE = 59_999;
+const REST_OF_SECOND = 999;
 
 type RestorePickerProps = { readonly schedule: ScheduleSummary };
 
 /** Choose a moment; see which sets bring it back, how much that reads, how long it takes, and what is missing. */
 export const RestorePicker = ({ schedule }: RestorePickerProps) => {
-  const [moment, setMoment] = useState(() => localInput(serverNow()));
+  const { timezone: zone } = schedule;
+  const [moment, setMoment] = useState(() => zonedInput(serverNow(), zone));
   const [isAsking, setAsking] = useState(false);
-  // The field has minutes: what was taken within the chosen one counts.
-  const chosen = Number.isNaN(Date.parse(moment)) ? null : new Date(Date.parse(moment) + REST_OF_MINUTE).toISOString();
+  // The field has seconds: what was taken within the chosen one counts.
+  const at = momentIn(moment, zone);
+  const chosen = Number.isNaN(at) ? null : new Date(at + REST_OF_SECOND).toISOString();
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const { data: plan } = useRecovery(schedule.id, chosen);
 
   return (
     <Stack aria-label="Restore" as="section" borderWidth="1px" gap="3" p="4" rounded="lg">
-      <Flex align="end" gap="3" wrap="wrap">
+      <Flex align="start" gap="3" wrap="wrap">
         <Field.Root maxW="xs">
           <Field.Label fontSize="sm">Bring it back as it was at</Field.Label>
-          <Input onChange={(event) => setMoment(event.target.value)} size="sm" type="datetime-local" value={moment} />
+          <Input
+            onChange={(event) => setMoment(event.target.value)}
+            size="sm"
+            step={1}
+            type="datetime-local"
+            value={moment}
+          />
+          <Field.HelperText fontSize="xs">
+            In {zone}, like all times here.
+            {chosen === null || own === zone ? "" : ` In your own zone, ${own}: ${formatMoment(chosen, own)}.`}
+          </Field.HelperText>
         </Field.Root>
         {plan !== undefined && plan.sets.length > 0 && schedule.permissions.edit ? (
-          <Button colorPalette="danger" onClick={() => setAsking(true)} size="sm" variant="outline">
+          <Button colorPalette="danger" mt="6" onClick={() => setAsking(true)} size="sm" variant="outline">
             Restore …
           </Button>
         ) : undefined}

@@ -10,6 +10,7 @@ import { Failure } from "./Failure";
 import { External } from "./icons";
 import { Notice } from "./Notice";
 import { Message } from "./Problem";
+import { RunAttempts } from "./RunAttempts";
 import { RunProgress } from "./RunProgress";
 import { StatusBadge } from "./StateBadge";
 
@@ -102,6 +103,9 @@ const HistoryItem = ({ expected, run, timeZone }: HistoryItemProps) => {
         <Facts run={run} />
       )}
       <Why run={run} />
+      {run.attempts > 1 || run.status === "cancelled" || run.status === "paused" ? (
+        <RunAttempts run={run} timeZone={timeZone} />
+      ) : undefined}
       {run.note === null ? undefined : (
         <Text color="fg.muted" fontSize="xs" fontStyle="italic">
           “{run.note}”
@@ -119,6 +123,7 @@ const Facts = ({ run }: { readonly run: Run }) => {
       : `${formatBytes(run.bytes_stored)} stored${run.bytes_read === null ? "" : ` of ${formatBytes(run.bytes_read)} read`}`,
     run.files === null ? "" : formatCount(run.files, "file"),
     run.attempts > 1 ? formatCount(run.attempts, "attempt") : "",
+    run.host === null ? "" : `on ${run.host}`,
   ].filter(Boolean);
 
   return (

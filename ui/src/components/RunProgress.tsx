@@ -41,10 +41,12 @@ export const progressText = (run: Run, expected: number | null): string => {
 type RunProgressProps = {
   /** What the last good run read, in bytes. */
   readonly expected: number | null;
+  /** One line only: the reason shows on hover. */
+  readonly isBrief?: boolean;
   readonly run: Run;
 };
 
-export const RunProgress = ({ expected, run }: RunProgressProps) => (
+export const RunProgress = ({ expected, isBrief = false, run }: RunProgressProps) => (
   <Box minW="0" width="full">
     <Progress.Root
       animated
@@ -53,14 +55,20 @@ export const RunProgress = ({ expected, run }: RunProgressProps) => (
       shape="full"
       size="xs"
       striped={run.status === "running"}
-      value={share(run, expected)}
+      // What stands still does not move on the screen either.
+      value={share(run, expected) ?? (run.status === "running" ? null : 0)}
     >
       <Progress.Track>
         <Progress.Range />
       </Progress.Track>
     </Progress.Root>
-    <Text color="fg.muted" fontSize="xs" fontVariantNumeric="tabular-nums" mt="1" truncate>
+    <Text color="fg.muted" fontSize="xs" fontVariantNumeric="tabular-nums" mt="1" title={run.reason ?? undefined} truncate>
       {progressText(run, expected)}
     </Text>
+    {isBrief || run.progress === null || run.reason === null ? undefined : (
+      <Text color="fg.muted" fontSize="xs">
+        {sentence(run.reason)}
+      </Text>
+    )}
   </Box>
 );

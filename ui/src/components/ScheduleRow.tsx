@@ -85,7 +85,7 @@ const Rhythms = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
 };
 
 const NextRunCell = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
-  const { enabled, next_run: next, rhythms, timezone } = schedule;
+  const { enabled, next_run: next, rhythms, timezone, waits } = schedule;
 
   if (next !== null) {
     return <InZone at={next.opens_at ?? next.at} timeZone={timezone} />;
@@ -93,14 +93,23 @@ const NextRunCell = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
   const [first] = rhythms;
   const text = enabled === false ? "Disabled" : first?.when.startsWith("after ") === true ? first.text : "–";
 
-  return <Text color="fg.muted">{text}</Text>;
+  return waits === null ? (
+    <Text color="fg.muted">{text}</Text>
+  ) : (
+    <Box>
+      <Text color="fg.muted">{text}</Text>
+      <Text color="fg.muted" fontSize="xs" overflowWrap="anywhere">
+        {sentence(waits)}
+      </Text>
+    </Box>
+  );
 };
 
 const LastRunCell = ({ activeRun, schedule }: { readonly activeRun: Run | null; readonly schedule: ScheduleSummary }) => {
   if (activeRun !== null) {
     return (
       <Box width="52">
-        <RunProgress expected={schedule.last_good?.bytes_read ?? null} run={activeRun} />
+        <RunProgress expected={schedule.last_good?.bytes_read ?? null} isBrief run={activeRun} />
       </Box>
     );
   }

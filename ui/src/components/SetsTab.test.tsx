@@ -16,6 +16,7 @@ const SET: SetSummary = {
   engine: "files",
   files: 12,
   finished_at: "2026-11-21T02:00:42Z",
+  host: null,
   kind: "full",
   locked_until: null,
   parent: null,

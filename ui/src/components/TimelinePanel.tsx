@@ -23,7 +23,7 @@ export const TimelinePanel = ({ onOpen }: { readonly onOpen: (id: string) => voi
 
   return (
     <Panel
-      note={full === null ? "on your clock" : `${full.count} at once ${formatMoment(full.at)}, and ${data.slots ?? 0} may run: the others wait`}
+      note={full === null ? "on your clock" : `${data.total > data.lanes.length ? "at least " : ""}${full.count} at once ${formatMoment(full.at)}, and ${data.slots ?? 0} may run: the others wait`}
       title="The next 24 hours"
     >
       <Box px="4" py="3">
@@ -37,9 +37,14 @@ export const TimelinePanel = ({ onOpen }: { readonly onOpen: (id: string) => voi
           {lanes.some(({ runs }) => runs.some(({ skipped }) => skipped !== null)) ? (
             <Legend color="skipped.solid" text="skipped" />
           ) : undefined}
+          {data.total > data.lanes.length ? (
+            <Text>
+              The {data.lanes.length} that run next, of {data.total}
+            </Text>
+          ) : undefined}
           {data.lanes.length > FEW ? (
             <Button ms="auto" onClick={() => setAll(!all)} size="2xs" variant="ghost">
-              {all ? "Show fewer" : `Show ${data.total - FEW} more`}
+              {all ? "Show fewer" : `Show ${data.lanes.length - FEW} more`}
             </Button>
           ) : undefined}
         </Flex>

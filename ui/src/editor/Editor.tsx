@@ -27,12 +27,14 @@ const useLater = <T,>(value: T): T => {
 type EditorProps = {
   readonly definition: Record<string, unknown> | null;
   readonly onDone: () => void;
+  /** Told whether something is typed that closing would lose. */
+  readonly onTyped: (isTyped: boolean) => void;
   /** The version that is changed; null for a new schedule. */
   readonly version: number | null;
 };
 
 /** Write a schedule: a form for what most need, YAML for everything; the server checks both as files are checked. */
-export const Editor = ({ definition, onDone, version: shownVersion }: EditorProps) => {
+export const Editor = ({ definition, onDone, onTyped, version: shownVersion }: EditorProps) => {
   // The version that was opened: what somebody else saves meanwhile must not be overwritten unseen.
   const [version] = useState(shownVersion);
   const isNew = version === null;
@@ -52,6 +54,10 @@ export const Editor = ({ definition, onDone, version: shownVersion }: EditorProp
   const shown = Object.fromEntries(Object.entries(fields).filter(([name]) => !isNew || touched.has(name)));
   const wrong = data?.problems.length ?? 0;
   const engines = ENGINES.includes(form.engine) ? ENGINES : [...ENGINES, form.engine];
+
+  const isTyped = touched.size > 0 || yaml !== null;
+
+  useEffect(() => onTyped(isTyped), [isTyped, onTyped]);
 
   const save = (): void => {
     if (checked === null) {

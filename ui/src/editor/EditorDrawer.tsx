@@ -1,21 +1,41 @@
 import { CloseButton, Drawer, Portal, Skeleton, Text } from "@chakra-ui/react";
 
+import { useState } from "react";
+
 import { useSchedule } from "../api/queries";
+import { Confirm } from "../components/Confirm";
 import { Failure } from "../components/Failure";
 import { Editor } from "./Editor";
 
 export const NEW = " new";
 /** Stands for a schedule that is not there yet; no id has a space. */
 
-type EditorDrawerProps = { readonly id: string | null; readonly onClose: () => void };
+type EditorDrawerProps = {
+  readonly id: string | null;
+  readonly onClose: () => void;
+  /** What a new schedule begins with; null for a blank one. */
+  readonly start?: Record<string, unknown> | null;
+};
 
-export const EditorDrawer = ({ id, onClose }: EditorDrawerProps) => (
+export const EditorDrawer = ({ id, onClose, start = null }: EditorDrawerProps) => {
+  const [isTyped, setTyped] = useState(false);
+  const [isAsking, setAsking] = useState(false);
+  const done = (): void => {
+    setAsking(false);
+    setTyped(false);
+    onClose();
+  };
+
+  return (
+  <>
   <Drawer.Root
     closeOnInteractOutside={false}
     lazyMount
     onOpenChange={({ open }) => {
-      if (!open) {
-        onClose();
+      if (!open && isTyped) {
+        setAsking(true);
+      } else if (!open) {
+        done();
       }
     }}
     open={id !== null}
@@ -36,9 +56,9 @@ export const EditorDrawer = ({ id, onClose }: EditorDrawerProps) => (
             )}
           </Drawer.Header>
           {id === null ? undefined : id === NEW ? (
-            <Editor definition={null} onDone={onClose} version={null} />
+            <Editor definition={start} onDone={done} onTyped={setTyped} version={null} />
           ) : (
-            <Existing id={id} key={id} onDone={onClose} />
+            <Existing id={id} key={id} onDone={done} onTyped={setTyped} />
           )}
           <Drawer.CloseTrigger asChild>
             <CloseButton aria-label="Close" size="sm" />
@@ -47,9 +67,18 @@ export const EditorDrawer = ({ id, onClose }: EditorDrawerProps) => (
       </Drawer.Positioner>
     </Portal>
   </Drawer.Root>
-);
+  {isAsking ? (
+    <Confirm action="Discard" isBusy={false} isReady onClose={() => setAsking(false)} onConfirm={done} palette="danger" title="Discard what you typed?">
+      <Text fontSize="sm">{id === NEW ? "The new schedule" : `The change of ${id ?? ""}`} is not saved yet.</Text>
+    </Confirm>
+  ) : undefined}
+  </>
+  );
+};
 
-const Existing = ({ id, onDone }: { readonly id: string; readonly onDone: () => void }) => {
+type ExistingProps = { readonly id: string; readonly onDone: () => void; readonly onTyped: (isTyped: boolean) => void };
+
+const Existing = ({ id, onDone, onTyped }: ExistingProps) => {
   const { data, error, isPending, refetch } = useSchedule(id);
 
   if (isPending) {
@@ -67,5 +96,5 @@ const Existing = ({ id, onDone }: { readonly id: string; readonly onDone: () => 
     );
   }
 
-  return <Editor definition={data.definition} onDone={onDone} version={data.made.version} />;
+  return <Editor definition={data.definition} onDone={onDone} onTyped={onTyped} version={data.made.version} />;
 };

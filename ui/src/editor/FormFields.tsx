@@ -139,14 +139,18 @@ const SourceFieldInput = ({ bind, engine, field }: SourceFieldInputProps) => {
       return <Choice {...bind(field)} label="How" options={METHODS} />;
     case "path":
       return engine === "sqlite" ? (
-        <TextField {...bind(field)} label="Database file" placeholder="/srv/shop/orders.db" required />
+        <TextField {...bind(field)} label="Database file" placeholder="/srv/shop/orders.db" />
       ) : (
         <TextField {...bind(field)} label="Path" placeholder="/srv/wiki, /etc" required />
       );
     case "resticRepository":
       return <TextField {...bind(field)} label="restic's repository" placeholder="/srv/restic" required />;
     case "sourceConnection":
-      return <TextField {...bind(field)} label="Airflow connection" placeholder="orders_db" required />;
+      return engine === "sqlite" ? (
+        <TextField {...bind(field)} label="Or its Airflow connection" placeholder="orders_db" />
+      ) : (
+        <TextField {...bind(field)} label="Airflow connection" placeholder="orders_db" required />
+      );
   }
 };
 

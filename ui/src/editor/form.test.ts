@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { BLANK, definitionOf, formOf, placeOf, sortProblems } from "./form";
+import { BLANK, definitionOf, formOf, placeOf, sortProblems, startFor } from "./form";
 
 const SCHEDULE = {
   alert_after: "26h",
@@ -43,6 +43,15 @@ describe("the form", () => {
 
     expect(found.source).toEqual({ engine: "files", paths: ["/a", "/b"] });
     expect(found).not.toHaveProperty("alert_after");
+  });
+
+  it("begins a schedule for a connection, under a name that an id may be", () => {
+    const start = startFor("2nd Orders.DB", { connection: "2nd Orders.DB", engine: "sqlite" });
+    const found = definitionOf(formOf(start), start);
+
+    expect(found.id).toBe("nd-orders-db");
+    expect(found.source).toEqual({ connection: "2nd Orders.DB", engine: "sqlite" });
+    expect(found.preset).toBe("daily");
   });
 
   it("forgets the options of another engine", () => {

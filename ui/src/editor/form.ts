@@ -48,10 +48,10 @@ export const PRESETS: readonly (readonly [string, string])[] = [
   ["daily", "Every day at 02:00"],
   ["weekly", "Every Sunday at 02:00"],
   ["monthly", "On the first of the month at 02:00"],
-  ["weekday_hourly", "Every hour, Monday to Friday"],
-  ["weekend_3x", "06:00, 14:00 and 22:00 at weekends"],
-  ["daily_evaluation", "06:00, Monday to Friday"],
-  ["weekly_cleanup", "Every Sunday at 04:00"],
+  ["weekday_hourly", "Every hour from 08:00 to 23:00, Monday to Friday"],
+  ["weekend_3x", "09:00, 15:00 and 21:00 at weekends"],
+  ["daily_evaluation", "Every day at 07:00"],
+  ["weekly_cleanup", "Every Sunday at 02:00"],
 ];
 
 /** By engine, the options of its source that the form asks for; an engine that is not here is written as YAML. */
@@ -62,7 +62,7 @@ export const SOURCE_FIELDS: Readonly<Record<string, readonly SourceField[]>> = {
   mysql: ["sourceConnection", "database", "method"],
   postgres: ["sourceConnection", "database", "method"],
   restic: ["path", "resticRepository", "sourceConnection"],
-  sqlite: ["path"],
+  sqlite: ["path", "sourceConnection"],
 };
 
 const ALL_SOURCE_FIELDS: ReadonlySet<string> = new Set(Object.values(SOURCE_FIELDS).flat());
@@ -74,6 +74,17 @@ export const BLANK: Data = {
   retention: { daily: 14, last: 7, monthly: 12, weekly: 8 },
   source: { engine: "files" },
 };
+
+/** A new schedule for a source; named after what it protects, as far as an id may be. */
+export const startFor = (name: string, source: Data): Data => ({
+  ...BLANK,
+  id: name
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/gu, "-")
+    .replace(/^[^a-z]+/u, "")
+    .slice(0, 63),
+  source,
+});
 
 const text = (value: unknown): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
 const list = (value: unknown): string => (Array.isArray(value) ? value.map(text).join(", ") : text(value));

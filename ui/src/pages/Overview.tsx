@@ -1,13 +1,15 @@
 import { Box, Link } from "@chakra-ui/react";
 import { Link as RouterLink } from "react-router-dom";
 
-import { useStatus } from "../api/queries";
+import { useStaleSince, useStatus } from "../api/queries";
 import { Failure } from "../components/Failure";
 import { Hero, HeroSkeleton } from "../components/Hero";
 
 /** The card on Airflow's dashboard: the one sentence and its numbers. */
 export const Overview = () => {
-  const { data, error, isPending, refetch } = useStatus();
+  const status = useStatus();
+  const staleSince = useStaleSince(status);
+  const { data, error, isPending, refetch } = status;
 
   return (
     <Box aria-label="Backups" as="section" borderWidth="1px" p="4" rounded="lg" width="full">
@@ -19,7 +21,7 @@ export const Overview = () => {
         )
       ) : (
         <>
-          <Hero isCard status={data} />
+          <Hero isCard staleSince={staleSince} status={data} />
           <Link asChild color="fg.info" fontSize="sm" mt="3">
             <RouterLink to="/plugin/backup">Open Backups</RouterLink>
           </Link>

@@ -2,18 +2,25 @@ import type { Maintenance, Run, ScheduleSummary, Status } from "../api/types";
 
 export const RUN: Run = {
   attempts: 1,
+  max_attempts: null,
+  retry_at: null,
   bytes_read: 3_000_000,
   bytes_stored: 1_000_000,
   dag_id: "backup__wiki",
+  definition: null,
+  definition_version: null,
   duration: 41,
   error: null,
+  executor: null,
   failure_class: null,
   files: 12,
   finished_at: "2026-11-21T02:00:42Z",
   hint: null,
+  host: null,
   kind: "full",
   note: null,
   progress: null,
+  queue: null,
   queued_at: "2026-11-21T02:00:00Z",
   reason: null,
   run_id: "scheduled__1",
@@ -59,6 +66,7 @@ export const SCHEDULE: ScheduleSummary = {
   state: "loaded",
   tags: ["prod"],
   timezone: "Europe/Berlin",
+  waits: null,
 };
 
 export const BROKEN: ScheduleSummary = {
@@ -87,6 +95,8 @@ export const STATUS: Status = {
   disabled: 0,
   healthy: true,
   load_problems: [],
+  coverage: null,
+  local_places: [],
   maintenance: null,
   may_maintain: true,
   next_runs: [],

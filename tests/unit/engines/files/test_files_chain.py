@@ -18,9 +18,9 @@ from airflow_backup.core.errors import EngineError, NotFound, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import Surroundings
-from support import trees
-from support.sets import PlainJob, path_of, run_number, stored, take
+from airflow_backup.engines.protocol import EngineContext
+from support.sources import trees
+from support.stored.sets import PlainJob, path_of, run_number, stored, take
 
 INCREMENTAL, DIFFERENTIAL = Kind.INCREMENTAL, Kind.DIFFERENTIAL
 OLD_ENOUGH = 0.06
@@ -50,7 +50,7 @@ def counts(job: PlainJob, result: BackupResult) -> dict[str, int]:
 
 
 def back(job: PlainJob, result: BackupResult, target: Path, *only: str) -> Path:
-    FilesEngine().restore(path_of(job, result), target, Surroundings(), only=only)
+    FilesEngine().restore(path_of(job, result), target, EngineContext(), only=only)
     return target
 
 
@@ -174,7 +174,7 @@ def test_a_file_that_became_nothing_but_a_hole_stays_a_file(
         os.truncate(root / "disk.img", size)
         result = take(job, catalog, run=run_number(number), kind=INCREMENTAL)
         assert trees.facts(back(job, result, tmp_path / f"x{number}")) == trees.facts(root)
-        assert FilesEngine().decode(path_of(job, result), Surroundings()).checks
+        assert FilesEngine().decode(path_of(job, result), EngineContext()).checks
 
 
 def test_one_path_is_restored_from_its_own_frames(
@@ -226,7 +226,7 @@ def test_a_chain_without_its_middle_is_refused(
     result = take(job, catalog, run=run_number(3), kind=INCREMENTAL)
     path = path_of(job, result)
     with pytest.raises(EngineError, match="needs the whole chain"):
-        FilesEngine().restore([path[0], path[2]], tmp_path / "x", Surroundings())
+        FilesEngine().restore([path[0], path[2]], tmp_path / "x", EngineContext())
 
 
 def test_the_patches_unpack_with_tar_into_a_folder_for_each_file(
@@ -251,7 +251,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.options import FilesOptions
 sys.path.insert(0, sys.argv[2])
-from support.sets import PlainJob, run_number, take
+from support.stored.sets import PlainJob, run_number, take
 root = Path(sys.argv[1])
 job = PlainJob(FilesOptions(engine="files", path=str(root)), f"file://{root.parent}/repository")
 with Catalog.open("sqlite://") as catalog:

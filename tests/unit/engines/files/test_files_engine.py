@@ -15,15 +15,15 @@ import pytest
 from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import SourceDenied, SourceError, SourceUnavailable
-from airflow_backup.core.patterns import Patterns
+from airflow_backup.core.paths.patterns import Patterns
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.source.reader import CHUNK
 from airflow_backup.engines.files.source.walk import Walk
-from airflow_backup.engines.protocol import Surroundings
-from support import trees
-from support.sets import PlainJob, run_number, stored, take
+from airflow_backup.engines.protocol import EngineContext
+from support.sources import trees
+from support.stored.sets import PlainJob, run_number, stored, take
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def root(tmp_path: Path) -> Path:
 def back(tmp_path: Path, catalog: Catalog, **source: Any) -> tuple[BackupResult, Path]:
     job = PlainJob(FilesOptions(engine="files", **source), f"file://{tmp_path}/repository")
     result = take(job, catalog)
-    FilesEngine().restore([stored(job, result)], tmp_path / "restored", Surroundings())
+    FilesEngine().restore([stored(job, result)], tmp_path / "restored", EngineContext())
     return result, tmp_path / "restored"
 
 
@@ -121,7 +121,7 @@ def test_a_root_may_be_a_link_but_links_below_are_only_stored(
 
 def test_paths_inside_each_other_are_a_problem(root: Path) -> None:
     source = FilesOptions(engine="files", paths=[str(root), str(root / "a")])
-    problems = FilesEngine().check(source, Surroundings())
+    problems = FilesEngine().check(source, EngineContext())
     assert [problem.message for problem in problems] == [
         f"'{root}/a' lies inside '{root}', and would be stored twice"
     ]

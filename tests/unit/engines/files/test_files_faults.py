@@ -24,13 +24,13 @@ from airflow_backup.core.errors import (
     SourceUnavailable,
     StorageError,
 )
-from airflow_backup.core.removal import remove_tree
+from airflow_backup.core.paths.removal import remove_tree
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import RestoreReport, Surroundings
-from support.sets import PlainJob, path_of, run_number, take
-from support.source_faults import Strike, read_error, struck
+from airflow_backup.engines.protocol import EngineContext, RestoreReport
+from support.sources.source_faults import Strike, read_error, struck
+from support.stored.sets import PlainJob, path_of, run_number, take
 
 MIB = 1024 * 1024
 
@@ -61,7 +61,7 @@ def job_of(root: Path, tmp_path: Path, *, on_unreadable: str = "warn") -> PlainJ
 
 
 def restored(job: PlainJob, result: BackupResult, target: Path) -> RestoreReport:
-    return FilesEngine().restore(path_of(job, result), target, Surroundings())
+    return FilesEngine().restore(path_of(job, result), target, EngineContext())
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_read_costs_no_other_file(
     del expected[name]
     assert content(tmp_path / "restored") == expected
     assert report.warnings == (f"'{name}' is not in the set: it could not be read",)
-    FilesEngine().decode(path_of(job, result), Surroundings())
+    FilesEngine().decode(path_of(job, result), EngineContext())
 
 
 def test_plain_tar_reads_on_behind_a_file_that_could_not_be_read_whole(
@@ -216,7 +216,7 @@ def test_a_path_that_could_not_be_read_is_not_found_when_it_is_asked_for(
         result = take(job, catalog)
     with pytest.raises(NotFound, match=r"'10-large' is not in the set: it could not be read"):
         FilesEngine().restore(
-            path_of(job, result), tmp_path / "restored", Surroundings(), only=["10-large"]
+            path_of(job, result), tmp_path / "restored", EngineContext(), only=["10-large"]
         )
 
 
@@ -393,7 +393,7 @@ def test_a_restore_test_reaches_paths_longer_than_the_system_takes_at_once(
     os.close(here)
     job = job_of(root, tmp_path)
     result = take(job, catalog)
-    FilesEngine().try_restore(path_of(job, result), Surroundings(scratch=tmp_path))
+    FilesEngine().try_restore(path_of(job, result), EngineContext(scratch=tmp_path))
     remove_tree(root)
 
 

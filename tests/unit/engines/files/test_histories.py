@@ -33,16 +33,16 @@ from airflow_backup.core.format.age import Identity
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.schedules.model.policies import Compression, Encryption
-from support import trees
-from support.disturbance import Disturbance
-from support.failing_storage import FailingStorage
-from support.sets import Clock, PlainJob, run_number, take
-from support.source_faults import read_error, struck
-from support.tree_histories import TreeHistory
+from support.sources import trees
+from support.sources.disturbance import Disturbance
+from support.sources.source_faults import read_error, struck
+from support.sources.tree_histories import TreeHistory
+from support.stored.failing_storage import FailingStorage
+from support.stored.sets import Clock, PlainJob, run_number, take
 
 COUNT = int(os.environ.get("HISTORIES", "24"))
 FIRST = int(os.environ.get("FIRST_HISTORY", "0"))
@@ -198,7 +198,7 @@ class _Files:
     def _check(self, set_id: str, expected: _Expected) -> None:
         target = self.place / "restored"
         path = open_chain(self.storage, Trust(self.job.id), set_id, [KEY])
-        report = FilesEngine().restore(path, target, Surroundings())
+        report = FilesEngine().restore(path, target, EngineContext())
         everything = trees.facts(target)
         found = {path: each for path, each in everything.items() if path not in expected.touched}
         missing = expected.missing
@@ -390,7 +390,7 @@ class _Database:
     def _check(self, set_id: str, told: list[Any]) -> None:
         target = self.place / "restored"
         path = open_chain(self.storage, Trust(self.job.id), set_id)
-        SqliteEngine().restore(path, target, Surroundings())
+        SqliteEngine().restore(path, target, EngineContext())
         (database,) = target.iterdir()
         with closing(sqlite3.connect(database)) as restored:
             assert told_by(restored) == told, (self.seed, set_id)

@@ -13,9 +13,10 @@ import pytest
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.codec import decompress
-from airflow_backup.core.format.manifest import MAX_FRAME_SIZE, read_manifest
+from airflow_backup.core.format.manifest import read_manifest
+from airflow_backup.core.format.pieces import MAX_FRAME_SIZE
 from airflow_backup.engines.files.options import FilesOptions
-from support.sets import PlainJob, take
+from support.stored.sets import PlainJob, take
 
 MIB = 1024 * 1024
 

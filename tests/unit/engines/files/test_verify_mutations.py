@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,13 +28,13 @@ from airflow_backup.core.errors import BackupError
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import Engine, Surroundings
+from airflow_backup.engines.protocol import Engine, EngineContext
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.storage.memory import MemoryStorage
-from support import trees
-from support.forged import Forger, streams_of
-from support.sets import Clock, PlainJob, path_of, run_number, take
+from support.sources import trees
+from support.stored.forged import Forger, streams_of
+from support.stored.sets import Clock, PlainJob, path_of, run_number, take
 
 COUNT = int(os.environ.get("MUTATIONS", "120"))
 FIRST = int(os.environ.get("FIRST_MUTATION", "0"))
@@ -53,7 +54,11 @@ class Mutated:
     """A chain of sets of which the last one is changed, and what a good restore of it gives."""
 
     def __init__(
-        self, engine: Engine, job: PlainJob, catalog: Catalog, changes: list[Callable[[], None]]
+        self,
+        engine: Engine[Any],
+        job: PlainJob,
+        catalog: Catalog,
+        changes: list[Callable[[], None]],
     ) -> None:
         self.engine, self.job = engine, job
         result = take(job, catalog, run=run_number(0))
@@ -86,7 +91,7 @@ class Mutated:
     def restores(self, storage: MemoryStorage, target: Path) -> bool:
         path = open_chain(storage, Trust(self.job.id), self.path[-1].manifest.set_id)
         try:
-            self.engine.restore(path, target, Surroundings())
+            self.engine.restore(path, target, EngineContext())
         except BackupError:
             return False
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_backup.core.errors import EngineError
-from airflow_backup.engines.postgres.load.parts import failures
+from airflow_backup.engines.postgres.load.search_paths import failures
 
 ENDED = "pg_restore: warning: errors ignored on restore: 2"
 FORGED = f"""pg_restore: while PROCESSING TOC:

@@ -15,11 +15,11 @@ from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import SourceUnavailable
 from airflow_backup.core.words import Trigger
 from airflow_backup.engines.files.options import FilesOptions
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.model.base import Model
 from airflow_backup.schedules.model.schedule import Schedule
-from support.sets import START, KeptJob, take
+from support.stored.sets import START, KeptJob, take
 
 
 class Engine:
@@ -30,11 +30,11 @@ class Engine:
         self.refuses = False
 
     def sweep(
-        self, source: Model, around: Surroundings, *, in_use: bool, dry_run: bool = False
+        self, source: Model, context: EngineContext, *, in_use: bool, dry_run: bool = False
     ) -> list[str]:
         if self.refuses:
             raise SourceUnavailable("no answer")
-        self.asked.append((around.schedule_id, in_use, dry_run))
+        self.asked.append((context.schedule_id, in_use, dry_run))
         return [] if in_use else ["a slot"]
 
 

@@ -14,14 +14,14 @@ from airflow_backup.actions.backup.backup import BackupResult
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import ConfigError, EngineError, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.sqlite import pages as sqlite_pages
 from airflow_backup.engines.sqlite.dump import _compare
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.reader import messages
-from support.sets import PlainJob, path_of, run_number, stored, take
-from support.sqlite_writer import writer_at
+from support.sources.sqlite_writer import writer_at
+from support.stored.sets import PlainJob, path_of, run_number, stored, take
 
 INCREMENTAL, DIFFERENTIAL = Kind.INCREMENTAL, Kind.DIFFERENTIAL
 
@@ -59,7 +59,7 @@ def content(path: Path) -> list[str]:
 
 
 def back(job: PlainJob, result: BackupResult, target: Path) -> Path:
-    SqliteEngine().restore(path_of(job, result), target, Surroundings())
+    SqliteEngine().restore(path_of(job, result), target, EngineContext())
     return target / "orders.sqlite"
 
 
@@ -191,7 +191,7 @@ def test_a_database_is_restored_whole(path: Path, catalog: Catalog, tmp_path: Pa
     result = take(job, catalog, run=run_number(1))
     with pytest.raises(ConfigError, match="is restored whole"):
         SqliteEngine().restore(
-            [stored(job, result)], tmp_path / "x", Surroundings(), only=["orders"]
+            [stored(job, result)], tmp_path / "x", EngineContext(), only=["orders"]
         )
 
 

@@ -15,7 +15,7 @@ import pytest
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, ScratchFull, SourceLocked, VerifyError
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.protocol import Stream, Surroundings
+from airflow_backup.engines.protocol import EngineContext, Stream
 from airflow_backup.engines.sqlite import open as sqlite_open
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.options import SqliteOptions
@@ -38,7 +38,7 @@ def test_a_database_that_another_holds_is_locked_and_worth_a_retry(
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         problems = SqliteEngine().check(
-            SqliteOptions(engine="sqlite", path=str(path)), Surroundings()
+            SqliteOptions(engine="sqlite", path=str(path)), EngineContext()
         )
     assert [type(problem) for problem in problems] == [SourceLocked]
     assert problems[0].failure_class.retryable
@@ -52,13 +52,13 @@ def test_the_path_may_come_from_a_connection(path: Path, host: bool) -> None:
         else Connection("orders", schema=str(path).lstrip("/"))
     )
     source = SqliteOptions(engine="sqlite", connection="orders")
-    assert SqliteEngine().check(source, Surroundings(connections=lambda _: found)) == []
+    assert SqliteEngine().check(source, EngineContext(connections=lambda _: found)) == []
 
 
 def test_a_connection_without_a_path_is_named() -> None:
     source = SqliteOptions(engine="sqlite", connection="orders")
-    around = Surroundings(connections=lambda _: Connection("orders"))
-    problems = SqliteEngine().check(source, around)
+    context = EngineContext(connections=lambda _: Connection("orders"))
+    problems = SqliteEngine().check(source, context)
     assert [type(problem) for problem in problems] == [ConfigError]
     assert "connection 'orders' does not name a database file" in problems[0].message
 
@@ -70,7 +70,7 @@ def test_a_damaged_source_is_no_set(path: Path) -> None:
     with pytest.raises(VerifyError, match=r"the copy of '.*' is damaged"):
         SqliteEngine().dump(
             SqliteOptions(engine="sqlite", path=str(path)),
-            Surroundings(),
+            EngineContext(),
             kind=Kind.FULL,
             parent=None,
             sink=NoSink(),
@@ -92,7 +92,7 @@ def test_a_copy_that_has_no_room_says_how_much_it_needs(
     with pytest.raises(ScratchFull, match=r"a temporary copy needs 1\.\d MB, and '.*' has 1.0 kB"):
         SqliteEngine().dump(
             SqliteOptions(engine="sqlite", path=str(path)),
-            Surroundings(),
+            EngineContext(),
             kind=Kind.FULL,
             parent=None,
             sink=NoSink(),
@@ -101,13 +101,13 @@ def test_a_copy_that_has_no_room_says_how_much_it_needs(
 
 _AS_NOBODY = """
 import os, sys
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.options import SqliteOptions
 source = SqliteOptions(engine="sqlite", path=sys.argv[1])
 os.setgid(65534)
 os.setuid(65534)
-print(SqliteEngine().check(source, Surroundings())[0])
+print(SqliteEngine().check(source, EngineContext())[0])
 """
 
 

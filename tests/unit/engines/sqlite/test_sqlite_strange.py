@@ -16,13 +16,13 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import EngineError, SourceChanged, VerifyError
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
-from airflow_backup.engines.protocol import Surroundings
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.sqlite import reader as sqlite_reader
 from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.open import look_through
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.wal import pin
-from support.sets import Clock, PlainJob, path_of, run_number, take
+from support.stored.sets import Clock, PlainJob, path_of, run_number, take
 
 OF_THE_APPLICATION = {
     "an index with its collation": "CREATE TABLE t (a); CREATE INDEX i ON t (a COLLATE ICU_DE)",
@@ -86,7 +86,7 @@ def test_what_only_the_application_can_compute_is_not_damage(
         for level in ("standard", "full", "restore_test"):
             found = verified(job, result, VerificationLevel(level))
             assert found is VerificationOutcome.PASSED
-    SqliteEngine().restore(path_of(job, second), tmp_path / "back", Surroundings())
+    SqliteEngine().restore(path_of(job, second), tmp_path / "back", EngineContext())
     with closing(application(tmp_path / "back/app.sqlite")) as back:
         assert back.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert back.execute("SELECT count(*) FROM t").fetchone() == (4,)

@@ -1,0 +1,1 @@
+"""Looks at everything every few minutes, tells what changed, and says that it looked."""

@@ -1,0 +1,1 @@
+"""Tells people: events become messages, messages reach their receivers."""

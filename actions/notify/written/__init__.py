@@ -1,0 +1,1 @@
+"""Messages written out: as plain text, as HTML, as JSON. Pure."""

@@ -1,0 +1,1 @@
+"""What is installed beside this package: engines of other packages, and Airflow."""

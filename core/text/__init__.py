@@ -1,0 +1,1 @@
+"""Words for people: names, durations and sizes, text of unknown origin."""

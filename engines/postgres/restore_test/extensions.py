@@ -1,0 +1,101 @@
+"""Extensions that a restore test may make."""
+
+from __future__ import annotations
+
+KNOWN_EXTENSIONS = frozenset(
+    (
+        *(
+            "address_standardizer",
+            "address_standardizer_data_us",
+            "age",
+            "amcheck",
+            "autoinc",
+            "bloom",
+            "btree_gin",
+        ),
+        *(
+            "btree_gist",
+            "citext",
+            "cube",
+            "dict_int",
+            "dict_xsyn",
+            "earthdistance",
+            "fuzzystrmatch",
+            "h3",
+            "hll",
+        ),
+        *(
+            "hstore",
+            "hypopg",
+            "insert_username",
+            "intagg",
+            "intarray",
+            "ip4r",
+            "isn",
+            "lo",
+            "ltree",
+            "moddatetime",
+        ),
+        *(
+            "orafce",
+            "pageinspect",
+            "pg_buffercache",
+            "pg_freespacemap",
+            "pg_partman",
+            "pg_prewarm",
+            "pg_repack",
+        ),
+        *(
+            "pg_similarity",
+            "pg_stat_statements",
+            "pg_surgery",
+            "pg_trgm",
+            "pg_visibility",
+            "pg_walinspect",
+        ),
+        *(
+            "pgcrypto",
+            "pgroonga",
+            "pgrouting",
+            "pgrowlocks",
+            "pgstattuple",
+            "pgtap",
+            "plpgsql",
+            "postgis",
+        ),
+        *(
+            "postgis_raster",
+            "postgis_sfcgal",
+            "postgis_tiger_geocoder",
+            "postgis_topology",
+            "prefix",
+            "rdkit",
+        ),
+        *(
+            "refint",
+            "rum",
+            "seg",
+            "semver",
+            "sslinfo",
+            "tablefunc",
+            "tcn",
+            "temporal_tables",
+            "timescaledb",
+        ),
+        *(
+            "tsm_system_rows",
+            "tsm_system_time",
+            "unaccent",
+            "unit",
+            "uuid-ossp",
+            "vector",
+            "xml2",
+            "zhparser",
+        ),
+    )
+)
+"""
+Extensions that may be made where there is no sandbox: they reach no file, no program and no server.
+
+In a sandbox any that is installed may be: what it can reach is the sandbox's.
+"""

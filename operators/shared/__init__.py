@@ -1,0 +1,1 @@
+"""What the operators share: Airflow's settings and context, fences, placement, the definition in force."""

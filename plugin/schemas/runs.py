@@ -1,0 +1,130 @@
+"""Runs, and what of them is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from airflow_backup.core.failure_class import FailureClass
+from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.plugin.schemas.base import ApiModel
+
+
+class Progress(ApiModel):
+    """How far a running backup has come; what cannot be known is null."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    stage: str
+    percent: float | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    files_done: int | None = None
+    files_total: int | None = None
+    rate: float | None = None
+    """Bytes a second."""
+    eta: float | None = None
+    """Seconds left."""
+
+
+class Run(ApiModel):
+    """One execution of a schedule."""
+
+    schedule_id: str
+    dag_id: str
+    run_id: str
+    status: ExecutionStatus
+    reason: str | None = None
+    """Why it is so: why it was skipped, what it waits for, who cancelled it."""
+    trigger: Trigger
+    kind: Kind | None = None
+    user: str | None = None
+    """Who started it, when a person did."""
+    note: str | None = None
+    since: datetime
+    """When it came into being; history is sorted by it."""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration: float | None = None
+    """Seconds from start to finish, or until now."""
+    attempts: int = 0
+    max_attempts: int | None = None
+    """How many there may be; known while the run goes on."""
+    retry_at: datetime | None = None
+    """When the next attempt begins, where one has failed."""
+    host: str | None = None
+    """The machine that took it: of several attempts, the last one."""
+    queue: str | None = None
+    """The queue by which Airflow sent it there."""
+    executor: str | None = None
+    definition: str | None = None
+    """A digest of the schedule as it was carried out."""
+    definition_version: int | None = None
+    """The number of that version, of a schedule made here."""
+    bytes_read: int | None = None
+    bytes_stored: int | None = None
+    files: int | None = None
+    set_id: str | None = None
+    """The set it stored."""
+    error: str | None = None
+    hint: str | None = None
+    failure_class: FailureClass | None = None
+    progress: Progress | None = None
+    """Only while it runs."""
+
+
+class RunList(ApiModel):
+    """Executions, the newest first."""
+
+    now: datetime
+    next_before: datetime | None = None
+    """Send it as `before` for the page after this one; null at the end."""
+    runs: list[Run]
+
+
+class RunAttempt(ApiModel):
+    """One try of an execution."""
+
+    number: int
+    status: ExecutionStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    error: str | None = None
+    hint: str | None = None
+    failure_class: FailureClass | None = None
+    host: str | None = None
+    """The machine that took it."""
+    queue: str | None = None
+    """The queue by which Airflow sent it there."""
+    executor: str | None = None
+    definition: str | None = None
+    """A digest of the schedule as it was carried out."""
+    definition_version: int | None = None
+    """The number of that version, of a schedule made here."""
+
+
+class RunOrder(ApiModel):
+    """What a person told a run."""
+
+    action: Literal["pause", "resume", "cancel"]
+    by: str
+    at: datetime
+    reason: str | None = None
+
+
+class RunDetail(ApiModel):
+    """One execution, with all of its attempts and what people told it, in order."""
+
+    run: Run
+    attempts: list[RunAttempt]
+    orders: list[RunOrder]
+
+
+class CancelledRun(ApiModel):
+    """The run that was told to stop."""
+
+    dag_id: str
+    run_id: str

@@ -1,0 +1,276 @@
+import { Button, EmptyState, Flex, Link, Skeleton, Stack, Text } from "@chakra-ui/react";
+import { useCallback, useMemo, useState } from "react";
+import { useNavigate, useParams, useSearchParams } from "react-router-dom";
+
+import { type ListQuery, useActiveRuns, useLiveRefresh, useSchedules, useStaleSince, useStatus } from "../api/queries";
+import type { Run } from "../api/types";
+import { ActiveRuns } from "../components/ActiveRuns";
+import { Attention } from "../components/Attention";
+import { BulkBar } from "../components/BulkBar";
+import { Failure } from "../components/Failure";
+import { Hero, HeroSkeleton } from "../components/Hero";
+import { FileText, Search } from "../components/icons";
+import { MaintenanceBanner, MaintenanceDialog } from "../components/Maintenance";
+import { Panel } from "../components/Panel";
+import { ScheduleDrawer } from "../components/ScheduleDrawer";
+import { ScheduleTable } from "../components/ScheduleTable";
+import { TimelinePanel } from "../components/TimelinePanel";
+import { News } from "../components/News";
+import { Receivers } from "../components/Receivers";
+import { Unprotected } from "../components/Unprotected";
+import { Toasts } from "../components/toaster";
+import { listState, Toolbar } from "../components/Toolbar";
+import { EditorDrawer, NEW } from "../editor/EditorDrawer";
+import { startFor } from "../editor/form";
+import { needsAttention, whyReadOnly } from "../words";
+
+const PAGE = 50;
+
+/** What needs attention is asked for apart from the table, so that no filter can hide it. */
+const TROUBLED: ListQuery = { limit: 50, offset: 0, q: "", sort: "protection", state: "attention" };
+
+/** The page "Backups": one sentence, what needs attention, what runs, all schedules. */
+export const BackupsPage = () => {
+  const status = useStatus();
+  const staleSince = useStaleSince(status);
+  const { drawer, offset, q, set, sort, state } = useAddress();
+  const list = useSchedules({ limit: PAGE, offset, q, sort, state });
+  const troubled = useSchedules(TROUBLED);
+  const active = useActiveRuns();
+  const runs = useMemo(() => active.data?.runs ?? [], [active.data]);
+  const bySchedule = useMemo(() => new Map<string, Run>(runs.map((run) => [run.schedule_id, run])), [runs]);
+  const known = useMemo(
+    () => new Map([...(troubled.data?.schedules ?? []), ...(list.data?.schedules ?? [])].map((one) => [one.id, one])),
+    [list.data, troubled.data],
+  );
+
+  useLiveRefresh(status.data?.next_runs[0]?.at ?? null);
+  const [editing, setEditing] = useState<string | null>(null);
+  const [start, setStart] = useState<Record<string, unknown> | null>(null);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const choose = (ids: readonly string[], isChosen: boolean): void =>
+    setChosen((old) => new Set(isChosen ? [...old, ...ids] : [...old].filter((id) => !ids.includes(id))));
+  // Only what is in sight is acted on: a filter or a page further on takes the rest out of the choice.
+  const inSight = (list.data?.schedules ?? []).map(({ id }) => id).filter((id) => chosen.has(id));
+  const [maintaining, setMaintaining] = useState(false);
+  const mayMaintain = status.data?.may_maintain === true && status.data.maintenance === null;
+  const mayCreate = list.data?.may_create === true;
+  const filtered = q !== "" || state !== "";
+
+  return (
+    <Stack gap="6" maxW="8xl" mx="auto" p={{ base: "4", md: "6" }} width="full">
+      {status.data === undefined ? (
+        status.isPending ? (
+          <HeroSkeleton />
+        ) : (
+          <Failure error={status.error} onRetry={() => void status.refetch()} what="The state of your backups" />
+        )
+      ) : (
+        <Hero staleSince={staleSince} status={status.data} />
+      )}
+      {status.data?.maintenance ? (
+        <MaintenanceBanner maintenance={status.data.maintenance} mayEnd={status.data.may_maintain} />
+      ) : undefined}
+      <ActiveRuns onOpen={drawer.open} runs={runs} schedules={known} />
+      {status.data === undefined ? undefined : (
+        <Attention
+          onOpen={drawer.open}
+          schedules={(troubled.data?.schedules ?? []).filter(needsAttention)}
+          status={status.data}
+        />
+      )}
+      {status.data === undefined ? undefined : (
+        <Unprotected
+          onNew={
+            mayCreate
+              ? ({ connection_id: name, source }) => {
+                  setStart(startFor(name, source));
+                  setEditing(NEW);
+                }
+              : null
+          }
+          status={status.data}
+        />
+      )}
+      <TimelinePanel onOpen={drawer.open} />
+      {status.data?.total === 0 && !filtered ? (
+        <NoSchedules onNew={mayCreate ? () => setEditing(NEW) : null} />
+      ) : (
+        <Panel title="Schedules">
+          <Toolbar
+            onChange={set}
+            onMaintain={mayMaintain ? () => setMaintaining(true) : null}
+            onNew={mayCreate ? () => setEditing(NEW) : null}
+            q={q}
+            readOnly={whyReadOnly(list.data?.schedules ?? [])}
+            state={state}
+            total={list.data?.total}
+          />
+          {list.data === undefined ? (
+            list.isPending ? (
+              <Stack aria-busy="true" gap="3" p="4">
+                <Skeleton height="10" />
+                <Skeleton height="10" />
+                <Skeleton height="10" />
+              </Stack>
+            ) : (
+              <Failure error={list.error} onRetry={() => void list.refetch()} what="The schedules" />
+            )
+          ) : list.data.schedules.length === 0 ? (
+            <NothingFound onClear={() => set({ q: "", state: "" })} />
+          ) : (
+            <>
+              <ScheduleTable
+                activeRuns={bySchedule}
+                chosen={chosen}
+                onChoose={choose}
+                onEdit={setEditing}
+                onOpen={drawer.open}
+                onSort={(next) => set({ sort: next })}
+                schedules={list.data.schedules}
+                sort={sort}
+              />
+              <Pages offset={offset} onChange={(next) => set({ offset: next })} total={list.data.total} />
+            </>
+          )}
+        </Panel>
+      )}
+      <Receivers />
+      <ScheduleDrawer
+        id={drawer.id}
+        onClose={drawer.close}
+        onEdit={(id) => {
+          drawer.close();
+          setEditing(id);
+        }}
+      />
+      {maintaining ? <MaintenanceDialog onClose={() => setMaintaining(false)} /> : undefined}
+      <EditorDrawer
+        id={editing}
+        onClose={() => {
+          setEditing(null);
+          setStart(null);
+        }}
+        start={start}
+      />
+      <BulkBar ids={inSight} onClear={() => setChosen(new Set())} />
+      <News />
+      <Toasts />
+    </Stack>
+  );
+};
+
+type Change = { offset?: number; q?: string; sort?: string; state?: string };
+
+/** The address bar holds what is shown, so that a link shows the same to somebody else. */
+const useAddress = () => {
+  const { "*": rest = "", page = "backup" } = useParams();
+  const [search, setSearch] = useSearchParams();
+  const navigate = useNavigate();
+  const root = `/plugin/${page}`;
+  const query = search.toString();
+  const go = useCallback(
+    (path: string) => void navigate({ pathname: path, search: query }),
+    [navigate, query],
+  );
+  const set = useCallback(
+    (change: Change) =>
+      setSearch(
+        (before) => {
+          const after = new URLSearchParams(before);
+
+          if (change.offset === undefined) {
+            after.delete("offset");
+          }
+          for (const [key, value] of Object.entries(change)) {
+            if (value === "" || value === 0) {
+              after.delete(key);
+            } else {
+              after.set(key, String(value));
+            }
+          }
+
+          return after;
+        },
+        { replace: true },
+      ),
+    [setSearch],
+  );
+
+  return {
+    drawer: {
+      close: () => go(root),
+      id: rest === "" ? null : decoded(rest),
+      open: (id: string) => go(`${root}/${encodeURIComponent(id)}`),
+    },
+    offset: Number(search.get("offset") ?? 0) || 0,
+    q: search.get("q") ?? "",
+    set,
+    sort: search.get("sort") ?? "id",
+    state: listState(search.get("state")),
+  };
+};
+
+/** What an address names; one that was typed with a stray percent sign names just what it says. */
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
+const NoSchedules = ({ onNew }: { readonly onNew: (() => void) | null }) => (
+  <EmptyState.Root borderWidth="1px" rounded="lg">
+    <EmptyState.Content>
+      <EmptyState.Indicator>
+        <FileText />
+      </EmptyState.Indicator>
+      <EmptyState.Title>Write your first schedule</EmptyState.Title>
+      <EmptyState.Description maxW="lg" textAlign="center">
+        Put a file schedules.yaml beside the DAG file backup_dags.py. Every schedule in it becomes a DAG and shows up
+        here within a minute; check it first with{" "}
+        <Text as="span" fontFamily="mono" fontSize="sm">
+          airflow-backup validate
+        </Text>
+        .
+      </EmptyState.Description>
+      {onNew === null ? undefined : (
+        <Button colorPalette="brand" onClick={onNew} size="sm">
+          Or make one here
+        </Button>
+      )}
+    </EmptyState.Content>
+  </EmptyState.Root>
+);
+
+const NothingFound = ({ onClear }: { readonly onClear: () => void }) => (
+  <EmptyState.Root size="sm">
+    <EmptyState.Content>
+      <EmptyState.Indicator>
+        <Search />
+      </EmptyState.Indicator>
+      <EmptyState.Title>No schedule matches</EmptyState.Title>
+      <Link as="button" onClick={onClear}>
+        Show all
+      </Link>
+    </EmptyState.Content>
+  </EmptyState.Root>
+);
+
+type PagesProps = { readonly offset: number; readonly onChange: (offset: number) => void; readonly total: number };
+
+const Pages = ({ offset, onChange, total }: PagesProps) =>
+  total <= PAGE ? undefined : (
+    <Flex align="center" borderTopWidth="1px" gap="3" justify="flex-end" p="3">
+      <Text color="fg.muted" fontSize="xs">
+        {offset + 1}–{Math.min(total, offset + PAGE)} of {total}
+      </Text>
+      <Button disabled={offset === 0} onClick={() => onChange(Math.max(0, offset - PAGE))} size="xs" variant="outline">
+        Previous
+      </Button>
+      <Button disabled={offset + PAGE >= total} onClick={() => onChange(offset + PAGE)} size="xs" variant="outline">
+        Next
+      </Button>
+    </Flex>
+  );
