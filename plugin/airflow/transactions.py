@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -12,8 +13,12 @@ from sqlalchemy.orm import Session
 
 from airflow_backup.core.errors import BackupError
 
-PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds between tries; SQLite refuses at once a reader that begins to write after another one wrote."""
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""
+Seconds between tries, each up to half as long again by chance, so that two who meet do not meet again.
+
+SQLite refuses at once a reader that begins to write after another one wrote.
+"""
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -41,7 +46,7 @@ def at_once(
                     raise
                 if pause is None:
                     raise busy() from error
-                time.sleep(pause)
+                time.sleep(pause * random.uniform(1, 1.5))  # noqa: S311 no secret comes of it
             except BaseException:
                 session.rollback()
                 raise

@@ -47,6 +47,20 @@ _GRACE = 5.0
 T = TypeVar("T")
 
 
+class _AskAgain(httpx.HTTPTransport):
+    """Does what the page says when Airflow's database is busy: asks again, for a minute at most."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        deadline = time.monotonic() + 60
+        while True:
+            answer = super().handle_request(request)
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                return answer
+            if b"try again in a moment" not in answer.read():
+                return answer
+            time.sleep(1)
+
+
 class AirflowHome:
     """One Airflow, embedded SQLite and LocalExecutor, whose processes end with this object."""
 
@@ -140,7 +154,9 @@ class AirflowHome:
     def client(self, user: str | None) -> httpx.Client:
         """Return a client that is logged in as ``user``, or as nobody."""
         headers = {} if user is None else {"Authorization": f"Bearer {self.token(user)}"}
-        return httpx.Client(base_url=self.api_url, headers=headers, timeout=60)
+        return httpx.Client(
+            base_url=self.api_url, headers=headers, timeout=60, transport=_AskAgain()
+        )
 
     def add_users(self) -> None:
         """Make a user for each role, where the auth manager keeps them in Airflow's database."""
