@@ -109,7 +109,12 @@ def test_a_maintenance_ends_by_itself(admin: httpx.Client, user: httpx.Client) -
 
 
 @pytest.mark.parametrize(
-    ("until", "status"), [(later(hours=-1), 409), ("2030-01-01T00:00:00", 422), ("soon", 422)]
+    ("until", "status"),
+    [
+        pytest.param(later(hours=-1), 409, id="an-hour-ago"),
+        ("2030-01-01T00:00:00", 422),
+        ("soon", 422),
+    ],
 )
 def test_a_pause_needs_a_moment_to_come(user: httpx.Client, until: str, status: int) -> None:
     assert user.post(f"{ORDERS}/pause", json={"until": until}).status_code == status
