@@ -13,6 +13,9 @@ from airflow_backup.core.words import (
     Trigger,
 )
 
+PASSED = "passed__"
+"""Begins the run id of a slot that passed while the run before it went on; Airflow has no such run."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
@@ -114,3 +117,29 @@ class Lease:
     host: str
     taken_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt did not make it."""
+
+    error: str
+    hint: str | None
+    failure_class: FailureClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an attempt; figures only when it completed."""
+
+    status: ExecutionStatus
+    reason: str | None = None
+    kind: Kind | None = None
+    set_id: str | None = None
+    files: int | None = None
+    bytes_read: int | None = None
+    bytes_stored: int | None = None
+    warnings: int = 0
+    failure: Failure | None = None
+    is_tried_again: bool = False
+    """Whether a further attempt of the run follows."""

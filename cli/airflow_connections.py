@@ -28,7 +28,7 @@ def stored_connections() -> list[Connection]:
     Inconclusive: Airflow is here, and its database does not answer. Secrets backends cannot be listed.
     """
     # Not for a system that has no such processes.
-    from airflow_backup.actions.coverage import extras_by_type
+    from airflow_backup.actions.report.coverage import extras_by_type
     from airflow_backup.core.process import commands
     from airflow_backup.core.process.python import module_command
 

@@ -10,7 +10,7 @@ from airflow_backup.cli.output import iso, local, print_table
 from airflow_backup.core.text.durations import format_duration, format_size
 
 if TYPE_CHECKING:
-    from airflow_backup.catalog.stores.executions import Execution
+    from airflow_backup.catalog.run_records import Execution
 
 
 def execution_dict(execution: Execution) -> dict[str, Any]:

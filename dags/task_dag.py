@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Context
 
-from airflow_backup.actions.in_force import InForce, in_force
+from airflow_backup.actions.backup.in_force import InForce, in_force
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError, CatalogError, StaleDefinition
 from airflow_backup.core.ids import dag_id

@@ -16,7 +16,7 @@ from typing import Any
 from airflow.sdk import DAG
 from airflow.utils.types import DagRunType
 
-from airflow_backup.actions.monitor.unserved import PERIOD
+from airflow_backup.actions.alerts.monitor.unserved import PERIOD
 from airflow_backup.core.ids import requested_dag_id
 from airflow_backup.core.text.durations import parse_duration
 from airflow_backup.dags.factory import POOL, START, TAG

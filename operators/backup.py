@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.actions.backup.control import Control
-from airflow_backup.actions.backup.source_lease import SourceLease
+from airflow_backup.actions.backup.limits.source_lease import SourceLease
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import (
     BackupError,

@@ -13,12 +13,12 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.observability import stats
 
-from airflow_backup.actions.monitor.check import AIRFLOW, Checked
-from airflow_backup.actions.monitor.monitor import monitor, tell_failed, words_of
-from airflow_backup.actions.monitor.silent import close_silent
-from airflow_backup.actions.monitor.subjects import subjects_of_catalog
-from airflow_backup.actions.notify.deliver import Sender
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.alerts.monitor.check import AIRFLOW, Checked
+from airflow_backup.actions.alerts.monitor.monitor import monitor, tell_failed, words_of
+from airflow_backup.actions.alerts.monitor.silent import close_silent
+from airflow_backup.actions.alerts.monitor.subjects import subjects_of_catalog
+from airflow_backup.actions.alerts.notify.deliver import Sender
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.stores.events import SYSTEM
 from airflow_backup.core.ids import dag_id

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from airflow.sdk import BaseNotifier
 
-from airflow_backup.actions.notify.ways.failed import RefusedForGood, SendFailed, is_for_good
-from airflow_backup.actions.notify.written.chat import DISCORD, NONE, OTHER, SLACK, Chat
-from airflow_backup.actions.notify.written.rendered import Rendered
+from airflow_backup.actions.alerts.notify.ways.failed import RefusedForGood, SendFailed, is_for_good
+from airflow_backup.actions.alerts.notify.written.chat import DISCORD, NONE, OTHER, SLACK, Chat
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.schedules.model.notify import Receiver
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from airflow.sdk import BaseOperator, Context
 
-from airflow_backup.actions.in_force import in_force
+from airflow_backup.actions.backup.in_force import in_force
 from airflow_backup.actions.restore.target import ServerTarget, Target, target_of
 from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 from airflow_backup.actions.verify.verify import Verifier

@@ -6,7 +6,7 @@ import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from fsspec import AbstractFileSystem
 
@@ -16,10 +16,6 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.format.checksums import Bytes
 from airflow_backup.storage.protocol import Stored
 from airflow_backup.storage.writing import OneObject
-
-if TYPE_CHECKING:
-    from airflow_backup.storage.remote import RemoteStorage
-
 
 _WRITE_BEHIND = 1024 * 1024
 
@@ -36,10 +32,26 @@ class Remote:
     """What is raised when the connection is gone."""
 
 
+class Place(Protocol):
+    """The storage that an object is written to."""
+
+    def path(self, name: str) -> str:
+        """Return where an object lies on the far side."""
+        ...
+
+    def stat(self, name: str) -> Stored:
+        """Describe an object."""
+        ...
+
+    def errors(self, doing: str, name: str) -> contextlib.AbstractContextManager[None]:
+        """Raise what the far side says as an error of ours."""
+        ...
+
+
 class RemoteWriter(OneObject):
     """One object while it is written."""
 
-    def __init__(self, storage: RemoteStorage, remote: Remote, name: str, partial: str) -> None:
+    def __init__(self, storage: Place, remote: Remote, name: str, partial: str) -> None:
         super().__init__(name)
         self._storage, self._remote, self._partial = storage, remote, partial
         self._file: Any = remote.files.open(partial, "wb")

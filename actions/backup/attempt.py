@@ -20,11 +20,11 @@ from datetime import datetime
 from typing import Any
 
 from airflow_backup import __version__
+from airflow_backup.actions.backup.limits.throttle import RunningThrottle
 from airflow_backup.actions.backup.parent import Plan
 from airflow_backup.actions.backup.result import Job, Run
 from airflow_backup.actions.backup.signer import Signer
 from airflow_backup.actions.backup.sink import PieceSink
-from airflow_backup.actions.backup.throttle import RunningThrottle
 from airflow_backup.actions.sets.encryption import encryption_of
 from airflow_backup.actions.sets.repository import check_same
 from airflow_backup.actions.sets.trust import StoredManifest, Trust

@@ -13,15 +13,15 @@ from airflow_backup.actions.backup.attempt import Attempt
 from airflow_backup.actions.backup.control import Control, Limits
 from airflow_backup.actions.backup.failed import note_failure
 from airflow_backup.actions.backup.host import check_host, with_host
+from airflow_backup.actions.backup.limits.throttle import standing_back
 from airflow_backup.actions.backup.parent import Plan, newest_log, plan, promoted
 from airflow_backup.actions.backup.result import BackupResult, Job, Run, result_of
 from airflow_backup.actions.backup.signer import signer_of
-from airflow_backup.actions.backup.throttle import standing_back
 from airflow_backup.actions.sets import repository
 from airflow_backup.actions.sets.trust import StoredManifest
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.run_records import Attempt as AttemptRow
-from airflow_backup.catalog.stores.executions import Outcome
+from airflow_backup.catalog.run_records import Outcome
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import CatalogError, ConfigError, ParentUnusable
 from airflow_backup.core.format.manifest import Previous

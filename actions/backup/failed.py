@@ -9,8 +9,7 @@ from datetime import datetime
 
 from airflow_backup.actions.backup.result import Run
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
 from airflow_backup.core.classify import classify
 from airflow_backup.core.errors import BackupError, Cancelled
 from airflow_backup.core.failure_class import FailureClass

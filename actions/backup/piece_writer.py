@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_backup.actions.backup.rate_limit import RateLimit
+from airflow_backup.actions.backup.limits.rate_limit import RateLimit
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.age import Recipient, Sealer
 from airflow_backup.core.format.checksums import Hasher, hasher

@@ -16,8 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
+from airflow_backup.actions.backup.limits.throttle import RunningThrottle
 from airflow_backup.actions.backup.piece_writer import PieceWriter
-from airflow_backup.actions.backup.throttle import RunningThrottle
 from airflow_backup.actions.sets.encryption import Seal
 from airflow_backup.core.errors import (
     BackupError,

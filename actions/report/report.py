@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_backup.actions.protection import Subject
-from airflow_backup.actions.protection import protections as judge
+from airflow_backup.actions.report.protection import Subject
+from airflow_backup.actions.report.protection import protections as judge
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, Verification
 from airflow_backup.catalog.rules.protection import Protection

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, FromClause, and_, select
+from sqlalchemy import and_, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.catalog.tables import executions
 from airflow_backup.core.words import EventKind, ExecutionStatus, Trigger
-
-PASSED = "passed__"
-"""Begins the run id of a slot that passed while the run before it went on; Airflow has no such run."""
 
 
 class Skips:
@@ -72,8 +69,3 @@ class Skips:
                 detail={"run_id": run_id, "reason": reason},
             )
         return True
-
-
-def is_no_passed_slot(table: FromClause) -> ColumnElement[bool]:
-    """Leave out slots that passed: they say nothing of how a schedule stands."""
-    return ~table.c.run_id.startswith(PASSED, autoescape=True)

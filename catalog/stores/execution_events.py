@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection
 
-from airflow_backup.catalog.run_records import Attempt
+from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
 from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.core.words import EventKind, ExecutionStatus
-
-if TYPE_CHECKING:
-    from airflow_backup.catalog.stores.executions import Failure, Outcome
 
 _KINDS = {
     ExecutionStatus.COMPLETED: EventKind.COMPLETED,

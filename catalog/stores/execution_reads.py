@@ -7,11 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, select, tuple_
 
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.run_records import Attempt, Execution
-from airflow_backup.catalog.runs.skips import is_no_passed_slot
+from airflow_backup.catalog.run_records import PASSED, Attempt, Execution
 from airflow_backup.catalog.stores.probe import Condition, given_ids, newest
 from airflow_backup.catalog.tables import attempts, executions
 from airflow_backup.core.failure_class import FailureClass
@@ -63,7 +62,7 @@ class ExecutionReads:
         if before is not None:
             query = query.where(executions.c.since < before)
         if not passed:
-            query = query.where(is_no_passed_slot(executions))
+            query = query.where(_is_no_passed_slot(executions))
         with self._database.reading() as connection:
             return [execution_of(row) for row in connection.execute(query).mappings()]
 
@@ -79,7 +78,7 @@ class ExecutionReads:
         placed = (
             select(*executions.c, place.label("place"))
             .select_from(wanted.join(executions, executions.c.schedule_id == wanted.c.id))
-            .where(is_no_passed_slot(executions))
+            .where(_is_no_passed_slot(executions))
             .subquery()
         )
         columns = [column for column in placed.c if column.name != "place"]
@@ -92,7 +91,7 @@ class ExecutionReads:
 
     def last(self, ids: Iterable[str] | None = None) -> dict[str, Execution]:
         """Return the newest execution of each schedule, but for slots that passed; of all schedules without ``ids``."""
-        return self._newest(ids, is_no_passed_slot)
+        return self._newest(ids, _is_no_passed_slot)
 
     def last_begun(self, ids: Iterable[str] | None = None) -> dict[str, Execution]:
         """Return the newest execution of each schedule that began to work."""
@@ -180,3 +179,8 @@ def last_attempt(connection: Connection, schedule_id: str, run_id: str) -> int |
         .limit(1)
     )
     return found
+
+
+def _is_no_passed_slot(table: FromClause) -> ColumnElement[bool]:
+    """Leave out slots that passed: they say nothing of how a schedule stands."""
+    return ~table.c.run_id.startswith(PASSED, autoescape=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, select
 
-from airflow_backup.catalog.run_records import Attempt, Execution
+from airflow_backup.catalog.run_records import Attempt, Execution, Failure, Outcome
 from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.catalog.stores.execution_events import tell_begun, tell_finished
 from airflow_backup.catalog.stores.execution_reads import (
@@ -23,37 +22,8 @@ from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import EventKind, ExecutionStatus, Kind, Trigger
 from airflow_backup.core.worker import Worker
 
-__all__ = ["Execution", "Executions", "Failure", "Outcome"]
-
-
 _BETWEEN_ATTEMPTS = (ExecutionStatus.PENDING, ExecutionStatus.FAILED)
 """Failed is what earlier versions wrote there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why an attempt did not make it."""
-
-    error: str
-    hint: str | None
-    failure_class: FailureClass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of an attempt; figures only when it completed."""
-
-    status: ExecutionStatus
-    reason: str | None = None
-    kind: Kind | None = None
-    set_id: str | None = None
-    files: int | None = None
-    bytes_read: int | None = None
-    bytes_stored: int | None = None
-    warnings: int = 0
-    failure: Failure | None = None
-    is_tried_again: bool = False
-    """Whether a further attempt of the run follows."""
 
 
 class Executions(ExecutionReads):

@@ -18,6 +18,7 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.process.cage import apart
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.client import libpq
+from airflow_backup.engines.postgres.client.lacking import is_not_here
 from airflow_backup.engines.postgres.client.programs import find
 from airflow_backup.engines.postgres.client.snapshot import count_rows, text_of_name
 from airflow_backup.engines.postgres.dump import ARCHIVE, DUMP, GLOBALS
@@ -33,7 +34,7 @@ from airflow_backup.engines.postgres.restore import (
     unpack_logs,
     version_of_dump,
 )
-from airflow_backup.engines.postgres.restore_test import activity, test_server
+from airflow_backup.engines.postgres.restore_test import test_server
 from airflow_backup.engines.postgres.restore_test.test_database import as_superuser, make_database
 from airflow_backup.engines.postgres.restore_test.trial import load_dump
 from airflow_backup.engines.protocol import EngineContext, SetReader, VerificationReport
@@ -178,7 +179,7 @@ def _try_logical(
         except ToolMissing:
             raise
         except EngineError as error:
-            if activity.is_not_here(error.message):
+            if is_not_here(error.message):
                 raise Inconclusive(
                     f"a server of this machine lacks what the database needs: {error.message}"
                 ) from error
@@ -232,7 +233,7 @@ def _try_physical(
                 with server.other(each).session() as session:
                     found = count_rows(session)
             except (SourceError, EngineError) as error:
-                if not activity.is_not_here(error.message):
+                if not is_not_here(error.message):
                     raise VerifyError(
                         f"the database '{each}' of set '{chain[-1].manifest.set_id}' cannot be read: "
                         f"{error.message}"

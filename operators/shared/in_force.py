@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_backup.actions.in_force import in_force
+from airflow_backup.actions.backup.in_force import in_force
 from airflow_backup.catalog import Catalog
 from airflow_backup.operators.shared.fence import roots_for
 from airflow_backup.schedules.model.schedule import Schedule

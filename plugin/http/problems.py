@@ -22,28 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_backup.core.errors import BackupError, CatalogError, ConfigError, NotFound, Refused
 from airflow_backup.plugin.airflow.transactions import DatabaseBusy, busy, is_locked
+from airflow_backup.plugin.errors import InvalidDefinition, VersionConflict, VersionMissing
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-
-
-class InvalidDefinition(BackupError):
-    """A definition is wrong; carries every problem, so that one edit can mend them all."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        first = errors[0]
-        where = f"{first['field']}: " if first["field"] else ""
-        super().__init__(f"{where}{first['message']}", hint=first["hint"])
-        self.errors = errors
-
-
-class VersionConflict(BackupError):
-    """Somebody else changed it since it was loaded."""
-
-
-class VersionMissing(BackupError):
-    """A change does not say which version it is meant for."""
 
 
 _STATUS_OF: dict[type[BackupError], int] = {

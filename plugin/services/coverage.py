@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from airflow_backup.actions import coverage as rule
+from airflow_backup.actions.report import coverage as rule
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.ids import dag_id

@@ -16,7 +16,7 @@ from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.airflow import reads as airflow_reads
-from airflow_backup.plugin.http.problems import InvalidDefinition
+from airflow_backup.plugin.errors import InvalidDefinition
 from airflow_backup.plugin.services import edits, queries
 from airflow_backup.plugin.views.rows import row_of
 

@@ -16,7 +16,7 @@ from airflow_backup.operators.shared.airflow_settings import (
     allowed_placements,
     folders,
 )
-from airflow_backup.plugin.http.problems import InvalidDefinition, VersionConflict, VersionMissing
+from airflow_backup.plugin.errors import InvalidDefinition, VersionConflict, VersionMissing
 from airflow_backup.plugin.schemas.edits import FieldProblem, KeyChange, VersionEntry
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.secrets import mask, without_passwords

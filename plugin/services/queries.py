@@ -9,8 +9,8 @@ from itertools import chain
 from airflow.configuration import conf
 from sqlalchemy.orm import Session
 
-from airflow_backup.actions.protection import protections
-from airflow_backup.actions.upstreams import waits
+from airflow_backup.actions.backup.upstreams import waits
+from airflow_backup.actions.report.protection import protections
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.rules.protection import Protection
 from airflow_backup.catalog.run_records import Execution, Order

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from airflow_backup.actions.in_force import in_force
+from airflow_backup.actions.backup.in_force import in_force
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import Refused

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog.records import Hold
 from airflow_backup.catalog.rules.protection import Protection
 from airflow_backup.catalog.run_records import Execution, Order

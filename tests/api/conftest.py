@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.format.manifest import Totals
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.monitor.monitor import Pass, monitor
-from airflow_backup.actions.notify.deliver import Sender
-from airflow_backup.actions.notify.written.rendered import Rendered
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.alerts.monitor.monitor import Pass, monitor
+from airflow_backup.actions.alerts.notify.deliver import Sender
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.format.manifest import Totals
@@ -386,7 +386,7 @@ def test_over_kills_of_monitors_each_message_arrives_under_one_id_in_order(
     chance = random.Random(7)
     url = f"sqlite:///{tmp_path}/catalog.db"
     monkeypatch.setenv("AIRFLOW_BACKUP_CATALOG", url)
-    monkeypatch.setattr("airflow_backup.actions.notify.deliver.LEASE", timedelta(seconds=0))
+    monkeypatch.setattr("airflow_backup.actions.alerts.notify.deliver.LEASE", timedelta(seconds=0))
     (tmp_path / "schedules.yaml").write_text(
         "version: 1\nreceivers: {hook: {webhook: hook_test}}\nschedules:\n"
         "  - {id: orders, source: {engine: files, path: /srv}, repository: 'file:///b', preset: hourly,\n"

@@ -25,7 +25,7 @@ from airflow_backup.core.installed.airflow_release import installed, refusal
 from airflow_backup.core.text.names import quoted
 
 if TYPE_CHECKING:
-    from airflow_backup.actions.coverage import Coverage, Covered
+    from airflow_backup.actions.report.coverage import Coverage, Covered
     from airflow_backup.catalog.rules.protection import Protection
 
 
@@ -73,9 +73,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _found(arguments: argparse.Namespace) -> tuple[Coverage, Mapping[str, Protection]]:
-    from airflow_backup.actions.coverage import coverage, mentioned, with_environment
-    from airflow_backup.actions.monitor.subjects import subjects_of_catalog, subjects_of_files
-    from airflow_backup.actions.protection import protections
+    from airflow_backup.actions.alerts.monitor.subjects import (
+        subjects_of_catalog,
+        subjects_of_files,
+    )
+    from airflow_backup.actions.report.coverage import coverage, mentioned, with_environment
+    from airflow_backup.actions.report.protection import protections
 
     files = loaded(arguments.schedules)
     read = os.path.realpath(schedules_path(arguments.schedules))

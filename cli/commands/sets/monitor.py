@@ -24,9 +24,9 @@ from airflow_backup.core.errors import BackupError
 from airflow_backup.core.text.durations import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from airflow_backup.actions.monitor.monitor import Pass
-    from airflow_backup.actions.notify.deliver import Delivery
-    from airflow_backup.actions.protection import Subject
+    from airflow_backup.actions.alerts.monitor.monitor import Pass
+    from airflow_backup.actions.alerts.notify.deliver import Delivery
+    from airflow_backup.actions.report.protection import Subject
     from airflow_backup.catalog import Catalog
 
 BASE_URL_VARIABLE = "AIRFLOW__API__BASE_URL"
@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _one(arguments: argparse.Namespace) -> int:
-    from airflow_backup.actions.monitor.monitor import tell_failed
-    from airflow_backup.actions.notify.deliver import Sender
+    from airflow_backup.actions.alerts.monitor.monitor import tell_failed
+    from airflow_backup.actions.alerts.notify.deliver import Sender
 
     sender = Sender(from_environment)
     try:
@@ -93,8 +93,8 @@ def _one(arguments: argparse.Namespace) -> int:
 
 
 def _look(catalog: Catalog, arguments: argparse.Namespace, sender: Any) -> Pass:
-    from airflow_backup.actions.monitor.check import SHELL
-    from airflow_backup.actions.monitor.monitor import monitor
+    from airflow_backup.actions.alerts.monitor.check import SHELL
+    from airflow_backup.actions.alerts.monitor.monitor import monitor
 
     return monitor(
         catalog,
@@ -109,7 +109,10 @@ def _look(catalog: Catalog, arguments: argparse.Namespace, sender: Any) -> Pass:
 
 def subjects_meant(catalog: Catalog, arguments: argparse.Namespace) -> list[Subject]:
     """Return what files say where they are named or nothing is deployed; else what the catalog knows as deployed."""
-    from airflow_backup.actions.monitor.subjects import subjects_of_catalog, subjects_of_files
+    from airflow_backup.actions.alerts.monitor.subjects import (
+        subjects_of_catalog,
+        subjects_of_files,
+    )
 
     if arguments.schedules is None:
         deployed = subjects_of_catalog(catalog)
@@ -119,7 +122,7 @@ def subjects_meant(catalog: Catalog, arguments: argparse.Namespace) -> list[Subj
 
 
 def _print(found: Pass) -> None:
-    from airflow_backup.actions.monitor.monitor import words_of
+    from airflow_backup.actions.alerts.monitor.monitor import words_of
 
     checked = found.checked
     head, *lines = words_of(checked).split("\n")

@@ -18,7 +18,7 @@ from airflow_backup.core.errors import BackupError, NotFound
 from airflow_backup.schedules.loading.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from airflow_backup.actions.notify.channels import Channel
+    from airflow_backup.actions.alerts.notify.channels import Channel
     from airflow_backup.catalog import Catalog
     from airflow_backup.catalog.notices.health import ReceiverHealth
     from airflow_backup.schedules.model.notify import Receiver
@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the receivers, or test them."""
-    from airflow_backup.actions.notify.channels import channels_of
+    from airflow_backup.actions.alerts.notify.channels import channels_of
 
     with open_catalog(arguments.catalog) as catalog:
         channels = channels_of(subjects_meant(catalog, arguments))
@@ -138,8 +138,8 @@ def _test(channels: list[Channel], arguments: argparse.Namespace) -> int:
 
 
 def _send_test(receiver: Receiver) -> str | None:
-    from airflow_backup.actions.notify.deliver import Sender
-    from airflow_backup.actions.notify.trial import send_test
+    from airflow_backup.actions.alerts.notify.deliver import Sender
+    from airflow_backup.actions.alerts.notify.trial import send_test
 
     link = os.environ.get(BASE_URL_VARIABLE) or None
     try:

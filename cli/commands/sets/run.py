@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Take the backup; raise BackupError when it fails."""
     from airflow_backup.actions.backup.backup import Run, backup
     from airflow_backup.actions.backup.control import Control, Limits
-    from airflow_backup.actions.backup.source_lease import SourceLease
+    from airflow_backup.actions.backup.limits.source_lease import SourceLease
     from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 
     item = schedule(arguments.schedules, arguments.schedule)

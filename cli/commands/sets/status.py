@@ -65,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _standings(arguments: argparse.Namespace) -> Sequence[Standing]:
-    from airflow_backup.actions.monitor.subjects import subjects_of_files
-    from airflow_backup.actions.protection import protections
-    from airflow_backup.actions.upstreams import waits
+    from airflow_backup.actions.alerts.monitor.subjects import subjects_of_files
+    from airflow_backup.actions.backup.upstreams import waits
+    from airflow_backup.actions.report.protection import protections
 
     found = loaded(arguments.schedules)
     now = datetime.now(UTC)

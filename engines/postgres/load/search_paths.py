@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import EngineError
+from airflow_backup.engines.postgres.client.lacking import is_not_here
 from airflow_backup.engines.postgres.client.quoting import name
 from airflow_backup.engines.postgres.dump import GLOBALS
 from airflow_backup.engines.postgres.properties.model import Properties
 from airflow_backup.engines.postgres.properties.statements import setting_clause
-from airflow_backup.engines.postgres.restore_test.activity import is_not_here
 from airflow_backup.engines.protocol import SetReader
 
 if TYPE_CHECKING:

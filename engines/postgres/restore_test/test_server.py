@@ -21,9 +21,10 @@ from airflow_backup.core.errors import EngineError, Inconclusive, SourceError, V
 from airflow_backup.core.process.cage import Cage
 from airflow_backup.core.process.process import Process
 from airflow_backup.engines.postgres.client import libpq
+from airflow_backup.engines.postgres.client.lacking import is_not_here
 from airflow_backup.engines.postgres.client.programs import find
 from airflow_backup.engines.postgres.client.server import Server
-from airflow_backup.engines.postgres.restore_test.activity import ActivityCheck, is_not_here
+from airflow_backup.engines.postgres.restore_test.activity import ActivityCheck
 from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.shared.test_server import Place
 

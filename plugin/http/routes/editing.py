@@ -8,8 +8,9 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Depends, Header, Response, status
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.plugin.access import Access, AccessDep, may_edit
+from airflow_backup.plugin.access import Access, AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.http.permissions import may_edit
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import Deleted, Validation, VersionList
 from airflow_backup.plugin.schemas.requests import (
@@ -23,7 +24,7 @@ from airflow_backup.plugin.schemas.schedules import ScheduleDetail
 from airflow_backup.plugin.services import edits, queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep, TrendsDep
 from airflow_backup.plugin.services.editor import Editor
-from airflow_backup.plugin.views.preview import validate
+from airflow_backup.plugin.services.preview import validate
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 

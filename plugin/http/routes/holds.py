@@ -10,7 +10,8 @@ from fastapi import APIRouter, Body, Depends, status
 from starlette.exceptions import HTTPException
 
 from airflow_backup.core.errors import NotFound
-from airflow_backup.plugin.access import AccessDep, FromPage, may_hold
+from airflow_backup.plugin.access import AccessDep
+from airflow_backup.plugin.http.permissions import FromPage, may_hold
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import BulkResults, Lifted
 from airflow_backup.plugin.schemas.requests import BulkRequest, Nothing, PauseRequest, SkipRequest

@@ -8,15 +8,16 @@ from typing import Annotated
 from airflow.sdk.configuration import conf
 from fastapi import APIRouter, Path
 
-from airflow_backup.actions.monitor.subjects import subjects_of_catalog
-from airflow_backup.actions.notify.channels import Channel, channels_of
-from airflow_backup.actions.notify.deliver import Sender
-from airflow_backup.actions.notify.trial import send_test
+from airflow_backup.actions.alerts.monitor.subjects import subjects_of_catalog
+from airflow_backup.actions.alerts.notify.channels import Channel, channels_of
+from airflow_backup.actions.alerts.notify.deliver import Sender
+from airflow_backup.actions.alerts.notify.trial import send_test
 from airflow_backup.catalog.notices.health import ReceiverHealth
 from airflow_backup.core.errors import BackupError, NotFound
 from airflow_backup.operators.notifiers import send_by_notifier
 from airflow_backup.operators.shared.airflow_settings import connection
-from airflow_backup.plugin.access import AccessDep, may_test_messages
+from airflow_backup.plugin.access import AccessDep
+from airflow_backup.plugin.http.permissions import may_test_messages
 from airflow_backup.plugin.schemas.receivers import ReceiverList, ReceiverState, Tested
 from airflow_backup.plugin.schemas.requests import Nothing
 from airflow_backup.plugin.services import queries

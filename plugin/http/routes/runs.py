@@ -9,7 +9,8 @@ from airflow.api_fastapi.logging.decorators import action_logging
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, status
 
 from airflow_backup.core.ids import schedule_id_of
-from airflow_backup.plugin.access import AccessDep, may_cancel, may_control
+from airflow_backup.plugin.access import AccessDep
+from airflow_backup.plugin.http.permissions import may_cancel, may_control
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.base import Moment
 from airflow_backup.plugin.schemas.edits import BulkResults, Controlled

@@ -8,7 +8,8 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Path, Query, Response, status
 
 from airflow_backup.core.ids import SCHEDULE_ID, dag_id
-from airflow_backup.plugin.access import AccessDep, FromPage, may_run, may_toggle
+from airflow_backup.plugin.access import AccessDep
+from airflow_backup.plugin.http.permissions import FromPage, may_run, may_toggle
 from airflow_backup.plugin.schemas.requests import RunRequest, ToggleRequest
 from airflow_backup.plugin.schemas.schedules import (
     NextRunList,

@@ -14,15 +14,9 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import ConfigError, Refused
 from airflow_backup.core.ids import SET_ID, dag_id
-from airflow_backup.plugin.access import (
-    Access,
-    AccessDep,
-    FromPage,
-    may_pin,
-    may_restore,
-    may_verify,
-)
+from airflow_backup.plugin.access import Access, AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.http.permissions import FromPage, may_pin, may_restore, may_verify
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.base import Moment
 from airflow_backup.plugin.schemas.requests import PinRequest, RestoreRequest, VerifyRequest

@@ -7,8 +7,9 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
 from airflow_backup.actions.report.report import report
-from airflow_backup.plugin.access import AccessDep, may_maintain, may_read_connections
+from airflow_backup.plugin.access import AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.http.permissions import may_maintain, may_read_connections
 from airflow_backup.plugin.schemas.coverage import CoverageList
 from airflow_backup.plugin.schemas.requests import MaintenanceRequest
 from airflow_backup.plugin.schemas.status import MaintenanceState, Status

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.monitor import ping as ping_module
-from airflow_backup.actions.monitor.monitor import Pass, monitor
-from airflow_backup.actions.notify import deliver
-from airflow_backup.actions.notify.deliver import Sender
-from airflow_backup.actions.notify.ways.failed import SendFailed
-from airflow_backup.actions.notify.ways.webhook import send_webhook
-from airflow_backup.actions.notify.written.rendered import rendered
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.alerts.monitor import ping as ping_module
+from airflow_backup.actions.alerts.monitor.monitor import Pass, monitor
+from airflow_backup.actions.alerts.notify import deliver
+from airflow_backup.actions.alerts.notify.deliver import Sender
+from airflow_backup.actions.alerts.notify.ways.failed import SendFailed
+from airflow_backup.actions.alerts.notify.ways.webhook import send_webhook
+from airflow_backup.actions.alerts.notify.written.rendered import rendered
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.notices.monitor_state import Observation
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.connections import Connection, from_environment
 from airflow_backup.core.errors import BackupError
 from airflow_backup.core.failure_class import FailureClass

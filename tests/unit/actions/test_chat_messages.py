@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.notify.content import content_of
-from airflow_backup.actions.notify.ways import apprise as apprise_way
-from airflow_backup.actions.notify.ways.mail import mail_of, send_mail
-from airflow_backup.actions.notify.written.chat import DISCORD, NONE, OTHER, SLACK, Chat
-from airflow_backup.actions.notify.written.rendered import Rendered, rendered
+from airflow_backup.actions.alerts.notify.content import content_of
+from airflow_backup.actions.alerts.notify.ways import apprise as apprise_way
+from airflow_backup.actions.alerts.notify.ways.mail import mail_of, send_mail
+from airflow_backup.actions.alerts.notify.written.chat import DISCORD, NONE, OTHER, SLACK, Chat
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered, rendered
 from airflow_backup.catalog.records import Event
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from airflow_backup.actions.coverage import Coverage, coverage, mentioned, with_environment
+from airflow_backup.actions.report.coverage import Coverage, coverage, mentioned, with_environment
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.installed import engines

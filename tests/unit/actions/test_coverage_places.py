@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from airflow_backup.actions.coverage import coverage, with_environment
+from airflow_backup.actions.report.coverage import coverage, with_environment
 from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.installed import engines

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.monitor.check import check
-from airflow_backup.actions.monitor.monitor import words_of
-from airflow_backup.actions.monitor.silent import close_silent
-from airflow_backup.actions.monitor.unserved import overdue
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.alerts.monitor.check import check
+from airflow_backup.actions.alerts.monitor.monitor import words_of
+from airflow_backup.actions.alerts.monitor.silent import close_silent
+from airflow_backup.actions.alerts.monitor.unserved import overdue
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.notices.monitor_state import Observation
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import ExecutionStatus, Trigger
 from airflow_backup.schedules.model.schedule import Schedule

@@ -23,9 +23,8 @@ from airflow_backup.catalog.columns import metadata
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE, scripts
 from airflow_backup.catalog.records import DeployedState, SetRow
-from airflow_backup.catalog.run_records import Attempt
+from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
 from airflow_backup.catalog.stores.deployed import DeployedSchedules
-from airflow_backup.catalog.stores.executions import Failure, Outcome
 from airflow_backup.catalog.tables import executions, sets
 from airflow_backup.core.errors import CatalogError, Refused
 from airflow_backup.core.failure_class import FailureClass

@@ -17,8 +17,7 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Event
-from airflow_backup.catalog.run_records import Attempt
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import (
     EventKind,
@@ -142,7 +141,7 @@ WRITER = """
 import random, sys
 from datetime import UTC, datetime
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import ExecutionStatus, Trigger
 url, name, seed = sys.argv[1:]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from airflow_backup.actions.in_force import in_force
+from airflow_backup.actions.backup.in_force import in_force
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import (
     BackupError,

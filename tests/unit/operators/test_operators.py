@@ -18,11 +18,11 @@ import pytest
 from airflow.sdk import BaseNotifier, RetryAction
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
-from airflow_backup.actions.backup.source_lease import SourceLease
-from airflow_backup.actions.monitor.check import check
-from airflow_backup.actions.notify.ways.failed import RefusedForGood, SendFailed
-from airflow_backup.actions.notify.written.rendered import Rendered
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.alerts.monitor.check import check
+from airflow_backup.actions.alerts.notify.ways.failed import RefusedForGood, SendFailed
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered
+from airflow_backup.actions.backup.limits.source_lease import SourceLease
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import (
     BackupError,

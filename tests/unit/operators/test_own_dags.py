@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, Asset
 
-from airflow_backup.actions.in_force import in_force
+from airflow_backup.actions.backup.in_force import in_force
 from airflow_backup.api import BackupOperator, PruneOperator, VerifyOperator
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import ConfigError, NotFound

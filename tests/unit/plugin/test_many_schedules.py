@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.definitions import Definitions, StoredDefinition
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus, Trigger

@@ -15,7 +15,7 @@ import pytest
 from airflow_backup.actions.report.report import report
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import LostSet, SetRow, Verification
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.catalog.tables import lost_sets, sets, verifications
 from airflow_backup.cli.main import main
 from airflow_backup.core.failure_class import FailureClass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_backup.actions.backup.source_lease import LASTS, SourceLease
+from airflow_backup.actions.backup.limits.source_lease import LASTS, SourceLease
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.classify import classify
 from airflow_backup.core.connections import Connection

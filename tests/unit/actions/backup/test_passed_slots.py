@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.monitor.monitor import monitor
-from airflow_backup.actions.notify.deliver import Sender
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.alerts.monitor.monitor import monitor
+from airflow_backup.actions.alerts.notify.deliver import Sender
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt
-from airflow_backup.catalog.stores.executions import Outcome
+from airflow_backup.catalog.run_records import Attempt, Outcome
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import ExecutionStatus, Trigger
 from airflow_backup.schedules.model.schedule import Schedule

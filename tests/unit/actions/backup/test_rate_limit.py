@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_backup.actions.backup.rate_limit import RateLimit
+from airflow_backup.actions.backup.limits.rate_limit import RateLimit
 
 
 class Seconds:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.backup.source_lease import LASTS, SourceLease
+from airflow_backup.actions.backup.limits.source_lease import LASTS, SourceLease
 from airflow_backup.catalog import Catalog, database
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import BackupError, CatalogUnavailable, NotFound, SourceBusy

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from airflow_backup.actions.backup import throttle
 from airflow_backup.actions.backup.backup import backup
 from airflow_backup.actions.backup.control import Control, Limits
-from airflow_backup.actions.backup.throttle import standing_back
+from airflow_backup.actions.backup.limits import throttle
+from airflow_backup.actions.backup.limits.throttle import standing_back
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import Cancelled, ConfigError
@@ -146,7 +146,7 @@ def test_what_ionice_tells_in_another_language_is_set_again_all_the_same(
 def test_who_stands_back_further_already_is_not_brought_forward() -> None:
     program = (
         "import os; os.nice(12)\n"
-        "from airflow_backup.actions.backup.throttle import standing_back\n"
+        "from airflow_backup.actions.backup.limits.throttle import standing_back\n"
         "from airflow_backup.schedules.model.limits import Throttle\n"
         "with standing_back(Throttle(nice=5)): print(os.nice(0))\n"
         "with standing_back(Throttle(nice=15)): print(os.nice(0))\n"

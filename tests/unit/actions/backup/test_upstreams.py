@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.monitor.monitor import monitor
-from airflow_backup.actions.notify.deliver import Sender
-from airflow_backup.actions.protection import Subject
-from airflow_backup.actions.upstreams import waits
+from airflow_backup.actions.alerts.monitor.monitor import monitor
+from airflow_backup.actions.alerts.notify.deliver import Sender
+from airflow_backup.actions.backup.upstreams import waits
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.stores.executions import Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.failure_class import FailureClass

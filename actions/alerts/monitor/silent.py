@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt, Execution, Order
-from airflow_backup.catalog.stores.executions import SILENT, Failure, Outcome
+from airflow_backup.catalog.run_records import Attempt, Execution, Failure, Order, Outcome
+from airflow_backup.catalog.stores.executions import SILENT
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import ExecutionStatus
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from airflow_backup.actions.backup.limit_leases import LimitLeases, limited_places
+from airflow_backup.actions.backup.limits.limit_leases import LimitLeases, limited_places
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.run_records import Lease
 from airflow_backup.core.connections import Connections

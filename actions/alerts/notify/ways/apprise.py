@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_backup.actions.notify.ways.failed import SendFailed, refused
-from airflow_backup.actions.notify.written.chat import OTHER
-from airflow_backup.actions.notify.written.rendered import Rendered
+from airflow_backup.actions.alerts.notify.ways.failed import SendFailed, refused
+from airflow_backup.actions.alerts.notify.written.chat import OTHER
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered
 from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.schedules.model.notify import Receiver

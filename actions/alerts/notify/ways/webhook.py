@@ -14,9 +14,9 @@ import time
 from typing import Any
 from urllib.error import HTTPError, URLError
 
-from airflow_backup.actions.notify.content import Content
-from airflow_backup.actions.notify.ways.failed import is_for_good, refused, unreachable
-from airflow_backup.actions.notify.written.rendered import Rendered
+from airflow_backup.actions.alerts.notify.content import Content
+from airflow_backup.actions.alerts.notify.ways.failed import is_for_good, refused, unreachable
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.web import post, url_of
 from airflow_backup.schedules.model.notify import Receiver

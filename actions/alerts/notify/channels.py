@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.schedules.model.notify import Notice, Receiver
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.windows import opening_at, resolve

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_backup.actions.notify.content import Content
-from airflow_backup.actions.notify.digest import DIGEST
+from airflow_backup.actions.alerts.notify.content import Content
+from airflow_backup.actions.alerts.notify.digest import DIGEST
 
 _WIDTH = 90
 

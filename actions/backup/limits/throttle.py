@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from airflow_backup.actions.backup.rate_limit import RateLimit
+from airflow_backup.actions.backup.limits.rate_limit import RateLimit
 from airflow_backup.core.errors import BackupError
 from airflow_backup.core.process import commands
 from airflow_backup.schedules.model.limits import Throttle

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from airflow_backup.actions.notify.content import Content
-from airflow_backup.actions.notify.digest import DIGEST
+from airflow_backup.actions.alerts.notify.content import Content
+from airflow_backup.actions.alerts.notify.digest import DIGEST
 from airflow_backup.core.words import EventKind
 
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Execution
-from airflow_backup.catalog.runs.skips import PASSED
+from airflow_backup.catalog.run_records import PASSED, Execution
 from airflow_backup.core.words import Trigger
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.fire_times import upcoming

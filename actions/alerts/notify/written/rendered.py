@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_backup.actions.notify.content import Content
-from airflow_backup.actions.notify.digest import DIGEST
-from airflow_backup.actions.notify.levels import Level
-from airflow_backup.actions.notify.written.html import html_of
-from airflow_backup.actions.notify.written.plain import text_of
+from airflow_backup.actions.alerts.notify.content import Content
+from airflow_backup.actions.alerts.notify.digest import DIGEST
+from airflow_backup.actions.alerts.notify.levels import Level
+from airflow_backup.actions.alerts.notify.written.html import html_of
+from airflow_backup.actions.alerts.notify.written.plain import text_of
 from airflow_backup.core.text.names import shown
 from airflow_backup.core.words import EventKind
 

@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from airflow_backup.actions.monitor.check import Checked
-from airflow_backup.actions.notify.channels import Channel, channels_of
-from airflow_backup.actions.notify.content import content_of
-from airflow_backup.actions.notify.digest import digest_of
-from airflow_backup.actions.notify.levels import news
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.alerts.notify.channels import Channel, channels_of
+from airflow_backup.actions.alerts.notify.content import content_of
+from airflow_backup.actions.alerts.notify.digest import digest_of
+from airflow_backup.actions.alerts.notify.levels import news
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.notices.messages import Draft, Draw
 from airflow_backup.catalog.records import Event
@@ -34,14 +33,19 @@ def introduce(catalog: Catalog, subjects: Iterable[Subject]) -> dict[str, Channe
 
 
 def dispatch(
-    catalog: Catalog, channels: Mapping[str, Channel], checked: Checked, *, link: str | None
+    catalog: Catalog,
+    channels: Mapping[str, Channel],
+    protections: Mapping[str, Protection],
+    *,
+    now: datetime,
+    link: str | None,
 ) -> None:
     """Write the messages of what happened since the last time, and the summaries that are due."""
     for channel in channels.values():
         if channel.digest is None:
-            _tell_each(catalog, channel, checked.protections, now=checked.at, link=link)
+            _tell_each(catalog, channel, protections, now=now, link=link)
         else:
-            _sum_up(catalog, channel, checked.protections, now=checked.at, link=link)
+            _sum_up(catalog, channel, protections, now=now, link=link)
 
 
 def _tell_each(

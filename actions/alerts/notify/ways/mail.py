@@ -11,8 +11,13 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from airflow_backup.actions.notify.ways.failed import PartlySent, SendFailed, refused, unreachable
-from airflow_backup.actions.notify.written.rendered import Rendered
+from airflow_backup.actions.alerts.notify.ways.failed import (
+    PartlySent,
+    SendFailed,
+    refused,
+    unreachable,
+)
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered
 from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.schedules.model.notify import Receiver

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from airflow_backup.actions.notify.levels import Level, level_of
+from airflow_backup.actions.alerts.notify.levels import Level, level_of
 from airflow_backup.catalog.records import Event
 from airflow_backup.catalog.rules.protection import Protection
 from airflow_backup.core.text.durations import spoken

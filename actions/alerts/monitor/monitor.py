@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_backup.actions.monitor.check import Checked, Place, check
-from airflow_backup.actions.monitor.passed import note_passed
-from airflow_backup.actions.monitor.ping import ping
-from airflow_backup.actions.notify.deliver import Delivery, Sender, deliver
-from airflow_backup.actions.notify.dispatch import dispatch, introduce
-from airflow_backup.actions.protection import Subject
-from airflow_backup.actions.upstreams import note_refusals
+from airflow_backup.actions.alerts.monitor.check import Checked, Place, check
+from airflow_backup.actions.alerts.monitor.passed import note_passed
+from airflow_backup.actions.alerts.monitor.ping import ping
+from airflow_backup.actions.alerts.notify.deliver import Delivery, Sender, deliver
+from airflow_backup.actions.alerts.notify.dispatch import dispatch, introduce
+from airflow_backup.actions.backup.upstreams import note_refusals
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.errors import BackupError
 
@@ -51,7 +51,7 @@ def monitor(
     note_passed(catalog, subjects, now=clock())
     note_refusals(catalog, subjects, now=clock())
     checked = check(catalog, subjects, place=place, now=clock(), every=every)
-    dispatch(catalog, channels, checked, link=link)
+    dispatch(catalog, channels, checked.protections, now=checked.at, link=link)
     deliveries = deliver(catalog, channels, sender, clock=clock)
     error = None
     if ping_connection is not None:

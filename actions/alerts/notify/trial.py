@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow_backup.actions.notify.content import Content
-from airflow_backup.actions.notify.deliver import Sender
-from airflow_backup.actions.notify.dispatch import message_id
-from airflow_backup.actions.notify.levels import Level
-from airflow_backup.actions.notify.written.rendered import rendered
+from airflow_backup.actions.alerts.notify.content import Content
+from airflow_backup.actions.alerts.notify.deliver import Sender
+from airflow_backup.actions.alerts.notify.dispatch import message_id
+from airflow_backup.actions.alerts.notify.levels import Level
+from airflow_backup.actions.alerts.notify.written.rendered import rendered
 from airflow_backup.schedules.model.notify import Receiver
 from airflow_backup.schedules.times.start_policy import local_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.rules.upstreams import (
     Upstream,

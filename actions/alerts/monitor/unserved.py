@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_backup.actions.protection import Subject
+from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog.notices.monitor_state import LastCheck
 from airflow_backup.core.text.durations import spoken
 from airflow_backup.schedules.model.schedule import Schedule

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from airflow_backup.actions.notify.channels import Channel
-from airflow_backup.actions.notify.ways.apprise import send_apprise
-from airflow_backup.actions.notify.ways.failed import PartlySent, RefusedForGood, unreachable
-from airflow_backup.actions.notify.ways.mail import send_mail
-from airflow_backup.actions.notify.ways.webhook import send_webhook
-from airflow_backup.actions.notify.written.rendered import Rendered, rendered
+from airflow_backup.actions.alerts.notify.channels import Channel
+from airflow_backup.actions.alerts.notify.ways.apprise import send_apprise
+from airflow_backup.actions.alerts.notify.ways.failed import PartlySent, RefusedForGood, unreachable
+from airflow_backup.actions.alerts.notify.ways.mail import send_mail
+from airflow_backup.actions.alerts.notify.ways.webhook import send_webhook
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered, rendered
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.notices.messages import Message
 from airflow_backup.core.connections import Connections

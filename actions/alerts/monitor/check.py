@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from airflow_backup.actions.monitor.unserved import HINT, Overdue, overdue, silence
-from airflow_backup.actions.protection import Subject, protections
+from airflow_backup.actions.alerts.monitor.unserved import HINT, Overdue, overdue, silence
+from airflow_backup.actions.report.protection import Subject, protections
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.notices.monitor_state import Observation
 from airflow_backup.catalog.records import Event

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_backup.actions.notify.channels import Channel
-from airflow_backup.actions.notify.content import Content
+from airflow_backup.actions.alerts.notify.channels import Channel
+from airflow_backup.actions.alerts.notify.content import Content
 from airflow_backup.catalog.records import Event
 from airflow_backup.catalog.rules.protection import Protection
 from airflow_backup.core.text.durations import spoken

@@ -1,0 +1,1 @@
+"""Looks at everything, and tells whom it concerns."""
