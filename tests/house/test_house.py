@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -150,3 +151,24 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     rooms = [*ROOMS, "src/airflow_backup"]
     done = subprocess.run([deptry, *rooms], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_changes_of_the_next_release_can_be_joined(tmp_path: Path) -> None:
+    kinds = {kind["directory"] for kind in CONFIG["towncrier"]["type"]}
+    for path in (ROOT / "changelog.d").glob("*.md"):
+        if path.name not in ("README.md", "template.md"):
+            assert path.suffixes[-2].removeprefix(".") in kinds, f"{path.name}: a kind of {kinds}"
+    for name in ("pyproject.toml", "CHANGELOG.md"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    shutil.copytree(ROOT / "changelog.d", tmp_path / "changelog.d")
+    (tmp_path / "changelog.d" / "+of-a-test.mended.md").write_text("A sentence *of the test*.")
+    said = subprocess.run(
+        [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "99.0"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "## 99.0 (" in said
+    assert "**Mended**\n\n- A sentence *of the test*.\n" in said
+    assert "<!-- releases, the newest first -->\n" in (ROOT / "CHANGELOG.md").read_text()
