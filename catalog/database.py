@@ -39,9 +39,9 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 class Database:
     """An engine, with transactions that say beforehand whether they will write."""
 
-    def __init__(self, url: str, *, patience: float = 0.0) -> None:
+    def __init__(self, url: str, *, patience: float = 0.0, make: bool = True) -> None:
         self.url = _parsed(url)
-        self.engine = _engine(self.url)
+        self.engine = _engine(self.url, make=make)
         self.patience = patience
         """Seconds for which a database that does not answer is asked again."""
 
@@ -135,7 +135,7 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, *, make: bool) -> Engine:
     try:
         if url.get_backend_name() != SQLITE:
             return create_engine(
@@ -148,7 +148,8 @@ def _engine(url: URL) -> Engine:
         if url.database in (None, "", ":memory:"):
             engine = create_engine(url, poolclass=StaticPool)
         else:
-            _prepare_file(Path(url.database))
+            if make:
+                _prepare_file(Path(url.database))
             engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
     except ImportError as error:
         raise CatalogError(

@@ -4,10 +4,15 @@ Brings the catalog's tables to the shape that this release knows.
 Opening an up-to-date catalog costs one SELECT and does not load Alembic. An upgrade runs in one
 transaction behind a lock, so of two processes that open an old catalog, one upgrades and the
 other finds it done.
+
+Releases change tables in two steps: one only adds (tables, columns that may be empty), a later one takes away
+what nobody uses any more. Beside the version the catalog says from which version on releases can work with it, so
+processes of the release before go on while this one upgrades, and as long as they like.
 """
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,29 +22,60 @@ from airflow_backup.catalog import tables  # noqa: F401 -- metadata knows the ta
 from airflow_backup.catalog.columns import metadata
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.notices import tables as notices  # noqa: F401 -- as above
-from airflow_backup.core.errors import CatalogError
+from airflow_backup.core.errors import CatalogError, CatalogUnavailable
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-HEAD = "0011"
+HEAD = "0012"
+WORKS_FROM = "0012"
+"""Releases that know this version can work with the tables of ``HEAD``; migrations after it only add."""
+
 VERSION_TABLE = "airflow_backup_version"
 _LOCK = 0x6261636B7570  # any number that nobody else locks: "backup" in ASCII
+_LOCK_TIMEOUT = 5
+"""Seconds that a change of a table waits for who uses it: all others queue up behind a change that waits."""
+
+_PAUSES = (1, 2, 4, 8)
+"""Seconds between tries where a table is in use."""
 
 
 def upgrade(database: Database) -> None:
-    """Upgrade when needed; CatalogError when a newer release made the catalog."""
+    """Upgrade when needed; CatalogError when a newer release made the catalog, and it does not work with this one."""
     with database.reading() as connection:
-        if _version(connection) == HEAD:
+        version = version_of(connection)
+        if version == HEAD or works_with(connection, version):
             return
+    for pause in (*_PAUSES, None):
+        try:
+            _upgrade(database)
+            return
+        except CatalogUnavailable as error:
+            if pause is None or "lock timeout" not in error.message:
+                raise
+            time.sleep(pause)
+
+
+def _upgrade(database: Database) -> None:
     with database.writing() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        version = _version(connection)
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
+        version = version_of(connection)
         if version is None and not inspect(connection).has_table("executions"):
             _make(connection)
-        elif version != HEAD:
+        elif version != HEAD and not works_with(connection, version):
             _run(connection, version, database.name)
+
+
+def works_with(connection: Connection, version: str | None) -> bool:
+    """Whether a newer release made the tables, and says that this one can work with them."""
+    if version is None or version <= HEAD:
+        return False
+    works_from = connection.scalar(
+        text(f"SELECT works_from FROM {VERSION_TABLE}")  # noqa: S608 -- a constant
+    )
+    return works_from is not None and works_from <= HEAD
 
 
 def scripts() -> ScriptDirectory:
@@ -54,7 +90,8 @@ def scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def _version(connection: Connection) -> str | None:
+def version_of(connection: Connection) -> str | None:
+    """Return the version of the tables; None where there are none, or none of ours."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     found: str | None = connection.scalar(
@@ -68,13 +105,13 @@ def _make(connection: Connection) -> None:
     metadata.create_all(connection)
     connection.execute(
         text(
-            f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+            f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, works_from VARCHAR(32), "
             f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
         )
     )
     connection.execute(
-        text(f"INSERT INTO {VERSION_TABLE} VALUES (:version)"),  # noqa: S608 -- a constant
-        {"version": HEAD},
+        text(f"INSERT INTO {VERSION_TABLE} VALUES (:version, :works_from)"),  # noqa: S608 -- a constant
+        {"version": HEAD, "works_from": WORKS_FROM},
     )
 
 
@@ -86,7 +123,7 @@ def _run(connection: Connection, version: str | None, name: str) -> None:
         each.revision for each in directory.walk_revisions()
     }:
         raise CatalogError(
-            f"the catalog {name} has version {version}, and this release knows {HEAD}",
+            f"the catalog {name} has version {version}, this release knows {HEAD}, and does not work with it",
             hint="which release made it? install that one or a newer one",
         )
     context = MigrationContext.configure(
@@ -100,3 +137,7 @@ def _run(connection: Connection, version: str | None, name: str) -> None:
 
     with Operations.context(context):
         context.run_migrations()
+    connection.execute(
+        text(f"UPDATE {VERSION_TABLE} SET works_from = :works_from"),  # noqa: S608 -- a constant
+        {"works_from": WORKS_FROM},
+    )

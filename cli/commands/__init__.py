@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_backup.cli.commands.config import (
     coverage,
+    db,
     diff,
     export,
     import_,
@@ -47,5 +48,6 @@ COMMANDS = (
     export,
     import_,
     init,
+    db,
     keygen,
 )

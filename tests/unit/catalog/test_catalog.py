@@ -349,9 +349,11 @@ def test_a_catalog_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     Catalog.open(url).close()
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+        connection.execute(
+            text(f"UPDATE {VERSION_TABLE} SET version_num = '9999', works_from = '9998'")
+        )
     engine.dispose()
-    with pytest.raises(CatalogError, match="has version 9999, and this release knows") as caught:
+    with pytest.raises(CatalogError, match="has version 9999, this release knows") as caught:
         Catalog.open(url)
     assert caught.value.hint is not None
 
