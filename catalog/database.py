@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import logging
 import os
 import sqlite3
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Transaction, create_engine, event
+from sqlalchemy import Connection, Engine, Transaction, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -32,6 +33,8 @@ _LIBPQ = {
     "tcp_user_timeout": 60_000,
 }
 """Seconds, and milliseconds of the last: a network that is gone is an error, and not a wait for ever."""
+
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(:key)")
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
@@ -68,8 +71,13 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Open a transaction that writes; on SQLite it takes the write lock at once."""
+    def writing(self, *, alone: str | None = None) -> Iterator[Connection]:
+        """
+        Open a transaction that writes; on SQLite it takes the write lock at once.
+
+        Of those that name the same thing in ``alone`` one is at work at a time, on PostgreSQL too: whoever looks whether a
+        row is there before it is written names it, for else two look, and the second one's row is one too many.
+        """
         # A deferred transaction that starts to write after another one did fails at once,
         # whatever the busy timeout.
         with (
@@ -77,6 +85,8 @@ class Database:
             self._connected(backup_writes=True) as connection,
             _open(connection),
         ):
+            if alone is not None and not self.is_sqlite:
+                connection.execute(_TAKE_TURN, {"key": _number_of(alone)})
             yield connection
 
     def close(self) -> None:
@@ -112,6 +122,12 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise _worded(error, self) from error
+
+
+def _number_of(name: str) -> int:
+    """Return the number, of 64 bits with a sign, that stands for a name among PostgreSQL's advisory locks."""
+    digest = hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
 
 
 def _open(connection: Connection) -> Transaction:

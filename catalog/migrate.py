@@ -33,11 +33,17 @@ WORKS_FROM = "0012"
 
 VERSION_TABLE = "airflow_backup_version"
 _LOCK = 0x6261636B7570  # any number that nobody else locks: "backup" in ASCII
-_LOCK_TIMEOUT = 5
-"""Seconds that a change of a table waits for who uses it: all others queue up behind a change that waits."""
+_LOCK_TIMEOUT = 500
+"""
+Milliseconds that an upgrade waits for tables that are in use: all others queue up behind it meanwhile.
 
-_PAUSES = (1, 2, 4, 8)
-"""Seconds between tries where a table is in use."""
+Less than the second after which PostgreSQL looks for deadlocks, and ends a transaction that may be a backup's.
+"""
+
+_TRIES, _PAUSE = 30, 1.0
+"""How often, and after how many seconds, the tables are asked for again."""
+
+_IN_USE = ("lock timeout", "deadlock detected")
 
 
 def upgrade(database: Database) -> None:
@@ -46,26 +52,34 @@ def upgrade(database: Database) -> None:
         version = version_of(connection)
         if version == HEAD or works_with(connection, version):
             return
-    for pause in (*_PAUSES, None):
+    for turn in range(_TRIES):
         try:
             _upgrade(database)
             return
         except CatalogUnavailable as error:
-            if pause is None or "lock timeout" not in error.message:
+            if turn + 1 == _TRIES or not any(sign in error.message for sign in _IN_USE):
                 raise
-            time.sleep(pause)
+            time.sleep(_PAUSE)
 
 
 def _upgrade(database: Database) -> None:
     with database.writing() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
         version = version_of(connection)
         if version is None and not inspect(connection).has_table("executions"):
             _make(connection)
         elif version != HEAD and not works_with(connection, version):
+            if not database.is_sqlite:
+                _lock_tables(connection)
             _run(connection, version, database.name)
+
+
+def _lock_tables(connection: Connection) -> None:
+    """Take all tables at once, or give up soon: who has some and waits for others blocks who waits for these."""
+    known = {*metadata.tables, VERSION_TABLE} & set(inspect(connection).get_table_names())
+    connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT}"))
+    connection.execute(text(f"LOCK TABLE {', '.join(sorted(known))} IN ACCESS EXCLUSIVE MODE"))
 
 
 def works_with(connection: Connection, version: str | None) -> bool:

@@ -109,7 +109,7 @@ class MonitorState:
         self, schedule_id: str, *, enabled: bool, at: datetime, actor: str, reason: str
     ) -> None:
         """Remember that a schedule is enabled or disabled, and tell it when it was enabled before."""
-        with self._database.writing() as connection:
+        with self._database.writing(alone=f"switch {schedule_id}") as connection:
             was = connection.scalar(
                 select(switches.c.enabled).where(switches.c.schedule_id == schedule_id)
             )
@@ -142,7 +142,7 @@ class MonitorState:
     def note_check(self, place: str, *, at: datetime, every: timedelta | None = None) -> None:
         """Remember that the monitor looked, from where (``airflow`` or ``shell``), and when it will look again."""
         seconds = None if every is None else round(every.total_seconds())
-        with self._database.writing() as connection:
+        with self._database.writing(alone="monitor") as connection:
             _put(connection, checks, "place", [{"place": place, "at": at, "every": seconds}])
 
     def last_check(self, place: str) -> LastCheck | None:

@@ -39,7 +39,7 @@ class Skips:
             known = connection.execute(select(executions.c.reason).where(key)).first()
         if known is not None and known.reason == reason:
             return False
-        with self._database.writing() as connection:
+        with self._database.writing(alone=f"run {schedule_id} {run_id}") as connection:
             changed = connection.execute(
                 executions.update()
                 .where(key, executions.c.attempts == 0)

@@ -67,7 +67,7 @@ class DeployedSchedules:
         with self._database.reading() as connection:
             if not _differs(connection, origin, wanted, now=now):
                 return
-        with self._database.writing() as connection:
+        with self._database.writing(alone="deployed") as connection:
             ids = list(wanted)
             before = set(
                 connection.scalars(select(deployed.c.id).where(deployed.c.origin == origin))
@@ -119,7 +119,7 @@ class DeployedSchedules:
         """
         exceptions = [dict(each) for each in unprotected]
         facts = {"also": sorted(also), "read_at": at, "unprotected": exceptions}
-        with self._database.writing() as connection:
+        with self._database.writing(alone="deployed") as connection:
             mine = origins.c.origin == origin
             if not connection.execute(origins.update().where(mine).values(**facts)).rowcount:
                 still = select(deployed.c.origin).distinct()

@@ -71,7 +71,7 @@ class Executions(ExecutionReads):
         }
         if kind is not None:
             values["kind"] = kind
-        with self._database.writing() as connection:
+        with self._database.writing(alone=f"run {schedule_id} {run_id}") as connection:
             last = last_attempt(connection, schedule_id, run_id)
             number = max(attempt, 1 if last is None else last + 1)
             values["attempts"] = number
@@ -136,7 +136,7 @@ class Executions(ExecutionReads):
             "warnings": 0,
         }
         key = {"schedule_id": schedule_id, "run_id": run_id}
-        with self._database.writing() as connection:
+        with self._database.writing(alone=f"run {schedule_id} {run_id}") as connection:
             known = connection.scalar(select(executions.c.status).where(is_of(**key)))
             if known is None:
                 connection.execute(executions.insert().values(**key, **row))

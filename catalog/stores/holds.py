@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, or_, select, text
+from sqlalchemy import Connection, or_, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Hold
 from airflow_backup.catalog.tables import holds
 from airflow_backup.schedules.times.holds import EVERY_SCHEDULE
-
-_LOCK = 4_719_231_803
-"""Whoever puts something on the only hold of its kind has this lock of PostgreSQL's."""
 
 
 class Holds:
@@ -59,9 +56,7 @@ class Holds:
             holds.c.kind == kind,
             holds.c.ended_at.is_(None),
         )
-        with self._database.writing() as connection:
-            if connection.dialect.name == "postgresql":  # SQLite has one writer in any case
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        with self._database.writing(alone="holds") as connection:
             if replaces:
                 connection.execute(holds.update().where(*same).values(ended_at=at))
             counts = or_(holds.c.until.is_(None), holds.c.until > at)

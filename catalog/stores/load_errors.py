@@ -37,7 +37,7 @@ class LoadErrors:
             ]
             if _known(connection, origin) == rows:
                 return
-        with self._database.writing() as connection:
+        with self._database.writing(alone=f"load_errors {origin}") as connection:
             connection.execute(load_errors.delete().where(load_errors.c.origin == origin))
             if rows:
                 connection.execute(load_errors.insert(), [{**row, "seen_at": now} for row in rows])

@@ -29,7 +29,7 @@ class Repositories:
         """Note what is at an address from now on."""
         if self.get(url) == repository_id:
             return
-        with self._database.writing() as connection:
+        with self._database.writing(alone="repositories") as connection:
             connection.execute(repositories.delete().where(repositories.c.url == url))
             connection.execute(
                 repositories.insert().values(url=url, id=repository_id, seen_at=self._clock())

@@ -45,7 +45,7 @@ class Schedules:
             created_at=at,
             is_deleted=is_deleted,
         )
-        with self._database.writing() as connection:
+        with self._database.writing(alone=f"schedule {schedule_id}") as connection:
             newest = _newest_version(connection, schedule_id)
             if newest != after_version:
                 raise Refused(

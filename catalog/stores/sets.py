@@ -44,7 +44,7 @@ class Sets:
         rows = [row_of(manifest, repository, manifest_hash) for manifest, manifest_hash in found]
         ids = [row["set_id"] for row in rows]
         parts = [part for manifest, _ in found for part in _pieces(manifest)]
-        with self._database.writing() as connection:
+        with self._database.writing(alone=f"sets {repository}") as connection:
             known = set(connection.scalars(select(sets.c.set_id).where(sets.c.set_id.in_(ids))))
             new = [row | _NEW for row in rows if row["set_id"] not in known]
             old = [_again(row) for row in rows if row["set_id"] in known]
@@ -168,7 +168,7 @@ class Sets:
     def lose(self, *set_ids: str, at: datetime) -> None:
         """Note that sets are not stored any more although nobody removed them here: they count for nothing."""
         columns = [each.name for each in lost_sets.c if each.name != "lost_at"]
-        with self._database.writing() as connection:
+        with self._database.writing(alone="lost_sets") as connection:
             rows = connection.execute(
                 select(*(sets.c[each] for each in columns)).where(
                     sets.c.set_id.in_(set_ids), sets.c.state != "deleting"

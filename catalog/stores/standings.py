@@ -100,7 +100,7 @@ class Standings:
             known = set(connection.scalars(select(first_seen.c.schedule_id)))
         new = [{"schedule_id": each, "at": at} for each in ids if each not in known]
         if new:
-            with self._database.writing() as connection:
+            with self._database.writing(alone="deployed") as connection:
                 known = set(connection.scalars(select(first_seen.c.schedule_id)))
                 new = [each for each in new if each["schedule_id"] not in known]
                 if new:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from urllib.parse import quote
 
 import pytest
@@ -18,8 +20,8 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.rules.recovery import RecoveryChain, recovery_chain
 from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import CatalogError
-from airflow_backup.core.words import Kind
+from airflow_backup.core.errors import BackupError, CatalogError, Refused
+from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
@@ -140,3 +142,78 @@ def test_no_event_appears_behind_a_cursor_though_a_transaction_began_before_it(
 def _begin_impatiently(url: str) -> None:
     with Catalog.open(f"{url}?options=-c%20statement_timeout%3D300") as catalog:
         test_events.begin(catalog, "impatient")
+
+
+class _Race:
+    """Lets many threads, each with connections of its own, do the same thing at the same moment."""
+
+    def __init__(self, url: str, *, threads: int = 8) -> None:
+        self._url, self._barrier = url, Barrier(threads)
+        self._threads = threads
+
+    def run(self, act: Callable[[Catalog], object]) -> list[object]:
+        """Return what each came to; an exception where one raised it."""
+
+        def one(_: int) -> object:
+            with Catalog.open(self._url) as catalog:
+                catalog.executions.active()  # the connection is there
+                self._barrier.wait(timeout=60)
+                try:
+                    return act(catalog)
+                except BackupError as error:
+                    return error
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(one, range(self._threads)))
+
+
+def _begin(catalog: Catalog) -> object:
+    return catalog.executions.begin("wiki", "run-1", run_at=START, trigger=Trigger.MANUAL, at=START)
+
+
+def _skip(catalog: Catalog) -> None:
+    catalog.executions.skip(
+        "wiki", "run-1", run_at=START, trigger=Trigger.SCHEDULE, at=START, reason="closed"
+    )
+
+
+def _note_skip(catalog: Catalog) -> object:
+    return catalog.skips.note(
+        "wiki", "passed__1", run_at=START, trigger=Trigger.SCHEDULE, at=START, reason="busy"
+    )
+
+
+_AT_ONCE: dict[str, Callable[[Catalog], object]] = {
+    "a repository": lambda catalog: catalog.repositories.record("s3://b", "id-1"),
+    "schedules seen": lambda catalog: catalog.standings.note_seen(["wiki", "crm"], at=START),
+    "an attempt": _begin,
+    "a skipped run": _skip,
+    "a passed slot": _note_skip,
+    "a switch": lambda catalog: catalog.monitor_state.note_switch(
+        "wiki", enabled=False, at=START, actor="ann", reason="moving"
+    ),
+    "a look": lambda catalog: catalog.monitor_state.note_check("shell", at=START),
+    "files read": lambda catalog: catalog.deployed.note_read("dags", also=[], at=START),
+}
+
+
+@pytest.mark.parametrize("what", _AT_ONCE)
+def test_who_writes_the_same_at_the_same_moment_does_not_fail(url: str, what: str) -> None:
+    Catalog.open(url).close()
+    race = _Race(url)
+    for _ in range(5):
+        came = race.run(_AT_ONCE[what])
+        assert [each for each in came if isinstance(each, Exception)] == []
+
+
+def test_of_those_who_save_one_version_at_the_same_moment_one_is_first(url: str) -> None:
+    Catalog.open(url).close()
+
+    def save(catalog: Catalog) -> object:
+        return catalog.schedules.save(
+            "wiki", {"id": "wiki"}, author="ann", after_version=0, at=START
+        )
+
+    came = _Race(url).run(save)
+    assert sum(not isinstance(each, Exception) for each in came) == 1
+    assert {type(each) for each in came if isinstance(each, Exception)} == {Refused}
