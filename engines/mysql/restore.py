@@ -34,7 +34,7 @@ from airflow_backup.engines.protocol import EngineContext, RestoreReport, SetRea
 from airflow_backup.engines.shared.limits import limited
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.engines.shared.scratch import check_room
-from airflow_backup.engines.shared.test_server import TEMPORARY, Place
+from airflow_backup.engines.shared.test_server import Place, socket_folder
 
 LOGS, ROLL_FORWARD = "binlog", "roll-forward.txt"
 
@@ -98,15 +98,13 @@ def restore_physical(
             files = unpack_logs(logs, Path(work) / LOGS, context.reporter)
             context.reporter.begin("rolling forward")
             command = reading(bases[-1], files, stop=stop_of(logs, until))
-            socket = Path(work) / "socket"
-            (socket / TEMPORARY).mkdir(mode=0o700, parents=True)
-            # It is to be the restored folder itself: its files stay ours.
-            cage = Cage((str(whole), str(socket)))
             with (
+                socket_folder(Path(work) / "socket") as socket,
                 limited(Path(work), total) as guard,
                 running(
                     whole,
-                    Place(whole, socket, None, cage, guard),
+                    # It is to be the restored folder itself: its files stay ours.
+                    Place(whole, socket, None, Cage((str(whole), str(socket))), guard),
                     context,
                     tools=tools,
                     is_restored=True,

@@ -18,7 +18,7 @@ from airflow_backup.engines.shared.limits import LimitGuard, limited
 from airflow_backup.engines.shared.scratch import scratch_folder
 
 _SHORT, _SOCKET_LIMIT = Path("/tmp"), 80  # noqa: S108  # a folder of its own is made there
-"""The name of a socket is short."""
+"""The path of a socket has 107 bytes at most, with the name that the server gives it."""
 
 TEMPORARY = "tmp"
 """The folder below it for temporary files: in the system's, servers that start remove each other's."""
@@ -55,9 +55,8 @@ def place(context: EngineContext, *, expected: int = 0) -> Iterator[Place]:
     """
     user = unprivileged()
     with ExitStack() as folders:
-        folder = socket = Path(folders.enter_context(scratch_folder(context.scratch)))
-        if len(str(folder)) > _SOCKET_LIMIT:
-            socket = Path(folders.enter_context(scratch_folder(_SHORT)))
+        folder = Path(folders.enter_context(scratch_folder(context.scratch)))
+        socket = folders.enter_context(socket_folder(folder))
         if user is not None:
             for each in {folder, socket}:
                 each.parent.chmod(0o711)
@@ -70,6 +69,17 @@ def place(context: EngineContext, *, expected: int = 0) -> Iterator[Place]:
         cage = Cage(tuple({str(folder), str(socket)}), user)
         with limited(folder, expected) as guard:
             yield Place(folder, socket, user, cage, guard)
+
+
+@contextmanager
+def socket_folder(wanted: Path) -> Iterator[Path]:
+    """Make a folder for a server's socket, if it is not there: the one that is wanted, or one with a shorter path."""
+    with ExitStack() as folders:
+        socket = wanted
+        if len(os.fsencode(wanted)) > _SOCKET_LIMIT:
+            socket = Path(folders.enter_context(scratch_folder(_SHORT)))
+        (socket / TEMPORARY).mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield socket
 
 
 def unprivileged() -> str | None:

@@ -246,7 +246,8 @@ def test_every_link_of_a_physical_chain_comes_back(server: MariaDB, tmp_path: Pa
             results.append(keeper.take(kind))
             assert (results[-1].kind, results[-1].reason) == (kind, None)
     for number, result in enumerate(results):
-        target = keeper.restore(f"link-{number}", set_id=result.set_id)
+        longer_than_a_socket_may_be = f"link-{number}-{'x' * 110}"
+        target = keeper.restore(longer_than_a_socket_may_be, set_id=result.set_id)
         with mariadb(data=target) as second:
             assert second.query("SELECT count(*) FROM bank.ballast") == [(30000,)]
             # The copy is of the moment at which it ended, a little before that of the set.
