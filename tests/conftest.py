@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from support import coverage_by_room
 from support.faults import FAULTS, unshown
 
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
@@ -29,6 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say of how many faults all tests have passed, when all of them were run."""
+    for line in terminalreporter.config.stash.get(_COVERAGE, ()):
+        terminalreporter.write_line(line)
     outcomes: dict[str, str] = {}
     # The worst of all parameters counts; one that this file system cannot have takes nothing from the others.
     for how in ("skipped", "passed", "failed", "error"):
@@ -41,3 +44,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(f"faults: {len(FAULTS) - len(left)} of {len(FAULTS)} shown")
     for fault in left:
         terminalreporter.write_line(f"not shown: {fault.what}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where coverage was measured, by ``--cov``, say it by room."""
+    config = session.config
+    is_worker = hasattr(config, "workerinput")
+    data = config.rootpath / ".coverage"
+    if is_worker or not config.getoption("cov_source", None) or not data.exists():
+        return
+    lines = list(coverage_by_room.report(data))
+    config.stash[_COVERAGE] = lines
+
+
+_COVERAGE = pytest.StashKey[list[str]]()
