@@ -11,6 +11,7 @@ from airflow_backup.cli.commands.config import (
     keygen,
     next_,
     schema,
+    setup,
     validate,
 )
 from airflow_backup.cli.commands.sets import (
@@ -32,6 +33,7 @@ COMMANDS = (
     validate,
     diff,
     schema,
+    setup,
     next_,
     list_,
     show,

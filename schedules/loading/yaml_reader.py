@@ -107,9 +107,9 @@ def read(text: str, *, file: str) -> Document:
         root: yaml.Node | None = loader.get_single_node()
         if root is None:
             return Document(file, None, None, [])
-        hostile = _hostile(root)
-        if hostile is not None:
-            return _unread(file, 1, 1, hostile, "is this really a schedules file?")
+        refused = hostile(root)
+        if refused is not None:
+            return _unread(file, 1, 1, refused, "is this really a schedules file?")
         data = loader.construct_document(root)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         return _not_yaml(file, error)
@@ -158,7 +158,7 @@ def _unread(file: str, line: int, column: int, message: str, hint: str) -> Docum
     return Document(file, None, None, [Problem(file, line, column, "", message, hint)])
 
 
-def _hostile(root: yaml.Node) -> str | None:
+def hostile(root: yaml.Node) -> str | None:
     """Say why the tree must not be expanded: nested too deep, aliases in a circle or too many nodes."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()

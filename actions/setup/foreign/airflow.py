@@ -1,0 +1,78 @@
+"""Reads Airflow's connections, from a file that it exported or as they are known here, as schedules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from airflow_backup.actions.setup.draft import Draft, Reading
+from airflow_backup.actions.setup.foreign import yaml_files
+from airflow_backup.core.connections import Connection, parse
+from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.text.names import quoted
+
+
+def read(text: str, *, origin: str, path: Path) -> Reading:
+    """Read what `airflow connections export` wrote: JSON, YAML, or lines of an `.env` file."""
+    found: list[Connection] = []
+    notes = []
+    for name, given in _entries(text, origin, path):
+        written = given if isinstance(given, str) else json.dumps(given, default=str)
+        try:
+            found.append(parse(name, written, origin=origin))
+        except ConfigError:
+            notes.append(f"{origin}: the connection {quoted(name)} cannot be read")
+    made = of_connections(found, origin)
+    if made.drafts:
+        notes.append(f"{origin}: {_NOT_COPIED}")
+    return Reading(made.drafts, (*notes, *made.notes))
+
+
+_NOT_COPIED = (
+    "the connections themselves were not copied; where Airflow does not have them yet: "
+    "airflow connections import FILE"
+)
+
+
+def _entries(text: str, origin: str, path: Path) -> Iterator[tuple[str, Any]]:
+    if path.suffix == ".env" or (not text.lstrip().startswith(("{", "[")) and _is_env(text)):
+        for line in text.splitlines():
+            name, equals, value = line.strip().partition("=")
+            if equals and not name.startswith("#"):
+                yield name.strip(), value
+        return
+    data = yaml_files.read(text, origin=origin, folder=None)
+    if not isinstance(data, dict):
+        raise ConfigError(f"{origin}: these are no connections of Airflow")
+    for name, given in data.items():
+        for each in given if isinstance(given, list) else [given]:
+            yield str(name), each
+
+
+def _is_env(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return bool(lines) and all("=" in line.partition(":")[0] for line in lines)
+
+
+def of_connections(connections: Iterable[Connection], origin: str) -> Reading:
+    """Make a schedule for each connection that leads to what an engine can back up."""
+    from airflow_backup.actions.report.coverage import ways_by_type
+
+    ways = ways_by_type()
+    drafts, others = [], []
+    for each in connections:
+        way = ways.get(each.type)
+        if way is None:
+            others.append(f"{each.id} ({each.type or 'no type'})")
+            continue
+        source = dict(way.source(each))
+        if source.get("path") == "":
+            others.append(f"{each.id} (names no folder)")
+            continue
+        drafts.append(Draft(each.id, source, f"{origin}, {each.id}"))
+    notes = []
+    if others:
+        notes.append(f"{origin}: no engine backs up what these lead to: {', '.join(others)}")
+    return Reading(tuple(drafts), tuple(notes))

@@ -1,0 +1,1 @@
+"""The programs that make backups, and what their arguments mean."""

@@ -1,0 +1,207 @@
+"""Commands of a script or a crontab, as schedules; what is none is named, and never silently left out."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+from airflow_backup.actions.setup.draft import Draft
+from airflow_backup.actions.setup.foreign.programs import archives, mysql, postgres, restic, sqlite
+from airflow_backup.actions.setup.foreign.shell.follow import Command
+from airflow_backup.actions.setup.names import of_path
+
+_READERS: Mapping[str, Callable[[Command, str], list[Draft]]] = {
+    **dict.fromkeys(postgres.PROGRAMS, postgres.read_command),
+    **dict.fromkeys(mysql.PROGRAMS, mysql.read_command),
+    "sqlite3": sqlite.read_command,
+    "tar": archives.tar,
+    "rsync": archives.rsync,
+}
+_TARGETS: Mapping[str, Callable[[Command], str | None]] = {
+    **dict.fromkeys(postgres.PROGRAMS, postgres.target),
+    **dict.fromkeys(mysql.PROGRAMS, mysql.target),
+}
+_MESSAGE = (
+    "whom to tell is written as `notify`, and a sign of life as `airflow-backup monitor --ping`"
+)
+_CIPHER = "encryption is written as `encryption: {recipients: [age1...]}`"
+_STORAGE = "where sets lie is written as `repository`"
+_AROUND = "what must stop or be mounted around a backup has no counterpart here"
+_NO_ENGINE = "there is no engine for it; a program of your own can be one"
+_OTHERS: Mapping[str, str] = {
+    **dict.fromkeys(("curl", "wget", "mail", "mailx", "sendmail", "msmtp", "mutt"), _MESSAGE),
+    **dict.fromkeys(("gpg", "gpg2", "openssl", "age", "ccrypt"), _CIPHER),
+    **dict.fromkeys(
+        ("scp", "sftp", "rclone", "aws", "gsutil", "az", "s3cmd", "mc", "lftp"), _STORAGE
+    ),
+    **dict.fromkeys(
+        ("mount", "umount", "systemctl", "service", "docker", "docker-compose"), _AROUND
+    ),
+    **dict.fromkeys(("zfs", "btrfs", "lvcreate", "lvremove", "podman", "kubectl"), _AROUND),
+    **dict.fromkeys(
+        ("mongodump", "redis-cli", "slapcat", "influx", "etcdctl", "mydumper"), _NO_ENGINE
+    ),
+    **dict.fromkeys(("borg", "duplicity", "rdiff-backup", "rsnapshot", "duply"), _NO_ENGINE),
+    **dict.fromkeys(("gbak", "nbackup"), "write `engine: firebird` with a connection"),
+    **dict.fromkeys(("find", "tmpwatch", "logrotate"), "how long is written as `retention`"),
+    **dict.fromkeys(("cp", "dd", "zip", "cpio", "git", "psql", "mysql"), "it was not looked into"),
+}
+_OLDER = re.compile(r"\+?(\d{1,5})")
+
+
+@dataclass(frozen=True)
+class _Cleanup:
+    """A folder in which ``find`` removes what is older than so many days, and which names."""
+
+    folder: str
+    days: int
+    name: str
+
+    def removes(self, target: str) -> bool:
+        """
+        Whether it removes what a dump writes.
+
+        >>> both = _Cleanup("/backup", 14, "*.sql")
+        >>> both.removes("/backup/db/a.sql"), both.removes("/backup/a.tgz"), both.removes("/backup2/a.sql")
+        (True, False, False)
+        """
+        is_below = target.startswith(f"{self.folder}/")
+        return is_below and fnmatch.fnmatchcase(target.rpartition("/")[2], self.name)
+
+
+@dataclass
+class Found:
+    """What the commands of one file came to."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What ``restic forget`` keeps, which counts for all backups of restic in the file."""
+    kept_notes: list[str] = field(default_factory=list)
+    cleanups: list[_Cleanup] = field(default_factory=list)
+
+    def finished(self) -> list[Draft]:
+        """Return the schedules, with what is kept of each."""
+        return [self._with_retention(each) for each in self.drafts]
+
+    def _with_retention(self, draft: Draft) -> Draft:
+        if restic.NOT_ADOPTED in draft.notes:
+            notes = (*draft.notes, *self.kept_notes)
+            return replace(draft, retention=self.kept or None, notes=notes)
+        days = [each.days for each in self.cleanups if each.removes(draft.target)]
+        return replace(draft, retention={"within": f"{max(days) + 1}d"}) if days else draft
+
+
+def collect(commands: Iterable[Command], found: Found, *, origin: str, says_all: bool) -> bool:
+    """
+    Add what commands come to; return whether one of them was a backup, or belongs to one.
+
+    ``says_all`` names programs that are not known, too: in a crontab each line is a job, in a script most are not.
+    """
+    seen = False
+    for command in commands:
+        place = f"{origin}, line {command.line}"
+        try:
+            known = _take(command, found, place)
+        except ValueError as error:
+            found.notes.append(f"{place}: {command.program} was not carried over: {error}")
+            known = True
+        if not known and command.program in _OTHERS:
+            found.notes.append(
+                f"{place}: {command.program} was not carried over: {_OTHERS[command.program]}"
+            )
+            known = says_all
+        seen = seen or known
+    return seen
+
+
+def _take(command: Command, found: Found, place: str) -> bool:
+    if command.program == "restic":
+        return _restic(command, found, place)
+    if command.program == "find":
+        return _find(command, found, place)
+    if command.program in (".", "source"):
+        found.notes.append(f"{place}: another file is read there, and was not looked into")
+        return False
+    reader = _READERS.get(command.program)
+    if reader is None:
+        return False
+    found.drafts += [_with_target(each, command) for each in reader(command, place)]
+    return True
+
+
+def _with_target(draft: Draft, command: Command) -> Draft:
+    """Say where the copies of the other tool lie, and that nothing reads them."""
+    written = [each.text for each in command.outputs if not each.text.startswith("/dev/")]
+    by_option = _TARGETS[command.program](command) if command.program in _TARGETS else None
+    target = by_option or draft.target
+    target = target or (written[-1] if written else "")
+    if not target or target == "-":
+        return draft
+    place = (
+        "on another machine"
+        if re.match(r"[^/]*:", target)
+        else f"in {target.rpartition('/')[0] or '/'}"
+    )
+    note = f"its old copies {place} stay, and are not adopted"
+    return replace(draft, target=target, notes=(*draft.notes, note))
+
+
+def _restic(command: Command, found: Found, place: str) -> bool:
+    verb = restic.verb(command)
+    if verb == "backup":
+        found.drafts += restic.backup(command, place)
+    elif verb == "forget":
+        kept, notes = restic.forget(command)
+        found.kept |= kept
+        found.kept_notes += notes
+    elif verb in restic.OTHERS:
+        found.notes.append(f"{place}: {restic.OTHERS[verb]}")
+    return True
+
+
+def _find(command: Command, found: Found, place: str) -> bool:
+    """Read ``find FOLDER -mtime +14 -delete`` as how long copies are kept."""
+    words = [each.text for each in command.arguments]
+    if "-delete" not in words and "rm" not in words:
+        return False
+    cleanup = _cleanup(words)
+    if cleanup is None:
+        found.notes.append(f"{place}: find removes files; how long is written as `retention`")
+        return True
+    found.cleanups.append(cleanup)
+    found.notes.append(
+        f"{place}: find removes {cleanup.name} in {cleanup.folder} after {cleanup.days} days; "
+        "sets of what was written there have that as `retention`"
+    )
+    return True
+
+
+def _cleanup(words: Sequence[str]) -> _Cleanup | None:
+    """Return what is removed; None where the conditions say more than names and days."""
+    given = dict(pairwise(words))
+    days = _OLDER.fullmatch(given.get("-mtime", ""))
+    conditions = {each for each in words if re.fullmatch(r"-[a-z]+|!", each)}
+    if days is None or not words[0].startswith("/") or conditions - _SIMPLE:
+        return None
+    return _Cleanup(words[0].rstrip("/"), int(days[1]), given.get("-name", "*"))
+
+
+_SIMPLE = {
+    *("-mtime", "-name", "-type", "-delete", "-exec", "-maxdepth", "-mindepth", "-f", "-rf"),
+    *("-print", "-xdev"),
+}
+
+
+def name_of_script(path: str) -> str:
+    """
+    Return the name by which a line of a crontab and the script know each other.
+
+    >>> name_of_script("/usr/local/bin/backup.sh")
+    'script:backup.sh'
+    """
+    return f"script:{of_path(path)}"

@@ -1,0 +1,18 @@
+"""Reads a shell script, most often one with restic: what it saves, and what it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airflow_backup.actions.setup.draft import Reading
+from airflow_backup.actions.setup.foreign.programs.commands import Found, collect, name_of_script
+from airflow_backup.actions.setup.foreign.shell.follow import Shell
+
+
+def read(text: str, *, origin: str, path: str, home: str | None) -> Reading:
+    """Read a script; ``path`` is the name by which a crontab may start it."""
+    found = Found()
+    shell = Shell({}, home=home)
+    collect(shell.commands(text), found, origin=origin, says_all=False)
+    drafts = tuple(replace(each, job=name_of_script(path)) for each in found.finished())
+    return Reading(drafts, tuple(found.notes))
