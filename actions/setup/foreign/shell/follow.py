@@ -69,8 +69,8 @@ class Shell:
         while position < len(simples):
             simple = simples[position]
             position += 1
-            words = simple.words
-            if words[0].plain == "for" and len(words) > 3 and depth < _DEEPEST:
+            words = _without_keywords(simple.words)
+            if words and words[0].plain == "for" and len(words) > 3 and depth < _DEEPEST:
                 end = _end_of_loop(simples, position)
                 yield from self._loop(words, simples[position:end], depth)
                 position = end
@@ -89,9 +89,7 @@ class Shell:
         if self._left <= 0:
             return
         self._left -= 1
-        words = list(simple.words)
-        while words and words[0].plain in _KEYWORDS:
-            words.pop(0)
+        words = _without_keywords(simple.words)
         own = dict(self._values)
         is_declared = bool(words) and words[0].plain in _DECLARES
         if is_declared:
@@ -225,15 +223,28 @@ def _has_glob(text: str) -> bool:
     return re.search(r"[*?\[]", text) is not None
 
 
+def _without_keywords(words: Sequence[Word]) -> list[Word]:
+    """Return the words of a command after ``do``, ``then`` and their like."""
+    rest = list(words)
+    while rest and rest[0].plain in _KEYWORDS:
+        rest.pop(0)
+    return rest
+
+
 def _end_of_loop(simples: Sequence[Simple], position: int) -> int:
     """Return where the loop that began before ``position`` is over."""
     depth = 1
     while position < len(simples):
-        first = simples[position].words[0].plain
-        depth += first in ("for", "while", "until", "select")
-        if first == "done":
+        words = simples[position].words
+        rest = _without_keywords(words)
+        leading = [each.plain for each in words[: len(words) - len(rest) + 1]]
+        depth += sum(each in _LOOPS for each in leading)
+        if leading[-1] == "done":
             depth -= 1
             if not depth:
                 return position
         position += 1
     return position
+
+
+_LOOPS = ("for", "select", "while", "until")

@@ -113,16 +113,15 @@ class Scanner:
             return
         target = self._word()
         if operator.startswith("<<") and operator != "<<<":
-            self._here.append("".join(part.text for part in target.parts))
+            name = re.escape("".join(part.text for part in target.parts))
+            self._here.append(rf"\t*{name}" if operator == "<<-" else name)
         elif operator in (">", ">>", ">|") and is_output:
             found.outputs.append(target)
 
     def _skip_here_documents(self) -> None:
         """Leave out the text of here-documents; one that never ends takes the rest."""
         for end in self._here:
-            closing = re.compile(rf"^\t*{re.escape(end)}\r?$", re.MULTILINE).search(
-                self._text, self._at
-            )
+            closing = re.compile(rf"^{end}$", re.MULTILINE).search(self._text, self._at)
             self._skip((len(self._text) if closing is None else closing.end()) - self._at)
         self._here = []
 
@@ -241,6 +240,10 @@ class Scanner:
             letter = text[self._at]
             if letter == "'":
                 self._single()
+                continue
+            if letter == '"':
+                self._skip(1)
+                self._double()
                 continue
             depth += {"(": 1, ")": -1}.get(letter, 0)
             self._skip(2 if letter == "\\" else 1)
