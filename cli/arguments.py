@@ -137,7 +137,10 @@ def loaded(given: Path | None) -> Loaded:
     """Read the schedules that are meant; raise NotFound where there is no file."""
     path = schedules_path(given)
     if not path.exists():
-        raise NotFound(f"no schedules file at {path}", hint="--schedules PATH?")
+        raise NotFound(
+            f"no schedules file at {path}",
+            hint="--schedules PATH? the first one is written by airflow-backup setup",
+        )
     return load(path)
 
 
