@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.setup.document import add_command
+from airflow_backup.actions.setup.document import add_command, in_one_line
 from airflow_backup.actions.setup.draft import Draft, Plan
-from airflow_backup.core.text.names import shown
 from airflow_backup.schedules.loading.drivers import missing_drivers
 from airflow_backup.schedules.loading.loaded import Loaded
 
@@ -18,7 +17,9 @@ def lines(plan: Plan, loaded: Loaded, files: Sequence[Path]) -> Iterator[str]:
     """Yield the summary for people."""
     count = len(plan.drafts)
     what = f"{count} {'schedule' if count == 1 else 'schedules'}"
-    yield f"{what}: {', '.join(each.name for each in plan.drafts)}"
+    names = [each.name for each in plan.drafts]
+    more = f" and {count - _MOST_LISTED} more" if count > _MOST_LISTED else ""
+    yield f"{what}: {', '.join(names[:_MOST_LISTED])}{more}"
     for path in files:
         yield _text(f"made {path}")
     left = [*plan.notes, *_grouped(plan.drafts)]
@@ -51,6 +52,7 @@ def _grouped(drafts: Sequence[Draft]) -> Iterator[str]:
 
 
 _MOST_NAMES = 4
+_MOST_LISTED = 30
 
 
 def as_dict(plan: Plan, loaded: Loaded, files: Sequence[Path]) -> dict[str, Any]:
@@ -90,4 +92,4 @@ def _next(plan: Plan, schedules: Path) -> Iterator[str]:
 
 
 def _text(line: str) -> str:
-    return shown(line.encode("utf-8", "surrogateescape"))
+    return in_one_line(line)

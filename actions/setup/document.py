@@ -157,7 +157,7 @@ def comment(text: str, *, indent: int = 0, bullet: str = "") -> Iterable[str]:
     >>> comment("a\nb", indent=2, bullet="- ")
     ['  # - a\\nb']
     """
-    one = shown(text.encode("utf-8", "surrogateescape"))
+    one = in_one_line(text)
     lead = " " * indent + "# "
     return textwrap.wrap(
         one,
@@ -169,6 +169,16 @@ def comment(text: str, *, indent: int = 0, bullet: str = "") -> Iterable[str]:
     ) or [lead.rstrip()]
 
 
+def in_one_line(text: str) -> str:
+    r"""
+    Write a text so that it draws nothing and ends no line, also where it has half a letter.
+
+    >>> print(in_one_line("a\nb \ud800"))
+    a\nb \xed\xa0\x80
+    """
+    return shown(text.encode("utf-8", "surrogatepass"))
+
+
 def add_command(needed: NeededConnection) -> str:
     """
     Write the command that makes a connection, without its password.
@@ -178,13 +188,14 @@ def add_command(needed: NeededConnection) -> str:
     """
     words = ["airflow", "connections", "add", needed.id, "--conn-type", needed.type]
     host, login = ("HOST", "USER") if needed.is_named else (needed.host, needed.login)
-    for option, value in (("host", host), ("port", needed.port), ("login", login)):
+    port = needed.port if (needed.port or "").isdecimal() else None
+    for option, value in (("host", host), ("port", port), ("login", login)):
         if value:
             words += [f"--conn-{option}", value]
     if needed.extra:
         inside = ", ".join(f'"{key}": "{_json(value)}"' for key, value in needed.extra.items())
         words += ["--conn-extra", "{" + inside + "}"]
-    return shown(shlex.join(words).encode("utf-8", "surrogateescape"))
+    return in_one_line(shlex.join(words))
 
 
 def _json(text: str) -> str:

@@ -41,6 +41,23 @@ def unique(wanted: str, taken: Iterable[str], *, gap: str = "-") -> str:
     return found
 
 
+def listed(names: Iterable[str]) -> str:
+    """
+    List the names of options; what is none, because its line is malformed, may be a password and is not shown.
+
+    >>> listed(["b-c", "a", "pass: x"])
+    'a, b-c and 1 that cannot be read'
+    """
+    known, others = [], 0
+    for each in names:
+        if re.fullmatch(r"[A-Za-z0-9_-]{1,50}", each):
+            known.append(each)
+        else:
+            others += 1
+    said = ", ".join(sorted(known))
+    return said if not others else f"{said} and {others} that cannot be read".strip()
+
+
 def of_path(path: str) -> str:
     """
     Name a path by its last part; the root by the word for it.

@@ -31,9 +31,13 @@ def rewritten(pattern: str, root: str) -> str | None:
     ('/*/.cache', None, '**/a/b')
     >>> rewritten("*.tmp", "/home"), rewritten("*/cache/*", "/home"), rewritten("!keep", "/home")
     ('*.tmp', '**/cache/*', '!keep')
+    >>> rewritten("./cache", "/home")
+    '/cache'
     """
     back = "!" if pattern.startswith("!") else ""
-    body = pattern[len(back) :].removeprefix("./")
+    body = pattern[len(back) :]
+    if body.startswith("./"):  # where the source begins, and nowhere below
+        return back + body[1:]
     if body.startswith("/"):
         inside = _below(body, root)
         return None if inside is None else back + inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ def read(text: str, *, origin: str, path: Path) -> Reading:
     for name, given in _entries(text, origin, path):
         written = given if isinstance(given, str) else json.dumps(given, default=str)
         try:
+            if not _WRITTEN.match(written):
+                # The name of a type is shown, and of other text that would be its beginning.
+                raise ConfigError(f"{origin}: this is no connection")
             found.append(parse(name, written, origin=origin))
         except ConfigError:
             notes.append(f"{origin}: the connection {quoted(name)} cannot be read")
@@ -41,14 +45,39 @@ def _entries(text: str, origin: str, path: Path) -> Iterator[tuple[str, Any]]:
         for line in text.splitlines():
             name, equals, value = line.strip().partition("=")
             if equals and not name.startswith("#"):
-                yield name.strip(), value
+                yield _id_of(name), value.strip().strip("\"'")
         return
-    data = yaml_files.read(text, origin=origin, folder=None)
+    data = _data(text, origin)
     if not isinstance(data, dict):
         raise ConfigError(f"{origin}: these are no connections of Airflow")
     for name, given in data.items():
         for each in given if isinstance(given, list) else [given]:
             yield str(name), each
+
+
+_WRITTEN = re.compile(r"\s*(\{|[a-zA-Z][a-zA-Z0-9_+.-]*://)")
+
+
+def _id_of(name: str) -> str:
+    """
+    Return the id for which a line of an `.env` file stands.
+
+    >>> _id_of("export AIRFLOW_CONN_SHOP"), _id_of("shop_DB ")
+    ('shop', 'shop_DB')
+    """
+    name = name.strip().removeprefix("export ").strip()
+    inside = name.removeprefix("AIRFLOW_CONN_")
+    return name if inside == name else inside.lower()
+
+
+def _data(text: str, origin: str) -> Any:
+    """Read JSON as JSON, whose escapes YAML reads otherwise; all else as YAML."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass  # YAML may begin so, too
+    return yaml_files.read(text, origin=origin, folder=None)
 
 
 def _is_env(text: str) -> bool:

@@ -15,8 +15,8 @@ def ours(pattern: str, style: str = "fm:") -> str | None:
 
     >>> ours("/home/*/.cache"), ours("*/.cache"), ours("sh:home/*/tmp"), ours("*.pyc")
     ('/home/**/.cache', '*/.cache', '/home/*/tmp', '*.pyc')
-    >>> ours("re:^/x"), ours("pp:/srv/a[1]")
-    (None, '/srv/a\\[1]')
+    >>> ours("re:^/x"), ours("pp:/srv/a[1]"), ours("tmp"), ours("sh:*.o")
+    (None, '/srv/a\\[1]', '/tmp', '/*.o')
     """
     for each in _STYLED:
         if pattern.startswith(each):
@@ -33,11 +33,9 @@ def ours(pattern: str, style: str = "fm:") -> str | None:
             "**" if each == "*" and position else each for position, each in enumerate(parts[:-1])
         ]
         pattern = "/".join([*inner, parts[-1]])
-    # borg takes a path without its first slash for the same.
-    is_place = "/" in pattern.rstrip("/") and not pattern.startswith(("*", "/"))
-    return (
-        f"/{pattern}" if is_place or (style in ("pp:", "pf:") and pattern[:1] != "/") else pattern
-    )
+    # borg matches the whole path, whose first slash may be missing: `tmp` is /tmp, and nothing else.
+    is_anywhere = pattern.startswith("*" if style == "fm:" else "**")
+    return pattern if is_anywhere or pattern.startswith("/") else f"/{pattern}"
 
 
 def of_patterns(lines: Iterable[str]) -> tuple[list[str], list[str | None]]:

@@ -14,6 +14,7 @@ from airflow_backup.actions.setup.foreign.borgmatic_databases import ENGINES, UN
 from airflow_backup.actions.setup.foreign.programs.folders import folders, patterns_of_file, unread
 from airflow_backup.actions.setup.foreign.shell.follow import Value
 from airflow_backup.actions.setup.keeping import rules
+from airflow_backup.actions.setup.names import listed
 from airflow_backup.core.errors import ConfigError
 
 _SECTIONS = ("location", "storage", "retention", "consistency", "output", "hooks")
@@ -29,6 +30,7 @@ _QUIET = re.compile(
     r"extra_borg_options|store_config_files|working_directory|json|source_directories_must_exist|"
     r"skip_actions|default_actions|read_special"
 )
+_LISTS = ("source_directories", "exclude_patterns", "exclude_from", "patterns")
 _HOOK = re.compile(r"(before|after)_.*|on_error|commands")
 _MONITORING = {
     *("healthchecks", "ntfy", "pushover", "zabbix", "apprise", "uptime_kuma", "cronitor"),
@@ -56,7 +58,11 @@ def read(text: str, *, origin: str, folder: Path | None, home: str | None) -> Re
     retention, said = _retention(options)
     shared = [NOT_ADOPTED, *_encryption(options), *said]
     drafts = _folders(options, origin, shared)
-    problems: list[str] = []
+    problems = [
+        f"{origin}: {key} is no list, and was not carried over"
+        for key in (*_LISTS, *ENGINES)
+        if options.get(key) is not None and not isinstance(options[key], list)
+    ]
     for key, engine in ENGINES.items():
         for each in _list(options, key):
             try:
@@ -116,17 +122,21 @@ def _folders(options: Mapping[str, Any], origin: str, notes: Sequence[str]) -> l
         if found is None:
             said.append(unread(Value(str(each))))
         excluded += [borg_patterns.ours(line) for line in found or ()]
-    wrong = [each for each in roots if not each.startswith("/")]
-    if wrong:
-        said.append(f"{len(wrong)} sources are no absolute paths, and were not carried over")
-    roots = [each for each in roots if each.startswith("/")]
-    lost = sum(each is None for each in excluded)
-    if lost:
-        said.append(f"{lost} regular expressions of what is left out were not carried over")
+    right = [each for each in roots if each.startswith("/") and "${" not in each]
+    if len(right) < len(roots):
+        lost = len(roots) - len(right)
+        said.append(
+            f"sources that are no absolute path, or need a variable: {lost}; not carried over"
+        )
+    unread_patterns = sum(each is None for each in excluded)
+    if unread_patterns:
+        said.append(
+            f"regular expressions of what was left out: {unread_patterns}; not carried over"
+        )
     kept = [each for each in excluded if each is not None]
-    if not roots:
+    if not right:
         return []
-    return folders(roots, kept, f"{origin}, source_directories", notes=said)
+    return folders(right, kept, f"{origin}, source_directories", notes=said)
 
 
 def _retention(options: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
@@ -180,5 +190,5 @@ def _notes(options: Mapping[str, Any], origin: str) -> list[str]:
     if checks:
         found.append("`verify` of a schedule does what `checks` do, after each backup")
     if left:
-        found.append(f"options that were not carried over: {', '.join(left)}")
+        found.append(f"options that were not carried over: {listed(left)}")
     return [f"{origin}: {each}" for each in found]

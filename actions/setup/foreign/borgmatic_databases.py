@@ -7,6 +7,7 @@ from typing import Any
 from airflow_backup.actions.setup.draft import Draft, NeededConnection
 from airflow_backup.actions.setup.foreign.programs.notes import LOGIN_NOTE
 from airflow_backup.actions.setup.foreign.programs.postgres import ALL_DATABASES
+from airflow_backup.actions.setup.names import listed
 
 ENGINES = {
     "postgresql_databases": "postgres",
@@ -34,7 +35,7 @@ def database(engine: str, given: Any, origin: str) -> Draft:
         raise ValueError("it has no name")
     name = str(given["name"])
     left = sorted(str(key) for key in given if key not in _HANDLED and key not in _SSL)
-    notes = [f"its options that were not carried over: {', '.join(left)}"] if left else []
+    notes = [f"its options that were not carried over: {listed(left)}"] if left else []
     if engine == "sqlite":
         return _sqlite(name, given, origin, notes)
     if given.get("container"):

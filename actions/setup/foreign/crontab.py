@@ -19,7 +19,7 @@ _JOB = re.compile(rf"-?(@[A-Za-z_]+|{_FIELD}(?:[ \t]+{_FIELD}){{4}})[ \t]+(.+)")
 _USER = re.compile(r"([a-z_][a-z0-9_-]*)[ \t]+(.+)")
 _NO_SCRIPTS = {
     *("cd", "test", "true", "sleep", "exec", "export", "set", "sh", "bash", "su", "find", "cp"),
-    *("mv", "rm", "echo", "date", "python", "python3", "perl", "php"),
+    *(".", "mv", "rm", "echo", "date", "python", "python3", "perl", "php"),
 }
 """Programs that are often written with their folder, and are nobody's own script."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_backup.actions.setup.draft import Draft, NeededConnection, Reading
+from airflow_backup.actions.setup.names import listed
 from airflow_backup.core.errors import ConfigError
 
 _SOURCE = re.compile(r"(?:pg|db)(\d*)-(path|port|user|socket-path|host|host-user|database)")
@@ -81,7 +82,7 @@ def _stanza(name: str, options: Mapping[str, str], origin: str) -> Draft:
         notes.append("it has several repositories; write a second schedule for another one")
     left = [key for key in options if not _is_known(key)]
     if left:
-        notes.append(f"options that were not carried over: {', '.join(sorted(left))}")
+        notes.append(f"options that were not carried over: {listed(left)}")
     host = places.get("host") or places.get("socket-path")
     connection = NeededConnection("postgres", host, places.get("port"), places.get("user"))
     source: dict[str, Any] = {"engine": "postgres", "method": "physical"}

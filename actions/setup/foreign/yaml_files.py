@@ -56,6 +56,9 @@ def read(text: str, *, origin: str, folder: Path | None, depth: int = 0) -> Any:
         problem = hostile(root)
         if problem is not None:
             raise ConfigError(f"{origin}: {problem}")
+        half = _half_letter(root)
+        if half is not None:
+            raise ConfigError(f"{origin}, line {half}: a text has half a letter in it")
         before = _take_includes(loader, root)
         return (
             merged(before, loader.construct_document(root))
@@ -69,6 +72,23 @@ def read(text: str, *, origin: str, folder: Path | None, depth: int = 0) -> Any:
         raise ConfigError(f"{origin}, line {line}: this is not YAML") from None
     finally:
         loader.dispose()
+
+
+def _half_letter(root: yaml.Node) -> int | None:
+    """Return the line of a text that is none, as escapes can make it; each node is looked at once."""
+    waiting, seen = [root], {id(root)}
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.ScalarNode):
+            if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+                return int(node.start_mark.line) + 1
+            continue
+        for child in node.value:
+            for each in child if isinstance(child, tuple) else (child,):
+                if id(each) not in seen:
+                    seen.add(id(each))
+                    waiting.append(each)
+    return None
 
 
 def _take_includes(loader: _Loader, root: yaml.Node) -> Any:

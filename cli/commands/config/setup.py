@@ -209,6 +209,11 @@ def _readings(arguments: argparse.Namespace) -> list[Reading]:
     found = []
     for each in arguments.origins:
         if each == "-":
+            if sys.stdin.isatty():
+                raise ConfigError(
+                    "nothing is on the standard input",
+                    hint="crontab -l | airflow-backup setup --from -",
+                )
             text = decoded(sys.stdin.buffer.read(LARGEST + 1), "the standard input")
             path = Path("the standard input")
         else:

@@ -78,6 +78,12 @@ def test_what_reads_configuration_works_on_windows(folder: Path, command: str) -
     assert done.stdout == shell(folder, "", *command.split()).stdout
 
 
+def test_the_first_files_are_written_on_windows(folder: Path) -> None:
+    done = shell(folder, WINDOWS, "setup", "--files", str(folder / "data"), "--to", "made")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "made" / "schedules.yaml").exists()
+
+
 @pytest.mark.parametrize(
     "command", ["run wiki", "restore wiki --to back", "verify wiki", "sync", "init"]
 )

@@ -65,6 +65,9 @@ def rsync(command: Command, origin: str) -> list[Draft]:
         raise ValueError("it has no source and target")
     if given.has("files-from"):
         raise ValueError("the list of what it saves was not read")
+    if given.has("include", "include-from", "filter"):
+        # What is left out means something else with them: `*` after them is not everything.
+        raise ValueError("it takes some of the files only (--include, --filter)")
     *sources, target = given.operands
     if any(re.match(r"[^/]*:", each.text) for each in sources):
         raise ValueError("it fetches from another machine; write the schedule for a worker there")
@@ -73,7 +76,7 @@ def rsync(command: Command, origin: str) -> list[Draft]:
     excluded = [_from_source(each, sources, roots) for each in excluded]
     notes += [*left_out(given, _RSYNC_IGNORED, "rsync"), *elsewhere(command, _MUST)]
     made = folders(roots, excluded, origin, notes=notes)
-    return [replace(each, target=target.text) for each in made]
+    return [replace(each, target=f"{target.text.rstrip('/')}/") for each in made]
 
 
 def _from_source(pattern: str, sources: Sequence[Value], roots: Sequence[str]) -> str:

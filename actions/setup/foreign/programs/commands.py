@@ -13,6 +13,7 @@ from airflow_backup.actions.setup.draft import Draft
 from airflow_backup.actions.setup.foreign.programs import archives, mysql, postgres, restic, sqlite
 from airflow_backup.actions.setup.foreign.shell.follow import Command
 from airflow_backup.actions.setup.names import of_path
+from airflow_backup.core.text.durations import parse_duration
 
 _READERS: Mapping[str, Callable[[Command, str], list[Draft]]] = {
     **dict.fromkeys(postgres.PROGRAMS, postgres.read_command),
@@ -83,6 +84,17 @@ class Found:
     """What ``restic forget`` keeps, which counts for all backups of restic in the file."""
     kept_notes: list[str] = field(default_factory=list)
     cleanups: list[_Cleanup] = field(default_factory=list)
+
+    def keep(self, rules: dict[str, Any]) -> None:
+        """Take what one `restic forget` keeps; of several, each rule that keeps more."""
+        if self.kept and rules and rules != self.kept:
+            self.kept_notes.append(
+                "`restic forget` is there several times; of its rules those that keep more"
+            )
+        for name, value in rules.items():
+            before = self.kept.get(name)
+            how_much = parse_duration if name == "within" else int
+            self.kept[name] = value if before is None else max(before, value, key=how_much)
 
     def finished(self) -> list[Draft]:
         """Return the schedules, with what is kept of each."""
@@ -157,7 +169,7 @@ def _restic(command: Command, found: Found, place: str) -> bool:
         found.drafts += restic.backup(command, place)
     elif verb == "forget":
         kept, notes = restic.forget(command)
-        found.kept |= kept
+        found.keep(kept)
         found.kept_notes += notes
     elif verb in restic.OTHERS:
         found.notes.append(f"{place}: {restic.OTHERS[verb]}")

@@ -20,7 +20,7 @@ def folders(
     roots: Sequence[str], excluded: Sequence[str], origin: str, *, notes: Sequence[str] = ()
 ) -> list[Draft]:
     """Make a schedule for folders; one for each where a pattern, or a star, is about a place."""
-    kept, inner = without_nested(roots)
+    kept, inner = without_nested([re.sub(r"/{2,}", "/", each) for each in roots])
     said = [*notes]
     if inner:
         said.append(f"inside of another source, and stored with it: {', '.join(inner)}")

@@ -39,7 +39,7 @@ _IGNORED = (
 def read_command(command: Command, origin: str) -> list[Draft]:
     """Make a schedule for each database that is dumped; ValueError where it is none."""
     given = read(command.arguments, _GRAMMAR)
-    if any(not each.is_known for each in given.operands):
+    if any(not each.is_known or "://" in each.text for each in given.operands):
         raise ValueError(WHICH)
     is_copy = command.program in _COPIES
     if is_copy and not given.has("backup"):

@@ -92,7 +92,7 @@ def connection_string(text: str) -> dict[str, str]:
     >>> connection_string("host=db dbname='my shop' password=x"), connection_string("shop")
     ({'host': 'db', 'dbname': 'my shop'}, {'dbname': 'shop'})
     """
-    if re.match(r"postgres(ql)?://", text):
+    if re.match(r"postgres(ql)?://", text, re.IGNORECASE):
         try:
             parts = urlsplit(text)
             found = {
@@ -108,7 +108,7 @@ def connection_string(text: str) -> dict[str, str]:
     if "=" in text:
         pairs = re.findall(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s']+)", text)
         return {key: value.strip("'") for key, value in pairs if key in _WANTED}
-    return {"dbname": text}
+    return {} if "://" in text else {"dbname": text}
 
 
 def target(command: Command) -> str | None:

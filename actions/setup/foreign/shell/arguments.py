@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_backup.actions.setup.foreign.shell.follow import Value
+
+_PASSWORD = re.compile(r"(pass(?:word|phrase|wd)?)(?!-)\w.*", re.IGNORECASE | re.DOTALL)
+"""An option whose password was written without the sign between them."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Arguments:
     def others(self, known: str) -> list[str]:
         """Name the options that are not among the words of ``known``, each once and without its value."""
         ignored = set(known.split())
-        found = dict.fromkeys(name for name, _ in self.options if name not in ignored)
+        cut = (_PASSWORD.sub(r"\1", name) for name, _ in self.options)
+        found = dict.fromkeys(name for name in cut if name not in ignored)
         return [f"-{name}" if len(name) == 1 else f"--{name}" for name in found]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from airflow_backup.actions.setup.foreign.shell.braces import without_braces
 from airflow_backup.actions.setup.foreign.shell.scanner import Part, Scanner, Simple, Word
 from airflow_backup.actions.setup.foreign.shell.wrappers import Inner, unwrapped
+from airflow_backup.core.errors import ConfigError
 
 SECRET = re.compile(r"pass|pwd|pw$|secret|token|credential|key|auth", re.IGNORECASE)
 """Names of variables whose values are never looked at."""
@@ -17,7 +18,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.DOTALL)
 _KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "!", "{", "time"})
 _DECLARES = frozenset({"export", "local", "declare", "readonly", "typeset"})
 _MOST = 5000
-"""Commands of one file, with loops written out; what has more is no backup script."""
+"""Commands of one file, with loops written out; one that has more is refused, for the rest would be missing."""
 _DEEPEST = 5
 
 
@@ -80,14 +81,15 @@ class Shell:
     def _loop(self, words: Sequence[Word], body: Sequence[Simple], depth: int) -> Iterator[Command]:
         name, values = words[1].plain or "", self._values_of(words[3:])
         for value in values:
-            if self._left <= 0:
-                return
             self._values[name] = value
             yield from self._all(body, depth + 1)
 
     def _one(self, simple: Simple, depth: int) -> Iterator[Command]:
         if self._left <= 0:
-            return
+            raise ConfigError(
+                f"a script has more than {_MOST} commands, with its loops written out",
+                hint="is it one that makes backups?",
+            )
         self._left -= 1
         words = _without_keywords(simple.words)
         own = dict(self._values)

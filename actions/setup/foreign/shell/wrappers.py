@@ -41,6 +41,10 @@ _VALUED = {
     "eval": "",
 }
 """By program, the letters of its options that take the next word."""
+_LONG_VALUED = {
+    *("--env", "--env-file", "--user", "--workdir", "--namespace", "--container", "--index"),
+    *("--group", "--chdir", "--unset", "--signal", "--kill-after", "--adjustment"),
+}
 _OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1}
 _SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh", "ash"})
 _AS_USER = frozenset({"su", "runuser"})
@@ -88,7 +92,8 @@ def _after_options(words: Sequence[str | None], position: int, valued: str) -> i
             return position + 1
         if not word.startswith("-") or word == "-":
             return position
-        takes_next = not word.startswith("--") and len(word) == 2 and word[1] in valued
+        is_letter = not word.startswith("--") and len(word) == 2
+        takes_next = (is_letter and word[1] in valued) or word in _LONG_VALUED
         position += 2 if takes_next else 1
     return position
 
@@ -120,9 +125,14 @@ def _place(name: str, words: Sequence[str | None], at: int) -> tuple[int, str] |
         after = container + 1
         while after < len(words) and (words[after] == "--" or (words[after] or "").startswith("-")):
             after += 1
-        return after, f"the container '{words[container] or '?'}'"
+        return after, f"the container {_called(words[container])}"
     if name == "ssh":
         host = _after_options(words, at + 1, "bcDEeFIiJLlmOopQRSWw")
         if host + 1 < len(words):
-            return host + 1, f"the machine '{(words[host] or '?').rpartition('@')[2]}'"
+            return host + 1, f"the machine {_called((words[host] or '').rpartition('@')[2])}"
     return None
+
+
+def _called(name: str | None) -> str:
+    """Quote a name that is one; what may be anything else, such as a variable with a password, is not shown."""
+    return f"'{name}'" if name and re.fullmatch(r"[\w.-]+", name) else "that cannot be told"

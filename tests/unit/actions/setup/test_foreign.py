@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from airflow_backup.actions.setup.assemble import assembled
+from airflow_backup.actions.setup.document import document
 from airflow_backup.actions.setup.draft import Draft, Reading
 from airflow_backup.actions.setup.foreign import borgmatic, crontab
 from airflow_backup.actions.setup.foreign.detect import tool_of
+from airflow_backup.actions.setup.foreign.read_all import Given, joined, read
 from airflow_backup.actions.setup.times import from_cron, machine_timezone
 from airflow_backup.core.errors import ConfigError
 
@@ -33,6 +36,10 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "one inside another": ("tar cf x.tar /srv /srv/wiki", {"path": "/srv"}),
     "stars": ("tar cf x.tar /home/*/mail", {"path": "/home", "include": ["/*/mail"]}),
     "rsync": ("rsync -a /srv/wiki /mnt", {"path": "/srv/wiki"}),
+    "tar, where it begins": (
+        "tar czf x.tgz -C /srv/wiki --exclude=./cache --exclude=./a/b .",
+        {"path": "/srv/wiki", "exclude": ["/cache", "/a/b"]},
+    ),
     "rsync, its own name": (
         "rsync -a --exclude=/wiki/old /srv/wiki /mnt",
         {"path": "/srv/wiki", "exclude": ["/old"]},
@@ -55,6 +62,7 @@ NONE = {
     "from elsewhere": "rsync -a nas:/x /y",
     "relative": "tar czf x.tgz wiki",
     "a list": "rsync -a --files-from=/list / nas:/x",
+    "some files": "rsync -a --include='*/' --include='*.jpg' --exclude='*' /x/ /y",
     "roles": "pg_dumpall --globals-only",
     "a query": "sqlite3 /srv/a.db 'select 1'",
     "dump of what": "mysqldump",
@@ -70,6 +78,63 @@ def test_what_is_no_backup_is_named_and_never_left_out_in_silence(command: str) 
     assert found.drafts == ()
     assert found.notes
     assert all("c, line 1" in each for each in found.notes)
+
+
+LEAKS = {
+    "an address in capitals": "pg_dump POSTGRES://me:Kanarienvogel@h/d",
+    "an address that is none": "pg_dump 'jdbc:postgresql://me:Kanarienvogel@h/d'",
+    "words of libpq": "pg_dump \"host=h password='Kanarien vogel Kanarienvogel' dbname=d\"",
+    "a port that is none": "pg_dump -pKanarienvogel d",
+    "an address for mysql": "mysqldump mysql://me:Kanarienvogel@h/d",
+    "glued": "mysqldump --passwordKanarienvogel d",
+    "attached": "mysqldump -u root -p'Kanarienvogel' --password=Kanarienvogel d",
+    "a container's variable": "docker exec --env PGPASSWORD=Kanarienvogel db pg_dump d",
+    "a container's variable, short": "docker exec -e PGPASSWORD=Kanarienvogel db pg_dump d",
+    "a command that waits": "sshpass -p Kanarienvogel ssh h pg_dump d",
+    "a cipher": "pg_dump d | openssl enc -pass pass:Kanarienvogel > /b/d",
+    "a variable before": "MY_PASS=Kanarienvogel; echo $MY_PASS | pg_dump -h $MY_PASS d > /b/$MY_PASS/x",
+    "restic": "restic -r rest:https://me:Kanarienvogel@h/ backup /x; restic -r s3:x -o k=Kanarienvogel backup /y",
+    "rsync": "rsync -a /x rsync://me:Kanarienvogel@h/y",
+    "what follows the percent sign": "mail root%Kanarienvogel%Kanarienvogel",
+    "somebody's own program": "/opt/dump --key Kanarienvogel",
+    "a here-string": "pg_dump d <<< Kanarienvogel",
+}
+
+
+@pytest.mark.parametrize("command", LEAKS.values(), ids=LEAKS)
+def test_a_password_is_nowhere_in_what_is_made(command: str) -> None:
+    drafts, notes = joined([of_line(command)])
+    plan = assembled(
+        drafts,
+        notes,
+        origins=["c"],
+        repository="file:///r",
+        repository_connection=None,
+        timezone="UTC",
+        when={"preset": "daily"},
+        retention=None,
+    )
+    assert "Kanarien" not in document(plan)
+    assert plan.drafts or plan.notes
+
+
+MALFORMED = {
+    "pgbackrest": (
+        "pgbackrest",
+        "[a]\npg1-path=/x\nrepo1-cipher-pass Kanarienvogel=x\nKanarienvogel: 5 = 6\n",
+    ),
+    "borgmatic": ("borgmatic", "source_directories: [/x]\npass Kanarienvogel: 5\n"),
+    "a database": ("borgmatic", "mysql_databases: [{name: x, pass Kanarienvogel: 5}]"),
+    "variables": ("airflow", "export AIRFLOW_CONN_SHOP='sqlite:////x'\nTOKEN=Kanarienvogel:x\n"),
+    "one line": ("airflow", '{"a": "Kanarienvogel:x", "b": {"conn_type": "sqlite", "host": "/x"}}'),
+}
+
+
+@pytest.mark.parametrize(("tool", "text"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_line_shows_no_password_either(tool: str, text: str) -> None:
+    found = read(Given(text, Path("/c"), tool), home=None)
+    assert len(found.drafts) == 1
+    assert "Kanarien" not in str(found)
 
 
 CRON = {
@@ -93,9 +158,9 @@ def test_a_time_that_cannot_be_is_refused(text: str) -> None:
 
 def test_a_line_of_the_system_has_a_user() -> None:
     text = "0 2 * * *  root\tpg_dump a\n0 3 * * * postgres  pg_dump b\n0 4 * * * lonely"
-    read = crontab.read(text, origin="c", home=None, has_users=True)
-    assert [each.name for each in read.drafts] == ["a", "b"]
-    assert "c, line 3: this line cannot be read" in read.notes[0]
+    found = crontab.read(text, origin="c", home=None, has_users=True)
+    assert [each.name for each in found.drafts] == ["a", "b"]
+    assert "c, line 3: this line cannot be read" in found.notes[0]
 
 
 def test_only_what_find_removes_is_removed_here() -> None:
@@ -105,8 +170,8 @@ def test_only_what_find_removes_is_removed_here() -> None:
         "0 3 * * * find /b -name '*.sql' -mtime +6 -delete\n"
         "0 3 * * * find /b2 -mtime +6 ! -name keep -delete\n"
     )
-    read = crontab.read(text, origin="c", home=None)
-    assert {each.name: each.retention for each in read.drafts} == {
+    found = crontab.read(text, origin="c", home=None)
+    assert {each.name: each.retention for each in found.drafts} == {
         "a": {"within": "7d"},
         "b": None,
         "c": None,
@@ -128,6 +193,18 @@ def test_patterns_of_borg_are_turned_round_because_there_the_first_decides() -> 
     text = "patterns: ['R /home', '+ /home/susan', '- /home/*', '- sh:**/*.o']\n"
     (draft,) = of_borgmatic(text)
     assert draft.source["exclude"] == ["**/*.o", "/*", "!/susan"]
+
+
+def test_a_name_alone_is_a_place_for_borg_and_leaves_nothing_else_out() -> None:
+    text = "source_directories: [/home]\nexclude_patterns: [.cache, home/x, 'sh:*.o', '*.pyc']\n"
+    (draft,) = of_borgmatic(text)
+    assert draft.source["exclude"] == ["/x", "*.pyc"]
+
+
+def test_of_several_rules_those_count_that_keep_more() -> None:
+    text = "restic backup /x; restic forget --keep-daily 9 --keep-within 3d; restic forget -d 7 --keep-within 1m"
+    (draft,) = of_line(text).drafts
+    assert draft.retention == {"daily": 9, "within": "30d10h"}
 
 
 def test_an_include_that_is_missing_is_an_error_because_it_may_hold_the_sources(
