@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from airflow_backup.schedules.loading.loader import parse
+from support.foreign import CANARY, copied
 
 pytestmark = pytest.mark.service
 
@@ -54,3 +58,26 @@ def test_other_commands_of_airflow_do_not_pay_for_it(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_connections_of_an_airflow_become_schedules_that_are_right(tmp_path: Path) -> None:
+    assert airflow(tmp_path, "db", "migrate").returncode == 0
+    given = copied("connections.json", tmp_path, HOST="db", PORT="5432", USER="keeper")
+    known = json.loads(given.read_text())
+    known = {name: each for name, each in known.items() if name not in ("half", "CRM (old)")}
+    given.write_text(json.dumps(known))
+    assert airflow(tmp_path, "connections", "import", str(given)).returncode == 0
+    done = airflow(tmp_path, "backup", "setup", "--from-airflow", "--to", "made")
+    assert done.returncode == 0, done.stderr
+    made = (tmp_path / "made" / "schedules.yaml").read_text()
+    assert "no engine backs up what these lead to: inbox (names no folder), s3 (aws)" in done.stdout
+    assert CANARY not in done.stdout + done.stderr + made
+    loaded = parse(made)
+    assert loaded.problems == []
+    assert sorted(loaded.by_id()) == ["bank_db", "crm-old", "mull", "s-2fa", "shop", "wiki"]
+    exported = airflow(tmp_path, "connections", "export", "of.yaml")
+    assert exported.returncode == 0, exported.stderr
+    done = airflow(tmp_path, "backup", "setup", "--from", "of.yaml", "--to", "again")
+    assert done.returncode == 0, done.stderr
+    again = parse((tmp_path / "again" / "schedules.yaml").read_text())
+    assert sorted(again.by_id()) == sorted(loaded.by_id())

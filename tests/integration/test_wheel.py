@@ -159,6 +159,7 @@ def test_without_airflow_every_command_works_that_needs_none(client: Path, tmp_p
         ("sync",),
         ("export", "data"),
         ("coverage", "--no-airflow"),
+        ("setup", "--files", "/srv", "--print"),
         ("notify",),
     ):
         shell(*words)

@@ -353,3 +353,15 @@ def test_the_standard_input_is_read_and_the_file_printed(
     assert yaml.safe_load(told.out)["schedules"][0]["cron"] == "5 4 * * *"
     assert "its old copies in /x stay" in told.err
     assert list(home.glob("*.yaml")) == []
+
+
+def test_init_where_nothing_is_yet_points_here_and_makes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(home.iterdir())
+    assert main(["init"]) == 3
+    assert "the first one is written by airflow-backup setup" in capsys.readouterr().err
+    assert [each for each in home.iterdir() if each not in before] in ([], [home / "airflow"])
+    assert main(["setup", "--files", "wiki", "--repository", "vault", "--to", "."]) == 0
+    assert main(["init"]) == 0
+    assert f"file://{home}/vault: made" in capsys.readouterr().out
