@@ -59,9 +59,11 @@ def read(text: str, *, origin: str, home: str | None, has_users: bool = False) -
 
 
 def _zone(name: str, value: str, before: str | None, place: str, notes: list[str]) -> str | None:
-    """Return the zone that counts from here on."""
+    """Return the zone that counts from here on; say what of a variable is not carried over."""
     if name == "CRON_TZ" and is_zone(value):
         return value
+    if name == "MAILTO" and value:
+        notes.append(f"{place}: MAILTO is not carried over; whom to tell is written as `notify`")
     if name == "CRON_TZ" or (name == "TZ" and value):
         notes.append(f"{place}: {name} is not carried over; look at `timezone`")
     return before

@@ -134,6 +134,8 @@ def test_a_crontab_is_taken_over_line_by_line(
     }.items():
         assert any(f"crontab, line {line}: " in each and words in each for each in told.split("\n"))
     assert "curl was not carried over" in told
+    assert "crontab, line 4: MAILTO is not carried over" in told
+    assert "it@example.org" not in told
     assert "timezone: Europe/Vienna" in (home / "made" / "schedules.yaml").read_text()
 
 
