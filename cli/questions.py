@@ -13,7 +13,7 @@ from airflow_backup.core.errors import BackupError, Refused
 from airflow_backup.schedules.model.presets import PRESETS
 
 if TYPE_CHECKING:
-    from airflow_backup.actions.setup.draft import Draft
+    from airflow_backup.schedules.setup.draft import Draft
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def ask(question: str, read: Callable[[str], T], *, default: str = "", example: 
 
 def ask_all(arguments: argparse.Namespace, engines: Collection[str]) -> list[Draft]:
     """Ask what, where, when and how long; the last three where no option says it."""
-    from airflow_backup.actions.setup.answers import KEEP, repository_of
+    from airflow_backup.schedules.setup.answers import KEEP, repository_of
 
     drafts = _ask_sources(engines)
     if arguments.repository is None:
@@ -69,14 +69,14 @@ def ask_all(arguments: argparse.Namespace, engines: Collection[str]) -> list[Dra
 
 
 def _when(text: str) -> str:
-    from airflow_backup.actions.setup.times import from_words
+    from airflow_backup.schedules.setup.times import from_words
 
     from_words(text)
     return text
 
 
 def _keep(text: str) -> str:
-    from airflow_backup.actions.setup.answers import retention_of
+    from airflow_backup.schedules.setup.answers import retention_of
 
     retention_of(text)
     return text
@@ -97,7 +97,7 @@ def _ask_sources(engines: Collection[str]) -> list[Draft]:
 
 
 def _ask_source(engine: str) -> Draft:
-    from airflow_backup.actions.setup.answers import SERVERS, draft_of
+    from airflow_backup.schedules.setup.answers import SERVERS, draft_of
 
     if engine in SERVERS:
         question, example = "Which Airflow connection, and which database?", "orders_db/orders"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.setup.document import add_command, in_one_line
-from airflow_backup.actions.setup.draft import Draft, Plan
 from airflow_backup.schedules.loading.drivers import missing_drivers
 from airflow_backup.schedules.loading.loaded import Loaded
+from airflow_backup.schedules.setup.document import add_command, in_one_line
+from airflow_backup.schedules.setup.draft import Draft, Plan
 
 
 def lines(plan: Plan, loaded: Loaded, files: Sequence[Path]) -> Iterator[str]:

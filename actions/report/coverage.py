@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from airflow_backup.core.connections import (
     Connection,
@@ -22,10 +22,10 @@ from airflow_backup.core.connections import (
     ids_in_environment,
 )
 from airflow_backup.core.errors import BackupError, ConfigError, NotFound
-from airflow_backup.core.installed import engines as installed_engines
 from airflow_backup.core.paths.places import holders
+from airflow_backup.schedules.loading.connection_sources import ways_by_type
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import EngineOptions, options_model
+from airflow_backup.schedules.model.sources import EngineOptions
 
 log = logging.getLogger(__name__)
 
@@ -168,39 +168,6 @@ def _look_up(known: Mapping[str, Connection], identifier: str) -> Connection:
     if identifier not in known or known[identifier].unread:
         raise NotFound(f"no connection '{identifier}'")
     return known[identifier]
-
-
-class _Way(NamedTuple):
-    """How what a connection leads to is backed up."""
-
-    engine: str
-    options: type[EngineOptions]
-
-    def source(self, connection: Connection) -> dict[str, Any]:
-        return self.options.source_behind(self.engine, connection)
-
-
-def ways_by_type() -> dict[str, _Way]:
-    """Return the engine that can back up what a connection leads to, by the type of the connection."""
-    found: dict[str, _Way] = {}
-    for name in installed_engines.names():
-        try:
-            model = options_model(name)
-        except (
-            ConfigError
-        ) as error:  # somebody else's package; the schedules that need it say so, too
-            log.error("connections of the engine %s are not looked at: %s", name, error)
-            continue
-        if model is not None:
-            found |= {
-                each: _Way(name, model) for each in model.connection_types if each not in found
-            }
-    return found
-
-
-def extras_by_type() -> dict[str, tuple[str, ...]]:
-    """Return the extras that say where a connection leads, by its type; no others need be read."""
-    return {name: way.options.place_extras for name, way in ways_by_type().items()}
 
 
 def with_environment(

@@ -21,6 +21,7 @@ from airflow_backup.plugin.schemas.status import CoverageCounts
 from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.schedules import subject_of
+from airflow_backup.schedules.loading.connection_sources import extras_by_type
 from airflow_backup.schedules.model.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def _known(catalog: Catalog, session: Session, access: Access) -> _Known:
     dags = airflow_reads.dags(session, [dag_id(row.id) for row in rows])
     enabled = [each for row in rows if (each := _enabled(row, dags.get(dag_id(row.id))))]
     exceptions = catalog.deployed.unprotected()
-    stored = airflow_connections.connections(session, rule.extras_by_type())
+    stored = airflow_connections.connections(session, extras_by_type())
     connections = rule.with_environment(
         stored, rule.mentioned(enabled, exceptions), unreadable=_say_so
     )

@@ -170,5 +170,6 @@ def test_the_changes_of_the_next_release_can_be_joined(tmp_path: Path) -> None:
         check=True,
     ).stdout
     assert "## 99.0 (" in said
-    assert "**Mended**\n\n- A sentence *of the test*.\n" in said
+    assert "**Mended**\n\n" in said
+    assert "\n- A sentence *of the test*.\n" in said
     assert "<!-- releases, the newest first -->\n" in (ROOT / "CHANGELOG.md").read_text()

@@ -15,7 +15,7 @@ from airflow_backup.cli.output import print_json
 from airflow_backup.core.errors import ConfigError, Inconclusive
 
 if TYPE_CHECKING:
-    from airflow_backup.actions.setup.draft import Draft, Plan, Reading
+    from airflow_backup.schedules.setup.draft import Draft, Plan, Reading
 
 _TOOLS = ("crontab", "borgmatic", "restic", "pgbackrest", "airflow")
 _ENGINES = {
@@ -90,11 +90,11 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the files, or print them; say what was not carried over."""
-    from airflow_backup.actions.setup.assemble import checked
-    from airflow_backup.actions.setup.document import document
-    from airflow_backup.actions.setup.writing import refuse_what_exists, write
     from airflow_backup.cli.setup_summary import as_dict, lines
     from airflow_backup.schedules.loading.loader import parse
+    from airflow_backup.schedules.setup.assemble import checked
+    from airflow_backup.schedules.setup.document import document
+    from airflow_backup.schedules.setup.writing import refuse_what_exists, write
 
     if not arguments.print:
         refuse_what_exists(arguments.to)
@@ -125,8 +125,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    from airflow_backup.actions.setup.assemble import assembled
-    from airflow_backup.actions.setup.foreign.read_all import joined
+    from airflow_backup.schedules.setup.assemble import assembled
+    from airflow_backup.schedules.setup.foreign.read_all import joined
 
     readings = _readings(arguments)
     given = questions.ask_all(arguments, _ENGINES) if _must_ask(arguments) else _given(arguments)
@@ -155,7 +155,7 @@ def _must_ask(arguments: argparse.Namespace) -> bool:
 
 
 def _given(arguments: argparse.Namespace) -> list[Draft]:
-    from airflow_backup.actions.setup.answers import draft_of
+    from airflow_backup.schedules.setup.answers import draft_of
 
     return [draft_of(engine, each) for engine in _ENGINES for each in getattr(arguments, engine)]
 
@@ -164,8 +164,8 @@ def _rules(
     arguments: argparse.Namespace, *, is_told: bool
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
     """Return when, and how long; what another tool did not say is not made up, and all sets are kept."""
-    from airflow_backup.actions.setup.answers import KEEP, retention_of
-    from airflow_backup.actions.setup.times import from_words
+    from airflow_backup.schedules.setup.answers import KEEP, retention_of
+    from airflow_backup.schedules.setup.times import from_words
 
     try:
         when = from_words(arguments.when or "daily")
@@ -176,7 +176,7 @@ def _rules(
 
 
 def _timezone(arguments: argparse.Namespace) -> tuple[str, list[str]]:
-    from airflow_backup.actions.setup.times import is_zone, machine_timezone
+    from airflow_backup.schedules.setup.times import is_zone, machine_timezone
 
     if arguments.timezone is not None:
         if not is_zone(arguments.timezone):
@@ -191,7 +191,7 @@ def _timezone(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 
 def _repository(arguments: argparse.Namespace) -> str:
-    from airflow_backup.actions.setup.answers import repository_of
+    from airflow_backup.schedules.setup.answers import repository_of
 
     return repository_of(arguments.repository or "~/airflow-backup")
 
@@ -202,8 +202,8 @@ def _origins(arguments: argparse.Namespace) -> list[str]:
 
 
 def _readings(arguments: argparse.Namespace) -> list[Reading]:
-    from airflow_backup.actions.setup.foreign.detect import LARGEST, decoded, text_of
-    from airflow_backup.actions.setup.foreign.read_all import Given, read
+    from airflow_backup.schedules.setup.foreign.detect import LARGEST, decoded, text_of
+    from airflow_backup.schedules.setup.foreign.read_all import Given, read
 
     home = os.path.expanduser("~")
     found = []
@@ -227,9 +227,9 @@ def _readings(arguments: argparse.Namespace) -> list[Reading]:
 
 def _airflow() -> Reading:
     from airflow_backup.actions.report.coverage import with_environment
-    from airflow_backup.actions.setup.foreign.airflow import of_connections
     from airflow_backup.cli.airflow_connections import stored_connections
     from airflow_backup.core.installed.airflow_release import installed, refusal
+    from airflow_backup.schedules.setup.foreign.airflow import of_connections
 
     stored = stored_connections() if refusal(installed()) is None else []
     return of_connections(with_environment(stored, ()), "Airflow")

@@ -277,7 +277,7 @@ def test_nothing_is_written_over_nor_beside_what_is_there(
 def test_a_folder_that_may_not_be_written_keeps_nothing_half(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from airflow_backup.actions.setup import writing
+    from airflow_backup.schedules.setup import writing
 
     monkeypatch.setattr(writing, "DAG_FILES", {"no/such/folder.py": "x"})
     assert main(["setup", "--files", "wiki", "--to", "made"]) == 1

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from airflow_backup.actions.setup.draft import Draft
-from airflow_backup.actions.setup.foreign.programs.folders import excludes, folders, without_star
-from airflow_backup.actions.setup.foreign.programs.notes import elsewhere, left_out
-from airflow_backup.actions.setup.foreign.shell.arguments import bundled, grammar, read
-from airflow_backup.actions.setup.foreign.shell.follow import Command, Value
-from airflow_backup.actions.setup.names import of_path
-from airflow_backup.actions.setup.patterns import escaped
+from airflow_backup.schedules.setup.draft import Draft
+from airflow_backup.schedules.setup.foreign.programs.folders import excludes, folders, without_star
+from airflow_backup.schedules.setup.foreign.programs.notes import elsewhere, left_out
+from airflow_backup.schedules.setup.foreign.shell.arguments import bundled, grammar, read
+from airflow_backup.schedules.setup.foreign.shell.follow import Command, Value
+from airflow_backup.schedules.setup.names import of_path
+from airflow_backup.schedules.setup.patterns import escaped
 
 _MUST = "the worker must have the folder"
 _TAR = grammar(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_backup.actions.setup.patterns import escaped
+from airflow_backup.schedules.setup.patterns import escaped
 
 _STYLED = ("fm:", "sh:", "pp:", "pf:", "re:")
 

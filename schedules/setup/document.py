@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft, NeededConnection, Plan
 from airflow_backup.core.text.names import shown
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection, Plan
 
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*(?:://[A-Za-z0-9_./@:+%-]+)?")

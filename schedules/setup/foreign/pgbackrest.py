@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft, NeededConnection, Reading
-from airflow_backup.actions.setup.names import listed
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection, Reading
+from airflow_backup.schedules.setup.names import listed
 
 _SOURCE = re.compile(r"(?:pg|db)(\d*)-(path|port|user|socket-path|host|host-user|database)")
 _RETENTION = re.compile(

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_backup.actions.setup.foreign.shell.braces import without_braces
-from airflow_backup.actions.setup.foreign.shell.scanner import Part, Scanner, Simple, Word
-from airflow_backup.actions.setup.foreign.shell.wrappers import Inner, unwrapped
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.schedules.setup.foreign.shell.braces import without_braces
+from airflow_backup.schedules.setup.foreign.shell.scanner import Part, Scanner, Simple, Word
+from airflow_backup.schedules.setup.foreign.shell.wrappers import Inner, unwrapped
 
 SECRET = re.compile(r"pass|pwd|pw$|secret|token|credential|key|auth", re.IGNORECASE)
 """Names of variables whose values are never looked at."""

@@ -6,15 +6,15 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from airflow_backup.actions.setup.draft import Draft, NeededConnection
-from airflow_backup.actions.setup.foreign.programs.notes import (
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection
+from airflow_backup.schedules.setup.foreign.programs.notes import (
     LOGIN_NOTE,
     WHICH,
     elsewhere,
     left_out,
 )
-from airflow_backup.actions.setup.foreign.shell.arguments import Arguments, grammar, read
-from airflow_backup.actions.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments, grammar, read
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
 
 PROGRAMS = ("pg_dump", "pg_dumpall", "pg_basebackup")
 ALL_DATABASES = (

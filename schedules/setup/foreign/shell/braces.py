@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from airflow_backup.actions.setup.foreign.shell.scanner import Part
+from airflow_backup.schedules.setup.foreign.shell.scanner import Part
 
 _MOST = 200
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from airflow_backup.actions.setup.foreign.shell.follow import Value
+from airflow_backup.schedules.setup.foreign.shell.follow import Value
 
 _PASSWORD = re.compile(r"(pass(?:word|phrase|wd)?)(?!-)\w.*", re.IGNORECASE | re.DOTALL)
 """An option whose password was written without the sign between them."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Reading, Start
-from airflow_backup.actions.setup.foreign.programs.commands import Found, collect, name_of_script
-from airflow_backup.actions.setup.foreign.programs.pgbackrest import start_of
-from airflow_backup.actions.setup.foreign.shell.follow import SECRET, Command, Shell
-from airflow_backup.actions.setup.times import TIME_IS_LOST, from_cron, is_zone
+from airflow_backup.schedules.setup.draft import Reading, Start
+from airflow_backup.schedules.setup.foreign.programs.commands import Found, collect, name_of_script
+from airflow_backup.schedules.setup.foreign.programs.pgbackrest import start_of
+from airflow_backup.schedules.setup.foreign.shell.follow import SECRET, Command, Shell
+from airflow_backup.schedules.setup.times import TIME_IS_LOST, from_cron, is_zone
 
 _VARIABLE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|\"[^\"]*\"|'[^']*')\s*=\s*(.*)")
 _FIELD = r"[0-9a-zA-Z*?,/~#-]+"

@@ -8,14 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft, Reading
-from airflow_backup.actions.setup.foreign import borg_patterns, yaml_files
-from airflow_backup.actions.setup.foreign.borgmatic_databases import ENGINES, UNKNOWN, database
-from airflow_backup.actions.setup.foreign.programs.folders import folders, patterns_of_file, unread
-from airflow_backup.actions.setup.foreign.shell.follow import Value
-from airflow_backup.actions.setup.keeping import rules
-from airflow_backup.actions.setup.names import listed
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.schedules.setup.draft import Draft, Reading
+from airflow_backup.schedules.setup.foreign import borg_patterns, yaml_files
+from airflow_backup.schedules.setup.foreign.borgmatic_databases import ENGINES, UNKNOWN, database
+from airflow_backup.schedules.setup.foreign.programs.folders import (
+    folders,
+    patterns_of_file,
+    unread,
+)
+from airflow_backup.schedules.setup.foreign.shell.follow import Value
+from airflow_backup.schedules.setup.keeping import rules
+from airflow_backup.schedules.setup.names import listed
 
 _SECTIONS = ("location", "storage", "retention", "consistency", "output", "hooks")
 _HANDLED = {

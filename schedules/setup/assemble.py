@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_backup.actions.setup.document import document
-from airflow_backup.actions.setup.draft import Draft, NeededConnection, Plan
-from airflow_backup.actions.setup.names import slug, unique
-from airflow_backup.actions.setup.patterns import escaped
-from airflow_backup.actions.setup.times import TIME_IS_LOST
 from airflow_backup.core.errors import BackupError
 from airflow_backup.schedules.loading.loader import parse
+from airflow_backup.schedules.setup.document import document
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection, Plan
+from airflow_backup.schedules.setup.names import slug, unique
+from airflow_backup.schedules.setup.patterns import escaped
+from airflow_backup.schedules.setup.times import TIME_IS_LOST
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 

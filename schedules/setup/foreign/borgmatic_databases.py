@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft, NeededConnection
-from airflow_backup.actions.setup.foreign.programs.notes import LOGIN_NOTE
-from airflow_backup.actions.setup.foreign.programs.postgres import ALL_DATABASES
-from airflow_backup.actions.setup.names import listed
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection
+from airflow_backup.schedules.setup.foreign.programs.notes import LOGIN_NOTE
+from airflow_backup.schedules.setup.foreign.programs.postgres import ALL_DATABASES
+from airflow_backup.schedules.setup.names import listed
 
 ENGINES = {
     "postgresql_databases": "postgres",

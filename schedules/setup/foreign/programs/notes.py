@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_backup.actions.setup.foreign.shell.arguments import Arguments
-from airflow_backup.actions.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
 
 LOGIN_NOTE = "its password was not copied, wherever it stood: it belongs into the connection"
 WHICH = "which database it saves cannot be told"

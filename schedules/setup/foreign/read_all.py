@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft, Reading, Start
-from airflow_backup.actions.setup.foreign import airflow, borgmatic, crontab, pgbackrest, script
-from airflow_backup.actions.setup.foreign.detect import has_users, tool_of
+from airflow_backup.schedules.setup.draft import Draft, Reading, Start
+from airflow_backup.schedules.setup.foreign import airflow, borgmatic, crontab, pgbackrest, script
+from airflow_backup.schedules.setup.foreign.detect import has_users, tool_of
 
 _INCREMENTAL = (
     "incremental and differential sets need PostgreSQL 17 with `summarize_wal = on`; "

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft, Reading
-from airflow_backup.actions.setup.foreign import yaml_files
 from airflow_backup.core.connections import Connection, parse
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.text.names import quoted
+from airflow_backup.schedules.setup.draft import Draft, Reading
+from airflow_backup.schedules.setup.foreign import yaml_files
 
 
 def read(text: str, *, origin: str, path: Path) -> Reading:
@@ -87,7 +87,7 @@ def _is_env(text: str) -> bool:
 
 def of_connections(connections: Iterable[Connection], origin: str) -> Reading:
     """Make a schedule for each connection that leads to what an engine can back up."""
-    from airflow_backup.actions.report.coverage import ways_by_type
+    from airflow_backup.schedules.loading.connection_sources import ways_by_type
 
     ways = ways_by_type()
     drafts, others = [], []

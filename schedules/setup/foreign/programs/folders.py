@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft
-from airflow_backup.actions.setup.foreign.shell.arguments import Arguments
-from airflow_backup.actions.setup.foreign.shell.follow import Value
-from airflow_backup.actions.setup.names import of_path
-from airflow_backup.actions.setup.patterns import for_root, glob_root, is_absolute, without_nested
+from airflow_backup.schedules.setup.draft import Draft
+from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments
+from airflow_backup.schedules.setup.foreign.shell.follow import Value
+from airflow_backup.schedules.setup.names import of_path
+from airflow_backup.schedules.setup.patterns import for_root, glob_root, is_absolute, without_nested
 
 _LARGEST_LIST = 2**20
 

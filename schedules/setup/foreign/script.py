@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from airflow_backup.actions.setup.draft import Reading
-from airflow_backup.actions.setup.foreign.programs.commands import Found, collect, name_of_script
-from airflow_backup.actions.setup.foreign.shell.follow import Shell
+from airflow_backup.schedules.setup.draft import Reading
+from airflow_backup.schedules.setup.foreign.programs.commands import Found, collect, name_of_script
+from airflow_backup.schedules.setup.foreign.shell.follow import Shell
 
 
 def read(text: str, *, origin: str, path: str, home: str | None) -> Reading:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from airflow_backup.actions.setup.draft import Draft
-from airflow_backup.actions.setup.foreign.programs.notes import elsewhere
-from airflow_backup.actions.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.draft import Draft
+from airflow_backup.schedules.setup.foreign.programs.notes import elsewhere
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
 
 _COPIES = re.compile(r"\.(backup|dump|clone)|vacuum\s+into")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft, NeededConnection
-from airflow_backup.actions.setup.foreign.programs.notes import (
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection
+from airflow_backup.schedules.setup.foreign.programs.notes import (
     LOGIN_NOTE,
     WHICH,
     elsewhere,
     left_out,
 )
-from airflow_backup.actions.setup.foreign.shell.arguments import Arguments, grammar, read
-from airflow_backup.actions.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments, grammar, read
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
 
 _COPIES = ("mariadb-backup", "mariabackup", "xtrabackup")
 PROGRAMS = ("mysqldump", "mariadb-dump", *_COPIES)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft
-from airflow_backup.actions.setup.foreign.programs.folders import (
+from airflow_backup.schedules.setup.draft import Draft
+from airflow_backup.schedules.setup.foreign.programs.folders import (
     excludes,
     folders,
     patterns_of_file,
     without_star,
 )
-from airflow_backup.actions.setup.foreign.programs.notes import elsewhere, left_out
-from airflow_backup.actions.setup.foreign.shell.arguments import Arguments, grammar, read
-from airflow_backup.actions.setup.foreign.shell.follow import Command
-from airflow_backup.actions.setup.keeping import rules
+from airflow_backup.schedules.setup.foreign.programs.notes import elsewhere, left_out
+from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments, grammar, read
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.keeping import rules
 
 _KEPT = (
     "last hourly daily weekly monthly yearly within tag within-hourly within-daily within-weekly "
@@ -102,7 +102,7 @@ def verb(command: Command) -> str:
     """
     Return what restic is told to do.
 
-    >>> from airflow_backup.actions.setup.foreign.shell.follow import Value
+    >>> from airflow_backup.schedules.setup.foreign.shell.follow import Value
     >>> words = [Value(each) for each in ("-r", "/repo", "--verbose", "backup", "/home")]
     >>> verb(Command(1, "restic", "restic", tuple(words), {}))
     'backup'

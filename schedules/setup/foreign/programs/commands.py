@@ -9,11 +9,17 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from airflow_backup.actions.setup.draft import Draft
-from airflow_backup.actions.setup.foreign.programs import archives, mysql, postgres, restic, sqlite
-from airflow_backup.actions.setup.foreign.shell.follow import Command
-from airflow_backup.actions.setup.names import of_path
 from airflow_backup.core.text.durations import parse_duration
+from airflow_backup.schedules.setup.draft import Draft
+from airflow_backup.schedules.setup.foreign.programs import (
+    archives,
+    mysql,
+    postgres,
+    restic,
+    sqlite,
+)
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.names import of_path
 
 _READERS: Mapping[str, Callable[[Command, str], list[Draft]]] = {
     **dict.fromkeys(postgres.PROGRAMS, postgres.read_command),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airflow_backup.actions.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
 
 _KINDS = {"full": "full", "diff": "differential", "incr": "incremental"}
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from airflow_backup.actions.setup.assemble import assembled
-from airflow_backup.actions.setup.document import document
-from airflow_backup.actions.setup.draft import Draft, Reading
-from airflow_backup.actions.setup.foreign import borgmatic, crontab
-from airflow_backup.actions.setup.foreign.detect import tool_of
-from airflow_backup.actions.setup.foreign.read_all import Given, joined, read
-from airflow_backup.actions.setup.times import from_cron, machine_timezone
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.schedules.setup.assemble import assembled
+from airflow_backup.schedules.setup.document import document
+from airflow_backup.schedules.setup.draft import Draft, Reading
+from airflow_backup.schedules.setup.foreign import borgmatic, crontab
+from airflow_backup.schedules.setup.foreign.detect import tool_of
+from airflow_backup.schedules.setup.foreign.read_all import Given, joined, read
+from airflow_backup.schedules.setup.times import from_cron, machine_timezone
 
 
 def of_line(command: str) -> Reading:

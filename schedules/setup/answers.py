@@ -10,12 +10,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from airflow_backup.actions.setup.draft import Draft, NeededConnection
-from airflow_backup.actions.setup.names import of_path
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.schedules.loading.problems import findings
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.schedules.model.repository_url import check_repository
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection
+from airflow_backup.schedules.setup.names import of_path
 
 SERVERS = ("postgres", "mysql", "firebird")
 """Engines whose source is a connection."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_backup.actions.setup.foreign.shell.follow import Shell
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.schedules.setup.foreign.shell.follow import Shell
 
 SCRIPTS = {
     "quotes": ("""tar 'a b' "c 'd'" e\\ f $'g'""", ["a b", "c 'd'", "e f", "g"]),
