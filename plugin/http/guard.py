@@ -20,8 +20,8 @@ from airflow_backup.plugin.http.turns import Turns
 OPEN: Final = "/static/"
 """The page's files: they hold no data, and the browser loads them before it can tell who asks."""
 
-MOST_BYTES: Final = 1024 * 1024
-"""Of a body: a definition of a schedule is a thousandth of it."""
+MOST_BYTES: Final = 256 * 1024
+"""Of a body: a definition of a schedule is a hundredth of it, and one with a thousand windows and ten thousand dates fits."""
 
 MOST_LEVELS: Final = 64
 """Of mappings and lists within each other in a body."""

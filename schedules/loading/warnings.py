@@ -69,7 +69,7 @@ def load_warnings(
     what is not known is taken as a minute.
     """
     known = durations or {}
-    coming = {item.id: upcoming(item, after=now, count=MOST_RUNS) for item in schedules}
+    coming = {item.id: _coming(item, now) for item in schedules}
     runs = [
         _Run(fire.opens_at, fire.opens_at + known.get(item.id, UNKNOWN_DURATION), item)
         for item in schedules
@@ -89,6 +89,14 @@ def load_warnings(
             for found in _window(item, coming[item.id], known.get(item.id))
         ),
     ]
+
+
+def _coming(schedule: Schedule, now: datetime) -> list[Fire]:
+    """Return the runs of the coming week, and some more where it has few."""
+    found = upcoming(schedule, after=now, count=_RARELY)
+    if len(found) == _RARELY and found[-1].at < now + HORIZON:
+        return upcoming(schedule, after=now, count=MOST_RUNS)
+    return found
 
 
 def _star_steps(schedules: Sequence[Schedule]) -> list[LoadWarning]:

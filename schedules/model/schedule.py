@@ -42,7 +42,7 @@ from airflow_backup.schedules.model.policies import (
 from airflow_backup.schedules.model.presets import PRESETS
 from airflow_backup.schedules.model.repository_url import check_repository
 from airflow_backup.schedules.model.sources import Source
-from airflow_backup.schedules.model.windows import Window
+from airflow_backup.schedules.model.windows import MOST_OPENINGS, Window, openings_a_week
 
 
 class Schedule(Model):
@@ -227,6 +227,16 @@ class Schedule(Model):
             raise ValueError(f"`after` and {_listed(given)} exclude each other")
         if self.levels is not None and self.kind is not None:
             raise ValueError("`kind` and `levels` exclude each other; the levels name the kinds")
+        return self
+
+    @model_validator(mode="after")
+    def _as_many_openings_as_can_be_reckoned(self) -> Schedule:
+        count = openings_a_week(self.window, timezone=self.timezone)
+        if count > MOST_OPENINGS:
+            raise ValueError(
+                f"`window` opens {count:,} times a week, and at most {MOST_OPENINGS:,} are reckoned; "
+                "windows that touch each other count as one"
+            )
         return self
 
     @model_validator(mode="after")

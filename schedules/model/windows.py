@@ -9,7 +9,7 @@ opens at the first and closes at the second, so it is never shorter than local t
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
@@ -29,6 +29,9 @@ from airflow_backup.schedules.model.base import Model, TimeOfDay, TimezoneName
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIMES = {"days", "opens", "closes", "from", "to"}
 """What says when a window is open, by all of its names."""
+
+MOST_OPENINGS = 1000
+"""In a week: every ten minutes. Each week that anybody looks at is reckoned from all of them."""
 
 _LOOK_BACK = timedelta(days=9)
 _LOOK_AHEAD = timedelta(days=23)
@@ -131,6 +134,10 @@ class Span(NamedTuple):
     closes: int
 
 
+_Weekly = tuple[tuple[str, tuple[Span, ...]], ...]
+"""The openings of a week by the zone in which they are meant."""
+
+
 class Opening(NamedTuple):
     """One concrete opening, in UTC; open at ``opens_at``, no longer open at ``closes_at``."""
 
@@ -167,34 +174,81 @@ def next_opening(windows: Sequence[Window], at: datetime, *, timezone: str) -> d
 
 def openings(windows: Sequence[Window], context: datetime, *, timezone: str) -> Sequence[Opening]:
     """List the openings from a week before to two weeks after ``context``, joined, in order."""
-    weekly = tuple((window.timezone or timezone, window.spans()) for window in windows)
     day = context.astimezone(UTC).date()
-    return _openings(weekly, day - timedelta(days=day.weekday()))
+    return _openings(_weekly(windows, timezone), day - timedelta(days=day.weekday()))
+
+
+def openings_a_week(windows: Sequence[Window], *, timezone: str) -> int:
+    """
+    Count how often windows open in a week; those that touch each other on the wall are one.
+
+    >>> halves = [{"from": "01:00", "to": "02:00"}, {"from": "02:00", "to": "03:00"}]
+    >>> openings_a_week([Window.model_validate(each) for each in halves], timezone="UTC")
+    7
+    """
+    return sum(len(spans) for _, spans in _weekly(windows, timezone))
+
+
+def _weekly(windows: Sequence[Window], timezone: str) -> _Weekly:
+    return _joined_on_the_wall(
+        tuple((window.timezone or timezone, window.spans()) for window in windows)
+    )
+
+
+@lru_cache(maxsize=64)
+def _joined_on_the_wall(weekly: _Weekly) -> _Weekly:
+    """Join what touches in each zone: no change of the clocks parts it, and a thousand windows are often one."""
+    by_zone: dict[str, list[Span]] = {}
+    for zone, spans in weekly:
+        by_zone.setdefault(zone, []).extend(spans)
+    found = []
+    for zone, all_spans in by_zone.items():
+        joined: list[Span] = []
+        for span in sorted(all_spans):
+            if joined and span.opens <= joined[-1].closes:
+                joined[-1] = Span(joined[-1].opens, max(joined[-1].closes, span.closes))
+            else:
+                joined.append(span)
+        found.append((zone, tuple(joined)))
+    return tuple(found)
 
 
 @lru_cache(maxsize=64)  # a preview asks for each of its runs
-def _openings(weekly: tuple[tuple[str, tuple[Span, ...]], ...], week: date) -> Sequence[Opening]:
+def _openings(weekly: _Weekly, week: date) -> Sequence[Opening]:
     found: list[Opening] = []
-    for name, spans in weekly:
-        zone = ZoneInfo(name)
-        found += _of_window(spans, zone, week - _LOOK_BACK, week + _LOOK_AHEAD)
+    for zone, spans in weekly:
+        first, last = week - _LOOK_BACK, week + _LOOK_AHEAD
+        monday = first - timedelta(days=first.weekday())
+        while monday <= last:
+            found += _in_week(spans, zone, monday)
+            monday += timedelta(days=7)
     return _joined(found)
 
 
-def _of_window(spans: Sequence[Span], zone: ZoneInfo, first: date, last: date) -> Iterable[Opening]:
-    monday = first - timedelta(days=first.weekday())
-    while monday <= last:
-        for span in spans:
-            opens_at = _instant(monday, span.opens, zone, fold=0)
-            closes_at = _instant(monday, span.closes, zone, fold=1)
-            if opens_at < closes_at:
-                yield Opening(opens_at, closes_at)
-        monday += timedelta(days=7)
+@lru_cache(maxsize=64)  # neighbouring weeks ask for the same ones
+def _in_week(spans: tuple[Span, ...], name: str, monday: date) -> Sequence[Opening]:
+    zone = ZoneInfo(name)
+    midnight = datetime.combine(monday, time())
+    steady = _steady_offset(midnight, spans[-1].closes, zone)
+    found = []
+    for span in spans:
+        opens, closes = (midnight + timedelta(minutes=minutes) for minutes in span)
+        if steady is not None:
+            opens_at, closes_at = opens.replace(tzinfo=UTC), closes.replace(tzinfo=UTC)
+            found.append(Opening(opens_at - steady, closes_at - steady))
+            continue
+        opens_at, closes_at = resolve(opens, zone, fold=0), resolve(closes, zone, fold=1)
+        if opens_at < closes_at:
+            found.append(Opening(opens_at, closes_at))
+    return tuple(found)
 
 
-def _instant(monday: date, minutes: int, zone: ZoneInfo, *, fold: int) -> datetime:
-    wall = datetime.combine(monday, time()) + timedelta(minutes=minutes)
-    return resolve(wall, zone, fold=fold)
+def _steady_offset(begin: datetime, minutes: int, zone: ZoneInfo) -> timedelta | None:
+    """Return the offset of a zone where its clocks do not change in these minutes of the wall; None where they may."""
+    first = begin.replace(tzinfo=UTC)
+    hours = (first + timedelta(hours=each) for each in range(-24, minutes // 60 + 26))
+    offsets = {hour.astimezone(zone).utcoffset() for hour in hours}
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 def resolve(wall: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:

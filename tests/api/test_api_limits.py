@@ -61,6 +61,15 @@ DEFINITIONS = {
     "a long cron": {"cron": ",".join(map(str, range(60))) + " * * * *" + " " * 200},
     "a cron of forty kilobytes": {"cron": ",".join(["1"] * 20_000) + " * * * *"},
     "many windows": {"window": [{"days": ["mon"], "from": "01:00", "to": "02:00"}] * 1001},
+    "windows that open without end": {
+        "window": [
+            {
+                "from": f"{number // 30:02}:{number % 30 * 2:02}",
+                "to": f"{number // 30:02}:{number % 30 * 2 + 1:02}",
+            }
+            for number in range(720)
+        ]
+    },
     "many dates": {"skip_on": [{"dates": ["2026-12-24"] * 10_001}]},
     "many calendars": {"skip_on": [{"dates": ["2026-12-24"]}] * 101},
     "many tags": {"tags": [f"t{number}" for number in range(101)]},
@@ -111,7 +120,7 @@ def test_as_many_windows_and_dates_as_are_allowed_are_reckoned_in_time(
 
 
 def bodies() -> Iterator[tuple[str, bytes, int]]:
-    yield "a large one", b'{"id": "' + b"x" * (1024 * 1024) + b'"}', 413
+    yield "a large one", b'{"id": "' + b"x" * (256 * 1024) + b'"}', 413
     yield "a deep one", b'{"a": ' * 65 + b"1" + b"}" * 65, 422
     yield "a very deep one", b"[" * 100_000, 422
     yield "none", b"", 422

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from airflow_backup.schedules.loading import warnings
 from airflow_backup.schedules.loading.warnings import LoadWarning, load_warnings
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.times.fire_times import Fire, upcoming
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -119,3 +121,19 @@ def test_a_local_path_without_a_queue_is_pointed_out_where_others_name_one() -> 
         "b reads /srv/b of whichever worker takes it: it names no queue, and there are nas"
     )
     assert found(bare) == []
+
+
+def test_years_of_a_rare_schedule_are_not_reckoned_for_the_coming_week(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def counted(item: Schedule, *, after: datetime, count: int) -> list[Fire]:
+        asked.append(count)
+        return upcoming(item, after=after, count=count)
+
+    monkeypatch.setattr(warnings, "upcoming", counted)
+    found(schedule("monthly", cron="0 2 1 * *"))
+    assert asked == [30]
+    found(schedule("hourly", cron="0 * * * *"))
+    assert asked == [30, 30, warnings.MOST_RUNS]

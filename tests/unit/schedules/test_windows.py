@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_backup.schedules.model.windows import Window, is_open, next_opening, opening_at
+from airflow_backup.schedules.model import windows as model
+from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.windows import (
+    DAYS,
+    Window,
+    is_open,
+    next_opening,
+    opening_at,
+    openings_a_week,
+)
 from airflow_backup.schedules.times.start_policy import StartPolicy, decide
 
 NIGHTLY = Window.model_validate({"days": ["mon-fri"], "from": "22:00", "to": "06:00"})
@@ -154,3 +165,69 @@ def test_a_start_policy_survives_being_plain_data() -> None:
     assert (
         StartPolicy.model_validate(policy.model_dump(mode="json", exclude_defaults=True)) == policy
     )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_windows_are_open_when_one_of_them_is(seed: int) -> None:
+    """Also in the nights in which the clocks change, and as the wall clock says in all others."""
+    dice = random.Random(seed)
+    zone = dice.choice(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Tokyo"])
+    windows = [
+        Window.model_validate(
+            {"days": [dice.choice(DAYS)], "from": time_of_day(dice), "to": time_of_day(dice)}
+        )
+        for _ in range(dice.randint(1, 30))
+    ]
+    begin = at("2026-01-01 00:00") + timedelta(minutes=dice.randrange(365 * 1440))
+    for _ in range(200):
+        moment = begin + timedelta(minutes=dice.randrange(80 * 1440))
+        opened = is_open(windows, moment, timezone=zone)
+        assert opened is any(is_open([each], moment, timezone=zone) for each in windows), moment
+        local = moment.astimezone(ZoneInfo(zone))
+        around = {(local + timedelta(hours=hours)).utcoffset() for hours in range(-30, 31)}
+        if len(around) == 1:
+            minute = local.weekday() * 1440 + local.hour * 60 + local.minute
+            spans = [span for each in windows for span in each.spans()]
+            weeks = (minute, minute + 7 * 1440)
+            assert opened is any(s.opens <= each < s.closes for s in spans for each in weeks)
+
+
+def time_of_day(dice: random.Random) -> str:
+    return f"{dice.randrange(24):02}:{dice.choice((0, 0, 15, 30, 59)):02}"
+
+
+def test_windows_that_touch_are_counted_and_reckoned_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thousand windows kept a processor busy for seconds, each week that anybody looked at anew."""
+    minutes = [
+        Window.model_validate(
+            {"from": f"{n // 60:02}:{n % 60:02}", "to": f"{n // 60:02}:{n % 60 + 1:02}"}
+        )
+        for n in range(1000)
+        if n % 60 != 59
+    ]
+    assert openings_a_week(minutes, timezone="Europe/Berlin") == 7 * 17
+    resolved: list[datetime] = []
+
+    def count(wall: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
+        resolved.append(wall)
+        return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+
+    monkeypatch.setattr(model, "resolve", count)
+    for weeks in range(52):
+        moment = at("2031-01-01 00:00") + timedelta(weeks=weeks)
+        is_open(minutes, moment, timezone="Europe/Berlin")
+    assert 0 < len(resolved) <= 4 * 7 * 17 * 2, (
+        "only weeks in which clocks change are reckoned one by one"
+    )
+
+
+def test_more_openings_than_can_be_reckoned_are_refused() -> None:
+    windows = [
+        {"from": f"{n // 30:02}:{n % 30 * 2:02}", "to": f"{n // 30:02}:{n % 30 * 2 + 1:02}"}
+        for n in range(200)
+    ]
+    given = {"id": "wiki", "source": {"engine": "files", "path": "/srv"}, "repository": "file:///b"}
+    with pytest.raises(ValueError, match="`window` opens 1,400 times a week"):
+        Schedule.model_validate(given | {"cron": "0 2 * * *", "window": windows})
