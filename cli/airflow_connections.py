@@ -30,7 +30,7 @@ def stored_connections() -> list[Connection]:
     # Not for a system that has no such processes.
     from airflow_backup.core.process import commands
     from airflow_backup.core.process.python import module_command
-    from airflow_backup.schedules.loading.connection_sources import extras_by_type
+    from airflow_backup.schedules.model.sources import extras_by_type
 
     environment = {name: text for name, text in os.environ.items() if name.startswith("AIRFLOW")}
     environment |= {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}

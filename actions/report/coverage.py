@@ -23,9 +23,8 @@ from airflow_backup.core.connections import (
 )
 from airflow_backup.core.errors import BackupError, ConfigError, NotFound
 from airflow_backup.core.paths.places import holders
-from airflow_backup.schedules.loading.connection_sources import ways_by_type
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.model.sources import EngineOptions, ways_by_type
 
 log = logging.getLogger(__name__)
 

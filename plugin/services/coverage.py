@@ -21,8 +21,8 @@ from airflow_backup.plugin.schemas.status import CoverageCounts
 from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.schedules import subject_of
-from airflow_backup.schedules.loading.connection_sources import extras_by_type
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.schedules.model.sources import extras_by_type
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any, ClassVar, NamedTuple, get_args
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ from airflow_backup.core.text.names import quoted
 from airflow_backup.core.words import Kind
 from airflow_backup.core.worker import machine_of
 from airflow_backup.schedules.model.base import ConnectionId, Model
+
+log = logging.getLogger(__name__)
 
 
 class Driver(NamedTuple):
@@ -171,3 +174,37 @@ def tools_of(source: object) -> str | None:
     """
     found = getattr(source, "tools", None) or getattr(source, "program", None)
     return None if found is None else str(found)
+
+
+class Way(NamedTuple):
+    """How what a connection leads to is backed up."""
+
+    engine: str
+    options: type[EngineOptions]
+
+    def source(self, connection: Connection) -> dict[str, Any]:
+        """Return the source of a schedule that backs it up."""
+        return self.options.source_behind(self.engine, connection)
+
+
+def ways_by_type() -> dict[str, Way]:
+    """Return the engine that can back up what a connection leads to, by the type of the connection."""
+    found: dict[str, Way] = {}
+    for name in installed_engines.names():
+        try:
+            model = options_model(name)
+        except (
+            ConfigError
+        ) as error:  # somebody else's package; the schedules that need it say so, too
+            log.error("connections of the engine %s are not looked at: %s", name, error)
+            continue
+        if model is not None:
+            found |= {
+                each: Way(name, model) for each in model.connection_types if each not in found
+            }
+    return found
+
+
+def extras_by_type() -> dict[str, tuple[str, ...]]:
+    """Return the extras that say where a connection leads, by its type; no others need be read."""
+    return {name: way.options.place_extras for name, way in ways_by_type().items()}

@@ -87,7 +87,7 @@ def _is_env(text: str) -> bool:
 
 def of_connections(connections: Iterable[Connection], origin: str) -> Reading:
     """Make a schedule for each connection that leads to what an engine can back up."""
-    from airflow_backup.schedules.loading.connection_sources import ways_by_type
+    from airflow_backup.schedules.model.sources import ways_by_type
 
     ways = ways_by_type()
     drafts, others = [], []
