@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -89,6 +90,7 @@ class Keeper:
             }
         )
         self.catalog = Catalog.open(f"sqlite:///{folder}/catalog.db")
+        weakref.finalize(self, self.catalog.close)
         self.started = datetime.now(UTC)
         self.number = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -45,6 +46,7 @@ class Keeper:
         self.folder, self.bank = folder, bank
         self.schedule: Schedule = schedule(folder, bank, method="physical", **source)
         self.catalog = Catalog.open(f"sqlite:///{folder}/catalog.db")
+        weakref.finalize(self, self.catalog.close)
         self.started = datetime.now(UTC)
         self.number = 0
 
