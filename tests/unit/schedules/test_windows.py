@@ -184,8 +184,8 @@ def test_many_windows_are_open_when_one_of_them_is(seed: int) -> None:
         opened = is_open(windows, moment, timezone=zone)
         assert opened is any(is_open([each], moment, timezone=zone) for each in windows), moment
         local = moment.astimezone(ZoneInfo(zone))
-        around = {(local + timedelta(hours=hours)).utcoffset() for hours in range(-30, 31)}
-        if len(around) == 1:
+        near = {(local + timedelta(hours=hours)).utcoffset() for hours in range(-30, 31)}
+        if len(near) == 1:
             minute = local.weekday() * 1440 + local.hour * 60 + local.minute
             spans = [span for each in windows for span in each.spans()]
             weeks = (minute, minute + 7 * 1440)
