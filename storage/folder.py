@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airflow_backup.core.errors import NotFound, StorageError
+from airflow_backup.core.paths.holding import open_held
 from airflow_backup.storage.folder_errors import storage_error
 from airflow_backup.storage.folder_writer import FolderWriter
 from airflow_backup.storage.protocol import Stored, check_name, check_prefix
@@ -156,7 +157,7 @@ class FolderStorage:
         if create:
             _make_root(self.root)
         # The root may be reached through links that an administrator made; below it, none.
-        here = os.open(self.root, _FOLDER & ~os.O_NOFOLLOW)
+        here = open_held(self.root, to_read=True)
         for part in folders:
             try:
                 below = _open_folder(part, here, create=create)

@@ -19,6 +19,7 @@ from airflow_backup.actions.restore.target import (
     end_marker,
     look_at,
     marked,
+    remove_if_empty,
 )
 from airflow_backup.core.errors import ConfigError, Refused, VerifyError
 from airflow_backup.core.memory import keep_freed_memory
@@ -151,17 +152,19 @@ def _fill(
             f"'{target}' holds an unfinished restore, and the {engine.name} engine cannot go on with it",
             hint="remove the folder, and restore again",
         )
-    with marked(target, what.marker()) as is_new:
+    with marked(target, what.marker()) as (held, is_new):
         try:
             how = resumer.resume if what.resumes and resumer is not None else engine.restore
             report = how(what.chain, target, context, only=what.only, until=what.until)
             _check_count(what, report)
         except BaseException:
             # A try that came to nothing must not be in the way of the next one.
-            drop_marker(target, is_new=is_new, all_of_it=resumer is None)
+            drop_marker(held, all_of_it=resumer is None)
+            if is_new:
+                remove_if_empty(target)
             raise
         when_whole()
-        end_marker(target, what.marker())
+        end_marker(held, what.marker())
         return report
 
 

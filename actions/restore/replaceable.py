@@ -7,6 +7,8 @@ import re
 import stat
 from pathlib import Path as Folder
 
+from airflow_backup.core.paths.holding import real_folder
+
 _LONGEST_SUFFIX = ".before-20260101T000000Z"
 
 
@@ -20,7 +22,7 @@ def named(target: Folder) -> Folder:
     text = os.fspath(target)
     if target.name in ("", "..") or text.rstrip("/").endswith("/.."):
         return Folder(os.path.realpath(text))
-    return Folder(os.path.realpath(target.parent)) / target.name
+    return real_folder(target.parent) / target.name
 
 
 def what_keeps_from_swapping(target: Folder) -> tuple[str | None, str | None]:

@@ -17,6 +17,7 @@ from typing import Any
 from airflow_backup.actions.restore.replaceable import named
 from airflow_backup.actions.restore.target import TargetState, end_marker
 from airflow_backup.core.errors import Refused
+from airflow_backup.core.paths.holding import holding
 from airflow_backup.core.paths.removal import remove_tree
 from airflow_backup.engines.shared.restore_marker import MARKER
 
@@ -63,36 +64,44 @@ class Swap:
         except (OSError, ValueError):
             told = None
         if told != self._marker:
-            remove_tree(self.beside)
+            with holding(self.target.parent) as parent:
+                remove_tree(parent / self.beside.name)
 
     def is_ready(self, kept: str) -> None:
         """Write down that the folder beside is whole, and what the target will be called."""
-        partial = self._journal.with_name(f"{self._journal.name}.part")
-        with partial.open("w") as file:
-            json.dump({"marker": self._marker, "kept": kept}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self._journal)
+        with holding(self.target.parent) as parent:
+            partial = parent / f"{self._journal.name}.part"
+            with partial.open("w") as file:
+                json.dump({"marker": self._marker, "kept": kept}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(parent / self._journal.name)
 
     def carry_out(self) -> Path | None:
         """Do what is left; return where that is which was in the target."""
-        told = self._read()
-        assert told is not None
-        kept = self.target.with_name(told["kept"])
-        if os.path.lexists(self.beside):
-            end_marker(self.beside, self._marker)
-            if os.path.lexists(self.target):
-                if os.path.lexists(kept):
-                    raise Refused(f"'{kept}' is there already", hint="give it another name")
-                self._rename(self.target, kept)
-            self._rename(self.beside, self.target)
-        _sync(self.target.parent)
-        self._journal.unlink()
-        return kept if os.path.lexists(kept) else None
+        with holding(self.target.parent) as parent:
+            told = self._read(parent)
+            if told is None:
+                raise Refused(
+                    f"'{self._journal}' vanished, and says no more what '{self.beside}' is",
+                    hint="who else writes to that folder?",
+                )
+            kept = self.target.with_name(told["kept"])
+            if os.path.lexists(parent / self.beside.name):
+                with holding(self.beside) as beside:
+                    end_marker(beside, self._marker)
+                if os.path.lexists(parent / self.target.name):
+                    if os.path.lexists(parent / kept.name):
+                        raise Refused(f"'{kept}' is there already", hint="give it another name")
+                    self._rename(self.target, kept, parent)
+                self._rename(self.beside, self.target, parent)
+            _sync(parent)
+            (parent / self._journal.name).unlink()
+            return kept if os.path.lexists(parent / kept.name) else None
 
-    def _rename(self, old: Path, new: Path) -> None:
+    def _rename(self, old: Path, new: Path, parent: Path) -> None:
         try:
-            os.rename(old, new)
+            os.rename(parent / old.name, parent / new.name)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise Refused(
@@ -100,9 +109,10 @@ class Swap:
                 hint="mend that, and give the same command again: nothing is restored twice",
             ) from error
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self, parent: Path | None = None) -> dict[str, Any] | None:
+        journal = self._journal if parent is None else parent / self._journal.name
         try:
-            found = json.loads(self._journal.read_bytes())
+            found = json.loads(journal.read_bytes())
             return {"marker": dict(found["marker"]), "kept": _one_name(found["kept"])}
         except (FileNotFoundError, NotADirectoryError):
             return None

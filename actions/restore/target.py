@@ -17,16 +17,18 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
 
 from airflow_backup.actions.restore.replaceable import what_keeps_from_swapping
 from airflow_backup.core.errors import ConfigError, Refused
+from airflow_backup.core.paths.holding import holding, path_of
 from airflow_backup.core.paths.removal import remove_tree
 from airflow_backup.core.text.durations import format_size
 from airflow_backup.engines.shared.restore_marker import MARKER, put_right
+from airflow_backup.engines.shared.restore_root import made_and_held
 
 _SERVER = re.compile(r"connection:([A-Za-z0-9_.-]+)(?:/(.+))?")
 
@@ -117,34 +119,46 @@ def look_at(
 
 
 @contextmanager
-def marked(target: Folder, marker: Mapping[str, Any]) -> Iterator[bool]:
+def marked(target: Folder, marker: Mapping[str, Any]) -> Iterator[tuple[Folder, bool]]:
     """
     Say in a target that it is not finished, and keep others out; the engine then finds nothing else in it.
 
-    The value is whether the target was made. Refused while another restore works there.
+    The value is a path to the open folder, which stays right whatever happens above it, and whether it was made.
+    Refused while another restore works there.
     """
     is_new = not target.exists()
+    with ExitStack() as opened:
+        folder, file = _open_marker(target, opened)
+        _take(file, target)
+        with os.fdopen(os.dup(file), "r+b") as held:
+            held.truncate()
+            held.write(json.dumps(marker, indent=2).encode() + b"\n")
+        yield path_of(folder, target), is_new
+
+
+def _open_marker(target: Folder, opened: ExitStack) -> tuple[int, int]:
     try:
-        target.mkdir(mode=0o700, exist_ok=True)
+        folder = made_and_held(target)
+        opened.callback(os.close, folder)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(target / MARKER, flags, 0o600)
+        file = os.open(MARKER, flags, 0o600, dir_fd=folder)
+        opened.callback(os.close, file)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise Refused(f"cannot restore to '{target}': {why}", hint=f"ls -ld {target}") from error
-    with os.fdopen(file, "r+b") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused(
-                f"another restore into '{target}' is under way", hint="wait for its end"
-            ) from error
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-        held.truncate()
-        held.write(json.dumps(marker, indent=2).encode() + b"\n")
-        held.flush()
-        yield is_new
+    return folder, file
+
+
+def _take(file: int, target: Folder) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Refused(
+            f"another restore into '{target}' is under way", hint="wait for its end"
+        ) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def end_marker(target: Folder, marker: Mapping[str, Any]) -> None:
@@ -165,7 +179,7 @@ def end_marker(target: Folder, marker: Mapping[str, Any]) -> None:
         os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def drop_marker(target: Folder, *, is_new: bool, all_of_it: bool) -> None:
+def drop_marker(target: Folder, *, all_of_it: bool) -> None:
     """
     Leave a target as it was before a restore that failed, as far as nothing was restored into it.
 
@@ -176,8 +190,13 @@ def drop_marker(target: Folder, *, is_new: bool, all_of_it: bool) -> None:
             _remove(target / name)
     elif os.listdir(target) == [MARKER]:
         (target / MARKER).unlink()
-    if is_new and not os.listdir(target):
-        target.rmdir()
+
+
+def remove_if_empty(target: Folder) -> None:
+    """Remove a target that was made for nothing."""
+    with holding(target.parent) as parent:
+        if not os.listdir(parent / target.name):
+            (parent / target.name).rmdir()
 
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)

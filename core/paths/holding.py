@@ -24,9 +24,9 @@ _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40
 
 
-def open_held(path: Path | str) -> int:
+def open_held(path: Path | str, *, to_read: bool = False) -> int:
     """
-    Open a folder for reading; Refused where a link of somebody else is on the way to it.
+    Open a folder, ``to_read`` its names too; Refused where a link of somebody else is on the way to it.
 
     OSError where there is no such folder.
     """
@@ -47,7 +47,7 @@ def open_held(path: Path | str) -> int:
                 below = os.open("/", PASS) if text.startswith("/") else os.dup(here)
             os.close(here)
             here = below
-        return os.open(".", _READ, dir_fd=here)
+        return os.open(".", _READ if to_read else PASS, dir_fd=here)
     finally:
         os.close(here)
 
@@ -76,6 +76,18 @@ def path_of(folder: int, path: Path | str) -> Path:
     """Return a path to an open folder; its own name on systems that have none for open folders."""
     found = Path(f"/proc/self/fd/{folder}")
     return found if found.exists() else Path(path)
+
+
+def real_folder(path: Path | str) -> Path:
+    """Return where a folder really is; Refused where a link of somebody else is on the way to it."""
+    try:
+        folder = open_held(path)
+    except OSError:  # not there, or not ours to read: whoever opens it is told
+        return Path(os.path.realpath(path))
+    try:
+        return Path(os.path.realpath(path_of(folder, path)))
+    finally:
+        os.close(folder)
 
 
 def _parts(path: str) -> list[str]:

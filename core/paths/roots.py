@@ -12,8 +12,7 @@ import os
 from collections.abc import Sequence
 
 from airflow_backup.core.errors import Refused, SourceUnavailable
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from airflow_backup.core.paths.holding import PASS
 
 
 def is_within(path: str, roots: Sequence[str]) -> bool:
@@ -40,10 +39,10 @@ def real_path(path: str, roots: Sequence[str] | None, *, what: str) -> str:
 def open_real(path: str, flags: int) -> int:
     """Open a path that has no links in it; SourceUnavailable when it has got one meanwhile."""
     *folders, last = [part for part in path.split("/") if part] or ["."]
-    here = os.open("/", _FOLDER)
+    here = os.open("/", PASS)
     try:
         for folder in folders:
-            below = os.open(folder, _FOLDER, dir_fd=here)
+            below = os.open(folder, PASS, dir_fd=here)
             os.close(here)
             here = below
         return os.open(last, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)

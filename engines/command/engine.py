@@ -27,6 +27,7 @@ from airflow_backup.core.errors import (
     ToolMissing,
     VerifyError,
 )
+from airflow_backup.core.paths.holding import path_of
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.text.durations import format_duration
 from airflow_backup.core.words import Kind
@@ -131,8 +132,11 @@ class CommandEngine:
         if only:
             raise ConfigError("the program wrote no files", hint="leave the paths out")
         data = b"".join(reader.blocks(RESULT))
-        os.close(open_target(target))
-        (target / RESULT).write_bytes(data)
+        folder = open_target(target)
+        try:
+            (path_of(folder, target) / RESULT).write_bytes(data)
+        finally:
+            os.close(folder)
         return RestoreReport(files=1, bytes_written=len(data))
 
     def check_format(self, stored: SetReader) -> Sequence[str]:

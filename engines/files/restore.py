@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,7 +45,7 @@ def restore_members(
             reporter,
             resume=resume,
             workers=workers,
-            is_marked=(target / MARKER).exists(),
+            is_marked=MARKER in os.listdir(folder),
         )
         try:
             unpacking.run()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airflow_backup.core.errors import EngineError, Refused, VerifyError
+from airflow_backup.core.paths.holding import open_held
 from airflow_backup.core.text.names import shown
 from airflow_backup.engines.shared.restore_marker import MARKER
 
@@ -101,9 +102,8 @@ def open_target(target: Path, *, resume: bool = False) -> int:
     ``resume`` opens one that holds a part of the same restore.
     """
     try:
-        target.mkdir(mode=0o700, exist_ok=True)
-        folder = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileExistsError as error:
+        folder = made_and_held(target)
+    except (FileExistsError, NotADirectoryError) as error:
         raise Refused(f"'{target}' is not a folder", hint="restore to a new folder") from error
     except OSError as error:
         why = (error.strerror or str(error)).lower()
@@ -112,6 +112,18 @@ def open_target(target: Path, *, resume: bool = False) -> int:
         os.close(folder)
         raise Refused(f"'{target}' is not empty", hint="restore to a new or empty folder")
     return folder
+
+
+def made_and_held(target: Path) -> int:
+    """Open a folder whose way nobody else leads elsewhere, made for its owner alone when it is missing; OSError where it cannot be."""
+    with contextlib.suppress(FileNotFoundError):
+        return open_held(target, to_read=True)
+    parent = open_held(target.parent)
+    try:
+        os.mkdir(target.name, mode=0o700, dir_fd=parent)
+        return os.open(target.name, _FOLDER, dir_fd=parent)
+    finally:
+        os.close(parent)
 
 
 def split(name: bytes) -> list[bytes]:

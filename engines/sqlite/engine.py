@@ -23,6 +23,7 @@ from datetime import datetime
 from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, VerifyError
+from airflow_backup.core.paths.holding import holding, path_of
 from airflow_backup.core.paths.roots import real_path
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
@@ -127,17 +128,11 @@ class SqliteEngine:
         """Write the database into an empty folder, under its old name, and prove it."""
         if only:
             raise ConfigError("a database is restored whole", hint="leave the paths out")
-        os.close(open_target(target))
-        manifest = chain[-1].manifest
-        context.reporter.begin("restoring", bytes_total=size_of(chain))
-        partial, final = target / _PARTIAL, target / _file_name(manifest.state)
-        write_database(chain, partial, context.reporter)
-        looked = look_through(partial, f"set '{manifest.set_id}'")
-        expected = {name: n for name, n in manifest.counts.items() if name not in looked.uncounted}
-        if manifest.counts and looked.counts != expected:
-            raise VerifyError(f"set '{manifest.set_id}' has not the rows its manifest states")
-        size = partial.stat().st_size
-        partial.rename(final)
+        folder = open_target(target)
+        try:
+            size = _write_and_prove(chain, path_of(folder, target), context)
+        finally:
+            os.close(folder)
         context.reporter.finish()
         return RestoreReport(files=1, bytes_written=size)
 
@@ -151,7 +146,8 @@ class SqliteEngine:
         until: datetime | None = None,
     ) -> RestoreReport:
         """Begin again: of a database, an unfinished copy is worth nothing."""
-        (target / _PARTIAL).unlink(missing_ok=True)
+        with holding(target) as held:
+            (held / _PARTIAL).unlink(missing_ok=True)
         return self.restore(chain, target, context, only=only, until=until)
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
@@ -237,3 +233,18 @@ def _store(copy: Path, stream: Stream, table: Stream, page_size: int, reporter: 
 def _file_name(state: dict[str, object]) -> str:
     name = str(state.get("file", ""))
     return name if _PLAIN_NAME.fullmatch(name) else STREAM
+
+
+def _write_and_prove(chain: Sequence[SetReader], folder: Path, context: EngineContext) -> int:
+    """Write the database into an open folder, and return its size; VerifyError when its rows are not those of the set."""
+    manifest = chain[-1].manifest
+    context.reporter.begin("restoring", bytes_total=size_of(chain))
+    partial, final = folder / _PARTIAL, folder / _file_name(manifest.state)
+    write_database(chain, partial, context.reporter)
+    looked = look_through(partial, f"set '{manifest.set_id}'")
+    expected = {name: n for name, n in manifest.counts.items() if name not in looked.uncounted}
+    if manifest.counts and looked.counts != expected:
+        raise VerifyError(f"set '{manifest.set_id}' has not the rows its manifest states")
+    size = partial.stat().st_size
+    partial.rename(final)
+    return size
