@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPMessage, InvalidURL
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection, InvalidURL
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 
 from airflow_backup.core.connections import Connection
+from airflow_backup.core.endpoints import check_peer
 from airflow_backup.core.errors import ConfigError
 
 TIMEOUT = 10.0
@@ -59,11 +60,13 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str]) -> int:
     """
     Send a body; return the status, raise HTTPError or URLError, and ConfigError for what cannot be sent.
 
-    It follows no redirect, for a body may be secret. No error quotes the address or a header, for these are.
+    It follows no redirect, for a body may be secret, and speaks to no metadata service, whatever a name means by
+    then. No error quotes the address or a header, for these are.
     """
     try:
         request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")  # noqa: S310  # url_of checked it
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT) as answer:
+        opener = urllib.request.build_opener(_NoRedirect, _Http, _Https)
+        with opener.open(request, timeout=TIMEOUT) as answer:
             answer.read(65_536)
             status: int = answer.status
     except HTTPError as error:
@@ -77,6 +80,30 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str]) -> int:
     except HTTPException:
         raise URLError("what answers there does not speak HTTP") from None
     return status
+
+
+class _Connection(HTTPConnection):
+    """Looks who it is that answers, before anything is sent: a name may mean another address each time."""
+
+    def connect(self) -> None:
+        super().connect()
+        check_peer(self.sock.getpeername()[0])
+
+
+class _SecureConnection(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        check_peer(self.sock.getpeername()[0])
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_SecureConnection, req)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

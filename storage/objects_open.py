@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from airflow_backup.core.connections import Connection, Connections
+from airflow_backup.core.endpoints import check_endpoint
 from airflow_backup.core.errors import ConfigError, ToolMissing
-from airflow_backup.storage.endpoints import check_endpoint
 from airflow_backup.storage.objects import ObjectStorage
 from airflow_backup.storage.protocol import check_name
 

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_backup.core.connections import Connection, Connections
+from airflow_backup.core.endpoints import check_host
 from airflow_backup.core.errors import ConfigError, StorageDenied, StorageUnavailable, ToolMissing
-from airflow_backup.storage.endpoints import check_host
 from airflow_backup.storage.remote import RemoteStorage
 from airflow_backup.storage.remote_writer import Remote
 

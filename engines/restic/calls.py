@@ -8,6 +8,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from airflow_backup.core.endpoints import check_host
 from airflow_backup.core.errors import (
     BackupError,
     EngineError,
@@ -22,7 +23,7 @@ from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.engines.protocol import (
     EngineContext,
 )
-from airflow_backup.engines.restic.options import ResticOptions
+from airflow_backup.engines.restic.options import ResticOptions, http_host_of
 from airflow_backup.engines.restic.program import Message, Restic
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.schedules.model.base import Model
@@ -132,6 +133,9 @@ def held(target: Path) -> tuple[int, int]:
 
 
 def restic_of(given: ResticOptions, context: EngineContext) -> Restic:
+    host = http_host_of(given.restic_repository)
+    if host is not None:
+        check_host(host)
     return Restic.of(given.program, given.restic_repository, given.connection, context.connections)
 
 

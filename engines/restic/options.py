@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -37,6 +38,21 @@ def check_restic_address(address: str) -> str:
     if address.startswith("sftp:") and not _SFTP_HOST.match(address):
         raise ValueError("the host of 'sftp:' begins with '-'")
     return address
+
+
+def http_host_of(address: str) -> str | None:
+    """
+    Return the host that restic asks by HTTP; None where the address names none.
+
+    >>> http_host_of("s3:http://169.254.169.254/x"), http_host_of("rest:https://me@[::1]:8000/"), http_host_of("s3:minio:9000/b")
+    ('169.254.169.254', '::1', 'minio')
+    >>> http_host_of("sftp:me@vault:/srv"), http_host_of("/srv/restic")
+    (None, None)
+    """
+    scheme, _, rest = address.partition(":")
+    if scheme not in ("rest", "s3"):
+        return None
+    return urlsplit(rest if "://" in rest else f"//{rest.lstrip('/')}").hostname
 
 
 class ResticOptions(EngineOptions):

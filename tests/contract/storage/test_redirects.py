@@ -16,15 +16,27 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from airflow_backup.actions.alerts.monitor.ping import PingFailed, ping
+from airflow_backup.actions.alerts.notify.ways.apprise import send_apprise
+from airflow_backup.actions.alerts.notify.ways.failed import SendFailed
+from airflow_backup.actions.alerts.notify.ways.webhook import send_webhook
+from airflow_backup.actions.alerts.notify.written.rendered import Rendered
+from airflow_backup.core import endpoints
 from airflow_backup.core.connections import Connection
-from airflow_backup.core.errors import BackupError
+from airflow_backup.core.errors import BackupError, ConfigError
 from airflow_backup.core.format.manifest import read_manifest
+from airflow_backup.core.web import post
+from airflow_backup.engines.protocol import EngineContext
+from airflow_backup.engines.restic.calls import restic_of
+from airflow_backup.engines.restic.options import ResticOptions
+from airflow_backup.schedules.model.notify import Receiver
 from airflow_backup.storage import objects_open
 from airflow_backup.storage.open import open_storage
 
 pytestmark = pytest.mark.service
 
 SECRET = "canary-of-the-metadata-service-4e1"
+MESSAGE = Rendered(id="1", title="wiki", text="failed", html="<p>", contents=[{"event": "failed"}])
 CODES = (301, 302, 303, 307, 308)
 
 
@@ -173,3 +185,41 @@ def test_with_http_no_key_and_no_content_goes_along_and_nothing_of_the_answer_is
             storage.put("a", b"content")
     assert {each.strip() for each in came} <= {"GET", "HEAD"}
     assert SECRET not in str(caught.value) + str(refused.value)
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # of Apprise
+def test_a_message_and_a_sign_of_life_are_not_sent_on(
+    code: int, metadata: tuple[str, list[str]]
+) -> None:
+    pytest.importorskip("apprise")
+    place, came = metadata
+    asked: list[str] = []
+    with serving(sends_to(place, code, asked)) as address:
+        hook = Connection(id="hook", type="http", host=address)
+        service = Connection(id="chat", password=address.replace("http://", "json://"))
+        with pytest.raises(SendFailed, match=str(code)):
+            send_webhook(Receiver(webhook="hook"), MESSAGE, lambda _: hook)
+        with pytest.raises(PingFailed, match=str(code)):
+            ping("hook", lambda _: hook, good=True, text="all is well")
+        with pytest.raises(SendFailed):
+            send_apprise(Receiver(apprise="chat"), MESSAGE, lambda _: service)
+    assert asked == ["POST"] * 3
+    assert came == []
+
+
+def test_a_name_that_means_the_metadata_service_by_then_is_told_nothing(
+    metadata: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, came = metadata
+    monkeypatch.setattr(endpoints, "_forbidden", lambda address: address == "127.0.0.1")
+    with pytest.raises(ConfigError, match=r"'127\.0\.0\.1' is a link-local or metadata address"):
+        post(place.replace("127.0.0.1", "localhost"), b"secret", headers={})
+    assert came == []
+
+
+@pytest.mark.parametrize("address", ["s3:http://169.254.169.254/x", "rest:http://[fd00:ec2::254]/"])
+def test_restic_is_sent_to_no_metadata_service(address: str) -> None:
+    source = ResticOptions(engine="restic", path="/srv", restic_repository=address, connection="c")
+    with pytest.raises(ConfigError, match="is a link-local or metadata address"):
+        restic_of(source, EngineContext())

@@ -23,7 +23,8 @@ def send_apprise(receiver: Receiver, message: Rendered, connections: Connections
         raise ConfigError(
             "receivers of Apprise need its package", hint="pip install 'airflow-backup[apprise]'"
         ) from None
-    service = apprise.Apprise()
+    # The message, and with some services the token, would go wherever the server of the address says.
+    service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))
     if not service.add(_address(connection)):
         raise ConfigError(  # without the address: it holds the token
             f"Apprise does not know the address in connection '{connection.id}'",

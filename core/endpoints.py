@@ -1,4 +1,4 @@
-"""Which addresses a repository may lead to: an endpoint of one's own must not reach the machine's metadata."""
+"""Which addresses a repository or a message may lead to: an endpoint of one's own must not reach the machine's metadata."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def check_host(host: str) -> str:
     if name in _METADATA or any(_forbidden(address) for address in _addresses(name)):
         raise ConfigError(f"the endpoint '{host}' is a link-local or metadata address")
     return host
+
+
+def check_peer(peer: str) -> None:
+    """Raise ConfigError when what answers at the other end of a connection is link-local or serves metadata, whatever its name said."""
+    if _forbidden(peer):
+        raise ConfigError(f"'{peer}' is a link-local or metadata address")
 
 
 def _addresses(host: str) -> set[str]:
