@@ -14,6 +14,9 @@ from airflow_backup.core.paths.places import local_places
 from airflow_backup.schedules.model.base import AbsolutePath, Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
 
+_MOST_CHARACTERS = 100_000
+"""Of all patterns of a list: they are one expression, and who writes a larger one waits for it each time it is read."""
+
 
 class FilesOptions(EngineOptions):
     """Folders and files, with their owners, modes, times and links."""
@@ -49,6 +52,12 @@ class FilesOptions(EngineOptions):
     @field_validator("include", "exclude")
     @classmethod
     def _patterns_mean_something(cls, patterns: list[str]) -> list[str]:
+        size = sum(map(len, patterns))
+        if size > _MOST_CHARACTERS:
+            raise ValueError(
+                f"all patterns together have {size:,} characters, and at most {_MOST_CHARACTERS:,} are read; "
+                "name the folders above, or give them a star"
+            )
         try:
             Patterns(exclude=patterns)
         except ConfigError as error:

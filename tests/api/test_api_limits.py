@@ -77,6 +77,7 @@ DEFINITIONS = {
     "a long description": {"description": "x" * 10_001},
     "a long path": {"source": {"engine": "files", "path": "/" + "x" * 5000}},
     "many patterns": {"source": {"engine": "files", "path": "/srv", "exclude": ["*.x"] * 10_001}},
+    "long patterns": {"source": {"engine": "files", "path": "/srv", "exclude": ["x" * 20] * 5001}},
     "a calendar file of the server": {"skip_on": [{"ics": "/etc/passwd"}]},
     "a mapping for a duration": {"jitter": {"password": "s3cret"}},
     "a list for a cron": {"cron": ["s3cret"]},
