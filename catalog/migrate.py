@@ -92,6 +92,14 @@ def works_with(connection: Connection, version: str | None) -> bool:
     return works_from is not None and works_from <= HEAD
 
 
+def too_new(name: str, version: str | None) -> CatalogError:
+    """Return the error for a catalog whose tables this release does not know."""
+    return CatalogError(
+        f"the catalog {name} has version {version}, this release knows {HEAD}, and does not work with it",
+        hint="which release made it? install that one or a newer one",
+    )
+
+
 def scripts() -> ScriptDirectory:
     """Return the migrations of this package."""
     from alembic.config import Config
@@ -136,10 +144,7 @@ def _run(connection: Connection, version: str | None, name: str) -> None:
     if version is not None and version not in {
         each.revision for each in directory.walk_revisions()
     }:
-        raise CatalogError(
-            f"the catalog {name} has version {version}, this release knows {HEAD}, and does not work with it",
-            hint="which release made it? install that one or a newer one",
-        )
+        raise too_new(name, version)
     context = MigrationContext.configure(
         connection,
         opts={

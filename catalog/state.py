@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Inspector, inspect
 
 from airflow_backup.catalog.columns import metadata
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.migrate import HEAD, scripts, version_of, works_with
+from airflow_backup.catalog.migrate import HEAD, scripts, too_new, version_of, works_with
 from airflow_backup.core.errors import CatalogError, NotFound
 
 
@@ -57,14 +57,16 @@ class CatalogState:
     damage: tuple[str, ...]
     """What is broken or missing in tables that should be whole."""
 
+    file: Path | None
+    """Where a catalog in SQLite lies; None for one on a server, or in memory."""
+
     @property
     def is_well(self) -> bool:
         """Whether this release works with the catalog as it is."""
         return not self.damage and self.shape in (CatalogShape.CURRENT, CatalogShape.NEWER)
 
 
-def file_of(database: Database) -> Path | None:
-    """Return the file of a catalog in SQLite; None for one on a server, or in memory."""
+def _file_of(database: Database) -> Path | None:
     kept = database.url.database
     return Path(kept) if database.is_sqlite and kept not in (None, "", ":memory:") else None
 
@@ -73,7 +75,7 @@ def state_of(url: str) -> CatalogState:
     """Look at the catalog at a SQLAlchemy URL; makes no file, and CatalogError says what cannot be reached."""
     database = Database(url, make=False)
     try:
-        file = file_of(database)
+        file = _file_of(database)
         if file is not None and not file.exists():
             return _state(database, None, CatalogShape.ABSENT)
         with database.reading() as connection:
@@ -113,11 +115,7 @@ def require_known(state: CatalogState) -> None:
             hint="the first backup makes it; is the address right?",
         )
     if state.shape is CatalogShape.TOO_NEW:
-        raise CatalogError(
-            f"the catalog {state.name} has version {state.version}, this release knows {HEAD}, "
-            "and does not work with it",
-            hint="which release made it? install that one or a newer one",
-        )
+        raise too_new(state.name, state.version)
 
 
 def _state(
@@ -129,7 +127,12 @@ def _state(
 ) -> CatalogState:
     steps = tuple(_steps(version)) if shape is CatalogShape.OLDER else ()
     return CatalogState(
-        name=database.name, version=version, shape=shape, steps=steps, damage=damage
+        name=database.name,
+        version=version,
+        shape=shape,
+        steps=steps,
+        damage=damage,
+        file=_file_of(database),
     )
 
 

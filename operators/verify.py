@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_backup.actions.verify.scheduled import raise_what_is_bad, verify_as_scheduled
@@ -16,16 +16,12 @@ from airflow_backup.core.errors import Cancelled, NotFound
 from airflow_backup.core.ids import set_id
 from airflow_backup.core.process import running
 from airflow_backup.core.progress import Progress, Reporter
-from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.shared.airflow_settings import PATIENCE, catalog_url, connection
-from airflow_backup.operators.shared.fence import roots_for
-from airflow_backup.operators.shared.in_force import schedule_in_force
+from airflow_backup.operators.shared.of_schedule import ScheduleOperator
 from airflow_backup.operators.shared.runs import fire_time_of, run_id_of
-from airflow_backup.schedules.model.policies import Retry
-from airflow_backup.schedules.model.schedule import Schedule
 
 
-class VerifyOperator(BaseOperator):
+class VerifyOperator(ScheduleOperator):
     """
     Prove the set that this run stored, as far as the schedule's `verify` asks for it now.
 
@@ -39,26 +35,12 @@ class VerifyOperator(BaseOperator):
     :param schedule: whose set to verify; its id is enough, and is looked up when the task runs
     """
 
-    def __init__(self, *, schedule: Schedule | str, fenced: bool = False, **kwargs: Any) -> None:
-        retry = Retry() if isinstance(schedule, str) else schedule.retry
-        kwargs.setdefault("retries", retry.max_retries)
-        kwargs.setdefault("retry_delay", retry.delay)
-        kwargs.setdefault("retry_policy", BackupRetryPolicy(retry))
-        super().__init__(**kwargs)
-        self.schedule = schedule
-        self.fenced = fenced
-        self._killed = False
+    _killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
-        if not isinstance(self.schedule, str):
-            roots_for(self.schedule, fenced=self.fenced)
         with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
-            schedule = (
-                schedule_in_force(catalog, self.schedule)
-                if isinstance(self.schedule, str)
-                else self.schedule
-            )
+            schedule = self.schedule_now(catalog)
             verifier = Verifier(
                 schedule,
                 catalog=catalog,

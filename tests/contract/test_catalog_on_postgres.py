@@ -26,7 +26,7 @@ from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.open import open_storage
 from support.servers.postgres import PASSWORD, USER, Postgres, postgres, programs
-from support.stored.sets import START, Clock, KeptJob, run_number, take
+from support.stored.sets import START, Clock, PlainJob, run_number, take
 from unit.catalog import test_catalog, test_events
 
 if programs() is None and not os.environ.get("CI"):
@@ -102,10 +102,10 @@ def test_a_schedule_lives_its_life_in_it(catalog: Catalog, url: str, tmp_path: P
     assert [execution.status.value for execution in history] == ["completed"] * 6
 
 
-def _job(folder: Path) -> KeptJob:
+def _job(folder: Path) -> PlainJob:
     (folder / "source").mkdir()
     (folder / "source" / "a").write_text("a")
-    return KeptJob(
+    return PlainJob(
         FilesOptions(engine="files", path=str(folder / "source")),
         f"file://{folder}/repository",
         retention=Retention(last=3),

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -144,7 +145,10 @@ def test_old_and_new_code_work_while_the_catalog_is_upgraded(tmp_path: Path, url
         ]
 
     old = at_work("old")
+    deadline = time.monotonic() + 120
     while not list(gate.glob("old-*.0")):  # old ones are in the middle of it
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
         assert all(each.poll() in (None, 0) for each in old), [each.communicate() for each in old]
     said = releases.shell("db", "upgrade", "--no-copy", is_next=True)
     assert f"done  {NEXT}  What a release to come adds." in said

@@ -42,7 +42,7 @@ from airflow_backup.engines.restic.engine import ResticEngine
 from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.schedules.model.limits import Throttle
 from airflow_backup.schedules.model.policies import Retention
-from support.stored.sets import START, Clock, KeptJob, run_number, stored
+from support.stored.sets import START, Clock, PlainJob, run_number, stored
 
 PASSWORD = "canary-restic-8c2"
 
@@ -72,8 +72,8 @@ class Place:
         }
         return ResticOptions.model_validate({**given, **options})
 
-    def job(self, throttle: Throttle | None = None, **options: Any) -> KeptJob:
-        return KeptJob(
+    def job(self, throttle: Throttle | None = None, **options: Any) -> PlainJob:
+        return PlainJob(
             self.source(**options),
             f"file://{self.folder}/repository",
             id="tree",

@@ -51,11 +51,9 @@ def run_check(arguments: argparse.Namespace) -> int:
 def run_upgrade(arguments: argparse.Namespace) -> int:
     """Upgrade the tables, and say what was done; nothing to do is no error."""
     from airflow_backup.catalog import Catalog
-    from airflow_backup.catalog.database import Database
     from airflow_backup.catalog.state import (
         CatalogShape,
         copy_file,
-        file_of,
         require_known,
         state_of,
     )
@@ -65,9 +63,8 @@ def run_upgrade(arguments: argparse.Namespace) -> int:
     require_known(before)
     copied = None
     if before.shape is CatalogShape.OLDER and not arguments.dry_run:
-        file = file_of(Database(url, make=False))
-        if file is not None and not arguments.no_copy:
-            copied = copy_file(file, before.version)
+        if before.file is not None and not arguments.no_copy:
+            copied = copy_file(before.file, before.version)
         Catalog.open(url).close()
     after = before if arguments.dry_run else state_of(url)
     if arguments.format == "json":

@@ -36,7 +36,7 @@ from airflow_backup.schedules.model.policies import Retention, Signing
 from airflow_backup.storage.open import open_storage
 from support.attacks import Attack, Canaries, attacks
 from support.sources.makings import MAKINGS, Making
-from support.stored.sets import Clock, KeptJob, PlainJob, run_number, take
+from support.stored.sets import Clock, PlainJob, run_number, take
 
 pytestmark = pytest.mark.service
 
@@ -175,7 +175,7 @@ def test_with_catalog_or_signature_every_changed_manifest_is_called_tampered(
 
 
 def test_prune_removes_none_of_them(stage: Stage, each_attack: Iterator[Attack]) -> None:
-    kept = KeptJob(
+    kept = PlainJob(
         stage.job.source,
         stage.job.repository,
         signing=stage.job.signing,

@@ -23,7 +23,7 @@ from support.servers.azure import ACCOUNT, AzureServer
 from support.servers.s3 import KEY, SECRET, S3Server
 from support.servers.sftp import PASSWORD, USER, SftpServer
 from support.sources import trees
-from support.stored.sets import START, Clock, KeptJob, run_number, take
+from support.stored.sets import START, Clock, PlainJob, run_number, take
 
 pytestmark = pytest.mark.service
 
@@ -85,7 +85,7 @@ def test_a_chain_lives_its_whole_life_there(
     trees.make_tree(root)
     (root / "large").write_bytes(bytes(range(256)) * 80_000)
     source = FilesOptions(engine="files", path=str(root))
-    job = KeptJob(source, repository, connection="place", retention=Retention(last=2))
+    job = PlainJob(source, repository, connection="place", retention=Retention(last=2))
     expected: dict[str, trees.Facts] = {}
     for step in range(6):
         if step:
@@ -118,7 +118,7 @@ def test_a_chain_lives_its_whole_life_there(
     assert trees.facts(tmp_path / "at-last") == expected[last]
 
 
-def _restore(job: KeptJob, target: Path, set_id: str) -> None:
+def _restore(job: PlainJob, target: Path, set_id: str) -> None:
     restore(
         Trust.of(job),
         repository=job.repository,

@@ -50,13 +50,6 @@ class PlainJob:
     throttle: Throttle = field(default_factory=Throttle)
 
 
-@dataclass(frozen=True)
-class KeptJob(PlainJob):
-    """A job with rules of retention."""
-
-    retention: Retention | None = None
-
-
 def run_number(number: int, *, attempt: int = 1) -> Run:
     """Return the n-th run of a daily schedule."""
     return Run(f"run-{number}", START + timedelta(days=number), Trigger.SCHEDULE, attempt)

@@ -25,7 +25,7 @@ from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.policies import Retention
 from airflow_backup.storage.folder import FolderStorage
-from support.stored.sets import KeptJob, run_number, take
+from support.stored.sets import PlainJob, run_number, take
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def catalog() -> Iterator[Catalog]:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> KeptJob:
+def job(tmp_path: Path) -> PlainJob:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_bytes(b"x")
     source = FilesOptions(engine="files", path=str(tmp_path / "source"))
-    return KeptJob(source, f"file://{tmp_path}/repository", retention=Retention(last=1))
+    return PlainJob(source, f"file://{tmp_path}/repository", retention=Retention(last=1))
 
 
 def unmount(tmp_path: Path, how: str) -> Path:
@@ -60,7 +60,7 @@ HOW = ["no folder", "an empty folder", "another disk", "another disk of before"]
 
 @pytest.mark.parametrize("how", HOW)
 def test_a_run_without_its_repository_fails_as_not_found_and_makes_nothing(
-    job: KeptJob, catalog: Catalog, tmp_path: Path, how: str
+    job: PlainJob, catalog: Catalog, tmp_path: Path, how: str
 ) -> None:
     take(job, catalog, run=run_number(1))
     unmount(tmp_path, how)
@@ -74,7 +74,7 @@ def test_a_run_without_its_repository_fails_as_not_found_and_makes_nothing(
 
 @pytest.mark.parametrize("how", HOW)
 def test_sync_and_prune_forget_nothing_of_a_repository_that_is_not_there(
-    job: KeptJob, catalog: Catalog, tmp_path: Path, how: str
+    job: PlainJob, catalog: Catalog, tmp_path: Path, how: str
 ) -> None:
     for number in (1, 2, 3):
         take(job, catalog, run=run_number(number))
@@ -91,7 +91,7 @@ def test_sync_and_prune_forget_nothing_of_a_repository_that_is_not_there(
     assert len(cut(job, catalog).removed) == 2
 
 
-def cut(job: KeptJob, catalog: Catalog) -> Any:
+def cut(job: PlainJob, catalog: Catalog) -> Any:
     return prune(
         job,
         catalog=catalog,
@@ -102,7 +102,7 @@ def cut(job: KeptJob, catalog: Catalog) -> Any:
 
 
 def test_a_disk_that_goes_while_a_run_is_at_work_leaves_no_set_on_the_root_disk(
-    job: KeptJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: PlainJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(job, catalog, run=run_number(1))
     dump = FilesEngine.dump
@@ -118,7 +118,7 @@ def test_a_disk_that_goes_while_a_run_is_at_work_leaves_no_set_on_the_root_disk(
 
 
 def test_the_first_run_of_another_schedule_knows_the_repository_too(
-    job: KeptJob, catalog: Catalog, tmp_path: Path
+    job: PlainJob, catalog: Catalog, tmp_path: Path
 ) -> None:
     take(job, catalog, run=run_number(1))
     unmount(tmp_path, "an empty folder")
@@ -127,7 +127,7 @@ def test_the_first_run_of_another_schedule_knows_the_repository_too(
 
 
 def test_a_repository_of_before_markers_gets_one(
-    job: KeptJob, catalog: Catalog, tmp_path: Path
+    job: PlainJob, catalog: Catalog, tmp_path: Path
 ) -> None:
     take(job, catalog, run=run_number(1))
     (tmp_path / "repository" / MARKER_NAME).unlink()
@@ -138,7 +138,7 @@ def test_a_repository_of_before_markers_gets_one(
     assert (tmp_path / "repository" / MARKER_NAME).exists()
 
 
-def test_a_catalog_that_was_lost_takes_over_what_is_there(job: KeptJob, catalog: Catalog) -> None:
+def test_a_catalog_that_was_lost_takes_over_what_is_there(job: PlainJob, catalog: Catalog) -> None:
     take(job, catalog, run=run_number(1))
     with Catalog.open("sqlite://") as fresh:
         take(job, fresh, run=run_number(2))
@@ -148,7 +148,7 @@ def test_a_catalog_that_was_lost_takes_over_what_is_there(job: KeptJob, catalog:
 
 
 def test_a_marker_that_is_none_is_not_overwritten(
-    job: KeptJob, catalog: Catalog, tmp_path: Path
+    job: PlainJob, catalog: Catalog, tmp_path: Path
 ) -> None:
     take(job, catalog, run=run_number(1))
     (tmp_path / "repository" / MARKER_NAME).chmod(0o600)
@@ -158,7 +158,7 @@ def test_a_marker_that_is_none_is_not_overwritten(
 
 
 def test_init_says_that_what_is_there_now_is_what_is_meant(
-    job: KeptJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    job: PlainJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f"sqlite:///{tmp_path}/catalog.db"
     command = ["init", "--repository", job.repository, "--catalog", url]

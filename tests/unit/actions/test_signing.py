@@ -27,7 +27,7 @@ from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.schedules.model.policies import Retention, Signing
 from airflow_backup.storage.open import open_storage
-from support.stored.sets import Clock, KeptJob, PlainJob, run_number, take
+from support.stored.sets import Clock, PlainJob, run_number, take
 
 
 @pytest.fixture
@@ -321,7 +321,7 @@ def test_prune_removes_neither_the_newest_signed_set_nor_one_that_was_changed(
     if is_changed:
         put(house.manifest(0), house.manifest(1).read_bytes())
     given = house.job.signing
-    job = KeptJob(
+    job = PlainJob(
         house.job.source,
         house.job.repository,
         signing=given,

@@ -19,7 +19,7 @@ from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.model.base import Model
 from airflow_backup.schedules.model.schedule import Schedule
-from support.stored.sets import START, KeptJob, take
+from support.stored.sets import START, PlainJob, take
 
 
 class Engine:
@@ -91,7 +91,7 @@ def test_what_a_schedule_with_sets_has_on_its_server_is_in_use(
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "one.txt").write_text("one")
     source = FilesOptions(engine="files", path=str(tmp_path / "notes"))
-    take(KeptJob(source, f"file://{tmp_path}/repository"), catalog)
+    take(PlainJob(source, f"file://{tmp_path}/repository"), catalog)
     engine = Engine()
     assert sweep(engine, catalog, tmp_path) == ([], [])
     assert engine.asked == [("wiki", True, False)]
