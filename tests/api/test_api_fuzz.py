@@ -59,6 +59,8 @@ def test_no_request_breaks_the_api_or_is_answered_as_nobody_said(
     assert done.returncode == 0, f"{_short(done.stdout)[-6000:]}\n{done.stderr[-2000:]}"
     (tested,) = re.findall(r"Tested: (\d+)", summary)
     assert int(tested) == sum(len(verbs) for verbs in described["paths"].values())
+    (links,) = re.findall(r"API Links: .*?(\d+) selected", done.stdout)
+    assert int(links) >= 41, "answers lead to no further requests: the stateful phase asks nothing"
 
 
 def _short(text: str) -> str:
