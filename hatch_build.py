@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 BUNDLE = Path("plugin", "static", "main.js")
 STAMP = Path("ui", ".built")  # beside the sources: what lies in static is served to everybody
+HOME = "AIRFLOW_BACKUP_HOME_PAGE"  # a variable: where the project lives, which only a release knows
+LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)")
 NOT_SOURCES = {"node_modules", "coverage"}
 
 
@@ -28,6 +32,8 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its para
         """Run before hatchling collects files; ``version`` is 'standard' or 'editable'."""
         root = Path(self.root)
         refuse_links_as_text(root)
+        if self.target_name == "wheel" and version == "standard":
+            build_data["force_include"].update(pages_of_help(root))
         if os.environ.get("AIRFLOW_BACKUP_SKIP_PAGE") and version == "editable":
             return
         if page_is_stale(root):
@@ -36,6 +42,44 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its para
             raise RuntimeError(
                 f"the page is not built: {BUNDLE} is missing\nHINT: npm --prefix ui ci && npm --prefix ui run build"
             )
+
+
+class PackagePage(MetadataHookInterface):
+    """Give the package its page: the README, with links that lead somewhere from there, and addresses."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Run when the metadata is read."""
+        home = os.environ.get(HOME, "").rstrip("/")
+        text = Path(self.root, "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {
+            "content-type": "text/markdown",
+            "text": with_addresses(text, home, f"v{metadata['version']}"),
+        }
+        if home:
+            metadata["urls"] = {
+                "Homepage": home,
+                "Documentation": f"{home}/tree/v{metadata['version']}/docs",
+                "Source": home,
+                "Issues": f"{home}/issues",
+                "Changelog": f"{home}/blob/v{metadata['version']}/CHANGELOG.md",
+            }
+
+
+def with_addresses(text: str, home: str, tag: str) -> str:
+    """
+    Return the README with whole addresses in place of paths; as it is where nobody knows the project's home.
+
+    >>> with_addresses("[a](docs/a.md#b) ![c](docs/c.png) [d](#d)", "https://example.org/x", "v1.0.0")
+    '[a](https://example.org/x/blob/v1.0.0/docs/a.md#b) ![c](https://example.org/x/raw/v1.0.0/docs/c.png) [d](#d)'
+    """
+    if not home:
+        return text
+
+    def lead(found: re.Match[str]) -> str:
+        kind = "raw" if found[1].endswith((".png", ".svg", ".webp")) else "blob"
+        return f"]({home}/{kind}/{tag}/{found[1]})"
+
+    return LINK.sub(lead, text)
 
 
 def refuse_links_as_text(root: Path) -> None:
@@ -51,6 +95,19 @@ def refuse_links_as_text(root: Path) -> None:
             f"src/airflow_backup/{broken[0]} is a text file where a link to ../../{broken[0]} should be\n"
             "HINT: clone with symbolic links on: git -c core.symlinks=true clone ..."
         )
+
+
+def pages_of_help(root: Path) -> dict[str, str]:
+    """Return which pages of the docs go where in the package: those that `airflow-backup help` shows."""
+    docs = root / "docs"
+    pages = [
+        page for folder in ("", "how-to", "reference") for page in (docs / folder).glob("*.md")
+    ]
+    if not pages:
+        raise RuntimeError(f"{docs} has no pages; the package would have no help")
+    return {
+        str(page): f"airflow_backup/{page.relative_to(root).as_posix()}" for page in sorted(pages)
+    }
 
 
 def page_is_stale(root: Path) -> bool:

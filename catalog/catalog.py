@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from airflow_backup.catalog.changes import Changes
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.migrate import upgrade
 from airflow_backup.catalog.notices.monitor_state import MonitorState
 from airflow_backup.catalog.notices.outbox import Outbox
+from airflow_backup.catalog.runs.history import History
 from airflow_backup.catalog.runs.leases import Leases
 from airflow_backup.catalog.runs.orders import Orders
 from airflow_backup.catalog.runs.skips import Skips
@@ -23,6 +25,7 @@ from airflow_backup.catalog.stores.sets import Sets
 from airflow_backup.catalog.stores.standings import Standings
 from airflow_backup.catalog.stores.tickets import Tickets
 from airflow_backup.catalog.stores.verifications import Verifications
+from airflow_backup.catalog.sums import StoredSums
 
 
 class Catalog:
@@ -50,6 +53,9 @@ class Catalog:
         self.orders = Orders(database)
         self.leases = Leases(database)
         self.skips = Skips(database)
+        self.history = History(database)
+        self.changes = Changes(database)
+        self.sums = StoredSums(database)
 
     @classmethod
     def open(cls, url: str, *, patience: float = 0.0) -> Self:

@@ -9,16 +9,23 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Transaction, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import (
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import StaticPool
 
+from airflow_backup.catalog.address import SQLITE, parsed, shown
 from airflow_backup.core.errors import CatalogError, CatalogUnavailable
 
 logger = logging.getLogger(__name__)
@@ -34,16 +41,18 @@ _LIBPQ = {
 }
 """Seconds, and milliseconds of the last: a network that is gone is an error, and not a wait for ever."""
 
-_TAKE_TURN = text("SELECT pg_advisory_xact_lock(:key)")
+_OTHER_TABLES = ("no such table", "no such column", "already exists", "duplicate column name")
+"""What SQLite says, in an error of the same class as of a busy file, of tables that are others than expected."""
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 class Database:
     """An engine, with transactions that say beforehand whether they will write."""
 
     def __init__(self, url: str, *, patience: float = 0.0, make: bool = True) -> None:
-        self.url = _parsed(url)
+        """Prepare for the database at ``url``; without ``make`` a file is neither made nor changed."""
+        self.url = parsed(url)
         self.engine = _engine(self.url, make=make)
         self.patience = patience
         """Seconds for which a database that does not answer is asked again."""
@@ -56,8 +65,8 @@ class Database:
 
     @property
     def name(self) -> str:
-        """The address for messages, without its password."""
-        return self.url.render_as_string(hide_password=True)
+        """The address for messages, without its passwords."""
+        return shown(self.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -71,12 +80,13 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, *, alone: str | None = None) -> Iterator[Connection]:
+    def writing(self, *, alone: str | Iterable[str] = ()) -> Iterator[Connection]:
         """
         Open a transaction that writes; on SQLite it takes the write lock at once.
 
-        Of those that name the same thing in ``alone`` one is at work at a time, on PostgreSQL too: whoever looks whether a
-        row is there before it is written names it, for else two look, and the second one's row is one too many.
+        Of those that name the same thing in ``alone`` one is at work at a time, on PostgreSQL too: whoever looks
+        whether a row is there before it is written names it, for else two look, and the second one's row is one too
+        many.
         """
         # A deferred transaction that starts to write after another one did fails at once,
         # whatever the busy timeout.
@@ -85,8 +95,10 @@ class Database:
             self._connected(backup_writes=True) as connection,
             _open(connection),
         ):
-            if alone is not None and not self.is_sqlite:
-                connection.execute(_TAKE_TURN, {"key": _number_of(alone)})
+            if not self.is_sqlite:
+                # In one order, so that no two who name several things wait for each other.
+                for key in sorted(map(_number_of, [alone] if isinstance(alone, str) else alone)):
+                    connection.execute(_TAKE_TURN, {"key": key})
             yield connection
 
     def close(self) -> None:
@@ -134,23 +146,6 @@ def _open(connection: Connection) -> Transaction:
     return connection.get_transaction() or connection.begin()
 
 
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        # The text may hold a password.
-        raise CatalogError(
-            "the catalog's address is not a database URL",
-            hint="write for example sqlite:////srv/airflow/airflow_backup.db",
-        ) from None
-    if parsed.get_backend_name() not in (SQLITE, POSTGRESQL):
-        raise CatalogError(
-            f"the catalog cannot lie in {parsed.get_backend_name()}",
-            hint="use SQLite or PostgreSQL",
-        )
-    return parsed
-
-
 def _engine(url: URL, *, make: bool) -> Engine:
     try:
         if url.get_backend_name() != SQLITE:
@@ -167,13 +162,40 @@ def _engine(url: URL, *, make: bool) -> Engine:
             if make:
                 _prepare_file(Path(url.database))
             engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
+            _follow_file(engine, Path(url.database))
     except ImportError as error:
         raise CatalogError(
             f"no driver for {url.drivername} is installed", hint="pip install 'psycopg[binary]'"
         ) from error
-    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "connect", _set_up if make else _set_up_to_look)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _follow_file(engine: Engine, file: Path) -> None:
+    """
+    Open a file anew where another one has its name: a copy was put back.
+
+    A connection that was kept would go on with the one that is gone; what it writes would be lost, and nobody told.
+    """
+
+    def note(connection: Any, record: Any) -> None:
+        record.info["file"] = _file_at(file)
+
+    def compare(connection: Any, record: Any, proxy: Any) -> None:
+        if _file_at(file) not in (None, record.info["file"]):
+            raise DisconnectionError(f"{file} is another file now")
+
+    event.listen(engine, "connect", note)
+    event.listen(engine, "checkout", compare)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:  # moved away: SQLite would make an empty one in its place
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _ends(url: URL) -> dict[str, Any]:
@@ -202,6 +224,11 @@ def _set_up(connection: Any, record: object) -> None:
         _switch_to_wal(connection)
 
 
+def _set_up_to_look(connection: Any, record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only=ON")
+
+
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     # The switch needs the file for itself, and SQLite does not wait for that.
     give_up_at = time.monotonic() + BUSY_TIMEOUT
@@ -223,15 +250,25 @@ def _begin(connection: Connection) -> None:
 def _worded(error: SQLAlchemyError, database: Database) -> CatalogError:
     """Word an error; one that may be over in a minute is of a class that is worth a retry then."""
     worded = _told(error, database)
-    if isinstance(error, (OperationalError, InterfaceError)) and "malformed" not in worded.message:
+    if isinstance(error, (OperationalError, InterfaceError)) and not (
+        _is_about_tables(error) or "malformed" in worded.message
+    ):
         return CatalogUnavailable(worded.message, hint=worded.hint)
     return worded
+
+
+def _is_about_tables(error: SQLAlchemyError) -> bool:
+    """Whether the tables are not what the statement takes them for; PostgreSQL has an error of its own for it."""
+    text = str(getattr(error, "orig", None) or error)
+    return isinstance(error, ProgrammingError) or any(sign in text for sign in _OTHER_TABLES)
 
 
 def _told(error: SQLAlchemyError, database: Database) -> CatalogError:
     cause = getattr(error, "orig", None) or error
     text = str(cause).strip().partition("\n")[0]
     message = f"the catalog {database.name} failed: {text}"
+    if _is_about_tables(error) and "permission denied" not in text:
+        return CatalogError(message, hint="airflow-backup db check")
     if not database.is_sqlite:
         return CatalogError(message, hint="is the server up, and may this user connect?")
     path = database.url.database

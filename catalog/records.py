@@ -178,6 +178,18 @@ class ScheduleVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """A version that is to be saved together with others, and the event that tells of it."""
+
+    id: str
+    definition: Mapping[str, Any]
+    after_version: int
+    """The version that the author saw; 0 for a new schedule."""
+    action: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """The result of one verification of a set."""
 

@@ -54,9 +54,14 @@ class Execution:
     queue: str | None = None
     executor: str | None = None
 
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether it says how the schedule stands: it completed or failed."""
+        return self.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class AttemptRow:
     """One try of an execution."""
 
     schedule_id: str

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, Inspector, inspect
+from sqlalchemy import Connection
 
-from airflow_backup.catalog.columns import metadata
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.migrate import HEAD, scripts, too_new, version_of, works_with
+from airflow_backup.catalog.migrate import (
+    HEAD,
+    OF_ITS_OWN,
+    REBUILD,
+    known_versions,
+    scripts,
+    strangers,
+    tables_of_ours,
+    unknown,
+    version_of,
+    works_with,
+)
+from airflow_backup.catalog.structure import faults_of
 from airflow_backup.core.errors import CatalogError, NotFound
 
 
@@ -32,6 +45,16 @@ class CatalogShape(StrEnum):
 
     TOO_NEW = "too new"
     """A newer release made the tables, and this one does not work with them."""
+
+    UNKNOWN = "unknown"
+    """The version is one that no release has."""
+
+    FOREIGN = "foreign"
+    """There are tables with names of the catalog's, which do not say that they are a catalog's."""
+
+
+_WITH_TABLES = (CatalogShape.CURRENT, CatalogShape.OLDER, CatalogShape.NEWER)
+"""Of these it is known which tables there should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,40 +105,71 @@ def state_of(url: str) -> CatalogState:
             version = version_of(connection)
             shape = _shape_of(connection, version)
             damage: tuple[str, ...] = ()
-            if shape in (CatalogShape.CURRENT, CatalogShape.NEWER):
-                damage = tuple(_damage(connection, is_sqlite=database.is_sqlite))
+            if version is not None and shape in _WITH_TABLES:
+                damage = tuple(faults_of(connection, version))
+            elif shape is CatalogShape.FOREIGN:
+                damage = (strangers(tables_of_ours(connection)),)
         return _state(database, version, shape, damage=damage)
     finally:
         database.close()
 
 
 def copy_file(file: Path, version: str | None) -> Path:
-    """Copy a catalog in SQLite to a file beside it that is named after its version; never over another one."""
+    """
+    Copy a catalog in SQLite to a file beside it, wherever links lead, named after its version; never over another one.
+
+    The copy has its name only when it is whole; what a killed one leaves is a folder that ends in `.part`.
+    """
+    file = file.resolve()
     target = file.with_name(f"{file.name}.before-{HEAD}-was-{version or 'none'}")
+    if os.path.lexists(target):
+        raise _is_there(target)
     try:
-        target.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
+        # A folder: SQLite's journal lies beside the copy, and would be played back into the next one.
+        with TemporaryDirectory(prefix=f"{target.name}.", suffix=".part", dir=file.parent) as part:
+            whole = Path(part) / target.name
+            whole.touch(mode=0o600)
+            with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(whole)) as copy:
+                source.backup(copy)
+            _name(whole, target)
+    except (sqlite3.Error, OSError) as error:
         raise CatalogError(
-            f"'{target}' is there already", hint="move it away; it is a copy of before an upgrade"
-        ) from None
-    try:
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
-    except sqlite3.Error as error:
-        target.unlink()
-        raise CatalogError(f"the catalog '{file}' cannot be copied: {error}") from error
+            f"the catalog '{file}' cannot be copied: {error}",
+            hint=f"is there room in {file.parent}, and may this user write there? without a copy: --no-copy",
+        ) from error
     return target
 
 
-def require_known(state: CatalogState) -> None:
-    """Raise what an upgrade cannot mend: no catalog at all, or one of a newer release."""
+def _name(whole: Path, target: Path) -> None:
+    try:
+        os.link(whole, target)
+    except FileExistsError:
+        raise _is_there(target) from None
+    except OSError:  # a file system without links
+        whole.rename(target)
+
+
+def _is_there(target: Path) -> CatalogError:
+    return CatalogError(
+        f"'{target}' is there already", hint="move it away; it is a copy of before an upgrade"
+    )
+
+
+def require_upgradable(state: CatalogState) -> None:
+    """Raise what an upgrade cannot mend: no catalog at all, one of a version that is not known, or a damaged one."""
     if state.shape is CatalogShape.ABSENT:
         raise NotFound(
             f"there is no catalog at {state.name}",
             hint="the first backup makes it; is the address right?",
         )
-    if state.shape is CatalogShape.TOO_NEW:
-        raise too_new(state.name, state.version)
+    if state.version is not None and state.shape in (CatalogShape.TOO_NEW, CatalogShape.UNKNOWN):
+        raise unknown(state.name, state.version)
+    if state.damage:
+        is_foreign = state.shape is CatalogShape.FOREIGN
+        raise CatalogError(
+            f"the catalog {state.name} is damaged: {'; '.join(state.damage[:5])}",
+            hint=OF_ITS_OWN if is_foreign else REBUILD,
+        )
 
 
 def _state(
@@ -140,11 +194,12 @@ def _shape_of(connection: Connection, version: str | None) -> CatalogShape:
     if version == HEAD:
         return CatalogShape.CURRENT
     if version is None:
-        is_old = inspect(connection).has_table("executions")
-        return CatalogShape.OLDER if is_old else CatalogShape.ABSENT
+        return CatalogShape.FOREIGN if tables_of_ours(connection) else CatalogShape.ABSENT
+    if version in known_versions():
+        return CatalogShape.OLDER
     if works_with(connection, version):
         return CatalogShape.NEWER
-    return CatalogShape.TOO_NEW if version > HEAD else CatalogShape.OLDER
+    return CatalogShape.TOO_NEW if version > HEAD else CatalogShape.UNKNOWN
 
 
 def _steps(version: str | None) -> Iterator[Step]:
@@ -152,21 +207,3 @@ def _steps(version: str | None) -> Iterator[Step]:
     for each in reversed(list(scripts().walk_revisions())):
         if version is None or each.revision > version:
             yield Step(version=each.revision, what=(each.doc or "").partition("\n")[0])
-
-
-def _damage(connection: Connection, *, is_sqlite: bool) -> Iterator[str]:
-    found = inspect(connection)
-    present = set(found.get_table_names())
-    for table in metadata.sorted_tables:
-        if table.name not in present:
-            yield f"the table {table.name} is missing"
-        elif missing := _missing_columns(found, table.name):
-            yield f"the table {table.name} lacks {', '.join(missing)}"
-    if is_sqlite:
-        told = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
-        yield from (str(each) for each in told if each != "ok")
-
-
-def _missing_columns(found: Inspector, table: str) -> list[str]:
-    present = {each["name"] for each in found.get_columns(table)}
-    return [column.name for column in metadata.tables[table].columns if column.name not in present]

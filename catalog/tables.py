@@ -73,6 +73,7 @@ executions = Table(
     Index("ix_executions_since", "schedule_id", "since", "run_id"),
     Index("ix_executions_status", "schedule_id", "status", "since", "run_id"),
     Index("ix_executions_open", "status", "since"),
+    Index("ix_executions_all", "since"),
 )
 
 attempts = Table(
@@ -252,6 +253,7 @@ deployed = Table(
     Column("content_hash", String(64), nullable=False),
     Column("seen_at", Moment, nullable=False),
     Index("ix_deployed_origin", "origin"),
+    Index("ix_deployed_seen", "origin", "seen_at"),
 )
 
 origins = Table(

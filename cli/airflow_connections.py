@@ -11,7 +11,9 @@ from airflow_backup.core.installed.airflow_release import installed, refusal
 
 
 def known_ids() -> set[str] | None:
-    """Return the ids of all connections in capital letters, as variables have them; None where Airflow cannot be asked."""
+    """
+    Return the ids of all connections in capital letters, as variables have them; None where Airflow cannot be asked.
+    """
     if refusal(installed()) is not None:
         return None
     try:

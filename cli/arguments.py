@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_backup.cli.airflow_options import airflow_home, airflow_option
+from airflow_backup.cli.terminal import say
 from airflow_backup.core.allowed_commands import read
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import CatalogError, ConfigError, NotFound
@@ -53,7 +54,7 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
         "--catalog",
         metavar="URL",
         help=f"catalog database (default: ${CATALOG_VARIABLE}, or airflow_backup.db in $AIRFLOW_HOME); "
-        "a URL with a password belongs into the variable",
+        "write a URL with a password into the variable, not here",
     )
 
 
@@ -96,7 +97,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         metavar="NAME",
-        help="with --repository: the engine that the sets are of; what they say themselves may be anybody's word",
+        help="with --repository: the engine that made the sets; what a set says of it could be forged",
     )
     parser.add_argument(
         "--public-key",
@@ -207,7 +208,7 @@ def catalog_beside(arguments: argparse.Namespace, *, may_lack: bool = False) -> 
     except CatalogError as error:
         if not may_lack or arguments.catalog is not None:
             raise
-        print(f"airflow-backup: without the catalog: {error.message}", file=sys.stderr)
+        say(f"airflow-backup: without the catalog: {error.message}", to=sys.stderr)
         return None
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli.output import iso, local, print_table
+from airflow_backup.cli.terminal import say
 from airflow_backup.core.text.durations import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -42,15 +43,15 @@ def execution_dict(execution: Execution) -> dict[str, Any]:
 def print_executions(executions: Sequence[Execution], *, timezone: str) -> None:
     """Print executions, a line each, and the error under those that failed."""
     if not executions:
-        print("no executions yet")
+        say("no executions yet")
         return
     columns = ("STARTED", "STATUS", "KIND", "TOOK", "READ", "STORED", "HOST", "SET")
     print_table(columns, [_row(execution, timezone) for execution in executions])
     for execution in executions:
         if execution.error:
-            print(f"\n{execution.run_id}: {execution.error}")
+            say(f"\n{execution.run_id}: {execution.error}")
             if execution.hint:
-                print(f"    HINT: {execution.hint}")
+                say(f"    HINT: {execution.hint}")
 
 
 def _row(execution: Execution, timezone: str) -> tuple[str, ...]:

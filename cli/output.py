@@ -1,4 +1,4 @@
-"""Facts on a terminal: aligned columns for people, JSON for programs."""
+"""Answers on a terminal: aligned columns for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_backup.cli import terminal
-from airflow_backup.core.text.names import shown
+from airflow_backup.core.text.names import shown, shown_json
 
 
 def print_json(data: Any) -> None:
     """Print plain data."""
-    print(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    print(shown_json(json.dumps(data, indent=2, ensure_ascii=False, default=str)))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

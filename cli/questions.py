@@ -30,7 +30,11 @@ def ask(question: str, read: Callable[[str], T], *, default: str = "", example: 
         print(f"  for example: {example}", file=sys.stderr)
     while True:
         print(f"[{default}] > " if default else "> ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
+        try:
+            line = sys.stdin.readline()
+        except UnicodeDecodeError:
+            print("  that is no text in the encoding of this terminal", file=sys.stderr)
+            continue
         if not line:
             print(file=sys.stderr)
             raise Refused("no answer; nothing was written", hint="airflow-backup setup --help")
@@ -104,8 +108,15 @@ def _ask_source(engine: str) -> Draft:
     else:
         question = "Which path?"
         example = "/srv/wiki" if engine == "files" else "/srv/shop/shop.db"
-    default = str(Path.cwd()) if engine == "files" else ""
+    default = _here() if engine == "files" else ""
     return ask(question, partial(draft_of, engine), default=default, example=example)
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return ""
 
 
 def _one_of(engines: Collection[str], text: str, *, may_end: bool) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from airflow_backup.schedules.export.yaml_text import in_one_line
 from airflow_backup.schedules.loading.drivers import missing_drivers
 from airflow_backup.schedules.loading.loaded import Loaded
-from airflow_backup.schedules.setup.document import add_command, in_one_line
-from airflow_backup.schedules.setup.draft import Draft, Plan
+from airflow_backup.schedules.setup.document import add_command
+from airflow_backup.schedules.setup.draft import Draft, SetupPlan
 
 
-def lines(plan: Plan, loaded: Loaded, files: Sequence[Path]) -> Iterator[str]:
+def lines(plan: SetupPlan, loaded: Loaded, files: Sequence[Path]) -> Iterator[str]:
     """Yield the summary for people."""
     count = len(plan.drafts)
     what = f"{count} {'schedule' if count == 1 else 'schedules'}"
@@ -28,7 +29,10 @@ def lines(plan: Plan, loaded: Loaded, files: Sequence[Path]) -> Iterator[str]:
         yield from (_text(f"  - {each}") for each in left)
     needed = _connections(plan.drafts)
     if needed:
-        yield "\nConnections to make once, where they are not there; then give each its password on Airflow's page (Admin, Connections):"
+        yield (
+            "\nConnections to make once, where they are not there; then give each its password on Airflow's page "
+            "(Admin, Connections):"
+        )
         yield from (f"  {each}" for each in needed)
     hints = dict.fromkeys(each.hint for each in missing_drivers(loaded.schedules) if each.hint)
     if hints:
@@ -55,7 +59,7 @@ _MOST_NAMES = 4
 _MOST_LISTED = 30
 
 
-def as_dict(plan: Plan, loaded: Loaded, files: Sequence[Path]) -> dict[str, Any]:
+def as_dict(plan: SetupPlan, loaded: Loaded, files: Sequence[Path]) -> dict[str, Any]:
     """Return the same for programs."""
     return {
         "files": [str(path) for path in files],
@@ -82,7 +86,7 @@ def _connections(drafts: Sequence[Draft]) -> list[str]:
     )
 
 
-def _next(plan: Plan, schedules: Path) -> Iterator[str]:
+def _next(plan: SetupPlan, schedules: Path) -> Iterator[str]:
     where = "" if schedules.parent == Path() else f" --schedules {shlex.quote(str(schedules))}"
     path = where.removeprefix(" --schedules ") or schedules.name
     first = plan.drafts[0].name

@@ -6,6 +6,9 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from typing import TextIO
+
+from airflow_backup.core.text.names import shown_text
 
 GAP = "  "
 _LEAST = 8
@@ -18,6 +21,11 @@ _COLOURS = {
     **dict.fromkeys(("late", "lost", "broken", "failed", "wrong", "tampered"), _RED),
     **dict.fromkeys(("skipped", "cancelled", "-"), _DIM),
 }
+
+
+def say(text: str, *, to: TextIO | None = None) -> None:
+    """Print text for people, in which may stand what somebody else chose: it draws nothing, and forges no colour."""
+    print(shown_text(text), file=to or sys.stdout)
 
 
 def is_terminal() -> bool:

@@ -1,5 +1,6 @@
 """
-The list that an administrator keeps in ``[backup] allowed_commands``: programs, and the variables that each may be given.
+The list that an administrator keeps in ``[backup] allowed_commands``: programs, and the variables that each may be
+given.
 
 An entry is a program, or a folder of programs, as a schedule must write it; after ``with`` come the names of
 the variables that a schedule which was made on the page may set for it.

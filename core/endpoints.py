@@ -1,4 +1,6 @@
-"""Which addresses a repository or a message may lead to: an endpoint of one's own must not reach the machine's metadata."""
+"""
+Which addresses a repository or a message may lead to: an endpoint of one's own must not reach the machine's metadata.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ def check_host(host: str) -> str:
 
 
 def check_peer(peer: str) -> None:
-    """Raise ConfigError when what answers at the other end of a connection is link-local or serves metadata, whatever its name said."""
+    """
+    Raise ConfigError when what answers at the other end of a connection is link-local or serves metadata, whatever
+    its name said.
+    """
     if _forbidden(peer):
         raise ConfigError(f"'{peer}' is a link-local or metadata address")
 

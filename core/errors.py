@@ -27,6 +27,7 @@ Everything this package raises on purpose, and what each failure is worth.
   + CatalogError          the database that indexes everything failed
     - CatalogUnavailable  ... and may work in a minute
   + VerifyError           what was stored is not what was written
+    - DamagedBlock        ... at a known place
     - Tampered            ... and somebody changed, moved or replaced it
   + Inconclusive          whether it is could not be told
   + Cancelled             somebody asked the run to stop
@@ -219,6 +220,10 @@ class VerifyError(BackupError):
     """What was stored is not what was written."""
 
     failure_class = FailureClass.CORRUPT
+
+
+class DamagedBlock(VerifyError):
+    """Some bytes of a piece are not those that were written; the message says which."""
 
 
 class Tampered(VerifyError):

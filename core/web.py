@@ -64,7 +64,8 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str]) -> int:
     then. No error quotes the address or a header, for these are.
     """
     try:
-        request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")  # noqa: S310  # url_of checked it
+        # url_of has checked the address
+        request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")  # noqa: S310
         opener = urllib.request.build_opener(_NoRedirect, _Http, _Https)
         with opener.open(request, timeout=TIMEOUT) as answer:
             answer.read(65_536)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.collecting import collection_paused
 from airflow_backup.core.errors import BackupError, ConfigError
 from airflow_backup.core.ids import dag_id, schedule_id_of
+from airflow_backup.core.text.counts import counted
 from airflow_backup.dags.factory import build
 from airflow_backup.dags.published import ask_catalog, known_definitions, note_read, publish
 from airflow_backup.dags.task_dag import dag_in_force
@@ -52,7 +53,7 @@ def publish_dags(namespace: MutableMapping[str, Any]) -> None:
     if wanted is not None:
         _generate_one(namespace, path, wanted)
         return
-    begun = datetime.now(UTC)
+    begun = utc_now()
     index = current_index(path)
     with collection_paused():
         built = _build_all(index)
@@ -73,7 +74,7 @@ def raise_problems(namespace: MutableMapping[str, Any]) -> None:
     problems = current_index(schedules_path(namespace)).problems
     if problems:
         text = "\n".join(str(problem) for problem in problems)
-        raise ConfigError(f"{len(problems)} problems in the schedules\n{text}")
+        raise ConfigError(f"{counted(len(problems), 'problem')} in the schedules\n{text}")
 
 
 def schedules_path(namespace: MutableMapping[str, Any]) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from pendulum import DateTime, instance
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.fire_times import FixedRhythm, rhythm_of, slot_to_run
@@ -49,7 +50,7 @@ class BackupTimetable(Timetable):
         )
         self.made_up_for = timedelta(seconds=made_up_for)
         self.description = self._describe()
-        self.clock: Callable[[], datetime] = _now
+        self.clock: Callable[[], datetime] = utc_now
 
     @classmethod
     def of(cls, schedule: Schedule) -> BackupTimetable:
@@ -122,7 +123,3 @@ class BackupTimetable(Timetable):
 def _remembered(state: str) -> BackupTimetable:
     # Airflow leaves a method of this Protocol to asset partitions, which we have none of.
     return BackupTimetable(**json.loads(state))  # pyright: ignore[reportAbstractUsage]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -34,6 +34,26 @@ class StateDescriber(Protocol):
 
 
 @runtime_checkable
+class SelfContained(Protocol):
+    """An engine of which every set restores without others, whatever kind was asked for."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is so."""
+        ...
+
+
+@runtime_checkable
+class ReadOnly(Protocol):
+    """An engine whose restore runs no program: it may be chosen by what only a set says of itself."""
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it is so."""
+        ...
+
+
+@runtime_checkable
 class PauseTeller(Protocol):
     """An engine whose source, or whose place for sets, has something to bear while a run is paused."""
 

@@ -123,7 +123,9 @@ class EngineContext:
     """
 
     reading_is_limited: bool = False
-    """Whether the schedule limits how fast the source is read: an engine that cannot keep to it says so in its check."""
+    """
+    Whether the schedule limits how fast the source is read: an engine that cannot keep to it says so in its check.
+    """
 
     @property
     def tools(self) -> str | None:

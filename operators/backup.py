@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import ValidationError
 
@@ -15,6 +14,7 @@ from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.actions.backup.control import Control
 from airflow_backup.actions.backup.limits.source_lease import SourceLease
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
@@ -49,6 +49,7 @@ from airflow_backup.operators.shared.runs import (
     run_of,
     started_run,
 )
+from airflow_backup.operators.shared.supervised import SupervisedOperator
 from airflow_backup.operators.shared.unstarted import note_skipped, note_unstarted
 from airflow_backup.operators.triggers import WaitTrigger, wait_for_opening
 from airflow_backup.schedules.loading.problems import findings
@@ -63,7 +64,7 @@ SOURCE_CHECK = 15.0
 """Seconds between two looks at whether another schedule still reads the source."""
 
 
-class BackupOperator(BaseOperator):
+class BackupOperator(SupervisedOperator):
     """
     Back up one source into a repository; return the set as plain data.
 
@@ -171,7 +172,7 @@ class BackupOperator(BaseOperator):
             if self.schedule is None:
                 note_deployed(catalog, schedule, self.get_dag())
             self._control = control = control_of(
-                catalog, schedule, context, keep=lease.renew, clock=_now
+                catalog, schedule, context, keep=lease.renew, clock=utc_now
             )
             if self._killed:
                 control.stop(_stopped())
@@ -182,7 +183,7 @@ class BackupOperator(BaseOperator):
                 connections=connection,
                 kind=asked.kind or kind_at(rhythm_of(schedule), run.at),
                 control=control,
-                clock=_now,
+                clock=utc_now,
                 allowed_commands=allowed_commands(),
                 source_roots=roots,
             )
@@ -213,12 +214,15 @@ class BackupOperator(BaseOperator):
     def _source(
         self, schedule: Schedule, run: Run, catalog: Catalog, context: Context
     ) -> SourceLease:
-        """Have the source for this run; wait in the triggerer, without a place in the pool, while another reads it, or a limit is reached."""
+        """
+        Have the source for this run; wait in the triggerer, without a place in the pool, while another reads it, or a
+        limit is reached.
+        """
         lease = SourceLease(
             schedule.source,
             connection,
             catalog=catalog,
-            clock=_now,
+            clock=utc_now,
             schedule_id=schedule.id,
             run_id=run.id,
             limits=schedule.limits,
@@ -247,7 +251,7 @@ class BackupOperator(BaseOperator):
             self,
             start_policy_of(schedule),
             fire_time=fire_time_of(context),
-            clock=_now,
+            clock=utc_now,
             schedule_id=schedule.id if self.schedule is not None else None,
         )
         if decision.action == "skip":
@@ -289,7 +293,3 @@ def _stopped() -> WorkerStopped:
         "the worker was asked to end the run",
         hint="was it marked in Airflow, or did its worker stop? a retry begins anew",
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

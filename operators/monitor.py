@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from airflow_backup.actions.alerts.notify.deliver import Sender
 from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.stores.events import SYSTEM
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ProtectionState
 from airflow_backup.operators.notifiers import send_by_notifier
@@ -46,7 +47,7 @@ class BackupMonitorOperator(BaseOperator):
         sender = Sender(connection, notifier=send_by_notifier)
         try:
             with Catalog.open(catalog_url()) as catalog:
-                closed = close_silent(catalog, partial(_is_over, attempt), now=_now())
+                closed = close_silent(catalog, partial(_is_over, attempt), now=utc_now())
                 subjects = _switched(catalog, subjects_of_catalog(catalog), attempt)
                 found = monitor(
                     catalog,
@@ -54,7 +55,7 @@ class BackupMonitorOperator(BaseOperator):
                     place=AIRFLOW,
                     every=self.every,
                     sender=sender,
-                    clock=_now,
+                    clock=utc_now,
                     link=conf.get("api", "base_url", fallback=None) or None,
                     ping_connection=ping,
                 )
@@ -113,7 +114,7 @@ def _switched(catalog: Catalog, subjects: Sequence[Subject], attempt: Any) -> li
             catalog.monitor_state.note_switch(
                 subject.id,
                 enabled=enabled,
-                at=_now(),
+                at=utc_now(),
                 actor=SYSTEM,
                 reason=_why_disabled(subject, failures),
             )
@@ -132,13 +133,15 @@ def _is_enabled(subject: Subject, attempt: Any) -> bool | None:
 def _is_over(attempt: Any, schedule_id: str, run_id: str) -> bool:
     """Whether Airflow has done with a run; one that it does not know may be at work elsewhere."""
     try:
-        return str(attempt.get_dagrun_state(dag_id(schedule_id), run_id)) in ("failed", "success")
+        state = attempt.get_dagrun_state(dag_id(schedule_id), run_id)
     except AirflowRuntimeError:
         return False
+    # Airflow says text, and gives a member of an enum, whose `str` is 'DagRunState.FAILED'.
+    return getattr(state, "value", state) in ("failed", "success")
 
 
 def _failures(catalog: Catalog, subjects: Iterable[Subject]) -> Mapping[str, int]:
-    standings = catalog.standings.of((each.id for each in subjects), now=_now())
+    standings = catalog.standings.of((each.id for each in subjects), now=utc_now())
     return {name: each.failures_in_row for name, each in standings.items()}
 
 
@@ -147,7 +150,3 @@ def _why_disabled(subject: Subject, failures: Mapping[str, int]) -> str:
     if limit is not None and failures.get(subject.id, 0) >= limit:
         return f"disabled after {limit} failures in a row"
     return "disabled in Airflow"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

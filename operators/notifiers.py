@@ -1,4 +1,6 @@
-"""Airflow's own notifiers as a way for messages: Slack, Discord, PagerDuty, SNS and every other one that is installed."""
+"""
+Airflow's own notifiers as a way for messages: Slack, Discord, PagerDuty, SNS and every other one that is installed.
+"""
 
 from __future__ import annotations
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context
 
 from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import StorageDenied
+from airflow_backup.core.text.counts import counted
 from airflow_backup.operators.shared.airflow_settings import PATIENCE, catalog_url, connection
 from airflow_backup.operators.shared.of_schedule import ScheduleOperator
 from airflow_backup.operators.shared.runs import run_id_of
@@ -30,7 +31,7 @@ class PruneOperator(ScheduleOperator):
                 schedule,
                 catalog=catalog,
                 connections=connection,
-                clock=lambda: datetime.now(UTC),
+                clock=utc_now,
                 actor=f"run {run_id_of(context)}",
             )
         for verdict in result.verdicts:
@@ -38,7 +39,7 @@ class PruneOperator(ScheduleOperator):
             self.log.info("%s %s: %s", word, verdict.set.set_id, ", ".join(verdict.reasons))
         if result.refused:
             raise StorageDenied(
-                f"{len(result.refused)} sets could not be removed: {next(iter(result.refused.values()))}",
+                f"{counted(len(result.refused), 'set')} could not be removed: {next(iter(result.refused.values()))}",
                 hint="are they locked in the storage? may these credentials delete?",
             )
         return {"removed": list(result.removed), "bytes_removed": result.bytes_removed}

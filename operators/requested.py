@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,9 +20,9 @@ from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 from airflow_backup.actions.verify.verify import Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Ticket
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import requested_dag_id
-from airflow_backup.core.process import running
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import VerificationLevel
 from airflow_backup.operators.restore import RestoreOperator
@@ -41,7 +40,8 @@ from airflow_backup.operators.shared.airflow_settings import (
 )
 from airflow_backup.operators.shared.in_force import schedule_in_force
 from airflow_backup.operators.shared.runs import run_id_of
-from airflow_backup.operators.verify import tell_progress
+from airflow_backup.operators.shared.supervised import SupervisedOperator
+from airflow_backup.operators.shared.telling import telling
 from airflow_backup.schedules.model.placement import Placement
 
 
@@ -69,8 +69,10 @@ class RequestedRestoreOperator(RestoreOperator):
         return _below_a_root(target)
 
 
-class RequestedVerifyOperator(BaseOperator):
+class RequestedVerifyOperator(SupervisedOperator):
     """Verify the set that the ticket of the run names."""
+
+    _cancelled = "the verification was cancelled"
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("retries", ONLY_WHAT_PASSES.max_retries)
@@ -81,23 +83,22 @@ class RequestedVerifyOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
         ticket = _ticket(self, context, "verify")
-        with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
+        with (
+            Catalog.open(catalog_url(), patience=PATIENCE) as catalog,
+            telling(context, check=self._require_wanted) as listener,
+        ):
             schedule = schedule_in_force(catalog, ticket.schedule_id)
             verifier = Verifier(
                 schedule,
                 catalog=catalog,
                 connections=connection,
-                clock=_now,
-                reporter=Reporter(tell_progress(context)),
+                clock=utc_now,
+                reporter=Reporter(listener),
             )
             level = VerificationLevel(ticket.request["level"])
             results = verifier.verify(str(ticket.request["set_id"]), level)
         raise_what_is_bad(results, schedule.id)
         return results[0].as_dict()
-
-    def on_kill(self) -> None:
-        """End the tools that run for us."""
-        running.end_all()
 
 
 def restore_roots() -> list[Path]:
@@ -111,24 +112,31 @@ def restore_roots() -> list[Path]:
 def _ticket(task: BaseOperator, context: Context, verb: Literal["restore", "verify"]) -> Ticket:
     with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
         run_id = run_id_of(context)
-        schedule_id = catalog.tickets.schedule_of(run_id, verb)
-        if schedule_id is not None:
-            _check_place(task.get_dag(), verb, catalog, schedule_id)
-        return catalog.tickets.use(run_id, verb, at=_now(), again=is_own_retry(task, context))
+        asked = catalog.tickets.asked(run_id, verb)
+        if asked is not None:
+            schedule_id, request = asked
+            chosen = request.get("place")
+            wanted = chosen or _dag_of(verb, catalog, schedule_id)
+            _check_place(task.get_dag(), verb, schedule_id, wanted)
+        return catalog.tickets.use(run_id, verb, at=utc_now(), again=is_own_retry(task, context))
 
 
-def _check_place(dag: Any, verb: str, catalog: Catalog, schedule_id: str) -> None:
-    """
-    Refuse a run on other workers than those of the schedule, before it uses up the ticket.
-
-    The schedule was moved meanwhile; or somebody who may start DAGs gave a run of another one the id of this run.
-    """
+def _dag_of(verb: str, catalog: Catalog, schedule_id: str) -> str | None:
+    """Return the DAG on the workers of the schedule; None where it is gone."""
     try:
         place = Placement.of(in_force(catalog, schedule_id).definition)
     except NotFound:
-        return  # there is nothing to do it by, as is said at once
-    wanted = requested_dag_id(verb, place.name)
-    if dag is not None and dag.dag_id != wanted:
+        return None  # there is nothing to do it by, as is said at once
+    return requested_dag_id(verb, place.name)
+
+
+def _check_place(dag: Any, verb: str, schedule_id: str, wanted: str | None) -> None:
+    """
+    Refuse a run on other workers than those that it was asked for, before it uses up the ticket.
+
+    The schedule was moved meanwhile; or somebody who may start DAGs gave a run of another one the id of this run.
+    """
+    if dag is not None and wanted is not None and dag.dag_id != wanted:
         raise Refused(
             f"a {verb} of schedule '{schedule_id}' is a run of DAG '{wanted}', and this is one of '{dag.dag_id}'",
             hint="was the schedule moved to other workers since it was asked for? ask again",
@@ -156,7 +164,3 @@ def _check_connection(target: ServerTarget) -> None:
             f"nothing may be restored into connection '{target.connection}'",
             hint="an administrator names connections in [backup] restore_connections",
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -6,16 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 
 from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.restore.target import Target, target_of
 from airflow_backup.actions.sets.encryption import secret_keys
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.errors import Cancelled, ConfigError
-from airflow_backup.core.process import running
-from airflow_backup.core.progress import Progress, Reporter
+from airflow_backup.core.clock import utc_now
+from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.progress import Reporter
 from airflow_backup.operators.retry_policy import ONLY_WHAT_PASSES, BackupRetryPolicy
 from airflow_backup.operators.shared.airflow_settings import (
     PATIENCE,
@@ -24,10 +24,12 @@ from airflow_backup.operators.shared.airflow_settings import (
 )
 from airflow_backup.operators.shared.in_force import schedule_in_force
 from airflow_backup.operators.shared.runs import run_id_of
+from airflow_backup.operators.shared.supervised import SupervisedOperator
+from airflow_backup.operators.shared.telling import telling
 from airflow_backup.operators.shared.worker import worker_of
 
 
-class RestoreOperator(BaseOperator):
+class RestoreOperator(SupervisedOperator):
     """
     Restore what a schedule backed up, as it was at a moment.
 
@@ -47,6 +49,8 @@ class RestoreOperator(BaseOperator):
 
     template_fields: Collection[str] = ("schedule_id", "target", "at", "set_id", "paths")
 
+    _cancelled = "the restore was cancelled; run it again to go on with it"
+
     def __init__(
         self,
         *,
@@ -63,7 +67,6 @@ class RestoreOperator(BaseOperator):
         super().__init__(**kwargs)
         self.schedule_id, self.target = schedule_id, target
         self.at, self.set_id, self.paths = at, set_id, list(paths)
-        self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Restore; the result goes to XCom."""
@@ -71,15 +74,10 @@ class RestoreOperator(BaseOperator):
         target = self.checked(wanted)
         host = worker_of(context, executor=self.executor).host
         self.log.info("restores into %s on host %s", wanted["target"], host)
-        store = context.get("task_state_store")
-
-        def listen(progress: Progress) -> None:
-            if self._killed:
-                raise Cancelled("the restore was cancelled; run it again to go on with it")
-            if store is not None:
-                store.set("progress", progress.as_dict())
-
-        with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
+        with (
+            Catalog.open(catalog_url(), patience=PATIENCE) as catalog,
+            telling(context, check=self._require_wanted) as listener,
+        ):
             schedule = schedule_in_force(catalog, wanted["schedule"])
             result = restore(
                 Trust.of(schedule),
@@ -87,22 +85,17 @@ class RestoreOperator(BaseOperator):
                 connection=schedule.connection,
                 target=target,
                 connections=connection,
-                clock=lambda: datetime.now(UTC),
+                clock=utc_now,
                 at=_moment(wanted.get("at")),
                 set_id=wanted.get("set_id") or None,
                 only=wanted.get("paths") or (),
                 keys=secret_keys(schedule.encryption, connection),
                 source=schedule.source,
-                reporter=Reporter(listen),
+                reporter=Reporter(listener),
                 catalog=catalog,
                 actor=wanted.get("actor") or f"run {run_id_of(context)}",
             )
         return result.as_dict() | {"host": host}
-
-    def on_kill(self) -> None:
-        """End the tools that run for us; the target stays marked as unfinished."""
-        self._killed = True
-        running.end_all()
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
         """Return what to restore: schedule, target, at, set_id, paths."""

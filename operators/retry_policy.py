@@ -78,7 +78,9 @@ def tries_again(task: BaseOperator, context: Mapping[str, Any]) -> Callable[[Bas
 
 
 def is_own_retry(task: BaseOperator, context: Mapping[str, Any]) -> bool:
-    """Whether Airflow itself tries again what failed; where somebody cleared the task it counts on from a higher limit."""
+    """
+    Whether Airflow itself tries again what failed; where somebody cleared the task it counts on from a higher limit.
+    """
     attempt = context["ti"]
     most = getattr(attempt, "max_tries", None)
     return attempt.try_number > 1 and most == task.retries

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -14,6 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from pydantic import ValidationError
 
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import BackupError
 from airflow_backup.operators.shared.airflow_settings import catalog_url
 from airflow_backup.schedules.times.start_policy import Decision, StartPolicy, decide
@@ -61,7 +62,7 @@ class WindowTrigger(BaseTrigger):
         )
         while True:
             policy = await asyncio.to_thread(policy_now, self.schedule_id, policy)
-            now = datetime.now(UTC)
+            now = utc_now()
             decision = decide(policy, fire_time=fire_time, now=now)
             if decision.until is None:
                 event = {"action": decision.action, "reason": decision.reason}

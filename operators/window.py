@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.clock import utc_now
 from airflow_backup.operators.shared.airflow_settings import PATIENCE, catalog_url
 from airflow_backup.operators.shared.runs import fire_time_of, is_manual
 from airflow_backup.operators.shared.unstarted import note_skipped
@@ -69,7 +70,7 @@ class BackupWindowSensor(BaseSensorOperator):
             self,
             self.policy,
             fire_time=fire_time_of(context),
-            clock=lambda: datetime.now(UTC),
+            clock=utc_now,
             deferrable=self.deferrable,
             schedule_id=self.schedule_id,
         )
@@ -90,7 +91,7 @@ class BackupWindowSensor(BaseSensorOperator):
     def _refuse_in_maintenance(self, context: Context) -> None:
         if self.schedule_id is None:
             return
-        now = datetime.now(UTC)
+        now = utc_now()
         with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
             found = maintenance_of(catalog.holds.active(self.schedule_id, now=now))
         if found is not None:
@@ -102,7 +103,7 @@ class BackupWindowSensor(BaseSensorOperator):
         """Say which hold forbids the run; a hold for one run ends with it."""
         if self.schedule_id is None:
             return None
-        now = datetime.now(UTC)
+        now = utc_now()
         with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
             holds = catalog.holds.active(self.schedule_id, now=now)
             pause = pause_at(holds, now)

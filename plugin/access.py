@@ -46,26 +46,37 @@ class Access:
     session: Session
     manager: BaseAuthManager[Any]
 
-    def readable(self, schedule_ids: Iterable[str]) -> set[str]:
-        """Keep the schedules whose DAG the user may read, or could read if there were one."""
+    def readable(
+        self, schedule_ids: Iterable[str], *, existing: Collection[str] | None = None
+    ) -> set[str]:
+        """
+        Keep the schedules whose DAG the user may read, or could read if there were one.
+
+        ``existing`` are the DAGs that there are, of these at least, where that is known.
+        """
         wanted = {dag_id(schedule): schedule for schedule in schedule_ids}
-        existing = airflow_reads.existing_dags(self.session, wanted)
+        if existing is None:
+            existing = airflow_reads.existing_dags(self.session, wanted)
         allowed = self.manager.get_authorized_dag_ids(user=self.user, session=self.session)
         unborn = self.manager.filter_authorized_dag_ids(
-            dag_ids=set(wanted) - existing, user=self.user, method="GET"
+            dag_ids=wanted.keys() - existing, user=self.user, method="GET"
         )
         return {schedule for dag, schedule in wanted.items() if dag in allowed or dag in unborn}
 
-    def has_just_made(self, saved: ScheduleVersion | None) -> bool:
+    def has_just_made(
+        self, saved: ScheduleVersion | None, *, existing: Collection[str] | None = None
+    ) -> bool:
         """
         Whether the user saved a schedule that has no DAG yet.
 
         Somebody who may read some DAGs only gets no answer about one that is not there, and must still see what
-        they saved a second ago; once there is a DAG, Airflow's rules for it count.
+        they saved a second ago; once there is a DAG, Airflow's rules for it count. ``existing`` is as for ``readable``.
         """
         if saved is None or saved.author != self.user.get_name():
             return False
-        return not airflow_reads.existing_dags(self.session, [dag_id(saved.id)])
+        if existing is None:
+            existing = airflow_reads.existing_dags(self.session, [dag_id(saved.id)])
+        return dag_id(saved.id) not in existing
 
     def permissions(self, schedule_ids: Iterable[str]) -> dict[str, Permissions]:
         """Say what the user may do with each schedule."""
@@ -84,6 +95,22 @@ class Access:
         A schedule names paths, connections and programs, so it takes what a connection takes.
         """
         return self.manager.is_authorized_connection(method=method, user=self.user)
+
+    def may_change(
+        self, schedule_id: str, saved: ScheduleVersion | None, method: Method = "PUT"
+    ) -> bool:
+        """
+        Whether the user may change, or delete, this schedule: what a connection takes, and what its DAG takes.
+
+        Else whoever may only look at a DAG could disable its schedule, or let its sets be pruned. ``saved`` is the
+        version made here, for one that the user has just made and that has no DAG yet.
+        """
+        if not self.may_edit(method):
+            return False
+        dag = dag_id(schedule_id)
+        details = DagDetails(id=dag, team_name=airflow_reads.teams(self.session, [dag]).get(dag))
+        may_dag = self.manager.is_authorized_dag(method=method, details=details, user=self.user)
+        return may_dag or self.has_just_made(saved)
 
     def may_read_connections(self) -> bool:
         """Whether the user may read connections at all."""
@@ -111,7 +138,7 @@ class Access:
             toggle=toggle,
             run=start,
             cancel=cancel,
-            edit=edit,
+            edit=edit and toggle,
             reason=None if complete else READ_ONLY,
         )
 

@@ -23,3 +23,15 @@ class VersionConflict(BackupError):
 
 class VersionMissing(BackupError):
     """A change does not say which version it is meant for."""
+
+
+class ImportRefused(BackupError):
+    """A file cannot be imported beside what is there; carries what would become of each of its schedules."""
+
+    def __init__(self, message: str, hint: str | None, results: dict[str, Any]) -> None:
+        super().__init__(message, hint=hint)
+        self.results = results
+
+
+class ImportWrong(ImportRefused):
+    """... because something in it is wrong."""

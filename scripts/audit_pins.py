@@ -3,7 +3,8 @@ Compares pinned packages with a database of advisories that lies here, in the fo
 
 The database is a folder or a zip with one record a file, JSON or YAML, as `PyPI/all.zip` of OSV and PyPA's
 advisory-database are. No answer is given without data: a database that is missing, empty, of other packages or too
-old is an error (exit code 2), and so is a record that cannot be read. Exit code 1 says that a pinned version is affected.
+old is an error (exit code 2), and so is a record that cannot be read. Exit code 1 says that a pinned version is
+affected.
 """
 
 from __future__ import annotations

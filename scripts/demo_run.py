@@ -78,7 +78,8 @@ def main() -> int:
         print(
             f"\nAirflow is up:  {airflow.api_url}plugin/backup\nlogin:          admin / admin  (also viewer / viewer)"
         )
-        print(f"schedules:      {airflow.schedules}\nstop with Ctrl+C")
+        # Now, also where the output is a file: the address would stand there when the demo has ended.
+        print(f"schedules:      {airflow.schedules}\nstop with Ctrl+C", flush=True)
         return stay_up()
 
 

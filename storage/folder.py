@@ -22,11 +22,12 @@ from airflow_backup.core.errors import NotFound, StorageError
 from airflow_backup.core.paths.holding import open_held
 from airflow_backup.storage.folder_errors import storage_error
 from airflow_backup.storage.folder_writer import FolderWriter
-from airflow_backup.storage.protocol import Stored, check_name, check_prefix
+from airflow_backup.storage.protocol import Stored, check_name, check_prefix, is_name
 from airflow_backup.storage.writing import taken
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""A pipe that somebody put in the place of an object is not waited for."""
 _PARTIAL = ".part"
 
 
@@ -40,6 +41,7 @@ class FolderStorage:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        self._was_there = False
         self.url = f"file://{self.root}"
 
     def check(self) -> None:
@@ -77,7 +79,11 @@ class FolderStorage:
     def open(self, name: str) -> BinaryIO:
         """Open an object."""
         with self._errors("read", name), self._parent(name) as (folder, last):
-            return open(os.open(last, _FILE, dir_fd=folder), "rb", buffering=0)
+            found = os.open(last, _FILE, dir_fd=folder)
+            if not stat.S_ISREG(os.fstat(found).st_mode):
+                os.close(found)
+                raise NotFound(f"'{name}' in {self.url} is not a file")
+            return open(found, "rb", buffering=0)
 
     def stat(self, name: str) -> Stored:
         """Describe an object."""
@@ -90,7 +96,7 @@ class FolderStorage:
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Yield objects in order."""
         for name, is_partial, found in self._walk(prefix):
-            if not is_partial:
+            if not is_partial and is_name(name):
                 yield _stored(name, found)
 
     def folders(self, prefix: str = "") -> Iterator[str]:
@@ -106,7 +112,7 @@ class FolderStorage:
                     names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
             finally:
                 os.close(folder)
-        yield from sorted(name for name in names if not name.startswith("."))
+        yield from sorted(filter(is_name, names))
 
     def delete(self, name: str) -> None:
         """Remove an object, and the folders that this leaves empty."""
@@ -154,10 +160,11 @@ class FolderStorage:
             os.close(folder)
 
     def _enter(self, folders: Sequence[str], *, create: bool) -> int:
-        if create:
+        if create and not self._was_there:  # one that is gone again is a disk that was taken away
             _make_root(self.root)
         # The root may be reached through links that an administrator made; below it, none.
         here = open_held(self.root, to_read=True)
+        self._was_there = True
         for part in folders:
             try:
                 below = _open_folder(part, here, create=create)

@@ -23,7 +23,7 @@ from obstore.store import ObjectStore
 from airflow_backup.core.errors import NotFound
 from airflow_backup.storage.objects_errors import translated
 from airflow_backup.storage.objects_writer import ObjectWriter
-from airflow_backup.storage.protocol import Stored, check_name, check_prefix
+from airflow_backup.storage.protocol import Stored, check_name, check_prefix, is_name
 from airflow_backup.storage.writing import taken
 
 _READ_AHEAD = 8 * 1024 * 1024
@@ -100,7 +100,7 @@ class ObjectStorage:
                 Stored(each["path"], each["size"], each["last_modified"])
                 for chunk in obstore.list(self._store, prefix=folder or None)
                 for each in chunk
-                if each["path"].startswith(prefix)
+                if each["path"].startswith(prefix) and is_name(each["path"])
             ]
         yield from sorted(found, key=lambda stored: stored.name)
 
@@ -110,7 +110,8 @@ class ObjectStorage:
         with translated("list", prefix, self.url):
             found = obstore.list_with_delimiter(self._store, prefix=prefix.rstrip("/") or None)
         below = (name.rstrip("/") for name in found["common_prefixes"])
-        yield from sorted(name.rpartition("/")[2] for name in below if name.startswith(prefix))
+        inside = (name.rpartition("/")[2] for name in below if name.startswith(prefix))
+        yield from sorted(filter(is_name, inside))
 
     def delete(self, name: str) -> None:
         """Remove an object; a bucket says nothing when there is none, so it is looked for first."""

@@ -4,7 +4,8 @@ From a repository URL and an Airflow connection to a bucket.
 The connections are those of Airflow's own providers, so one that serves other tasks serves backups too:
 
 * ``s3://bucket/prefix``: type ``aws``; login and password are the access key, the extra may have
-  ``aws_session_token``, ``region_name``, ``endpoint_url``, ``role_arn``, ``server_side_encryption``, ``sse_kms_key_id``.
+  ``aws_session_token``, ``region_name``, ``endpoint_url``, ``role_arn``, ``server_side_encryption``,
+  ``sse_kms_key_id``.
 * ``gs://bucket/prefix``: type ``google_cloud_platform``; the extra has ``keyfile_dict`` or ``key_path``.
 * ``az://container/prefix``: type ``wasb``; login is the account and password its key, or the extra has
   ``sas_token``, or ``tenant_id`` with the client's id and secret as login and password and the account in ``host``.
@@ -123,9 +124,14 @@ def open_gs(url: str, connections: Connections, connection: str | None) -> Objec
             options["service_account_key"] = text if isinstance(text, str) else json.dumps(text)
         elif keys.get("key_path"):
             options["service_account"] = str(keys["key_path"])
+        if keys.get("endpoint_url") and keys.get("key_path") and not keys.get("keyfile_dict"):
+            raise ConfigError(
+                f"connection '{found.id}' has an endpoint of its own and a key file of the worker",
+                hint="what the file opens would be sent there; put the key itself into `keyfile_dict`",
+            )
         if keys.get("endpoint_url"):
             options["base_url"] = _endpoint(str(keys["endpoint_url"]), client)
-            options["skip_signature"] = not (keys.get("keyfile_dict") or keys.get("key_path"))
+            options["skip_signature"] = not keys.get("keyfile_dict")
     store = GCSStore(
         bucket,
         prefix=prefix,

@@ -100,7 +100,7 @@ class Storage(Protocol):
         ...
 
     def folders(self, prefix: str = "") -> Iterator[str]:
-        """Yield the next segments below ``prefix`` (which ends in ``/``), in order."""
+        """Yield the next segments below ``prefix`` (which ends in ``/``), in order; names that can be ours alone."""
         ...
 
     def delete(self, name: str) -> None:
@@ -129,6 +129,16 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise StorageError(f"{name!r} is not a name for an object")
     return name
+
+
+def is_name(name: str) -> bool:
+    """
+    Whether something that lies there can be an object of ours, or a folder of them: others are passed over.
+
+    >>> [is_name(each) for each in ("wiki", "lost+found", "System Volume Information", ".hidden")]
+    [True, False, False, False]
+    """
+    return _NAME.fullmatch(name) is not None
 
 
 def check_prefix(prefix: str) -> str:

@@ -22,7 +22,7 @@ from airflow_backup.core.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from airflow_backup.storage.protocol import Stored, check_name, check_prefix
+from airflow_backup.storage.protocol import Stored, check_name, check_prefix, is_name
 from airflow_backup.storage.remote_writer import Raw, Remote, RemoteWriter
 from airflow_backup.storage.writing import taken
 
@@ -90,7 +90,9 @@ class RemoteStorage:
     def folders(self, prefix: str = "") -> Iterator[str]:
         """Yield the next segments."""
         inside = self._inside(check_prefix(prefix).rstrip("/"))
-        yield from sorted(name for name, found in inside.items() if found["type"] == "directory")
+        yield from sorted(
+            name for name, found in inside.items() if found["type"] == "directory" and is_name(name)
+        )
 
     def delete(self, name: str) -> None:
         """Remove an object, and the folders that this leaves empty."""
@@ -118,7 +120,11 @@ class RemoteStorage:
 
     def _walk(self, prefix: str) -> Iterator[Stored]:
         folder = check_prefix(prefix).rpartition("/")[0]
-        found = [each for each in self._below(folder) if _shown(each.name).startswith(prefix)]
+        found = [
+            each
+            for each in self._below(folder)
+            if _shown(each.name).startswith(prefix) and is_name(_shown(each.name))
+        ]
         yield from sorted(found, key=lambda stored: stored.name)
 
     def _below(self, folder: str) -> Iterator[Stored]:

@@ -21,12 +21,12 @@ from typing import Any
 
 from airflow_backup import __version__
 from airflow_backup.actions.backup.limits.throttle import RunningThrottle
-from airflow_backup.actions.backup.parent import Plan
+from airflow_backup.actions.backup.parent import ParentChoice
 from airflow_backup.actions.backup.result import Job, Run
 from airflow_backup.actions.backup.signer import Signer
 from airflow_backup.actions.backup.sink import PieceSink
 from airflow_backup.actions.sets.encryption import encryption_of
-from airflow_backup.actions.sets.repository import check_same
+from airflow_backup.actions.sets.repository import StillThere, check_same
 from airflow_backup.actions.sets.trust import StoredManifest, Trust
 from airflow_backup.core.errors import (
     BackupError,
@@ -118,14 +118,14 @@ class Attempt:
         engine: Engine[Any],
         context: EngineContext,
         *,
-        plan: Plan,
+        choice: ParentChoice,
         previous: Previous | None,
         doubt: str | None = None,
     ) -> StoredManifest:
         """Dump, store, and write the manifest; on any error publish no set."""
         started_at = context.clock()
         context = replace(context, set_id=self.set_id)
-        parent = None if plan.parent is None else plan.parent.manifest
+        parent = None if choice.parent is None else choice.parent.manifest
         encryption = encryption_of(self._job.encryption)
         compression = self._job.compression
         sink = PieceSink(
@@ -141,10 +141,11 @@ class Attempt:
                 clock=context.clock,
                 meanwhile=context.reporter.tick,
             ),
+            before_each=StillThere(self.storage, self.repository),
         )
         try:
             report = engine.dump(
-                self._job.source, context, kind=plan.kind, parent=plan.parent, sink=sink
+                self._job.source, context, kind=choice.kind, parent=choice.parent, sink=sink
             )
             pieces = sink.finish()
             if not pieces:
@@ -159,7 +160,7 @@ class Attempt:
                 engine=engine.name,
                 engine_version=engine.version,
                 tools={"airflow-backup": __version__, **report.tools},
-                kind=plan.kind,
+                kind=choice.kind,
                 parent=None if parent is None else parent.set_id,
                 base=None if parent is None else parent.base or parent.set_id,
                 source=digest_of_options(self._job.source),
@@ -197,8 +198,9 @@ class Attempt:
 
     def _publish(self, manifest: Manifest, data: bytes, sink: PieceSink) -> StoredManifest:
         try:
-            self._confirm_pieces(manifest)
             assert self.repository is not None
+            check_same(self.storage, self.repository)
+            self._confirm_pieces(manifest)
             check_same(self.storage, self.repository)
             self._put(data)
             if self._missing(manifest.pieces) or self.storage.read(self._name) != data:

@@ -14,14 +14,13 @@ from airflow_backup.actions.backup.control import Control, Limits
 from airflow_backup.actions.backup.failed import note_failure
 from airflow_backup.actions.backup.host import check_host, with_host
 from airflow_backup.actions.backup.limits.throttle import standing_back
-from airflow_backup.actions.backup.parent import Plan, newest_log, plan, promoted
+from airflow_backup.actions.backup.parent import ParentChoice, choose_parent, newest_log, promoted
 from airflow_backup.actions.backup.result import BackupResult, Job, Run, result_of
 from airflow_backup.actions.backup.signer import signer_of
 from airflow_backup.actions.sets import repository
 from airflow_backup.actions.sets.trust import StoredManifest
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt as AttemptRow
-from airflow_backup.catalog.run_records import Outcome
+from airflow_backup.catalog.run_records import AttemptRow, Outcome
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import CatalogError, ConfigError, ParentUnusable
 from airflow_backup.core.format.manifest import Previous
@@ -159,7 +158,7 @@ def _store_new(
     _check(engine, schedule, kind, context)
     attempt.repository = repository.ensure(attempt.storage, schedule.repository, catalog)
     attempt.clean()
-    what = plan(schedule, kind, engine, attempt.storage, catalog, worker=attempt.worker)
+    what = choose_parent(schedule, kind, engine, attempt.storage, catalog, worker=attempt.worker)
     try:
         return _take(attempt, schedule, engine, what, catalog, context)
     except ParentUnusable as error:
@@ -170,7 +169,7 @@ def _take(
     attempt: Attempt,
     schedule: Job,
     engine: Engine[Any],
-    what: Plan,
+    what: ParentChoice,
     catalog: Catalog,
     context: EngineContext,
 ) -> _Taken:
@@ -183,7 +182,7 @@ def _take(
     log = newest_log(schedule, attempt.storage, catalog) if is_log else None
     context = replace(context, expected_bytes=expected, newest_log=log)
     doubt = None if latest is None else _doubt_of_clock(latest.consistent_at, context.clock())
-    stored = attempt.take(engine, context, plan=what, previous=previous, doubt=doubt)
+    stored = attempt.take(engine, context, choice=what, previous=previous, doubt=doubt)
     return _Taken(stored, reason=what.reason)
 
 

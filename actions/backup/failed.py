@@ -9,7 +9,7 @@ from datetime import datetime
 
 from airflow_backup.actions.backup.result import Run
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
+from airflow_backup.catalog.run_records import AttemptRow, Failure, Outcome
 from airflow_backup.core.classify import classify
 from airflow_backup.core.errors import BackupError, Cancelled
 from airflow_backup.core.failure_class import FailureClass
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 def note_failure(
     catalog: Catalog,
-    row: Attempt,
+    row: AttemptRow,
     error: BaseException,
     *,
     at: datetime,

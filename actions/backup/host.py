@@ -2,8 +2,8 @@
 A source that lies in local paths is a place: the host and the paths.
 
 The same path on two machines holds different data, as a rule. So an incremental never builds upon a set of another
-machine; where ``host`` is written, a run on another machine is refused, and ``host: any`` says that the path is the same
-one everywhere.
+machine; where ``host`` is written, a run on another machine is refused, and ``host: any`` says that the path is the
+same one everywhere.
 """
 
 from __future__ import annotations

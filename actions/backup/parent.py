@@ -9,21 +9,23 @@ from typing import Any
 from airflow_backup.actions.backup.host import check_same_host
 from airflow_backup.actions.backup.result import Job
 from airflow_backup.actions.sets.encryption import encryption_of
+from airflow_backup.actions.sets.piece_sizes import misfits
 from airflow_backup.actions.sets.stored_set import StoredSet, open_set
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.errors import FormatError, NotFound, ParentUnusable, Refused, VerifyError
-from airflow_backup.core.format.manifest import Manifest, digest_of_options, set_prefix
+from airflow_backup.core.format.manifest import Manifest, digest_of_options
 from airflow_backup.core.words import Kind
 from airflow_backup.core.worker import Worker
+from airflow_backup.engines.capabilities import SelfContained
 from airflow_backup.engines.protocol import Engine
 from airflow_backup.storage.protocol import Storage
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run takes: a kind, the set below it, and the reason when it is not what was asked."""
+class ParentChoice:
+    """What a run stores: a kind, the set below it, and the reason when it is not what was asked."""
 
     kind: Kind
     parent: ParentSet | None = None
@@ -45,7 +47,7 @@ class ParentSet:
             raise ParentUnusable(error.message, hint=error.hint) from error
 
 
-def plan(
+def choose_parent(
     job: Job,
     kind: Kind,
     engine: Engine[Any],
@@ -53,26 +55,26 @@ def plan(
     catalog: Catalog,
     *,
     worker: Worker | None = None,
-) -> Plan:
+) -> ParentChoice:
     """
     Choose the parent: the last full set for a differential, the last set that is no archived log
     for an incremental, the last set of any kind for an archived log.
 
     Without one that can be built upon, the run is promoted to a full set.
     """
-    if kind is Kind.FULL or getattr(engine, "stands_alone", False):
-        return Plan(Kind.FULL)  # every set of such an engine restores without others
+    if kind is Kind.FULL or (isinstance(engine, SelfContained) and engine.stands_alone):
+        return ParentChoice(Kind.FULL)  # every set of such an engine restores without others
     try:
         parent = _parent(job, kind, engine, storage, catalog)
         check_same_host(parent.manifest, job, worker)
-        return Plan(kind, parent)
+        return ParentChoice(kind, parent)
     except ParentUnusable as error:
         return promoted(kind, error)
 
 
-def promoted(kind: Kind, error: ParentUnusable) -> Plan:
-    """Return the plan of a full set in place of ``kind``."""
-    return Plan(Kind.FULL, reason=f"full instead of {kind}: {error.message}")
+def promoted(kind: Kind, error: ParentUnusable) -> ParentChoice:
+    """Return the choice of a full set in place of ``kind``."""
+    return ParentChoice(Kind.FULL, reason=f"full instead of {kind}: {error.message}")
 
 
 def _parent(
@@ -141,16 +143,9 @@ def _opened(chain: Sequence[SetRow], storage: Storage, job: Job) -> Iterator[Sto
             raise ParentUnusable(f"set '{row.set_id}' is not stored any more") from error
         except (VerifyError, FormatError, Refused) as error:
             raise ParentUnusable(error.message) from error
-        _check_pieces(storage, stored.manifest)
+        for piece, _ in misfits(storage, stored.manifest):
+            raise ParentUnusable(f"set '{row.set_id}' has lost its piece '{piece.name}'")
         yield stored
-
-
-def _check_pieces(storage: Storage, manifest: Manifest) -> None:
-    prefix = set_prefix(manifest.schedule_id, manifest.set_id)
-    sizes = {stored.name: stored.size for stored in storage.list(prefix)}
-    for piece in manifest.pieces:
-        if sizes.get(prefix + piece.name) != piece.size:
-            raise ParentUnusable(f"set '{manifest.set_id}' has lost its piece '{piece.name}'")
 
 
 def _check_same_source(manifest: Manifest, job: Job, engine: Engine[Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from airflow_backup.actions.backup.limits.rate_limit import RateLimit
 from airflow_backup.core.errors import VerifyError
@@ -28,12 +28,14 @@ class PieceWriter:
         suffix: str = ".zst",
         recipients: Sequence[Recipient] = (),
         upload: RateLimit | None = None,
+        before_each: Callable[[], None] = lambda: None,
     ) -> None:
         self.done: list[Piece] = []
         self._storage, self.prefix = storage, prefix
         self._stream, self._token = stream, token
         self._algorithm, self._piece_size = algorithm, piece_size
         self._suffix, self._recipients, self._upload = suffix, recipients, upload
+        self._before_each = before_each
         self._open: _OpenPiece | None = None
         self._raw_offset = 0
 
@@ -62,6 +64,7 @@ class PieceWriter:
     def _begin(self) -> _OpenPiece:
         name = f"{self._stream}.{len(self.done):06d}.{self._token}{self._suffix}"
         sealer = Sealer(self._recipients) if self._recipients else None
+        self._before_each()
         writer = self._storage.create(self.prefix + name)
         return _OpenPiece(name, writer, hasher(self._algorithm), sealer, self._upload)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
@@ -67,11 +68,13 @@ class PieceSink:
         piece_size: int = PIECE_SIZE,
         encryption: Seal | None = None,
         throttle: RunningThrottle | None = None,
+        before_each: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage, self._prefix, self._token = storage, prefix, token
         self._algorithm, self._piece_size = algorithm, piece_size
         self._compressor: Compressor = FrameCopier() if level is None else FrameCompressor(level)
         self._suffix = "" if level is None else ".zst"
+        self._before_each = before_each
         self._encryption, self._throttle = encryption, throttle or RunningThrottle()
         self._workers = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
         self._streams: dict[str, PieceStream] = {}
@@ -90,6 +93,7 @@ class PieceSink:
             suffix=self._suffix if self._encryption is None else f"{self._suffix}.age",
             recipients=() if self._encryption is None else self._encryption.of(is_index=is_index),
             upload=self._throttle.upload,
+            before_each=self._before_each,
         )
         begun = PieceStream(pieces, self._workers, self._compressor, self._throttle)
         self._streams[name] = begun

@@ -42,7 +42,7 @@ class EngineCase:
     missing: EngineOptions
     state: Callable[[], object]
     restored: Callable[[Path], object]
-    change: Callable[[int], None]
+    change: Callable[[int], object]
     connections: Connections = from_environment
     allowed_commands: Sequence[str] = ()
     """Programs that an administrator would have to allow for the source (``[backup] allowed_commands``)."""

@@ -194,6 +194,7 @@ def _remove(row: SetRow, storage: Storage, catalog: Catalog, *, at: datetime, ac
     for piece in list(storage.list(set_prefix(row.schedule_id, row.set_id))):
         with contextlib.suppress(NotFound):
             storage.delete(piece.name)
+    check(storage, row.repository, catalog)  # nothing is there, also where its disk has just gone
     catalog.sets.forget(row.set_id)
     catalog.events.append(
         at=at, actor=actor, action="prune", subject=row.set_id, detail={"bytes": row.bytes_stored}

@@ -99,6 +99,8 @@ def sync(
             problems += [each for _, each in batch if isinstance(each, str)]
         gone = [set_id for set_id in known if set_id not in present]
         lost += len(gone)
+        if gone:
+            check(storage, repository, catalog)  # the disk may have gone since we began
         if not dry_run:
             for ids in _batches(iter(gone)):
                 catalog.sets.lose(*ids, at=clock())

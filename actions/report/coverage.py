@@ -152,7 +152,9 @@ class _Sources:
 
 
 def _asked(places: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
-    """Return what an engine names; nothing where nobody can tell: its connection is not known here, or names nothing."""
+    """
+    Return what an engine names; nothing where nobody can tell: its connection is not known here, or names nothing.
+    """
     try:
         return tuple(places())
     except BackupError:
@@ -179,8 +181,8 @@ def with_environment(
     """
     Return the stored connections and those of variables, which win, as they do in Airflow.
 
-    A variable does not say how the letters of its id are written: as in ``stored``, else as in ``mentioned``. What cannot
-    be read raises ConfigError, or is told to ``unreadable`` and left out.
+    A variable does not say how the letters of its id are written: as in ``stored``, else as in ``mentioned``. What
+    cannot be read raises ConfigError, or is told to ``unreadable`` and left out.
     """
     found = {each.id: each for each in stored}
     written: dict[str, set[str]] = {}

@@ -70,7 +70,8 @@ def page(reports: Sequence[ScheduleReport], *, now: datetime) -> str:
 {rows}
 </tbody></table>
 <footer>All times are UTC. A set is <em>verified</em> when what the level reads is as it was written; a
-<em>restore test</em> brings it back into a temporary place and compares. Made by airflow-backup from its catalog.</footer>
+<em>restore test</em> brings it back into a temporary place and compares. Made by airflow-backup from its catalog.
+</footer>
 </body></html>
 """
 

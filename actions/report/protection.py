@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.rules.protection import Known, Protection, protection
+from airflow_backup.catalog.rules.known import Known
+from airflow_backup.catalog.rules.protection import Protection, protection
 from airflow_backup.catalog.stores.standings import Standing
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.deadlines import deadline_of
@@ -33,6 +34,9 @@ class Subject:
     outdated: str | None = None
     """Why what is written is wrong, while the version before it runs on."""
 
+    is_made: bool = False
+    """Whether somebody made it on the page, and no file names it."""
+
     @classmethod
     def of(cls, schedule: Schedule) -> Subject:
         """Return a schedule as its file says it, where there is no Airflow to ask."""
@@ -57,18 +61,20 @@ def protections(
         others = {each.id: each.schedule for each in asked if each.schedule is not None}
     found = {}
     for subject in asked:
-        standing = standings[subject.id]
-        deadline = _UNKNOWN
-        if subject.schedule is not None:
-            deadline = deadline_of(
-                subject.schedule, others=others, usual_duration=standing.usual_duration
-            )
-        known = _known(subject, standing, deadline=deadline, now=now)
+        known = known_of(subject, standings[subject.id], others=others, now=now)
         found[subject.id] = protection(known, now=now)
     return found
 
 
-def _known(subject: Subject, standing: Standing, *, deadline: timedelta, now: datetime) -> Known:
+def known_of(
+    subject: Subject, standing: Standing, *, others: Mapping[str, Schedule], now: datetime
+) -> Known:
+    """Return what a schedule is judged by; ``others`` are the schedules that it may run after."""
+    deadline = _UNKNOWN
+    if subject.schedule is not None:
+        deadline = deadline_of(
+            subject.schedule, others=others, usual_duration=standing.usual_duration
+        )
     verify = None if subject.schedule is None else subject.schedule.verify
     test = None if verify is None else verify.restore_test
     return Known(

@@ -10,16 +10,13 @@ from datetime import datetime
 from pathlib import Path as Folder
 from typing import TYPE_CHECKING, Any
 
+from airflow_backup.actions.restore.marking import drop_marker, end_marker, marked, remove_if_empty
 from airflow_backup.actions.restore.plan import RestorePlan
 from airflow_backup.actions.restore.swap import Swap
 from airflow_backup.actions.restore.target import (
     ServerTarget,
     Target,
-    drop_marker,
-    end_marker,
     look_at,
-    marked,
-    remove_if_empty,
 )
 from airflow_backup.core.errors import ConfigError, Refused, VerifyError
 from airflow_backup.core.memory import keep_freed_memory

@@ -29,8 +29,8 @@ def chain_at(storage: Storage, trust: Trust, at: datetime) -> RecoveryChain:
         if found.earliest is None
         else f"the earliest is of {found.earliest:%Y-%m-%d %H:%M} UTC"
     )
-    reasons = [*known.unreadable.values(), *found.reasons]
-    why = f": {reasons[0]}" if len(reasons) > 1 else ""
+    reasons = [*known.unreadable.values(), *(() if found.is_empty else found.reasons)]
+    why = f": {reasons[0]}" if reasons else ""
     when = f"set at or before {at:%Y-%m-%d %H:%M %Z}"
     if at.year == MAXYEAR:
         when = "set that can be restored"
@@ -50,11 +50,13 @@ class _Known:
         """Read the sets from the last good one before ``at`` to the log that reaches it."""
         ids = sorted(self._storage.folders(f"{self._trust.schedule_id}/sets/"))
         # A set is of a moment after that in its id, which is when its run was due.
-        due = [set_id for set_id in ids if set_id[:16] <= f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"]
-        base = self._back_to_a_base(due, at)
+        begun_before = [
+            set_id for set_id in ids if set_id[:16] <= f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        ]
+        base = self._back_to_a_base(begun_before, at)
         if base is None:
-            due = []
-        self._on_to_the_log(ids[len(due) :], at)
+            begun_before = []
+        self._on_to_the_log(ids[len(begun_before) :], at)
         self._what_the_logs_continue(base)
         return self.rows.values()
 

@@ -31,10 +31,13 @@ def what_keeps_from_swapping(target: Folder) -> tuple[str | None, str | None]:
     if target.is_symlink():
         real = os.path.realpath(target)
         return f"'{target}' is a link", f"name the folder itself: --to {real}"
-    if _is_mount_point(target):
+    mounted = _mounted_in(target)
+    if mounted is not None:
         return (
-            f"a file system is mounted at '{target}', and its folder cannot be replaced",
-            f"restore into a folder below it, or beside it: --to {target}/restored",
+            f"a file system is mounted at '{mounted}', and its folder cannot be replaced",
+            f"restore into a folder below it, or beside it: --to {target}/restored"
+            if mounted == os.fspath(target)
+            else "it would go along with what is kept; unmount it, or restore to another folder",
         )
     if len(os.fsencode(target.name)) + len(_LONGEST_SUFFIX) > 255:
         return (
@@ -57,15 +60,18 @@ def _may_rename(target: Folder, parent: Folder) -> bool:
     return os.geteuid() in (found.st_uid, target.lstat().st_uid)
 
 
-def _is_mount_point(target: Folder) -> bool:
+def _mounted_in(target: Folder) -> str | None:
+    """Return where a file system is mounted, at a folder or below it; None where none is."""
     if os.path.ismount(target):
-        return True
+        return os.fspath(target)
     try:  # where a folder of the same file system is mounted, only this list says so
         lines = Folder("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:
-        return False
+        return None
     real = os.path.realpath(os.fsencode(target))
-    return any(_unescaped(line.split(b" ")[4]) == real for line in lines)
+    places = (_unescaped(line.split(b" ")[4]) for line in lines)
+    found = [each for each in places if each == real or each.startswith(real + b"/")]
+    return os.fsdecode(min(found)) if found else None
 
 
 def _unescaped(path: bytes) -> bytes:

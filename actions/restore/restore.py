@@ -19,6 +19,7 @@ from airflow_backup.actions.restore.plan import (
 from airflow_backup.actions.restore.swap import Swap
 from airflow_backup.actions.restore.target import ServerTarget, Target, TargetState, look_at
 from airflow_backup.actions.sets.heads import check_head
+from airflow_backup.actions.sets.piece_sizes import misfits
 from airflow_backup.actions.sets.stored_set import StoredSet, open_chain, open_set
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain
@@ -115,18 +116,18 @@ def plan(
     if catalog is not None:
         rows = catalog.sets.of(schedule_id)
         trust = dataclasses.replace(trust, known={row.set_id: row for row in rows})
-    path, gaps = _choose(storage, trust, set_id=set_id, at=at, keys=keys, catalog=catalog)
-    for each in path:
-        check_pieces(storage, each)
-    last = path[-1].manifest
+    chain, gaps = _choose(storage, trust, set_id=set_id, at=at, keys=keys, catalog=catalog)
+    for each in chain:
+        _check_presence(storage, each)
+    last = chain[-1].manifest
     engine = (engines or registry()).get(last.engine)
     trust.check_may_run(last, engine)
     _check_layout(last, engine)
     context = EngineContext(connections=connections, source=source)
-    _check_engine(engine, path, target, only, context)
-    until = stop_at(path, at)
-    needed = bytes_written(path)
-    to_read = sum(each.manifest.totals.bytes_stored for each in path)
+    _check_engine(engine, chain, target, only, context)
+    until = stop_at(chain, at)
+    needed = bytes_written(chain)
+    to_read = sum(each.manifest.totals.bytes_stored for each in chain)
     rate = rate_of(schedule_id, catalog)
     what = RestorePlan(
         schedule_id=schedule_id,
@@ -135,14 +136,14 @@ def plan(
         asked_at=at,
         consistent_at=until or last.consistent_at,
         until=until,
-        chain=path,
+        chain=chain,
         only=tuple(only),
         bytes_to_read=to_read,
         bytes_to_write=needed,
         seconds=to_read / (rate or ASSUMED_RATE),
         measured=rate is not None,
         gaps=gaps,
-        warnings=_doubts(path, catalog),
+        warnings=_doubts(chain, catalog),
     )
     precious = {"the repository": storage.root} if isinstance(storage, FolderStorage) else {}
     found = _look(what, needed=needed, replace=replace, precious=precious)
@@ -211,16 +212,16 @@ def _choose(
         found = catalog.sets.recovery_chain(schedule_id, at or datetime.max.replace(tzinfo=UTC))
         if isinstance(found, Gap):
             raise _nothing_for(schedule_id, found, at)
-        return open_path(storage, trust, found, keys), found.skipped
+        return open_sets_of(storage, trust, found, keys), found.skipped
     if at is None:
         newest_set(storage, schedule_id)  # where there is none at all, it says what there is
     found = chain_at(storage, trust, at or datetime.max.replace(tzinfo=UTC))
-    return open_path(storage, trust, found, keys), found.skipped
+    return open_sets_of(storage, trust, found, keys), found.skipped
 
 
 def _nothing_for(schedule_id: str, gap: Gap, at: datetime | None) -> NotFound:
     when = "good set" if at is None else f"set at or before {at:%Y-%m-%d %H:%M %Z}"
-    why = f": {'; '.join(gap.reasons)}" if gap.reasons[0].startswith("set ") else ""
+    why = "" if gap.is_empty else f": {'; '.join(gap.reasons)}"
     hint = "airflow-backup restore ... --set ID takes one all the same"
     if gap.earliest is not None:
         hint = f"the earliest is of {gap.earliest:%Y-%m-%d %H:%M} UTC"
@@ -249,7 +250,7 @@ def _doubts(chain: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, .
     return tuple(doubts)
 
 
-def open_path(
+def open_sets_of(
     storage: Storage, trust: Trust, chain: RecoveryChain, keys: Sequence[Identity] = ()
 ) -> list[StoredSet]:
     """Open the sets of a recovery chain."""
@@ -279,20 +280,17 @@ def newest_set(storage: Storage, schedule_id: str) -> str:
     )
 
 
-def check_pieces(storage: Storage, each: StoredSet) -> None:
+def _check_presence(storage: Storage, each: StoredSet) -> None:
     """Raise VerifyError when a piece is missing or has another size than the manifest says."""
     manifest = each.manifest
-    prefix = set_prefix(manifest.schedule_id, manifest.set_id)
-    for piece in manifest.pieces:
-        try:
-            size = storage.stat(prefix + piece.name).size
-        except NotFound as error:
+    for piece, size in misfits(storage, manifest):
+        if size is None:
             raise VerifyError(
                 f"set '{manifest.set_id}' has lost its piece '{piece.name}'",
                 hint="restore an earlier set",
-            ) from error
-        if size != piece.size:
-            raise VerifyError(
-                f"'{prefix}{piece.name}' has {size} bytes, and its manifest says {piece.size}",
-                hint="restore an earlier set",
             )
+        name = set_prefix(manifest.schedule_id, manifest.set_id) + piece.name
+        raise VerifyError(
+            f"'{name}' has {size} bytes, and its manifest says {piece.size}",
+            hint="restore an earlier set",
+        )

@@ -14,10 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from airflow_backup.actions.restore.marking import end_marker, nobody_works_in
 from airflow_backup.actions.restore.replaceable import named
-from airflow_backup.actions.restore.target import TargetState, end_marker
+from airflow_backup.actions.restore.target import TargetState
 from airflow_backup.core.errors import Refused
-from airflow_backup.core.paths.holding import holding
+from airflow_backup.core.format.plain_json import read_json
+from airflow_backup.core.paths.holding import holding, path_of
+from airflow_backup.core.paths.own_files import read_own, write_own
 from airflow_backup.core.paths.removal import remove_tree
 from airflow_backup.engines.shared.restore_marker import MARKER
 
@@ -30,6 +33,7 @@ class Swap:
         self.beside = self.target.with_name(f"{self.target.name}.restoring")
         self._journal = self.target.with_name(f".{self.target.name}.restoring.json")
         self._marker = dict(marker)
+        self._ready: dict[str, Any] | None = None
 
     def look(self) -> TargetState | None:
         """Return what a swap that was interrupted means for the plan; None when there was none."""
@@ -56,31 +60,31 @@ class Swap:
 
     def clear(self) -> None:
         """Remove what an attempt at something else left unfinished beside; it is nobody's but ours."""
-        marker = self.beside / MARKER
-        try:
-            told = json.loads(marker.read_bytes())
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError):
-            told = None
-        if told != self._marker:
-            with holding(self.target.parent) as parent:
-                remove_tree(parent / self.beside.name)
+        with holding(self.target.parent) as parent:
+            beside = parent / self.beside.name
+            try:
+                told = read_json(read_own(beside / MARKER))
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            except (OSError, ValueError):
+                told = None
+            if told != self._marker:
+                with nobody_works_in(beside, self.target):
+                    remove_tree(beside)
 
     def is_ready(self, kept: str) -> None:
         """Write down that the folder beside is whole, and what the target will be called."""
         with holding(self.target.parent) as parent:
+            inode = os.lstat(parent / self.beside.name).st_ino
+            self._ready = {"marker": self._marker, "kept": kept, "inode": inode}
             partial = parent / f"{self._journal.name}.part"
-            with partial.open("w") as file:
-                json.dump({"marker": self._marker, "kept": kept}, file)
-                file.flush()
-                os.fsync(file.fileno())
+            write_own(partial, json.dumps(self._ready).encode())
             partial.rename(parent / self._journal.name)
 
     def carry_out(self) -> Path | None:
         """Do what is left; return where that is which was in the target."""
         with holding(self.target.parent) as parent:
-            told = self._read(parent)
+            told = self._ready or self._read(parent)
             if told is None:
                 raise Refused(
                     f"'{self._journal}' vanished, and says no more what '{self.beside}' is",
@@ -88,8 +92,7 @@ class Swap:
                 )
             kept = self.target.with_name(told["kept"])
             if os.path.lexists(parent / self.beside.name):
-                with holding(self.beside) as beside:
-                    end_marker(beside, self._marker)
+                self._finish(parent / self.beside.name, told)
                 if os.path.lexists(parent / self.target.name):
                     if os.path.lexists(parent / kept.name):
                         raise Refused(f"'{kept}' is there already", hint="give it another name")
@@ -98,6 +101,19 @@ class Swap:
             _sync(parent)
             (parent / self._journal.name).unlink()
             return kept if os.path.lexists(parent / kept.name) else None
+
+    def _finish(self, beside: Path, told: Mapping[str, Any]) -> None:
+        """Take the marker away from what is swapped in; Refused where that is not the folder that was restored."""
+        folder = os.open(beside, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if told["inode"] not in (None, os.fstat(folder).st_ino):
+                raise Refused(
+                    f"'{self.beside}' is another folder than the one that was restored",
+                    hint=f"who else writes there? to begin anew: rm {self._journal}",
+                )
+            end_marker(path_of(folder, beside), self._marker)
+        finally:
+            os.close(folder)
 
     def _rename(self, old: Path, new: Path, parent: Path) -> None:
         try:
@@ -112,12 +128,18 @@ class Swap:
     def _read(self, parent: Path | None = None) -> dict[str, Any] | None:
         journal = self._journal if parent is None else parent / self._journal.name
         try:
-            found = json.loads(journal.read_bytes())
-            return {"marker": dict(found["marker"]), "kept": _one_name(found["kept"])}
+            found = read_json(read_own(journal))
+            return {
+                "marker": dict(found["marker"]),
+                "kept": _one_name(found["kept"]),
+                "inode": found.get("inode"),
+            }
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError):
-            return None if not os.path.lexists(self.beside) else {"marker": {}, "kept": "unknown"}
+            if not os.path.lexists(self.beside):
+                return None
+            return {"marker": {}, "kept": "unknown", "inode": None}
 
 
 def _one_name(name: object) -> str:

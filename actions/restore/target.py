@@ -9,26 +9,19 @@ there is kept.
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import json
 import os
 import re
 import shutil
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
 
+from airflow_backup.actions.restore.marking import ANOTHER, told_in
 from airflow_backup.actions.restore.replaceable import what_keeps_from_swapping
-from airflow_backup.core.errors import ConfigError, Refused
-from airflow_backup.core.paths.holding import holding, path_of
-from airflow_backup.core.paths.removal import remove_tree
+from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.text.durations import format_size
-from airflow_backup.engines.shared.restore_marker import MARKER, put_right
-from airflow_backup.engines.shared.restore_root import made_and_held
+from airflow_backup.engines.shared.restore_marker import MARKER
 
 _SERVER = re.compile(r"connection:([A-Za-z0-9_.-]+)(?:/(.+))?")
 
@@ -56,6 +49,8 @@ def target_of(text: str) -> Target:
     >>> target_of("/srv/back")
     PosixPath('/srv/back')
     """
+    if not text:
+        raise ConfigError("the target has no name", hint="is the variable set? this folder is `.`")
     if not text.startswith("connection:"):
         return Folder(text)
     found = _SERVER.fullmatch(text)
@@ -95,17 +90,27 @@ def look_at(
         return TargetState("what the server says when the restore begins", replaces=replace)
     inside = _what_it_would_hit(target, precious)
     if inside is not None:
-        return TargetState("what backups need", refused=inside, hint=_ANOTHER)
+        return TargetState("what backups need", refused=inside, hint=ANOTHER)
+    try:
+        return _look_into(target, marker, needed=needed, replace=replace)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        return TargetState("unknown", refused=f"cannot look at '{target}': {why}", hint=ANOTHER)
+
+
+def _look_into(
+    target: Folder, marker: Mapping[str, Any], *, needed: int, replace: bool
+) -> TargetState:
     warnings = _room(target, needed)
     if not os.path.lexists(target):
         return _missing(target, warnings)
     if not target.is_dir():
-        return TargetState("a file", refused=f"'{target}' is not a folder", hint=_ANOTHER)
+        return TargetState("a file", refused=f"'{target}' is not a folder", hint=ANOTHER)
     try:
         names = os.listdir(target)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        return TargetState("unknown", refused=f"cannot read '{target}': {why}", hint=_ANOTHER)
+        return TargetState("unknown", refused=f"cannot read '{target}': {why}", hint=ANOTHER)
     if not names:
         return _writable(target, TargetState("nothing", warnings=warnings))
     found = _unfinished(target, marker) if MARKER in names else None
@@ -113,94 +118,9 @@ def look_at(
         return _writable(target, found) if found.resumes else found
     holds = found.holds if found is not None else f"{len(names)} entries"
     if not replace:
-        return TargetState(holds, refused=f"'{target}' is not empty", hint=_ANOTHER)
+        return TargetState(holds, refused=f"'{target}' is not empty", hint=ANOTHER)
     in_the_way, hint = what_keeps_from_swapping(target)
     return TargetState(holds, replaces=True, refused=in_the_way, hint=hint, warnings=warnings)
-
-
-@contextmanager
-def marked(target: Folder, marker: Mapping[str, Any]) -> Iterator[tuple[Folder, bool]]:
-    """
-    Say in a target that it is not finished, and keep others out; the engine then finds nothing else in it.
-
-    The value is a path to the open folder, which stays right whatever happens above it, and whether it was made.
-    Refused while another restore works there.
-    """
-    is_new = not target.exists()
-    with ExitStack() as opened:
-        folder, file = _open_marker(target, opened)
-        _take(file, target)
-        with os.fdopen(os.dup(file), "r+b") as held:
-            held.truncate()
-            held.write(json.dumps(marker, indent=2).encode() + b"\n")
-        yield path_of(folder, target), is_new
-
-
-def _open_marker(target: Folder, opened: ExitStack) -> tuple[int, int]:
-    try:
-        folder = made_and_held(target)
-        opened.callback(os.close, folder)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(MARKER, flags, 0o600, dir_fd=folder)
-        opened.callback(os.close, file)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise Refused(f"cannot restore to '{target}': {why}", hint=f"ls -ld {target}") from error
-    return folder, file
-
-
-def _take(file: int, target: Folder) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Refused(
-            f"another restore into '{target}' is under way", hint="wait for its end"
-        ) from error
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-
-
-def end_marker(target: Folder, marker: Mapping[str, Any]) -> None:
-    """
-    Take the marker away; the folder's own time is one of the things that were restored.
-
-    Nothing happens where that was done already: a file of the marker's name may be one of the source's.
-    """
-    found = target.stat()
-    closed = stat.S_IMODE(found.st_mode)
-    try:
-        if closed & stat.S_IRWXU != stat.S_IRWXU:  # as it was backed up
-            target.chmod(closed | stat.S_IRWXU)
-        if _told_in(target) == marker:
-            put_right(target)
-    finally:
-        target.chmod(closed)
-        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-
-
-def drop_marker(target: Folder, *, all_of_it: bool) -> None:
-    """
-    Leave a target as it was before a restore that failed, as far as nothing was restored into it.
-
-    ``all_of_it`` removes what was restored, where nobody could go on with it: the target was empty.
-    """
-    if all_of_it:
-        for name in os.listdir(target):
-            _remove(target / name)
-    elif os.listdir(target) == [MARKER]:
-        (target / MARKER).unlink()
-
-
-def remove_if_empty(target: Folder) -> None:
-    """Remove a target that was made for nothing."""
-    with holding(target.parent) as parent:
-        if not os.listdir(parent / target.name):
-            (parent / target.name).rmdir()
-
-
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-_ANOTHER = "restore to a new or empty folder"
 
 
 def _missing(target: Folder, warnings: tuple[str, ...]) -> TargetState:
@@ -234,27 +154,13 @@ def _writable(target: Folder, found: TargetState) -> TargetState:
 
 def _unfinished(target: Folder, marker: Mapping[str, Any]) -> TargetState:
     holds = "an unfinished restore"
-    if _told_in(target) == marker:
+    if told_in(target, of_anybody=False) == marker:
         return TargetState(f"{holds} of the same sets", resumes=True)
     return TargetState(
         holds,
         refused=f"'{target}' holds an unfinished restore of something else",
         hint="--replace keeps it beside and restores in its place, or restore to another folder",
     )
-
-
-def _told_in(target: Folder) -> object:
-    try:
-        return json.loads((target / MARKER).read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def _remove(path: Folder) -> None:
-    if path.is_dir() and not path.is_symlink():
-        remove_tree(path)
-    else:
-        path.unlink()
 
 
 def _room(target: Folder, needed: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from airflow_backup.actions.sets.damage import Damage, Findings
 from airflow_backup.actions.sets.stored_set import StoredSet
-from airflow_backup.core.errors import NotFound, VerifyError
+from airflow_backup.core.errors import DamagedBlock, NotFound, VerifyError
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.format.manifest import Manifest, set_prefix
 from airflow_backup.core.format.pieces import Frame, Piece
@@ -96,7 +96,7 @@ class CheckedSet(StoredSet):
                 raw = super()._fetch(piece, frame)
             except VerifyError as error:
                 offset, length = self._place(piece, frame)
-                what = _OTHER if "is damaged at bytes" in error.message else error.message
+                what = _OTHER if isinstance(error, DamagedBlock) else error.message
                 self.findings.add(self.damage(piece, offset, length, what))
                 raise
             self.findings.notes.append(

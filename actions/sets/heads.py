@@ -9,17 +9,19 @@ removes newer sets must remove their heads too, and only the catalog, or the dat
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_backup.actions.sets.trust import StoredManifest, Trust
 from airflow_backup.core.errors import NameTaken, NotFound, StorageError, Tampered
-from airflow_backup.core.format.manifest import FORMAT_VERSION, SetId
+from airflow_backup.core.format.manifest import FORMAT_VERSION, LAST_SEQUENCE, SetId
 from airflow_backup.core.format.pieces import Hex
 from airflow_backup.core.format.signing import SigningKey, sign
 from airflow_backup.storage.protocol import Storage
 
+_HEAD = re.compile(r"/heads/[0-9]{10}\.json\Z")
 _KEPT = 2
 """Heads that stay: the newest, and the one before it, should the newest be written just now."""
 
@@ -32,7 +34,7 @@ class Head(BaseModel):
     format_version: Literal[1] = FORMAT_VERSION
     schedule_id: str
     repository: Hex
-    sequence: Annotated[int, Field(ge=1)]
+    sequence: Annotated[int, Field(ge=1, le=LAST_SEQUENCE)]
     set_id: SetId
     hash: Hex
     """The hash of the set's manifest."""
@@ -40,10 +42,10 @@ class Head(BaseModel):
 
 def newest_head(storage: Storage, trust: Trust) -> Head | None:
     """Return the newest head of a schedule, None when there is none; Tampered when it is not what was signed."""
-    names = [each.name for each in storage.list(_folder(trust.schedule_id))]
+    names = _names(storage, trust.schedule_id)
     if not names:
         return None
-    name = max(names)
+    name = names[-1]
     data = storage.read(name, length=65536)
     trust.check_signature("head", data, f"'{name}'")
     try:
@@ -101,12 +103,20 @@ def put_head(storage: Storage, found: StoredManifest, key: SigningKey) -> None:
         storage.put(
             _name(head.schedule_id, head.sequence), sign("head", head.model_dump(mode="json"), key)
         )
-    older = sorted(each.name for each in storage.list(_folder(head.schedule_id)))[:-_KEPT]
-    for name in older:
+    # Whatever somebody put behind it is none that we wrote, and takes the place of none.
+    own = _name(head.schedule_id, head.sequence)
+    older = [name for name in _names(storage, head.schedule_id) if name < own]
+    for name in older[: 1 - _KEPT]:
         with contextlib.suppress(
             StorageError, NotFound
         ):  # a locked object stays, and harms nothing
             storage.delete(name)
+
+
+def _names(storage: Storage, schedule_id: str) -> list[str]:
+    """Return what lies there as heads, in order; nothing else there is looked at."""
+    found = (each.name for each in storage.list(_folder(schedule_id)))
+    return sorted(name for name in found if _HEAD.search(name))
 
 
 def _folder(schedule_id: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from airflow_backup.actions.sets.checked_set import CheckedSet
 from airflow_backup.actions.sets.damage import Damage, Findings
 from airflow_backup.actions.sets.heads import check_head, check_not_cut
+from airflow_backup.actions.sets.piece_sizes import misfits
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.errors import NotFound, Refused, Tampered, VerifyError
 from airflow_backup.core.format.age import Identity
@@ -39,28 +40,28 @@ class ManifestCheck:
 
         Damage is noted; the list then ends where it cannot be followed further.
         """
-        path: list[CheckedSet] = []
+        chain: list[CheckedSet] = []
         following: str | None = set_id
         while following is not None:
-            if any(following == each.manifest.set_id for each in path):
+            if any(following == each.manifest.set_id for each in chain):
                 self._note(set_id, DamageKind.TAMPERED, "its chain goes in a circle")
                 break
             found = self._open(following)
             if found is None:
                 break
-            path.insert(0, found)
+            chain.insert(0, found)
             if self.findings.of_manifests(following):
                 break  # whatever parent it names
             following = found.manifest.parent
-        for each in path:
+        for each in chain:
             if not self.findings.of_manifests(each.manifest.set_id):
-                self._check_pieces(each.manifest)
-        if path and path[-1].manifest.set_id == set_id:
-            self._check_neighbours(path[-1])
-            self._check_head(path[-1])
-        if path and path[0].manifest.kind is Kind.FULL:
-            self.findings.checks.append(f"{len(path)} manifests and the sizes of their pieces")
-        return path
+                self._check_presence(each.manifest)
+        if chain and chain[-1].manifest.set_id == set_id:
+            self._check_neighbours(chain[-1])
+            self._check_head(chain[-1])
+        if chain and chain[0].manifest.kind is Kind.FULL:
+            self.findings.checks.append(f"{len(chain)} manifests and the sizes of their pieces")
+        return chain
 
     def _open(self, set_id: str) -> CheckedSet | None:
         try:
@@ -87,13 +88,9 @@ class ManifestCheck:
             findings=self.findings,
         )
 
-    def _check_pieces(self, manifest: Manifest) -> None:
+    def _check_presence(self, manifest: Manifest) -> None:
         prefix = set_prefix(manifest.schedule_id, manifest.set_id)
-        sizes = {stored.name: stored.size for stored in self.storage.list(prefix)}
-        for piece in manifest.pieces:
-            found = sizes.get(prefix + piece.name)
-            if found == piece.size:
-                continue
+        for piece, found in misfits(self.storage, manifest):
             self.findings.add(
                 Damage(
                     kind=DamageKind.MISSING if found is None else DamageKind.CORRUPT,

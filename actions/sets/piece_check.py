@@ -21,7 +21,7 @@ _GROUP = 16
 """Frames of a piece that go to the same share and are read at once: 16 MiB of the source."""
 
 Count = Callable[[int], None]
-Job = Callable[[Count], None]
+ReadingJob = Callable[[Count], None]
 
 
 def check_pieces(sets: Iterable[CheckedSet], reporter: Reporter) -> None:
@@ -43,7 +43,7 @@ def check_pieces(sets: Iterable[CheckedSet], reporter: Reporter) -> None:
 
 def check_share(sets: Sequence[CheckedSet], share: Share, reporter: Reporter) -> None:
     """Read one share of all bytes; the shares 1 to n of n have every byte exactly once."""
-    jobs: list[Job] = []
+    jobs: list[ReadingJob] = []
     total = 0
     for each in sets:
         for piece in each.manifest.pieces:
@@ -63,7 +63,7 @@ def decode_frames(each: CheckedSet, reporter: Reporter) -> None:
     reporter.finish()
 
 
-def in_parallel(jobs: Iterable[Job], reporter: Reporter) -> None:
+def in_parallel(jobs: Iterable[ReadingJob], reporter: Reporter) -> None:
     """Run jobs on a few threads; progress is told here, so that a listener may raise Cancelled."""
     counter = _Counter()
     waiting: set[Future[None]] = set()
@@ -100,7 +100,7 @@ class _Counter:
         return count
 
 
-def _piece_job(each: CheckedSet, piece: Piece) -> Job:
+def _piece_job(each: CheckedSet, piece: Piece) -> ReadingJob:
     def run(count: Count) -> None:
         if _is_whole(each, piece, count):
             return
@@ -141,7 +141,7 @@ def _locate(each: CheckedSet, piece: Piece) -> None:
             each.prove(piece, frame)
 
 
-def _frames_job(each: CheckedSet, piece: Piece, frames: Sequence[Frame]) -> Job:
+def _frames_job(each: CheckedSet, piece: Piece, frames: Sequence[Frame]) -> ReadingJob:
     def run(count: Count) -> None:
         if not frames:
             _piece_job(each, piece)(count)
@@ -156,7 +156,7 @@ def _frames_job(each: CheckedSet, piece: Piece, frames: Sequence[Frame]) -> Job:
     return run
 
 
-def _decode_job(each: CheckedSet, piece: Piece, frame: Frame) -> Job:
+def _decode_job(each: CheckedSet, piece: Piece, frame: Frame) -> ReadingJob:
     def run(count: Count) -> None:
         each.prove(piece, frame)
         count(frame.size)

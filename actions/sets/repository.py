@@ -12,6 +12,7 @@ import contextlib
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -26,6 +27,7 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.format.manifest import FORMAT_VERSION, MOST_BYTES, hash_of, manifest_name
+from airflow_backup.core.format.plain_json import read_json
 from airflow_backup.storage.protocol import Storage
 
 MARKER_NAME = "airflow-backup.json"
@@ -63,6 +65,33 @@ def check_same(storage: Storage, repository_id: str) -> None:
         raise _missing(storage, "it was there when the run began, and is not any more")
 
 
+class StillThere:
+    """
+    Looks now and then, when it is called, whether a repository is the one that it was; RepositoryMissing when it is
+    not.
+
+    A disk that goes in the middle of a long run would else let the rest of it be written to the disk below.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        repository_id: str | None,
+        *,
+        every: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._storage, self._id = storage, repository_id
+        self._every, self._monotonic = every, monotonic
+        self._asked = monotonic()
+
+    def __call__(self) -> None:
+        """Look, unless the last look was a moment ago; streams that begin at once may each look."""
+        if self._id is not None and self._monotonic() - self._asked >= self._every:
+            check_same(self._storage, self._id)
+            self._asked = self._monotonic()
+
+
 def make(storage: Storage, *, clock: Callable[[], datetime] = utc_now) -> str:
     """Make a repository, or return the id of the one that is there."""
     told = {
@@ -83,7 +112,7 @@ def _id_in_sets(storage: Storage) -> str | None:
     for schedule_id in storage.folders():
         for head in storage.list(f"{schedule_id}/heads/"):
             with contextlib.suppress(ValueError, KeyError, TypeError):
-                found = json.loads(storage.read(head.name, length=65536))["repository"]
+                found = read_json(storage.read(head.name, length=65536))["repository"]
                 if _ID.fullmatch(found):
                     return str(found)
     return None
@@ -96,7 +125,7 @@ def read_marker(storage: Storage) -> str | None:
     except NotFound:
         return None
     try:
-        told = json.loads(data)
+        told = read_json(data)
         version, found = told["format_version"], told["id"]
     except (ValueError, KeyError, TypeError) as error:
         raise _unreadable(storage) from error

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 from airflow_backup.actions.sets.trust import Trust
-from airflow_backup.core.errors import ConfigError, VerifyError
+from airflow_backup.core.errors import ConfigError, DamagedBlock, VerifyError
 from airflow_backup.core.format.age import MAX_HEADER, Identity, Opener
 from airflow_backup.core.format.checksums import frame_checksum
 from airflow_backup.core.format.codec import decompress
@@ -110,8 +110,8 @@ class StoredSet:
             found = self._openers[piece.name] = Opener(head, piece.size, self._keys)
         return found
 
-    def _damaged(self, piece: Piece, begin: int, length: int) -> VerifyError:
-        return VerifyError(
+    def _damaged(self, piece: Piece, begin: int, length: int) -> DamagedBlock:
+        return DamagedBlock(
             f"'{self._prefix}{piece.name}' is damaged at bytes {begin} to {begin + length - 1}",
             hint=f"an earlier set: airflow-backup restore {self.manifest.schedule_id} --at ... --to ...",
         )

@@ -26,7 +26,7 @@ from airflow_backup.core.format.manifest import (
 )
 from airflow_backup.core.format.signing import PublicKey, Signed, SigningKey, problem_of, public_key
 from airflow_backup.core.format.state import check_state
-from airflow_backup.engines.capabilities import StateDescriber
+from airflow_backup.engines.capabilities import ReadOnly, StateDescriber
 from airflow_backup.engines.protocol import Engine
 from airflow_backup.engines.registry import registry
 from airflow_backup.schedules.model.policies import Signing
@@ -124,7 +124,8 @@ class Trust:
 
     def check_may_run(self, manifest: Manifest, engine: Engine[Any]) -> None:
         """Raise Refused where only a set itself says which engine is to run, and that engine may run programs."""
-        if self.engine is None and not getattr(engine, "only_reads", False):
+        may_run = not (isinstance(engine, ReadOnly) and engine.only_reads)
+        if self.engine is None and may_run:
             raise Refused(
                 f"set '{manifest.set_id}' says that it is of the engine {engine.name}, and whoever may write to "
                 "the repository may have written that",

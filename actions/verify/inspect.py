@@ -64,7 +64,7 @@ def inspect_set(storage: Storage, trust: Trust, set_id: str, how: Inspection) ->
     """
     keep_freed_memory()
     begun, started_at = time.monotonic(), how.context.clock()
-    look = _Look(storage, trust, set_id, how)
+    look = _Inspector(storage, trust, set_id, how)
     look.run()
     template = VerifyResult(
         schedule_id=trust.schedule_id,
@@ -88,7 +88,7 @@ def inspect_set(storage: Storage, trust: Trust, set_id: str, how: Inspection) ->
     return [template, *others_of(template)]
 
 
-class _Look:
+class _Inspector:
     """Goes through the parts of one inspection, and remembers how far it came."""
 
     def __init__(self, storage: Storage, trust: Trust, set_id: str, how: Inspection) -> None:

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,9 +24,10 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-sys.path[:0] = [str(ROOT / "tests"), str(HERE)]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks"), str(HERE)]
 
 from many_world import RUNS, made
+from measured import measured_at
 
 from support.servers.airflow_fixture import AirflowHome
 
@@ -164,8 +163,7 @@ def page(tables: list[str], load: str) -> str:
         "*Written by `benchmarks/api/many.py`.*",
         "",
         (
-            f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python"
-            f" {platform.python_version()}, Airflow {version('apache-airflow-core')}, SQLAlchemy {version('sqlalchemy')},"
+            f"{measured_at()}. Airflow {version('apache-airflow-core')}, SQLAlchemy {version('sqlalchemy')},"
             f" pydantic {version('pydantic')}; one API server with one"
         ),
         (

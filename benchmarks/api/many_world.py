@@ -92,7 +92,9 @@ def schedules(count: int) -> str:
 
 
 def made(folder: Path, count: int, *, kept: Path | None = None) -> AirflowHome:
-    """Return an Airflow, not started, whose schedules have a past; its databases are those ``kept``, if there are any."""
+    """
+    Return an Airflow, not started, whose schedules have a past; its databases are those ``kept``, if there are any.
+    """
     patient = {"AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "0"}
     airflow = AirflowHome(folder, schedules=schedules(count), environment=patient)
     (folder / "plugins").mkdir()

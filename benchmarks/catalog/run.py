@@ -8,8 +8,8 @@ The peer of the first question is the query that most people would write: GROUP 
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +30,10 @@ from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.storage.folder import FolderStorage
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from measured import measured_at
+
 SCHEDULES, SETS, CHAIN = 1000, 1000, 30
 MANIFESTS = 50_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -192,7 +196,7 @@ def main() -> None:
         "# The catalog: results",
         "",
         (
-            f"{datetime.now(UTC):%Y-%m-%d}, 2 cores ({platform.machine()}), Python {platform.python_version()}; "
+            f"{measured_at()}. "
             f"{SCHEDULES * SETS:,} sets of {SCHEDULES:,} schedules in chains of {CHAIN}; warm medians, in ms."
         ),
         "",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,10 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).absolute().parent
+sys.path.insert(0, str(HERE.parent))
+
+from measured import measured_at
+
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -96,9 +99,8 @@ def head(runs: int) -> str:
     """Say where and with what it was measured."""
     return (
         "# The command line, as a whole process\n\n"
-        f"*Written by `benchmarks/command_line/run.py`. Python {platform.python_version()}, "
-        f"apache-airflow {version('apache-airflow')}, pydantic {version('pydantic')}; {os.cpu_count()} cores, "
-        f"{platform.machine()}, shared with other work. Wall seconds, {runs} fresh processes each, interleaved.*\n"
+        f"*Written by `benchmarks/command_line/run.py`. {measured_at()}. "
+        f"apache-airflow {version('apache-airflow')}, pydantic {version('pydantic')}. Wall seconds, {runs} fresh processes each, interleaved.*\n"
     )
 
 

@@ -1,13 +1,13 @@
 """
 Peak memory of ours at a million files and at a sparse file of 20 GiB: it must not grow with either.
 
-``python benchmarks/data_path/memory.py``; works in `BENCHMARK_WORK`, or a temporary folder. Needs a million free inodes.
+``python benchmarks/data_path/memory.py``; works in `BENCHMARK_WORK`, or a temporary folder. Needs a million free
+inodes.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -16,6 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from measured import measured_at
+
 FILES = 1_000_000
 SPARSE = 20 * 1024**3
 GOAL = 200
@@ -83,7 +87,7 @@ def main() -> None:
     text = [
         "# Peak memory: results",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, 2 cores ({platform.machine()}), Python {platform.python_version()}.",
+        f"{measured_at()}.",
         "",
         f"| source | step | peak, MiB | s | goal: under {GOAL} |",
         "|---|---|---|---|---|",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -18,7 +17,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import data
@@ -26,6 +24,10 @@ import data
 from airflow_backup.catalog import Catalog
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from measured import measured_at
+
 DATA = HERE.parent / "data"
 WORK = Path(os.environ.get("BENCHMARK_WORK", DATA / "work"))
 LEFT_OUT: set[str] = set()
@@ -217,8 +219,7 @@ def page(measured: Measured, rounds: int) -> str:
 
 def machine(rounds: int) -> str:
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Linux "
-        f"{platform.release()}, Python {platform.python_version()}; medians of {rounds} rounds, "
+        f"{measured_at()}. Medians of {rounds} rounds, "
         f"warm cache, repositories and restored files in {WORK}, other work on the machine: "
         "ratios count, seconds do not."
     )

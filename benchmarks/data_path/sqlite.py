@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import random
 import shutil
 import sqlite3
@@ -19,12 +18,15 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_backup.catalog import Catalog
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from measured import measured_at
+
 PAGE = 4096
 STORED, TIMES = 1.5, 6.0
 PEER = """
@@ -117,8 +119,7 @@ def page(found: dict[str, list[tuple[float, int]]], size: int, rounds: int) -> s
 
 def _machine(size: int, rounds: int) -> str:
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python "
-        f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}; a database of {size / 1e6:,.0f} MB, "
+        f"{measured_at()}. SQLite {sqlite3.sqlite_version}; a database of {size / 1e6:,.0f} MB, "
         f"medians of {rounds} rounds, everything in memory. Whole processes: ratios count, seconds do not."
     )
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,9 +20,11 @@ from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
-from variants import VARIANTS
-
 HERE = Path(__file__).absolute().parent
+sys.path.insert(0, str(HERE.parent))
+
+from measured import measured_at
+from variants import VARIANTS
 
 
 def main() -> None:
@@ -46,8 +47,7 @@ def _head() -> str:
     )
     return (
         "# Reading many schedules\n\n"
-        f"*Written by `benchmarks/generator/run.py`. Python {platform.python_version()}, {packages}; "
-        f"{os.cpu_count()} cores, {platform.machine()}. Median CPU seconds of fresh processes, interleaved; "
+        f"*Written by `benchmarks/generator/run.py`. {measured_at()}. {packages}. Median CPU seconds of fresh processes, interleaved; "
         "the machine was shared, so look at the ratios.*\n"
     )
 
@@ -126,6 +126,8 @@ def _page(count: int, figures: dict[str, dict[str, list[float]]], validate: list
         name: {key: statistics.median(values) for key, values in found.items()}
         for name, found in figures.items()
     }
+    if len({(found["dags"], found["tasks"]) for found in middle.values()}) != 1:
+        raise SystemExit(f"the variants do not make the same DAGs and tasks: {middle}")
     floor = middle["loop"]["total"]
     rows = [
         f"| {name} | {found['bag']:.2f} | {found['serialize']:.2f} | {found['total']:.2f} | {found['total'] / floor:.2f} | "

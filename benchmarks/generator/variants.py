@@ -1,4 +1,4 @@
-"""The same backups three ways: our schedules file, a hand-written loop, dag-factory's YAML."""
+"""The same backups, of the same four tasks, three ways: our schedules file, a hand-written loop, dag-factory's YAML."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ LOOP = '''"""An Airflow DAG for every backup, written by hand."""
 from datetime import UTC, datetime
 from airflow.sdk import DAG, Asset
 from airflow_backup.operators.backup import BackupOperator
+from airflow_backup.operators.prune import PruneOperator
+from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
 
 for number in range({count}):
@@ -44,7 +46,19 @@ for number in range({count}):
         weight_rule="absolute",
         outlets=[Asset(name=f"backup/{{name}}", uri=f"backup://{{name}}")],
     )
-    window >> backup
+    verify = VerifyOperator(
+        task_id="verify",
+        dag=dag,
+        schedule=name,
+        pool="backup",
+        priority_weight=100,
+        weight_rule="absolute",
+    )
+    prune = PruneOperator(
+        task_id="prune", dag=dag, schedule=name, trigger_rule="none_failed_min_one_success"
+    )
+    window >> backup >> verify
+    [backup, verify] >> prune
     globals()[dag.dag_id] = dag
 '''
 
@@ -136,6 +150,22 @@ def _factory_dag(number: int) -> dict[str, Any]:
                 "priority_weight": 100,
                 "weight_rule": "absolute",
                 "dependencies": ["window"],
+            },
+            {
+                "task_id": "verify",
+                "operator": "airflow_backup.operators.verify.VerifyOperator",
+                "schedule": name,
+                "pool": "backup",
+                "priority_weight": 100,
+                "weight_rule": "absolute",
+                "dependencies": ["backup"],
+            },
+            {
+                "task_id": "prune",
+                "operator": "airflow_backup.operators.prune.PruneOperator",
+                "schedule": name,
+                "trigger_rule": "none_failed_min_one_success",
+                "dependencies": ["backup", "verify"],
             },
         ],
     }

@@ -9,19 +9,19 @@ It starts a server of its own, with pgbench's tables and a table of text.
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent.parent / "tests"))
+sys.path[:0] = [str(HERE.parent.parent / "tests"), str(HERE.parent)]
+
+from measured import measured_at
 
 from support.servers.postgres import PASSWORD, USER, Postgres, postgres, programs
 
@@ -74,8 +74,7 @@ def page(
 ) -> str:
     """Return the page."""
     machine = (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
-        f"Linux {platform.release()}, Python {platform.python_version()}; {version}; a cluster of "
+        f"{measured_at()}. {version}; a cluster of "
         f"{size / 1e6:,.0f} MB, medians of {rounds} rounds, warm cache, stored in /dev/shm. Other work "
         "was on the machine: ratios count, seconds do not."
     )

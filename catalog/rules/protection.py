@@ -6,116 +6,16 @@ It is judged by sets, never by runs: what completed and is gone protects nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_backup.catalog.records import LostSet, SetRow, Verification
-from airflow_backup.catalog.rules.recovery import RecoveryChain, recovery_chain
+from airflow_backup.catalog.records import SetRow, Verification
+from airflow_backup.catalog.rules.known import Known, KnownSets
 from airflow_backup.core.text.durations import spoken
 from airflow_backup.core.words import ProtectionState, VerificationOutcome
 
-_PERIODS = {"daily": timedelta(days=1), "weekly": timedelta(days=7), "monthly": timedelta(days=31)}
-
 BADGE_AFTER = 3
 """Failures in a row from which a schedule carries a mark."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownSets:
-    """What counts of a schedule's sets."""
-
-    has_any: bool = False
-    """Whether there is a set, good or not, or was one that is gone."""
-
-    good: SetRow | None = None
-    """The newest that can be restored with all that it needs."""
-
-    quarantined: SetRow | None = None
-    """The newest that failed its verification."""
-
-    lost: LostSet | None = None
-    """The newest that was stored and is not there any more."""
-
-    lost_count: int = 0
-    """How many are gone that were newer than the newest good one."""
-
-    @classmethod
-    def of(
-        cls, rows: Sequence[SetRow], lost: Sequence[LostSet] = (), *, now: datetime
-    ) -> KnownSets:
-        """Sum up the sets of a schedule: ``rows`` are those of the newest good chain and all newer ones, at least."""
-        kept = [row for row in rows if row.state != "deleting"]
-        found = recovery_chain(kept, now)
-        good = found.sets[-1] if isinstance(found, RecoveryChain) else None
-        quarantined = _newest([row for row in kept if row.state == "quarantined"])
-        return cls._with(good, lost, has_any=bool(kept or lost), quarantined=quarantined)
-
-    @classmethod
-    def of_sound(cls, newest: SetRow | None, lost: Sequence[LostSet] = ()) -> KnownSets:
-        """Sum up the sets of a schedule all of which are good and have what they need; ``newest`` is one of them."""
-        return cls._with(newest, lost, has_any=newest is not None or bool(lost))
-
-    @classmethod
-    def _with(
-        cls,
-        good: SetRow | None,
-        lost: Sequence[LostSet],
-        *,
-        has_any: bool,
-        quarantined: SetRow | None = None,
-    ) -> KnownSets:
-        newer = [each for each in lost if good is None or each.consistent_at > good.consistent_at]
-        return cls(
-            has_any=has_any,
-            good=good,
-            quarantined=quarantined,
-            lost=max(newer, key=lambda each: (each.consistent_at, each.set_id), default=None),
-            lost_count=len(newer),
-        )
-
-
-def _newest(rows: Sequence[SetRow]) -> SetRow | None:
-    return max(rows, key=lambda row: (row.consistent_at, row.set_id), default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is known of a schedule and of its sets."""
-
-    first_seen: datetime
-    """When the schedule was seen first: what never succeeded is late from its deadline on."""
-
-    enabled: bool | None
-    """None while it has no DAG."""
-
-    rejected: str | None = None
-    """Why what is written is wrong and nothing runs; None when it is right."""
-
-    outdated: str | None = None
-    """Why what is written is wrong, while the version before it runs on; None when it is right."""
-
-    deadline: timedelta
-    """The age at which the newest good set is late."""
-
-    is_verified: bool = True
-    """Whether the schedule asks for verifications."""
-
-    verify_every: int = 1
-    """Every how many sets are verified."""
-
-    restore_test: str | None = None
-    """``daily``, ``weekly``, ``monthly``, or None."""
-
-    sets: KnownSets
-    """What is stored, and what was and is gone."""
-
-    last_passed: Verification | None = None
-    """The newest verification that passed."""
-
-    last_restore_test: Verification | None = None
-    failures_in_row: int = 0
-    last_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +33,9 @@ class Protection:
     last_good: SetRow | None = None
     """The newest set that can be restored with all that it needs."""
 
+    last_restore_test: Verification | None = None
+    """The newest that came to an answer."""
+
     failures_in_row: int = 0
 
     def seconds_until_late(self, now: datetime) -> float:
@@ -142,9 +45,7 @@ class Protection:
 
 def protection(known: Known, *, now: datetime) -> Protection:
     """Judge a schedule by the worst that is true at ``now``."""
-    good = known.sets.good
-    begun = known.first_seen if good is None else good.consistent_at
-    late_at = begun + known.deadline
+    late_at = known.late_at
     state, reason, since = _worst(known, late_at, now)
     overdue = state is ProtectionState.NEVER and now > late_at and known.enabled is not False
     attention = state not in (ProtectionState.GOOD, ProtectionState.NEVER) or overdue
@@ -155,7 +56,8 @@ def protection(known: Known, *, now: datetime) -> Protection:
         needs_attention=attention or known.failures_in_row > 0,
         deadline=known.deadline,
         late_at=late_at,
-        last_good=good,
+        last_good=known.sets.good,
+        last_restore_test=known.last_restore_test,
         failures_in_row=known.failures_in_row,
     )
 
@@ -254,18 +156,18 @@ def _unproven(known: Known, good: SetRow, now: datetime) -> _Answer | None:
         return None
     if good.verified_outcome is VerificationOutcome.PASSED:
         return None
-    limit = known.deadline * known.verify_every
-    proven = known.last_passed.finished_at if known.last_passed is not None else known.first_seen
-    if now - proven <= limit:
+    if now <= known.unproven_at:
         return None
     if known.last_passed is None:
-        return ProtectionState.AT_RISK, "no set was verified yet", proven + limit
-    why = f"the last verification that passed is {spoken(now - proven)} old; the limit is {spoken(limit)}"
-    return ProtectionState.AT_RISK, why, proven + limit
+        return ProtectionState.AT_RISK, "no set was verified yet", known.unproven_at
+    age, limit = now - known.last_passed.finished_at, known.verify_within
+    why = f"the last verification that passed is {spoken(age)} old; the limit is {spoken(limit)}"
+    return ProtectionState.AT_RISK, why, known.unproven_at
 
 
 def _untested(known: Known, now: datetime) -> _Answer | None:
-    if known.restore_test is None:
+    limit, missed_at = known.test_within, known.untested_at
+    if limit is None or missed_at is None:
         return None
     test = known.last_restore_test
     if test is not None and test.outcome is VerificationOutcome.FAILED:
@@ -274,16 +176,14 @@ def _untested(known: Known, now: datetime) -> _Answer | None:
             f"the last restore test failed: {test.reason}",
             test.finished_at,
         )
-    limit = 2 * _PERIODS[known.restore_test] + known.deadline
-    last = known.first_seen if test is None else test.finished_at
-    if now - last <= limit:
+    if now <= missed_at:
         return None
     why = (
         "no restore was tested yet"
         if test is None
-        else f"the last restore test is {spoken(now - last)} old"
+        else f"the last restore test is {spoken(now - test.finished_at)} old"
     )
-    return ProtectionState.AT_RISK, f"{why}; the limit is {spoken(limit)}", last + limit
+    return ProtectionState.AT_RISK, f"{why}; the limit is {spoken(limit)}", missed_at
 
 
 def _good_words(known: Known, good: SetRow) -> str:

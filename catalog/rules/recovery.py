@@ -42,6 +42,9 @@ class Gap:
     earliest: datetime | None = None
     """The first moment after ``at`` that can be restored."""
 
+    is_empty: bool = False
+    """Whether there is no set at all of the moment or before: no reason is about a set then."""
+
 
 def recovery_chain(sets: Iterable[SetRow], at: datetime) -> RecoveryChain | Gap:
     """
@@ -63,9 +66,10 @@ def recovery_chain(sets: Iterable[SetRow], at: datetime) -> RecoveryChain | Gap:
             logs, broken = _logs(row, known, at)
             return RecoveryChain(at, (*chain, *logs), (*reasons, *broken))
         reasons.append(f"set '{row.set_id}': {problem}")
-    if not reasons:
+    is_empty = not reasons
+    if is_empty:
         reasons.append("there is no set of that moment or before")
-    return Gap(at, tuple(reasons), _earliest(known, at))
+    return Gap(at, tuple(reasons), _earliest(known, at), is_empty)
 
 
 def _age(row: SetRow) -> tuple[datetime, str]:

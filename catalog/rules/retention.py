@@ -4,7 +4,8 @@ Which sets a schedule keeps, and why: a pure function of sets, policy and clock.
 A set is kept when any rule keeps it, when a kept set needs it, or when it is pinned. ``max_age`` and ``max_bytes``
 take away what rules alone would keep, oldest first, but never what a pin or the floor keeps: the newest ``min_chains``
 recoverable chains always survive, whole, and of the newest ``min_chains`` chains with a verified set that set: a
-chain that nobody looked at yet takes no proven one's place. A locked set stays until its moment has come. Only good sets are counted; a quarantined one is left to a person.
+chain that nobody looked at yet takes no proven one's place. A locked set stays until its moment has come. Only good
+sets are counted; a quarantined one is left to a person.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def decide(
     newest_first = sorted(sets, key=lambda item: (item.consistent_at, item.set_id), reverse=True)
     known = {item.set_id: item for item in newest_first}
     good = [
-        item for item in newest_first if item.state == "good" and _path(item, known) is not None
+        item for item in newest_first if item.state == "good" and _chain(item, known) is not None
     ]
     if good:
         _check_clock(good[0], now)
@@ -142,24 +143,24 @@ def _check_clock(newest: SetRef, now: datetime) -> None:
         )
 
 
-def _path(item: SetRef, known: Mapping[str, SetRef]) -> list[SetRef] | None:
+def _chain(item: SetRef, known: Mapping[str, SetRef]) -> list[SetRef] | None:
     """Return the sets that restoring ``item`` needs, itself last; None where one is missing or not good."""
-    path, seen = [item], {item.set_id}
-    while path[-1].parent is not None:
-        parent = known.get(path[-1].parent)
+    chain, seen = [item], {item.set_id}
+    while chain[-1].parent is not None:
+        parent = known.get(chain[-1].parent)
         if parent is None or parent.state != "good" or parent.set_id in seen:
             return None
         seen.add(parent.set_id)
-        path.append(parent)
-    return path[::-1]
+        chain.append(parent)
+    return chain[::-1]
 
 
 def _floor(good: Sequence[SetRef], known: Mapping[str, SetRef], count: int) -> list[str]:
     """List the sets of the newest recoverable chains, by the moment their full set was taken."""
     chains: dict[str, list[str]] = {}
     for item in good:
-        path = _path(item, known) or [item]
-        chains.setdefault(path[0].set_id, []).append(item.set_id)
+        chain = _chain(item, known) or [item]
+        chains.setdefault(chain[0].set_id, []).append(item.set_id)
     fulls = sorted(chains, key=lambda key: (known[key].consistent_at, key), reverse=True)
     return [member for full in fulls[:count] for member in chains[full]]
 
@@ -169,7 +170,7 @@ def _proven_floor(good: Sequence[SetRef], known: Mapping[str, SetRef], count: in
     newest: dict[str, str] = {}
     for item in good:
         if item.verified_outcome == "passed":
-            newest.setdefault((_path(item, known) or [item])[0].set_id, item.set_id)
+            newest.setdefault((_chain(item, known) or [item])[0].set_id, item.set_id)
     fulls = sorted(newest, key=lambda key: (known[key].consistent_at, key), reverse=True)
     return [newest[full] for full in fulls[:count]]
 

@@ -34,7 +34,8 @@ def why_it_waits(
     upstreams: Iterable[Upstream], *, since: datetime | None, now: datetime
 ) -> str | None:
     """
-    Say for what a schedule waits since ``since``, when its own last run came into being; None where it waits for nothing.
+    Say for what a schedule waits since ``since``, when its own last run came into being; None where it waits for
+    nothing.
 
     All of them must have completed since then.
     """

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
-from airflow_backup.catalog.database import SQLITE, Database
+from airflow_backup.catalog.address import SQLITE
+from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.run_records import Lease
 from airflow_backup.catalog.tables import leases
 

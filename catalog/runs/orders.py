@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, and_, func, select, tuple_
+from sqlalchemy import Connection, and_, func, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.run_records import Order
 from airflow_backup.catalog.stores.events import lock_events
+from airflow_backup.catalog.stores.probe import is_one_of_pairs
 from airflow_backup.catalog.tables import orders
 from airflow_backup.core.errors import Refused
 
@@ -68,12 +69,10 @@ class Orders:
         """Return what each of these runs, given as (schedule id, run id), was told last."""
         if not runs:
             return {}
-        last = (
-            select(func.max(orders.c.id))
-            .where(tuple_(orders.c.schedule_id, orders.c.run_id).in_(runs))
-            .group_by(orders.c.schedule_id, orders.c.run_id)
-        )
+        columns = orders.c.schedule_id, orders.c.run_id
         with self._database.reading() as connection:
+            given = is_one_of_pairs(columns, runs, dialect=connection.dialect.name)
+            last = select(func.max(orders.c.id)).where(given).group_by(*columns)
             rows = connection.execute(select(orders).where(orders.c.id.in_(last))).mappings()
             found = [Order(**row) for row in rows]
         return {(order.schedule_id, order.run_id): order for order in found}

@@ -91,6 +91,13 @@ class DeployedSchedules:
             for row, definition in zip(rows, definitions, strict=True)
         ]
 
+    def mark(self) -> object:
+        """Return what is equal as long as nothing was deployed: each time sets the moment of all of an origin."""
+        seen = deployed.c.seen_at
+        query = select(deployed.c.origin, func.count(), func.min(seen), func.max(seen))
+        with self._database.reading() as connection:
+            return connection.execute(query.group_by(deployed.c.origin)).all()
+
     def some(self, ids: Iterable[str]) -> list[Deployed]:
         """Return those of these that are deployed."""
         query = select(deployed).where(deployed.c.id.in_(list(ids)))

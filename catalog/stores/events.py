@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from airflow_backup.catalog.database import SQLITE, Database
+from airflow_backup.catalog.address import SQLITE
+from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import Event
 from airflow_backup.catalog.tables import events
 from airflow_backup.core.text.texts import storable

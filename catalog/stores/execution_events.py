@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
+from airflow_backup.catalog.run_records import AttemptRow, Failure, Outcome
 from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.core.words import EventKind, ExecutionStatus
 
@@ -20,7 +20,11 @@ _KINDS = {
 
 
 def tell_begun(
-    connection: Connection, attempt: Attempt, *, about: Mapping[str, Any], given_up: Failure | None
+    connection: Connection,
+    attempt: AttemptRow,
+    *,
+    about: Mapping[str, Any],
+    given_up: Failure | None,
 ) -> None:
     """Tell that an attempt began; before it that the one before ended without a word, if it did (``given_up``)."""
     is_first = attempt.number == 1
@@ -32,7 +36,7 @@ def tell_begun(
 
 
 def tell_finished(
-    connection: Connection, attempt: Attempt, outcome: Outcome, *, at: datetime
+    connection: Connection, attempt: AttemptRow, outcome: Outcome, *, at: datetime
 ) -> None:
     """Tell how an attempt ended."""
     kind = _KINDS.get(outcome.status)
@@ -64,7 +68,7 @@ def failure_detail(failure: Failure) -> dict[str, Any]:
 def _tell(
     connection: Connection,
     kind: EventKind,
-    attempt: Attempt,
+    attempt: AttemptRow,
     *,
     at: datetime,
     detail: Mapping[str, Any],

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, select
 
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.run_records import PASSED, Attempt, Execution
-from airflow_backup.catalog.stores.probe import Condition, given_ids, newest
+from airflow_backup.catalog.run_records import PASSED, AttemptRow, Execution
+from airflow_backup.catalog.stores.probe import Condition, given_ids, is_one_of_pairs, newest
 from airflow_backup.catalog.tables import attempts, executions
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
@@ -34,9 +34,10 @@ class ExecutionReads:
         """Return those of these runs, given as (schedule id, run id), that are known."""
         if not runs:
             return {}
-        keys = tuple_(executions.c.schedule_id, executions.c.run_id)
+        columns = executions.c.schedule_id, executions.c.run_id
         with self._database.reading() as connection:
-            rows = connection.execute(select(executions).where(keys.in_(runs))).mappings()
+            given = is_one_of_pairs(columns, runs, dialect=connection.dialect.name)
+            rows = connection.execute(select(executions).where(given)).mappings()
             found = [execution_of(row) for row in rows]
         return {(each.schedule_id, each.run_id): each for each in found}
 
@@ -101,6 +102,16 @@ class ExecutionReads:
         """Return the newest completed execution of each schedule that has one."""
         return self._newest(ids, lambda table: table.c.status == ExecutionStatus.COMPLETED)
 
+    def last_good(self, last: Mapping[str, Execution]) -> dict[str, Execution]:
+        """
+        Return the newest completed execution of each schedule of which ``last`` gives the newest; no more is read
+        than it takes.
+        """
+        known = {
+            name: each for name, each in last.items() if each.status is ExecutionStatus.COMPLETED
+        }
+        return known | self.last_completed(last.keys() - known.keys())
+
     def active(self) -> list[Execution]:
         """Return what is pending, running or paused, newest first."""
         query = (
@@ -111,7 +122,7 @@ class ExecutionReads:
         with self._database.reading() as connection:
             return [execution_of(row) for row in connection.execute(query).mappings()]
 
-    def attempts(self, execution: Execution) -> list[Attempt]:
+    def attempts(self, execution: Execution) -> list[AttemptRow]:
         """Return the attempts of an execution in order."""
         query = (
             select(attempts)
@@ -151,10 +162,10 @@ def execution_of(row: RowMapping) -> Execution:
     return Execution(**given)
 
 
-def attempt_of(row: RowMapping) -> Attempt:
+def attempt_of(row: RowMapping) -> AttemptRow:
     given = dict(row)
     return replace(
-        Attempt(**given),
+        AttemptRow(**given),
         status=ExecutionStatus(given["status"]),
         failure_class=failure_class_of(given["failure_class"]),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
-from airflow_backup.catalog.run_records import Attempt, Execution, Failure, Outcome
+from airflow_backup.catalog.changes import forget_changes
+from airflow_backup.catalog.run_records import AttemptRow, Execution, Failure, Outcome
 from airflow_backup.catalog.stores.events import add_event
-from airflow_backup.catalog.stores.execution_events import tell_begun, tell_finished
+from airflow_backup.catalog.stores.execution_events import failure_detail, tell_begun, tell_finished
 from airflow_backup.catalog.stores.execution_reads import (
     ExecutionReads,
     find_execution,
@@ -44,7 +45,7 @@ class Executions(ExecutionReads):
         definition: str | None = None,
         definition_version: int | None = None,
         worker: Worker | None = None,
-    ) -> Attempt:
+    ) -> AttemptRow:
         """
         Note that an attempt starts at ``at``; return it, with a number that is new for the run.
 
@@ -91,7 +92,7 @@ class Executions(ExecutionReads):
                 }
                 connection.execute(executions.insert().values(**key, **(values | first)))
             closed = _close_open_attempts(connection, schedule_id, run_id, at=at)
-            running = Attempt(
+            running = AttemptRow(
                 schedule_id=schedule_id,
                 run_id=run_id,
                 number=number,
@@ -106,6 +107,7 @@ class Executions(ExecutionReads):
             )
             about = {"kind": kind, "trigger": trigger, "note": note}
             tell_begun(connection, running, about=about, given_up=SILENT if closed else None)
+            forget_changes(connection)
         return running
 
     def skip(
@@ -153,52 +155,30 @@ class Executions(ExecutionReads):
                 detail={"run_id": run_id, "reason": reason},
             )
 
-    def finish(self, attempt: Attempt, outcome: Outcome, *, at: datetime) -> Execution:
+    def finish(self, attempt: AttemptRow, outcome: Outcome, *, at: datetime) -> Execution:
         """
         Note how an attempt ended, and with it the execution; return the execution, which is pending where the attempt
         failed and is tried again.
 
         What completed stays completed: a failure to hear of that is none of the run.
         """
-        failure: dict[str, Any] = {"error": None, "hint": None, "failure_class": None}
-        if outcome.failure is not None:
-            failure = {
-                "error": outcome.failure.error,
-                "hint": outcome.failure.hint,
-                "failure_class": outcome.failure.failure_class,
-            }
-        figures = {
-            "reason": outcome.reason,
-            "set_id": outcome.set_id,
-            "files": outcome.files,
-            "bytes_read": outcome.bytes_read,
-            "bytes_stored": outcome.bytes_stored,
-            "warnings": outcome.warnings,
-        }
-        if outcome.kind is not None:
-            figures["kind"] = outcome.kind
-        ended = {"status": outcome.status, "finished_at": at, **failure}
-        if outcome.is_tried_again and outcome.status is ExecutionStatus.FAILED:
-            figures |= {"status": ExecutionStatus.PENDING, "finished_at": None}
-        mine = and_(
-            attempts.c.schedule_id == attempt.schedule_id,
-            attempts.c.run_id == attempt.run_id,
-            attempts.c.number == attempt.number,
-        )
-        with self._database.writing() as connection:
-            before = connection.scalar(select(attempts.c.status).where(mine))
-            if before == ExecutionStatus.COMPLETED:
-                return _required(connection, attempt)
-            connection.execute(attempts.update().where(mine).values(**ended))
-            newer = last_attempt(connection, attempt.schedule_id, attempt.run_id)
-            if newer == attempt.number:  # an attempt given up for dead speaks for itself only
-                connection.execute(
-                    executions.update()
-                    .where(is_of(attempt.schedule_id, attempt.run_id))
-                    .values(**(ended | figures))
-                )
-                if before == ExecutionStatus.RUNNING:  # else it was told, and the answer was lost
-                    tell_finished(connection, attempt, outcome, at=at)
+        with self._database.writing(alone=_turn(attempt)) as connection:
+            before = _status(connection, attempt)
+            if before != ExecutionStatus.COMPLETED:
+                _note_end(connection, attempt, outcome, at=at, before=before)
+            return _required(connection, attempt)
+
+    def close(self, attempt: AttemptRow, outcome: Outcome, *, at: datetime) -> Execution | None:
+        """
+        Note how an attempt ended that does not say so itself, and return its execution.
+
+        None where it has said so meanwhile, or a further one has begun: its own words are not written over.
+        """
+        with self._database.writing(alone=_turn(attempt)) as connection:
+            before = _status(connection, attempt)
+            if before != ExecutionStatus.RUNNING:
+                return None
+            _note_end(connection, attempt, outcome, at=at, before=before)
             return _required(connection, attempt)
 
     def give_up(self, execution: Execution, outcome: Outcome, *, at: datetime) -> Execution | None:
@@ -207,7 +187,7 @@ class Executions(ExecutionReads):
 
         None where it does not wait any more: another one noted it, or an attempt has begun.
         """
-        last = Attempt(
+        last = AttemptRow(
             schedule_id=execution.schedule_id,
             run_id=execution.run_id,
             number=execution.attempts,
@@ -228,7 +208,63 @@ class Executions(ExecutionReads):
             return _required(connection, last)
 
 
-def _required(connection: Connection, attempt: Attempt) -> Execution:
+def _turn(attempt: AttemptRow) -> str:
+    """Name the run: one at a time notes something of it, so that each sees what the others noted."""
+    return f"run {attempt.schedule_id} {attempt.run_id}"
+
+
+def _mine(attempt: AttemptRow) -> ColumnElement[bool]:
+    return and_(
+        attempts.c.schedule_id == attempt.schedule_id,
+        attempts.c.run_id == attempt.run_id,
+        attempts.c.number == attempt.number,
+    )
+
+
+def _status(connection: Connection, attempt: AttemptRow) -> str | None:
+    found: str | None = connection.scalar(select(attempts.c.status).where(_mine(attempt)))
+    return found
+
+
+def _note_end(
+    connection: Connection,
+    attempt: AttemptRow,
+    outcome: Outcome,
+    *,
+    at: datetime,
+    before: str | None,
+) -> None:
+    """Write how an attempt ended that had the status ``before``; and tell it, unless that was told before."""
+    failure: dict[str, Any] = {"error": None, "hint": None, "failure_class": None}
+    if outcome.failure is not None:
+        failure = failure_detail(outcome.failure)
+    figures = {
+        "reason": outcome.reason,
+        "set_id": outcome.set_id,
+        "files": outcome.files,
+        "bytes_read": outcome.bytes_read,
+        "bytes_stored": outcome.bytes_stored,
+        "warnings": outcome.warnings,
+    }
+    if outcome.kind is not None:
+        figures["kind"] = outcome.kind
+    ended = {"status": outcome.status, "finished_at": at, **failure}
+    if outcome.is_tried_again and outcome.status is ExecutionStatus.FAILED:
+        figures |= {"status": ExecutionStatus.PENDING, "finished_at": None}
+    connection.execute(attempts.update().where(_mine(attempt)).values(**ended))
+    if last_attempt(connection, attempt.schedule_id, attempt.run_id) != attempt.number:
+        return  # an attempt given up for dead speaks for itself only
+    connection.execute(
+        executions.update()
+        .where(is_of(attempt.schedule_id, attempt.run_id))
+        .values(**(ended | figures))
+    )
+    # Else it was told, and the answer was lost; but who was told of a failure has to hear that it is none.
+    if before == ExecutionStatus.RUNNING or outcome.status is ExecutionStatus.COMPLETED:
+        tell_finished(connection, attempt, outcome, at=at)
+
+
+def _required(connection: Connection, attempt: AttemptRow) -> Execution:
     found = find_execution(connection, attempt.schedule_id, attempt.run_id)
     if found is None:
         raise NotFound(f"no execution '{attempt.run_id}' of '{attempt.schedule_id}'")

@@ -1,5 +1,5 @@
 """
-The newest row of each of many schedules, without reading the others.
+The newest row of each of many schedules, without reading the others; and all rows of many in one order.
 
 For every schedule one probe into an index that ends in the time: 1,000 schedules cost 1,000
 probes however many rows there are, where GROUP BY and window functions read them all.
@@ -8,7 +8,10 @@ probes however many rows there are, where GROUP BY and window functions read the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -20,11 +23,50 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    collate,
     func,
+    literal,
+    or_,
     select,
+    tuple_,
 )
 
 Condition = Callable[[FromClause], ColumnElement[bool]]
+
+Place = tuple[datetime, str, str]
+"""Where a run is in a history: when it came into being, the name of what ran, and its run id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    The order of a history, the newest first: by three columns, which make a place.
+
+    Names compare by their bytes, as Python's do, whatever the database thinks of letters: two databases, and this
+    program, read one history.
+    """
+
+    columns: tuple[Any, Any, Any]
+    dialect: str
+
+    def newest_first(self) -> tuple[ColumnElement[Any], ...]:
+        """Return what to order by."""
+        since, name, run_id = self._compared()
+        return since.desc(), name.desc(), run_id.desc()
+
+    def below(self, place: Place) -> ColumnElement[bool]:
+        """Return what holds for all that come after ``place``."""
+        since, name, run_id = self._compared()
+        moment = literal(place[0], since.type)
+        further = or_(name < place[1], and_(name == place[1], run_id < place[2]))
+        # The first part is what an index finds.
+        return and_(since <= moment, or_(since < moment, further))
+
+    def _compared(self) -> tuple[Any, Any, Any]:
+        since, name, run_id = self.columns
+        if self.dialect == "postgresql":
+            return since, collate(name, "C"), collate(run_id, "C")
+        return since, name, run_id
 
 
 def newest(
@@ -67,6 +109,21 @@ def given_ids(ids: list[str], *, is_sqlite: bool) -> FromClause:
         given = cast(bindparam("ids", ids, JSON), JSONB)
         each = func.jsonb_array_elements_text(given).table_valued("value")
     return select(cast(each.c.value, String).label("id")).distinct().subquery("wanted")
+
+
+def is_one_of_pairs(
+    columns: tuple[Any, Any], pairs: Collection[tuple[str, str]], *, dialect: str
+) -> ColumnElement[bool]:
+    """
+    Compare two columns with many pairs of texts; on SQLite so that an index finds them, which a list of pairs does
+    not.
+    """
+    if dialect != "sqlite":
+        return tuple_(*columns).in_(pairs)
+    given = json.dumps([list(pair) for pair in pairs])
+    each = func.json_each(bindparam("pairs", given, String, unique=True)).table_valued("value")
+    first, second = (func.json_extract(each.c.value, place) for place in ("$[0]", "$[1]"))
+    return tuple_(*columns).in_(select(first, second))
 
 
 def _every_id(table: Table) -> FromClause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Text, cast, func, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.definitions import Definitions
-from airflow_backup.catalog.records import ScheduleVersion
+from airflow_backup.catalog.records import Saving, ScheduleVersion
+from airflow_backup.catalog.stores.events import add_event
 from airflow_backup.catalog.tables import schedules
 from airflow_backup.core.errors import Refused
 
@@ -45,24 +46,37 @@ class Schedules:
             created_at=at,
             is_deleted=is_deleted,
         )
-        with self._database.writing(alone=f"schedule {schedule_id}") as connection:
-            newest = _newest_version(connection, schedule_id)
-            if newest != after_version:
-                raise Refused(
-                    f"schedule '{schedule_id}' has version {newest}, not {after_version}",
-                    hint="somebody changed it meanwhile; load it again",
-                )
-            connection.execute(
-                schedules.insert().values(
-                    id=new.id,
-                    version=new.version,
-                    definition=new.definition,
-                    author=author,
-                    created_at=at,
-                    is_deleted=is_deleted,
-                )
-            )
+        with self._database.writing(alone=_turn(schedule_id)) as connection:
+            _add(connection, new)
         return new
+
+    def save_all(
+        self, savings: Sequence[Saving], *, author: str, at: datetime
+    ) -> list[ScheduleVersion]:
+        """Add a version of each of several schedules, and the events that tell of them; all of it or nothing."""
+        made = [
+            ScheduleVersion(
+                id=each.id,
+                version=each.after_version + 1,
+                definition=dict(each.definition),
+                author=author,
+                created_at=at,
+            )
+            for each in savings
+        ]
+        with self._database.writing(alone=[_turn(each.id) for each in savings]) as connection:
+            for new in made:
+                _add(connection, new)
+            for each in savings:
+                add_event(
+                    connection,
+                    at=at,
+                    actor=author,
+                    action=each.action,
+                    subject=each.id,
+                    detail=each.detail,
+                )
+        return made
 
     def all(self) -> list[ScheduleVersion]:
         """Return the newest version of each schedule that was not deleted, in order of id."""
@@ -90,6 +104,11 @@ class Schedules:
             ScheduleVersion(**{**row._mapping, "definition": definition})
             for row, definition in zip(rows, definitions, strict=True)
         ]
+
+    def mark(self) -> object:
+        """Return what is equal as long as nothing was saved: versions are only added."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(schedules))
 
     def some(self, ids: Iterable[str]) -> list[ScheduleVersion]:
         """Return the newest version of each of these that was saved, also one that ended it."""
@@ -124,6 +143,21 @@ class Schedules:
         )
         with self._database.reading() as connection:
             return [ScheduleVersion(**row) for row in connection.execute(query).mappings()]
+
+
+def _turn(schedule_id: str) -> str:
+    return f"schedule {schedule_id}"
+
+
+def _add(connection: Connection, new: ScheduleVersion) -> None:
+    newest = _newest_version(connection, new.id)
+    if newest != new.version - 1:
+        raise Refused(
+            f"schedule '{new.id}' has version {newest}, not {new.version - 1}",
+            hint="somebody changed it meanwhile; load it again",
+        )
+    row = {name: getattr(new, name) for name in ScheduleVersion.__slots__}
+    connection.execute(schedules.insert().values(**row))
 
 
 def _newest_version(connection: Connection, schedule_id: str) -> int:

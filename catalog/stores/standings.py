@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, or_, select, true
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.records import LostSet, SetRow, Verification
-from airflow_backup.catalog.rules.protection import KnownSets
+from airflow_backup.catalog.rules.known import KnownSets
 from airflow_backup.catalog.stores.newest_sets import newest_good_sets
 from airflow_backup.catalog.stores.probe import given_ids, newest
 from airflow_backup.catalog.stores.sets import set_of
@@ -59,16 +59,16 @@ class Standings:
         if not ids:
             return {}
         with self._database.reading() as connection:
-            look = self._look(connection, ids)
-            seen, known = look.first_seen(), look.known_sets(now)
+            queries = self._queries(connection, ids)
+            seen, known = queries.first_seen(), queries.known_sets(now)
             unproven = [each for each in ids if not _is_proven(known[each])]
-            passed = self._look(connection, unproven).verification(
+            passed = self._queries(connection, unproven).verification(
                 outcome=(VerificationOutcome.PASSED,)
             )
-            tested = look.verification(outcome=_CONCLUSIVE, level=VerificationLevel.RESTORE_TEST)
-            durations = look.durations()
-            failures = look.failures_in_row()
-            errors = self._look(connection, list(failures)).errors()
+            tested = queries.verification(outcome=_CONCLUSIVE, level=VerificationLevel.RESTORE_TEST)
+            durations = queries.durations()
+            failures = queries.failures_in_row()
+            errors = self._queries(connection, list(failures)).errors()
         return {
             each: Standing(
                 first_seen=seen.get(each),
@@ -88,10 +88,10 @@ class Standings:
         if not ids:
             return {}
         with self._database.reading() as connection:
-            return self._look(connection, ids).first_seen()
+            return self._queries(connection, ids).first_seen()
 
-    def _look(self, connection: Connection, ids: list[str]) -> _Look:
-        return _Look(connection, ids, is_sqlite=self._database.is_sqlite)
+    def _queries(self, connection: Connection, ids: list[str]) -> _Queries:
+        return _Queries(connection, ids, is_sqlite=self._database.is_sqlite)
 
     def note_seen(self, schedule_ids: Iterable[str], *, at: datetime) -> None:
         """Remember when schedules were seen first; those that are known stay as they are."""
@@ -112,7 +112,7 @@ def _is_proven(known: KnownSets) -> bool:
     return good is not None and good.verified_outcome is VerificationOutcome.PASSED
 
 
-class _Look:
+class _Queries:
     """The queries of one look, in one transaction."""
 
     def __init__(self, connection: Connection, ids: list[str], *, is_sqlite: bool) -> None:

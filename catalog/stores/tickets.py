@@ -56,12 +56,14 @@ class Tickets:
                 )
             )
 
-    def schedule_of(self, run_id: str, verb: Literal["restore", "verify"]) -> str | None:
-        """Return whose sets the ticket of a run is for, without using it up; None when it has none."""
+    def asked(
+        self, run_id: str, verb: Literal["restore", "verify"]
+    ) -> tuple[str, Mapping[str, Any]] | None:
+        """Return whose sets the ticket of a run is for, and what was asked, without using it up; None without one."""
         mine = (tickets.c.run_id == run_id, tickets.c.verb == verb)
         with self._database.reading() as connection:
-            found: str | None = connection.scalar(select(tickets.c.schedule_id).where(*mine))
-        return found
+            row = connection.execute(select(tickets).where(*mine)).mappings().one_or_none()
+        return None if row is None else (row["schedule_id"], json.loads(row["request"]))
 
     def use(
         self,

@@ -1,4 +1,4 @@
-"""Proofs of sets; the newest one that says something shows on the set itself."""
+"""Verifications of sets; the newest one that says something shows on the set itself."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Verifications:
         proven: VerificationLevel | None = None,
     ) -> None:
         """
-        Add a proof. A failed one quarantines the set; one that passes what failed before releases it.
+        Add a verification. A failed one quarantines the set; one that passes what failed before releases it.
 
         An inconclusive one shows on the set only as far as it proved something (``proven``).
         """
@@ -79,7 +79,7 @@ class Verifications:
                 )
 
     def of(self, set_id: str) -> list[Verification]:
-        """Return the proofs of a set, the newest first."""
+        """Return the verifications of a set, the newest first."""
         with self._database.reading() as connection:
             return list(_read(connection, _newest().where(verifications.c.set_id == set_id)))
 
@@ -91,7 +91,7 @@ class Verifications:
         outcome: VerificationOutcome | None = None,
         limit: int = 100,
     ) -> list[Verification]:
-        """Return the proofs of a schedule's sets, the newest first."""
+        """Return the verifications of a schedule's sets, the newest first."""
         query = _newest().where(verifications.c.schedule_id == schedule_id).limit(limit)
         if level is not None:
             query = query.where(verifications.c.level == level)

@@ -1,55 +1,45 @@
-"""One module per command; each has `add_to(commands)`."""
+"""One module per command; each has `add_to(commands)`. A command line imports the one that it names."""
 
 from __future__ import annotations
 
-from airflow_backup.cli.commands.config import (
-    coverage,
-    db,
-    diff,
-    export,
-    import_,
-    keygen,
-    next_,
-    schema,
-    setup,
-    validate,
-)
-from airflow_backup.cli.commands.sets import (
-    init,
-    list_,
-    monitor,
-    notify,
-    prune,
-    report,
-    restore,
-    run,
-    show,
-    status,
-    sync,
-    verify,
-)
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-COMMANDS = (
-    validate,
-    diff,
-    schema,
-    setup,
-    next_,
-    list_,
-    show,
-    run,
-    status,
-    monitor,
-    notify,
-    report,
-    coverage,
-    verify,
-    restore,
-    prune,
-    sync,
-    export,
-    import_,
-    init,
-    db,
-    keygen,
-)
+MODULES = {
+    "validate": "config.validate",
+    "diff": "config.diff",
+    "schema": "config.schema",
+    "setup": "config.setup",
+    "next": "config.next_",
+    "list": "sets.list_",
+    "show": "sets.show",
+    "run": "sets.run",
+    "status": "sets.status",
+    "monitor": "sets.monitor",
+    "notify": "sets.notify",
+    "report": "sets.report",
+    "coverage": "config.coverage",
+    "verify": "sets.verify",
+    "restore": "sets.restore",
+    "prune": "sets.prune",
+    "sync": "sets.sync",
+    "export": "config.export",
+    "import": "config.import_",
+    "init": "sets.init",
+    "db": "config.db",
+    "keygen": "config.keygen",
+    "help": "config.help_",
+}
+"""Where each command is, in the order in which they are listed."""
+
+
+class Command(Protocol):
+    """The module of a command."""
+
+    def add_to(self, commands: Any) -> None:
+        """Add the command's parser to the subparsers; its ``run`` takes the arguments and returns the exit code."""
+
+
+def module_of(name: str) -> Command:
+    """Import the module of a command; KeyError where there is none."""
+    return cast(Command, import_module(f"{__name__}.{MODULES[name]}"))

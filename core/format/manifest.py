@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import UTC
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -31,10 +30,13 @@ from pydantic import (
     model_validator,
 )
 
+from airflow_backup.core.clock import bounded
 from airflow_backup.core.errors import FormatError, VerifyError
 from airflow_backup.core.format.pieces import Count, Hex, Piece
+from airflow_backup.core.format.plain_json import read_json
 from airflow_backup.core.format.signing import canonical
 from airflow_backup.core.ids import SCHEDULE_ID, SET_ID
+from airflow_backup.core.text.names import quoted, shown_path
 from airflow_backup.core.words import Kind
 
 FORMAT_VERSION: Final = 1
@@ -43,15 +45,20 @@ MANIFEST_NAME = "manifest.json"
 _LATER = ("source", "locked_until", "definition", "worker", "sequence", "repository", "signature")
 """Fields that came after the first release; they are written only when they say something."""
 
-Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+LAST_SEQUENCE: Final = 9_999_999_999
+"""The names of heads have ten digits, so that they sort."""
+
+Utc = Annotated[AwareDatetime, AfterValidator(bounded)]
 SetId = Annotated[str, Field(pattern=f"^{SET_ID.pattern}$")]
+Line = Annotated[str, Field(max_length=250, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Text that every catalog can store, and that is one line of a log."""
 
 
-class _Model(BaseModel):
+class _ManifestModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Totals(_Model):
+class Totals(_ManifestModel):
     """What was read and what was stored."""
 
     files: Count = 0
@@ -64,22 +71,22 @@ class Totals(_Model):
     """Bytes of all pieces."""
 
 
-class Previous(_Model):
+class Previous(_ManifestModel):
     """The schedule's manifest before this one."""
 
     set_id: SetId
     hash: Hex
 
 
-class ReadBy(_Model):
+class ReadBy(_ManifestModel):
     """The machine that read the source; queue and executor by which Airflow sent the run there."""
 
-    host: str
-    queue: str | None = None
-    executor: str | None = None
+    host: Line
+    queue: Line | None = None
+    executor: Line | None = None
 
 
-class Signature(_Model):
+class Signature(_ManifestModel):
     """A signature of all of a manifest but itself."""
 
     algorithm: Literal["ed25519"]
@@ -89,18 +96,18 @@ class Signature(_Model):
     value: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
 
 
-class Manifest(_Model):
+class Manifest(_ManifestModel):
     """Everything needed to restore a set."""
 
     format_version: Literal[1] = FORMAT_VERSION
     set_id: SetId
     schedule_id: Annotated[str, Field(pattern=f"^{SCHEDULE_ID.pattern}$")]
-    run_id: str
+    run_id: Line
     """The run that made it; a retry of that run adopts the set."""
 
-    attempt: Annotated[int, Field(ge=1)] = 1
-    engine: str
-    engine_version: str
+    attempt: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
+    engine: Annotated[Line, Field(max_length=63)]
+    engine_version: Line
     """The version of the engine's own layout inside its streams."""
 
     tools: dict[str, str] = {}
@@ -131,7 +138,7 @@ class Manifest(_Model):
 
     pieces: tuple[Piece, ...]
     totals: Totals
-    counts: dict[str, int] = {}
+    counts: dict[str, Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]] = {}
     """What the source held at `consistent_at`, where the engine can know it: rows by table."""
 
     warnings: tuple[str, ...] = ()
@@ -148,7 +155,7 @@ class Manifest(_Model):
     worker: ReadBy | None = None
     """Who read the source: the same path on another host is another source."""
 
-    sequence: Annotated[int, Field(ge=1)] | None = None
+    sequence: Annotated[int, Field(ge=1, le=LAST_SEQUENCE)] | None = None
     """Of a signed set: which of the schedule's signed sets it is, counted from 1."""
 
     repository: Hex | None = None
@@ -245,7 +252,9 @@ def manifest_name(schedule_id: str, set_id: str) -> str:
 
 
 MOST_BYTES = 2**29
-"""How large a manifest may be: that of about 12 TiB in one set. Whoever writes to a repository chooses how much is read."""
+"""
+How large a manifest may be: that of about 12 TiB in one set. Whoever writes to a repository chooses how much is read.
+"""
 
 
 def check_size(data: bytes, *, name: str) -> bytes:
@@ -267,20 +276,20 @@ def read_manifest(data: bytes, *, name: str) -> Manifest:
     HINT: which release wrote it? install that one or a newer one
     """
     try:
-        plain = json.loads(data)
+        plain = read_json(data)
     except ValueError as error:
         raise VerifyError(f"'{name}' is not JSON", hint="was it cut or overwritten?") from error
     version = plain.get("format_version") if isinstance(plain, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise FormatError(
-            f"'{name}' has format version {version}, and this release reads {FORMAT_VERSION}",
+            f"'{name}' has format version {quoted(version)}, and this release reads {FORMAT_VERSION}",
             hint="which release wrote it? install that one or a newer one",
         )
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the manifest"
+        where = shown_path(first["loc"]) or "the manifest"
         raise VerifyError(
             f"'{name}' is not a manifest: {where}: {first['msg']}",
             hint="was it edited by hand?",

@@ -18,20 +18,21 @@ MAX_FRAME_SIZE: Final = 16 * 1024 * 1024
 """The most raw bytes that one frame may hold: readers take memory for as much as a manifest says."""
 
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""Bytes, or things that are counted, as every catalog can store them."""
 
 
-Hex = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
+Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{1,128}$")]
 
 
 PieceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$")]
 
 
-class _Model(BaseModel):
+class _PieceModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Frame(_Model):
+class Frame(_PieceModel):
     """Where one frame lies: in the stored piece, and in the stream that the pieces make."""
 
     offset: Count
@@ -41,7 +42,7 @@ class Frame(_Model):
     checksum: str
 
 
-class Frames(_Model):
+class Frames(_PieceModel):
     """The frames of a piece, in columns, because a large set has a million of them."""
 
     algorithm: Literal["blake3-128"] = FRAME_ALGORITHM
@@ -63,7 +64,7 @@ class Frames(_Model):
         return self
 
 
-class Piece(_Model):
+class Piece(_PieceModel):
     """One write-once object of a set."""
 
     name: PieceName

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.format.manifest import Manifest
+from airflow_backup.core.text.names import shown_path
 
 Link = Annotated[int, Field(ge=0, le=1_000_000)]
 """How many sets lie below one."""
@@ -42,7 +43,7 @@ def check_state(manifest: Manifest, model: type[BaseModel]) -> None:
         model.model_validate(manifest.state, context={"kind": manifest.kind})
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(("state", *map(str, first["loc"])))
+        where = shown_path(("state", *first["loc"]))
         raise VerifyError(
             f"the manifest of set '{manifest.set_id}' is not one of the engine {manifest.engine}: "
             f"{where}: {first['msg']}"[:500],

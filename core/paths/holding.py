@@ -1,9 +1,9 @@
 """
 Opens a folder so that no other user of this machine leads us elsewhere, and holds it while it is worked in.
 
-The way to it is walked from the root, one name after the other. A link on the way is followed only where an
-administrator or ourselves made it: one that somebody else has put there, perhaps a moment ago in the place of a
-folder, is refused. What is open stays the same folder, whatever its name means meanwhile.
+The way to it is walked from the root, or from the folder that we are in, one name after the other. A link on the way
+is followed only where an administrator or ourselves made it: one that somebody else has put there, perhaps a moment
+ago in the place of a folder, is refused. What is open stays the same folder, whatever its name means meanwhile.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ def open_held(path: Path | str, *, to_read: bool = False) -> int:
 
     OSError where there is no such folder.
     """
-    left = _parts(os.path.abspath(path)) if not os.path.isabs(path) else _parts(os.fspath(path))
-    here = os.open("/", PASS)
+    text = os.fspath(path)
+    left = _parts(text)
+    # Not put together as a text first: what is two dots above a link is known to the system alone.
+    here = os.open("/" if text.startswith("/") else ".", PASS)
     links = 0
     try:
         while left:

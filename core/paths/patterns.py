@@ -1,13 +1,16 @@
 r"""
 Which files a schedule takes: ``include`` and ``exclude`` patterns, in the manner of gitignore.
 
-* ``*`` and ``?`` match within one name, ``[abc]``, ``[!a-z]`` and ``[[:digit:]]`` one character, ``**`` any number of folders.
+* ``*`` and ``?`` match within one name, ``[abc]``, ``[!a-z]`` and ``[[:digit:]]`` one character, ``**`` any number of
+  folders.
 * A pattern without a slash matches a name anywhere: ``*.tmp``, ``node_modules``.
 * A pattern with a slash is anchored to the root: ``/cache``, ``var/log/*.gz``.
 * A slash at the end matches folders only: ``cache/``.
 * A pattern that begins with ``!`` takes back what an earlier one said; the last that matches decides.
-* A backslash makes the next character stand for itself: ``\!important``, ``\*``. Spaces at the end are dropped, ``\ `` is kept.
-* What is excluded is not entered, so nothing below it can be taken back. What lies below an included folder is included.
+* A backslash makes the next character stand for itself: ``\!important``, ``\*``. Spaces at the end are dropped,
+  but for one after a backslash.
+* What is excluded is not entered, so nothing below it can be taken back. What lies below an included folder is
+  included.
 * ``exclude`` wins over ``include``. Without ``include``, everything is included.
 
 What a star took is never given back, so no pattern can take exponential time on any name.

@@ -1,4 +1,6 @@
-"""What holds a program of a restore test: decided once for a machine and a user, said in words, entered by `sandbox`."""
+"""
+What holds a program of a restore test: decided once for a machine and a user, said in words, entered by `sandbox`.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,10 @@ class Cage:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing in it can start a program, reach a file or speak to anybody outside, whatever the server allows."""
+        """
+        Whether nothing in it can start a program, reach a file or speak to anybody outside, whatever the server
+        allows.
+        """
         return {"landlock", "seccomp"} <= {*_holding(self.user)}
 
     def command(
@@ -118,8 +123,8 @@ def apart(
     """
     Return the command that runs, as us and in a sandbox, a program that reads what came from a repository.
 
-    It reaches the files of ``read`` and ``write`` alone, and nobody. A script that an administrator has in the program's
-    place is run as it is: what it starts nobody here knows.
+    It reaches the files of ``read`` and ``write`` alone, and nobody. A script that an administrator has in the
+    program's place is run as it is: what it starts nobody here knows.
     """
     found = shutil.which(command[0])
     if found is None or is_script(found):

@@ -3,8 +3,8 @@ What a program in a cage may not ask of the kernel: to speak to anybody outside,
 
 A network namespace holds back no socket that is a file: a database next door takes a local user's word for who it is,
 and the cage runs as one. Landlock does not know of those either. So a filter (seccomp, in classic BPF;
-https://docs.kernel.org/userspace-api/seccomp_filter.html) refuses to connect at all; whoever is in the cage listens, and is spoken
-to. It is run by a bare interpreter beside `sandbox`, and imports nothing of this package.
+https://docs.kernel.org/userspace-api/seccomp_filter.html) refuses to connect at all; whoever is in the cage listens,
+and is spoken to. It is run by a bare interpreter beside `sandbox`, and imports nothing of this package.
 """
 
 from __future__ import annotations

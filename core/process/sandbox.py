@@ -2,8 +2,9 @@
 Runs one program in a cage: as another user, with no network, few files, few programs, and an end to its memory.
 
 What a server of a restore test loads may be hostile. Landlock (Linux 5.13) takes every file from it but those of a
-list, and every program; a network namespace takes all networks; a filter of calls takes all sockets of others; limits end what would eat the machine. It is run
-as a file by a bare interpreter, and imports nothing of this package. The first argument is a JSON object:
+list, and every program; a network namespace takes all networks; a filter of calls takes all sockets of others; limits
+end what would eat the machine. It is run as a file by a bare interpreter, and imports nothing of this package. The
+first argument is a JSON object:
 
 * ``user``: its number, the number of its group; none: ours
 * ``read``, ``write``, ``run``: paths, of files or folders

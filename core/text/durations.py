@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 from airflow_backup.core.text.names import quoted
 
@@ -95,14 +96,14 @@ def parse_size(text: str | int) -> int:
     """
     Read a number of bytes; raise ValueError with what would be right.
 
-    >>> parse_size("2GiB"), parse_size("500 MB"), parse_size(42)
-    (2147483648, 500000000, 42)
+    >>> parse_size("2GiB"), parse_size("1.5 MB"), parse_size(2**60 - 1)
+    (2147483648, 1500000, 1152921504606846975)
     """
     given = str(text).strip()
     found = _SIZE.fullmatch(given) if len(given) <= _LONGEST_TEXT else None
     if found is None or found[2].lower() not in _SIZES:
         raise ValueError(f"{quoted(text)} is not a size; write for example 500MB or 2GiB")
-    return int(float(found[1]) * _SIZES[found[2].lower()])
+    return int(Decimal(found[1]) * _SIZES[found[2].lower()])  # a float knows no more than 16 digits
 
 
 def format_size(count: int) -> str:

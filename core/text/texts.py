@@ -1,4 +1,6 @@
-"""Text that every database, wire and mail takes: what is no character, or ends a text for C, is written as an escape."""
+"""
+Text that every database, wire and mail takes: what is no character, or ends a text for C, is written as an escape.
+"""
 
 from __future__ import annotations
 

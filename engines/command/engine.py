@@ -43,6 +43,7 @@ from airflow_backup.engines.protocol import (
     Sink,
     VerificationReport,
 )
+from airflow_backup.engines.shared.json_stream import bytes_of, json_of
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
@@ -131,10 +132,11 @@ class CommandEngine:
             return FilesEngine().restore([output], target, context, only=only)
         if only:
             raise ConfigError("the program wrote no files", hint="leave the paths out")
-        data = b"".join(reader.blocks(RESULT))
+        data = bytes_of(reader, RESULT)
         folder = open_target(target)
         try:
-            (path_of(folder, target) / RESULT).write_bytes(data)
+            with (path_of(folder, target) / RESULT).open("xb") as file:  # no link of that name
+                file.write(data)
         finally:
             os.close(folder)
         return RestoreReport(files=1, bytes_written=len(data))
@@ -199,7 +201,7 @@ def _output_of(reader: SetReader) -> _OutputOf | None:
 
 
 def _check_result(reader: SetReader) -> str:
-    told = json.loads(b"".join(reader.blocks(RESULT)))
+    told = json_of(reader, RESULT)
     if told != reader.manifest.state["command"]:
         raise VerifyError("the result is another one than the manifest says")
     return "the program's result"

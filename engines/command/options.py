@@ -20,6 +20,7 @@ from airflow_backup.core.text.names import quoted
 from airflow_backup.core.words import Kind
 from airflow_backup.schedules.model.base import WHOLE, AbsolutePath, Duration, Model
 from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.schema.asked import asked
 
 Flag = Annotated[str, Field(pattern=r"^--?[A-Za-z0-9][A-Za-z0-9_-]*=?$")]
 """An option of a program; one that ends in ``=`` is written together with its value."""
@@ -110,16 +111,18 @@ class CommandOptions(EngineOptions):
     secrets: dict[VariableName, str] = {}
     """Variables that hold the password of an Airflow connection; masked in all that is kept."""
 
-    timeout: Duration = timedelta(minutes=30)
+    timeout: Annotated[Duration, asked("End it after", usual=False)] = timedelta(minutes=30)
     """End the program, and fail, when it runs longer."""
 
-    output: Annotated[list[AbsolutePath], Field(max_length=1000)] = []
+    output: Annotated[
+        list[AbsolutePath], Field(max_length=1000), asked("What it writes", usual=False)
+    ] = []
     """Files and folders that the program writes; they are stored, and must be there when it ends."""
 
     success_codes: list[Annotated[int, Field(ge=0, le=255), WHOLE]] = [0]
     """The exit codes that mean success."""
 
-    folder: AbsolutePath | None = None
+    folder: Annotated[AbsolutePath | None, asked("Runs in the folder", usual=False)] = None
     """The folder in which the program runs."""
 
     @property

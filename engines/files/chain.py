@@ -32,7 +32,7 @@ class ChainArchive:
     """
 
     def __init__(self, chain: Sequence[SetReader], *, only: Sequence[bytes] = ()) -> None:
-        self._path = chain
+        self._chain = chain
         self._only = [_normal(each) for each in only]
         if b"." in self._only:  # the root itself: all of it
             self._only = []
@@ -65,7 +65,7 @@ class ChainArchive:
         missing = [each for each in self._only if each not in self._found]
         if missing:
             raise NotFound(
-                f"no '{shown(missing[0])}' in set '{self._path[-1].manifest.set_id}'",
+                f"no '{shown(missing[0])}' in set '{self._chain[-1].manifest.set_id}'",
                 hint="write it relative to the folder that was backed up",
             )
 
@@ -107,7 +107,7 @@ class ChainArchive:
         self.missing.append(told)
 
     def _records(self, *, with_unread: bool = False) -> Iterator[Record]:
-        return iter(IndexReader(self._path[-1].blocks(INDEX), with_unread=with_unread))
+        return iter(IndexReader(self._chain[-1].blocks(INDEX), with_unread=with_unread))
 
     def _is_wanted(self, record: Record) -> bool:
         path = record.path
@@ -176,9 +176,9 @@ class ChainArchive:
 
     def _opened(self, where: bytes) -> _Reader:
         stream, link = _STREAMS.get(where[:1]), where[1:]
-        if stream is None or not link.isdigit() or int(link) >= len(self._path):
+        if stream is None or not link.isdigit() or int(link) >= len(self._chain):
             raise VerifyError(f"the index names a set that is not in the chain: {where!r}")
-        return _Reader(self._path[int(link)], stream)
+        return _Reader(self._chain[int(link)], stream)
 
 
 def _normal(path: bytes) -> bytes:

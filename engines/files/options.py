@@ -11,8 +11,10 @@ from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.paths.patterns import Patterns
 from airflow_backup.core.paths.places import local_places
-from airflow_backup.schedules.model.base import AbsolutePath, Pattern
+from airflow_backup.engines.shared.options import FirstPath, SeveralPaths, Unreadable
+from airflow_backup.schedules.model.base import Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.schema.asked import asked
 
 _MOST_CHARACTERS = 100_000
 """Of all patterns of a list: they are one expression, and who writes a larger one waits for it each time it is read."""
@@ -28,25 +30,36 @@ class FilesOptions(EngineOptions):
 
     place_extras: ClassVar[tuple[str, ...]] = ("path",)
 
-    path: AbsolutePath | None = None
+    path: FirstPath = None
     """The folder or file to back up."""
 
-    paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)] | None = None
+    paths: SeveralPaths | None = None
     """Several folders or files, instead of `path`."""
 
-    include: Annotated[list[Pattern], Field(max_length=10_000)] = []
+    include: Annotated[
+        list[Pattern], Field(max_length=10_000), asked("Take only", usual=False, example="*.pdf")
+    ] = []
     """Take only what matches one of these patterns; everything when empty."""
 
-    exclude: Annotated[list[Pattern], Field(max_length=10_000)] = []
+    exclude: Annotated[
+        list[Pattern], Field(max_length=10_000), asked("Leave out", example="*.tmp, cache/")
+    ] = []
     """Leave out what matches one of these patterns, in the manner of gitignore: `*.tmp`, `cache/`, `!keep.tmp`."""
 
-    compare: Literal["metadata", "content"] = "metadata"
+    compare: Annotated[
+        Literal["metadata", "content"],
+        asked(
+            "An incremental finds changes by",
+            usual=False,
+            words={"metadata": "size, times, inode and owner", "content": "reading everything"},
+        ),
+    ] = "metadata"
     """How an incremental finds what changed: by size, times, inode and owner, or by reading all."""
 
-    on_unreadable: Literal["fail", "warn"] = "fail"
+    on_unreadable: Unreadable = "fail"
     """Whether a file that cannot be read fails the run, or is left out, listed, and told of."""
 
-    allow_empty: bool = False
+    allow_empty: Annotated[bool, asked("May be empty", usual=False)] = False
     """Take a source folder with nothing in it. Off, because a disk that is not mounted looks like that."""
 
     @field_validator("include", "exclude")

@@ -114,8 +114,8 @@ class FilesOutput:
         Add the line of an entry that is new or changed.
 
         Its times are doubted when it was looked at, `now`, within the tick of the clock in which they were
-        made: a later write in that tick would leave them as they are. EngineError when it does not begin at a block: then what came before it is not what its
-        header announced, and nothing behind it could be read back.
+        made: a later write in that tick would leave them as they are. EngineError when it does not begin at a block:
+        then what came before it is not what its header announced, and nothing behind it could be read back.
         """
         if offset % tar.BLOCK:
             raise EngineError(

@@ -150,7 +150,7 @@ class _Comparing:
 
     def __init__(self, chain: Sequence[SetReader], archives: dict[bytes, _Side]) -> None:
         self.count = 0
-        self._path, self._archives, self._sizes = chain, archives, _sizes(chain)
+        self._chain, self._archives, self._sizes = chain, archives, _sizes(chain)
         self._before = b""
         self._no_folder = b"/"
         self._links: set[bytes] = set()
@@ -160,7 +160,7 @@ class _Comparing:
         self._blocks_end = 0
 
     def run(self) -> None:
-        for line in lines_of(self._path[-1].blocks(INDEX)):
+        for line in lines_of(self._chain[-1].blocks(INDEX)):
             if line.startswith(b"+"):
                 self._check_block(block_of(line), line)
             elif not line.startswith(b"-"):
@@ -260,7 +260,7 @@ class _Comparing:
         """Every second name of a file has its first one, as a file."""
         if not self._links:
             return
-        for record in IndexReader(self._path[-1].blocks(INDEX)):
+        for record in IndexReader(self._chain[-1].blocks(INDEX)):
             if record.kind == tar.REGULAR:
                 self._links.discard(record.path)
         if self._links:

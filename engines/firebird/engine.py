@@ -69,7 +69,7 @@ class FirebirdEngine:
         """Return what is in the way: no programs, a file that is elsewhere or missing."""
         given = _options(source)
         try:
-            database = Database.of(given, context.connections)
+            database = Database.of(given, context)
             database.version(_PROGRAMS[given.method])
         except BackupError as error:
             return [error]
@@ -90,7 +90,7 @@ class FirebirdEngine:
     ) -> DumpReport:
         """Run gbak or nbackup into a stream."""
         given = _options(source)
-        database = Database.of(given, context.connections)
+        database = Database.of(given, context)
         context.reporter.begin("dumping", bytes_total=context.expected_bytes)
         if given.method == "physical":
             return dump_pages(database, context, parent, sink)

@@ -1,4 +1,7 @@
-"""Reads the first page of a Firebird database, and the header of nbackup's output: who it is, and what else belongs to it."""
+"""
+Reads the first page of a Firebird database, and the header of nbackup's output: who it is, and what else belongs to
+it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ _EARLIEST, _LATEST = 96, 256
 """Between which bytes of a database's first page its list of tagged values begins, in all releases from 3.0 on."""
 
 _FILE, _LAST_PAGE, _DIFFERENCE, _BACKUP = 2, 3, 6, 7
-"""Tags of that list: the next file, the last page in this one, the file of changes during a backup, the backup's GUID."""
+"""
+Tags of that list: the next file, the last page in this one, the file of changes during a backup, the backup's GUID.
+"""
 
 _HIGHEST_TAG = 32
 

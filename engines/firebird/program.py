@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
@@ -21,10 +20,12 @@ from airflow_backup.core.errors import (
     ToolMissing,
 )
 from airflow_backup.core.format.checksums import Bytes
+from airflow_backup.core.paths.roots import real_path
 from airflow_backup.core.process.process import PIPE, Process
 from airflow_backup.core.progress import Reporter
 from airflow_backup.engines.firebird.options import FirebirdOptions
 from airflow_backup.engines.firebird.runner import Runner, as_here, environment
+from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.shared.scratch import scratch_folder
 
 NO_TRIGGERS = ("-NODBTRIGGERS",)
@@ -60,15 +61,23 @@ class Database:
     tools: str | None = None
 
     @classmethod
-    def of(cls, given: FirebirdOptions, connections: Connections) -> Database:
-        """Read the connection of a source."""
-        found = connections(given.connection)
+    def of(cls, given: FirebirdOptions, context: EngineContext) -> Database:
+        """
+        Read the connection of a source.
+
+        Refused where it names a file of this machine that does not lie where an administrator lets such a schedule
+        read: without a host, and by nbackup, the file is opened as whoever the worker is.
+        """
+        found = context.connections(given.connection)
         path = given.database or found.schema
         if not path:
             raise ConfigError(
                 f"connection '{given.connection}' names no database", hint="say it as `database`"
             )
         host, port = found.host, found.port
+        is_opened_here = not host or (given.method == "physical" and host in _LOCAL)
+        if is_opened_here and context.source_roots is not None:
+            path = real_path(path, context.source_roots, what="the database")
         return cls(path, host, port, found.login, found.password, given.tools)
 
     @property

@@ -41,9 +41,9 @@ def query_of(text: str) -> str:
 
     >>> query_of("select count(*)\\n  from ACCOUNT;")
     'select count(*)   from ACCOUNT'
-    >>> query_of("SHELL touch /tmp/x")
+    >>> query_of("SHELL ls")
     Traceback (most recent call last):
-    airflow_backup.core.errors.VerifyError: the assertion 'SHELL touch /tmp/x' is no query: it must begin with SELECT or WITH
+    airflow_backup.core.errors.VerifyError: the assertion 'SHELL ls' is no query: it must begin with SELECT or WITH
     """
     line = text.strip().removesuffix(";").replace("\r", " ").replace("\n", " ").strip()
     if not _QUERY.match(line):

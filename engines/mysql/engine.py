@@ -62,7 +62,7 @@ class MysqlEngine:
                     server.tool("mariadb-binlog")
                     problems += mysql_binlog.problems_of(server_state, session)
                 elif given.method == "physical":
-                    problems += mysql_physical.problems_of(server, server_state)
+                    problems += mysql_physical.problems_of(server, server_state, session, context)
                 else:
                     server.tool("mariadb-dump")
                     problems += not_seen(session, databases(session, server))

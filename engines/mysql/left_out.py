@@ -43,7 +43,9 @@ _AS_BYTES = (
     *("date", "time", "datetime", "timestamp", "year", "geometry", "point", "linestring"),
     *("polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection"),
 )
-"""Types of which the server takes bytes for what it gave; of an INET6 or a UUID it gives words, and takes other bytes."""
+"""
+Types of which the server takes bytes for what it gave; of an INET6 or a UUID it gives words, and takes other bytes.
+"""
 
 _OTHERS = """
     SELECT c.table_schema, c.table_name, c.column_name FROM information_schema.columns c
@@ -89,7 +91,8 @@ def empty_members(session: pymysql.Connection[Any], names: Sequence[str]) -> lis
     if not found:
         return []
     return [
-        f"in a dump the empty member of an ENUM or SET looks like no member, and comes back as one of them: {shown(found)}"
+        "in a dump the empty member of an ENUM or SET looks like no member, and comes back as one of them: "
+        + shown(found)
     ]
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 from urllib.parse import quote
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.words import Kind
 from airflow_backup.core.worker import machine_of
-from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
+from airflow_backup.engines.shared.options import Database, Method, Server, Tools
 from airflow_backup.schedules.model.sources import Driver, EngineOptions
 
 _USUAL_SOCKETS = (
@@ -32,16 +32,16 @@ class MysqlOptions(EngineOptions):
 
     place_extras: ClassVar[tuple[str, ...]] = ("unix_socket",)
 
-    connection: ConnectionId
+    connection: Server
     """The Airflow connection of type `mysql`."""
 
-    database: Annotated[str, Field(max_length=250)] | None = None
+    database: Database = None
     """Which database of a logical set; the connection's when missing, all but the server's own without either."""
 
-    method: Literal["logical", "physical"] = "logical"
+    method: Method = "logical"
     """`logical` is mariadb-dump or mysqldump, `physical` is mariadb-backup on the server's own machine."""
 
-    tools: AbsolutePath | None = None
+    tools: Tools = None
     """The folder of the client programs; `PATH` when missing."""
 
     @property

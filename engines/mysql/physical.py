@@ -10,22 +10,33 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
     EngineError,
     ParentUnusable,
+    Refused,
     ToolMissing,
 )
+from airflow_backup.core.paths.roots import real_path
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.client.programs import environment, version_of
 from airflow_backup.engines.mysql.client.server import Server, ask
-from airflow_backup.engines.mysql.server_state import Position, ServerState, differs, gtid_at
+from airflow_backup.engines.mysql.server_state import (
+    Position,
+    ServerState,
+    differs,
+    gtid_at,
+    settings,
+)
 from airflow_backup.engines.protocol import DumpReport, EngineContext, SetReader, Sink
 from airflow_backup.engines.shared.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    import pymysql
 
 BASE = "base.mbstream"
 CHECKPOINTS = ("xtrabackup_checkpoints", "mariadb_backup_checkpoints")
@@ -34,7 +45,33 @@ _COMPLETE = "completed OK!"
 _BINLOG = re.compile(r"filename '([^']+)', position '(\d+)'")
 
 
-def problems_of(server: Server, server_state: ServerState) -> list[BackupError]:
+_FOLDERS = (
+    *("datadir", "innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory"),
+    "aria_log_dir_path",
+)
+_FILES = "innodb_data_file_path"
+
+
+def check_fence(datadir: str, session: pymysql.Connection[Any], context: EngineContext) -> None:
+    """
+    Raise Refused where the server says that its files lie where an administrator lets such a schedule not read.
+
+    mariadb-backup reads here what the server names, and which server that is says a connection.
+    """
+    if context.source_roots is None:
+        return
+    told = settings(session, [*_FOLDERS, _FILES])
+    files = [each.partition(":")[0].strip() for each in told.pop(_FILES, "").split(";")]
+    for path in [datadir, *filter(None, told.values()), *filter(None, files)]:
+        real_path(os.path.join(datadir, path), context.source_roots, what="the server's data:")
+
+
+def problems_of(
+    server: Server,
+    server_state: ServerState,
+    session: pymysql.Connection[Any],
+    context: EngineContext,
+) -> list[BackupError]:
     """Return what is in the way of reading the server's files."""
     if not server_state.is_mariadb:
         return [
@@ -43,6 +80,10 @@ def problems_of(server: Server, server_state: ServerState) -> list[BackupError]:
                 hint="method: logical takes its databases",
             )
         ]
+    try:
+        check_fence(server_state.datadir, session, context)
+    except Refused as error:
+        return [error]
     if not os.access(Path(server_state.datadir) / "ibdata1", os.R_OK):
         return [
             ConfigError(
@@ -69,6 +110,7 @@ def dump_physical(
     """Copy the data folder, or the pages that changed since ``parent``."""
     with server.session() as session:
         before = ServerState.of(session)
+        check_fence(before.datadir, session, context)
         since = None if parent is None else _since(parent, before, session)
         ((size,),) = ask(
             session,

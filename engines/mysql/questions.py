@@ -1,4 +1,6 @@
-"""Asks the assertions of a restore test: as a user who may only read, in a transaction that may only read, for a time."""
+"""
+Asks the assertions of a restore test: as a user who may only read, in a transaction that may only read, for a time.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _TIME_IS_UP = (1317, 1969, 3024)
 
 
 def ask_all(server: Server, assertions: Sequence[str]) -> None:
-    """Ask each assertion in the database of ``server``, where we may do everything; VerifyError where one does not hold."""
+    """
+    Ask each assertion in the database of ``server``, where we may do everything; VerifyError where one does not hold.
+    """
     if not assertions:
         return
     import pymysql

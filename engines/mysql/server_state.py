@@ -22,6 +22,9 @@ _TABLES = """
     ORDER BY 1, 2
 """
 
+_EVERYWHERE = "information_schema.user_privileges"
+_BY_SCHEMA = "information_schema.schema_privileges"
+
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
@@ -195,13 +198,13 @@ def not_seen(session: pymysql.Connection[Any], names: list[str]) -> list[BackupE
         str(row[0])
         for row in ask(
             session,
-            f"SELECT privilege_type FROM information_schema.user_privileges WHERE grantee IN ({marks})",  # noqa: S608  # placeholders
+            f"SELECT privilege_type FROM {_EVERYWHERE} WHERE grantee IN ({marks})",  # noqa: S608 -- marks
             *holders,
         )
     }
     rows = ask(
         session,
-        f"SELECT table_schema, privilege_type FROM information_schema.schema_privileges WHERE grantee IN ({marks})",  # noqa: S608  # placeholders
+        f"SELECT table_schema, privilege_type FROM {_BY_SCHEMA} WHERE grantee IN ({marks})",  # noqa: S608
         *holders,
     )
     problems: list[BackupError] = []

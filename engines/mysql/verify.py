@@ -15,6 +15,7 @@ from airflow_backup.core.errors import (
 )
 from airflow_backup.core.process.cage import apart
 from airflow_backup.core.process.process import Process
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.binlog.replay import unpack_logs
 from airflow_backup.engines.mysql.client.client import StatementFailed
@@ -56,7 +57,7 @@ def decode(chain: Sequence[SetReader], context: EngineContext) -> VerificationRe
             return _decode_base(reader, context)
         tables = look_through(reader, context.reporter)
         return VerificationReport(
-            checks=(f"the dump makes {tables} tables and ends in its last line",)
+            checks=(f"the dump makes {counted(tables, 'table')} and ends in its last line",)
         )
     except (ToolMissing, ScratchFull) as error:
         return VerificationReport(inconclusive=error.message)

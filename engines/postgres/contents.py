@@ -132,7 +132,8 @@ def entries_of(listing: str) -> list[Entry]:
     """
     Read ``pg_restore --list``.
 
-    >>> [entry.kind for entry in entries_of("; head\\n4; 3079 2 EXTENSION - citext \\n7; 0 9 TABLE DATA public t me\\n")]
+    >>> listing = "; head\\n4; 3079 2 EXTENSION - citext \\n7; 0 9 TABLE DATA public t me\\n"
+    >>> [entry.kind for entry in entries_of(listing)]
     ['EXTENSION', 'TABLE DATA']
     """
     found = ((_LINE.match(line), line) for line in listing.splitlines())

@@ -27,6 +27,7 @@ from airflow_backup.engines.postgres.properties.model import PROPERTIES
 from airflow_backup.engines.postgres.properties.reading import read_properties
 from airflow_backup.engines.postgres.rights import LARGE_OBJECTS
 from airflow_backup.engines.protocol import DumpReport, EngineContext, Sink, Stream
+from airflow_backup.engines.shared.json_stream import readable
 from airflow_backup.engines.shared.scratch import check_room, scratch_folder
 from airflow_backup.engines.shared.tar_stream import open_tar
 
@@ -61,7 +62,7 @@ def dump_logical(
         counts, size_of_globals = counting.result(), globals_.result()
         version = snapshot.version
     with sink.stream(PROPERTIES) as stream:
-        text = properties.to_bytes()
+        text = readable(properties.to_bytes(), PROPERTIES)
         stream.write(text)
     context.reporter.finish()
     return DumpReport(

@@ -10,8 +10,10 @@ from pydantic import Field, model_validator
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.words import Kind
 from airflow_backup.core.worker import machine_of
-from airflow_backup.schedules.model.base import WHOLE, AbsolutePath, ConnectionId
+from airflow_backup.engines.shared.options import Database, Method, Server, Tools
+from airflow_backup.schedules.model.base import WHOLE, AbsolutePath
 from airflow_backup.schedules.model.sources import Driver, EngineOptions
+from airflow_backup.schedules.schema.asked import asked
 
 _USUAL_SOCKETS = ("/var/run/postgresql", "/run/postgresql")
 
@@ -28,31 +30,52 @@ class PostgresOptions(EngineOptions):
 
     place_extras: ClassVar[tuple[str, ...]] = ("hostaddr",)
 
-    connection: ConnectionId
+    connection: Server
     """The Airflow connection of type `postgres`."""
 
-    database: Annotated[str, Field(max_length=250)] | None = None
+    database: Database = None
     """Which database; the connection's when missing."""
 
-    method: Literal["logical", "physical"] = "logical"
+    method: Method = "logical"
     """`logical` is pg_dump of one database, `physical` is pg_basebackup of the cluster with the WAL it needs."""
 
-    format: Literal["custom", "directory"] = "custom"
+    format: Annotated[
+        Literal["custom", "directory"],
+        asked(
+            "A dump is",
+            usual=False,
+            words={"custom": "one stream", "directory": "a file for each table"},
+        ),
+    ] = "custom"
     """Of a logical set: one stream, or a folder of one file for each table, which `jobs` write side by side."""
 
-    jobs: Annotated[int, Field(ge=1, le=64), WHOLE] = 1
+    jobs: Annotated[int, Field(ge=1, le=64), asked("Tables at once", usual=False), WHOLE] = 1
     """How many tables `format: directory` reads at once."""
 
-    wal: Literal["none", "slot", "archive"] = "none"
+    wal: Annotated[
+        Literal["none", "slot", "archive"],
+        asked(
+            "WAL between backups",
+            usual=False,
+            words={
+                "none": "is not kept",
+                "slot": "through a replication slot",
+                "archive": "from an archive folder",
+            },
+        ),
+    ] = "none"
     """Of a physical source: where `archive_log` sets take the WAL from, a replication slot or an archive folder."""
 
-    slot: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,63}$")] | None = None
+    slot: Annotated[
+        Annotated[str, Field(pattern=r"^[a-z0-9_]{1,63}$")] | None,
+        asked("Replication slot", usual=False),
+    ] = None
     """The replication slot of `wal: slot`; named after the schedule when missing."""
 
-    archive: AbsolutePath | None = None
+    archive: Annotated[AbsolutePath | None, asked("Archive folder", usual=False)] = None
     """The folder into which the server's `archive_command` copies, for `wal: archive`."""
 
-    tools: AbsolutePath | None = None
+    tools: Tools = None
     """The folder of the client programs, for example `/usr/lib/postgresql/17/bin`; `PATH` when missing."""
 
     @property

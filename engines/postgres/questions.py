@@ -1,4 +1,6 @@
-"""Asks the assertions of a restore test: as a role that may only read, in a transaction that may only read, for a time."""
+"""
+Asks the assertions of a restore test: as a role that may only read, in a transaction that may only read, for a time.
+"""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ from airflow_backup.engines.restic.calls import (
 )
 from airflow_backup.engines.restic.program import Message
 from airflow_backup.engines.restic.state import ResticState
+from airflow_backup.engines.shared.json_stream import json_of
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
@@ -176,8 +177,10 @@ class ResticEngine:
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """See that the receipt is whole."""
-        receipt = json.loads(b"".join(stored.blocks(RECEIPT)))
-        if receipt["snapshot"]["id"] != stored.manifest.state["snapshot"]:
+        receipt = json_of(stored, RECEIPT)
+        told = receipt.get("snapshot") if isinstance(receipt, dict) else None
+        named = told.get("id") if isinstance(told, dict) else None
+        if named != stored.manifest.state["snapshot"]:
             raise VerifyError("the receipt names another snapshot than the manifest")
         return ["the receipt"]
 

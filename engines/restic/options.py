@@ -11,8 +11,10 @@ from pydantic import Field, model_validator
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.paths.places import local_places
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.shared.options import FirstPath, SeveralPaths, Unreadable
 from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId, Pattern
 from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.schema.asked import asked
 
 _RCLONE = re.compile(r"rclone:[\w][\w .+@-]*:.*", re.DOTALL)
 _SFTP_HOST = re.compile(r"sftp:(?://)?(?:[^@/]*@)?(?!-)[^/]*")
@@ -44,8 +46,10 @@ def http_host_of(address: str) -> str | None:
     """
     Return the host that restic asks by HTTP; None where the address names none.
 
-    >>> http_host_of("s3:http://169.254.169.254/x"), http_host_of("rest:https://me@[::1]:8000/"), http_host_of("s3:minio:9000/b")
-    ('169.254.169.254', '::1', 'minio')
+    >>> http_host_of("s3:http://169.254.169.254/x"), http_host_of("rest:https://me@[::1]:8000/")
+    ('169.254.169.254', '::1')
+    >>> http_host_of("s3:minio:9000/b")
+    'minio'
     >>> http_host_of("sftp:me@vault:/srv"), http_host_of("/srv/restic")
     (None, None)
     """
@@ -61,28 +65,39 @@ class ResticOptions(EngineOptions):
     engine: Literal["restic"]
     """Which engine reads the source."""
 
-    path: AbsolutePath | None = None
+    path: FirstPath = None
     """The folder or file to back up."""
 
-    paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)] | None = None
+    paths: SeveralPaths | None = None
     """Several folders or files, instead of `path`."""
 
-    exclude: Annotated[list[Pattern], Field(max_length=10_000)] = []
+    exclude: Annotated[
+        list[Pattern], Field(max_length=10_000), asked("Leave out", usual=False, example="*.tmp")
+    ] = []
     """Leave out what matches one of these patterns, in restic's own syntax."""
 
-    restic_repository: Annotated[str, Field(min_length=1, max_length=2000)]
-    """Where restic keeps its data, as restic writes it: a folder, `s3:...`, `sftp:...`, `rest:...`. No passwords in it."""
+    restic_repository: Annotated[
+        str,
+        Field(min_length=1, max_length=2000),
+        asked("restic's repository", example="/srv/restic"),
+    ]
+    """
+    Where restic keeps its data, as restic writes it: a folder, `s3:...`, `sftp:...`, `rest:...`. No passwords in it.
+    """
 
-    connection: ConnectionId
-    """The Airflow connection whose password opens the repository; its extra may have variables such as `AWS_ACCESS_KEY_ID`."""
+    connection: Annotated[ConnectionId, asked("Airflow connection", example="restic_password")]
+    """
+    The Airflow connection whose password opens the repository; its extra may have variables such as
+    `AWS_ACCESS_KEY_ID`.
+    """
 
-    init: bool = False
+    init: Annotated[bool, asked("Make the repository when there is none", usual=False)] = False
     """Make the repository when there is none. Off, so that a disk that is not mounted is not mistaken for a new one."""
 
-    on_unreadable: Literal["fail", "warn"] = "fail"
+    on_unreadable: Unreadable = "fail"
     """Whether a file that restic cannot read fails the run, or is left out, listed, and told of."""
 
-    program: AbsolutePath | None = None
+    program: Annotated[AbsolutePath | None, asked("The restic program", usual=False)] = None
     """The restic program; the one in `PATH` when missing."""
 
     @property

@@ -46,6 +46,9 @@ _RUNS_PROGRAMS = (
 )
 """What lets a file name a program that tells a password."""
 
+_SENDS_FILES = re.compile(r"[A-Z0-9_]+_FILE|AWS_CONTAINER_[A-Z0-9_]+")
+"""What makes restic read a file of the machine, and send it to a service that other variables name."""
+
 _CACHE = "RESTIC_CACHE_DIR"
 _WORDS = (
     (_LOCKED, ("repository is already locked", "unable to create lock")),
@@ -87,7 +90,8 @@ class Restic:
                 f"connection '{connection}' has no password",
                 hint="it is the one that opens restic's repository",
             )
-        extra = {key: str(value) for key, value in found.extra.items() if _is_passed_on(key)}
+        given = ((key, str(value)) for key, value in found.extra.items())
+        extra = {key: value for key, value in given if _is_passed_on(key, value)}
         return cls(program or "restic", repository, connection, found.password, extra)
 
     def version(self) -> tuple[int, int]:
@@ -223,8 +227,11 @@ class Restic:
             return False
 
 
-def _is_passed_on(name: str) -> bool:
-    return bool(_VARIABLE.fullmatch(name)) and name not in _RUNS_PROGRAMS and not is_steering(name)
+def _is_passed_on(name: str, value: str) -> bool:
+    """Whether a variable of a connection is for restic; the token of a pod's own, where it is the worker's own too."""
+    if not _VARIABLE.fullmatch(name) or name in _RUNS_PROGRAMS or is_steering(name):
+        return False
+    return _SENDS_FILES.fullmatch(name) is None or os.environ.get(name) == value
 
 
 def _lines(process: Process, reporter: Reporter) -> Iterator[bytes]:

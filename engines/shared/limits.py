@@ -51,7 +51,8 @@ class LimitGuard:
 
     def _judge(self) -> str | None:
         if time.monotonic() - self._begun > self._most_seconds:
-            return f"the restore test was ended after {self._most_seconds / 3600:.1f} hours: nothing like it takes that long"
+            hours = f"{self._most_seconds / 3600:.1f} hours"
+            return f"the restore test was ended after {hours}: nothing like it takes that long"
         if used(self._folder) > self._most_bytes:
             return (
                 f"the restore test was ended when it had taken {format_size(self._most_bytes)} of the disk: "

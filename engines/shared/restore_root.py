@@ -115,7 +115,10 @@ def open_target(target: Path, *, resume: bool = False) -> int:
 
 
 def made_and_held(target: Path) -> int:
-    """Open a folder whose way nobody else leads elsewhere, made for its owner alone when it is missing; OSError where it cannot be."""
+    """
+    Open a folder whose way nobody else leads elsewhere, made for its owner alone when it is missing; OSError where it
+    cannot be.
+    """
     with contextlib.suppress(FileNotFoundError):
         return open_held(target, to_read=True)
     parent = open_held(target.parent)

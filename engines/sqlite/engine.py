@@ -236,7 +236,9 @@ def _file_name(state: dict[str, object]) -> str:
 
 
 def _write_and_prove(chain: Sequence[SetReader], folder: Path, context: EngineContext) -> int:
-    """Write the database into an open folder, and return its size; VerifyError when its rows are not those of the set."""
+    """
+    Write the database into an open folder, and return its size; VerifyError when its rows are not those of the set.
+    """
     manifest = chain[-1].manifest
     context.reporter.begin("restoring", bytes_total=size_of(chain))
     partial, final = folder / _PARTIAL, folder / _file_name(manifest.state)

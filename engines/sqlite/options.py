@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -11,6 +11,7 @@ from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.paths.places import local_places
 from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId
 from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.schema.asked import asked
 
 
 class SqliteOptions(EngineOptions):
@@ -21,10 +22,14 @@ class SqliteOptions(EngineOptions):
 
     connection_types: ClassVar[tuple[str, ...]] = ("sqlite",)
 
-    path: AbsolutePath | None = None
+    path: Annotated[AbsolutePath | None, asked("Database file", example="/srv/shop/orders.db")] = (
+        None
+    )
     """The database file."""
 
-    connection: ConnectionId | None = None
+    connection: Annotated[
+        ConnectionId | None, asked("Or its Airflow connection", example="orders_db")
+    ] = None
     """An Airflow connection of type `sqlite`, instead of `path`."""
 
     @model_validator(mode="after")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import BaseOperator
-
 from airflow_backup.catalog import Catalog
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.shared.fence import roots_for
 from airflow_backup.operators.shared.in_force import schedule_in_force
+from airflow_backup.operators.shared.supervised import SupervisedOperator
 from airflow_backup.schedules.model.policies import Retry
 from airflow_backup.schedules.model.schedule import Schedule
 
 
-class ScheduleOperator(BaseOperator):
+class ScheduleOperator(SupervisedOperator):
     """
     The base of an operator that is given a schedule, or its id.
 

@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session
 
 from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import DAG_PREFIX
+from airflow_backup.core.text.texts import storable
 from airflow_backup.plugin.airflow.reads import active_runs, runs_by_id
 from airflow_backup.plugin.airflow.records import ACTIVE, AirflowRun
 from airflow_backup.plugin.airflow.transactions import at_once
@@ -160,19 +161,43 @@ def start_run(
     conf: dict[str, Any],
     note: str | None,
     from_page: bool,
+    run_id: str | None = None,
 ) -> str:
-    """Queue a run now and return its id, unless one is queued or running."""
+    """
+    Queue a run now and return its id, unless one is queued or running.
+
+    Where ``run_id`` is given, and there is that run already, nothing is started; Refused where it was asked for
+    something else.
+    """
     _hold(session, dag_id)
+    if run_id is not None and (found := runs_by_id(session, [(dag_id, run_id)])):
+        check_same_request(found[0], conf)
+        return run_id
     busy = active_runs(session, [dag_id])
     if busy:
         raise Refused(
             f"a run of this schedule is already {busy[0].state}: {busy[0].run_id!r}",
             hint="wait until it has finished, or cancel it",
         )
-    created = _trigger(session, dag_id, user_name=user_name, conf=conf, from_page=from_page)
+    created = _trigger(
+        session, dag_id, run_id=run_id, user_name=user_name, conf=conf, from_page=from_page
+    )
     if note:
-        created.note = (note, user_id)
+        created.note = (storable(note), user_id)
     return str(created.run_id)
+
+
+def check_same_request(run: AirflowRun, conf: dict[str, Any]) -> None:
+    """Refuse where a run was asked for something else than ``conf``."""
+    if run.conf != storable(conf):
+        raise other_request()
+
+
+def other_request() -> Refused:
+    """Return why a key starts nothing that was used for something else."""
+    return Refused(
+        "this key was used for another request", hint="take a new key for each run that you want"
+    )
 
 
 def check_startable(session: Session, dag_id: str) -> None:
@@ -199,7 +224,7 @@ def start_request(
     created = _trigger(
         session, dag_id, run_id=run_id, user_name=user_name, conf={}, from_page=from_page
     )
-    created.note = (note, user_id)
+    created.note = (storable(note), user_id)
 
 
 def _hold(session: Session, dag_id: str) -> None:
@@ -228,7 +253,7 @@ def _trigger(
             triggered_by=DagRunTriggeredByType.UI if from_page else DagRunTriggeredByType.REST_API,
             triggering_user_name=user_name,
             run_id=run_id,
-            conf=conf,
+            conf=storable(conf),
             session=session,
         )
     except DagRunAlreadyExists as error:

@@ -25,8 +25,8 @@ def connections(session: Session, extras: Mapping[str, Collection[str]]) -> list
     """
     Return the connections of Airflow's own table, without logins and passwords.
 
-    ``extras`` are those that are read, by the type of the connection. One whose extra cannot be read, because the key of
-    Airflow changed or because it is no JSON, says so: it must not take the others with it.
+    ``extras`` are those that are read, by the type of the connection. One whose extra cannot be read, because the key
+    of Airflow changed or because it is no JSON, says so: it must not take the others with it.
     """
     found = AirflowConnection
     columns = (found.conn_id, found.conn_type, found.host, found.port, found.schema)

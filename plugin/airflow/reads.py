@@ -2,8 +2,8 @@
 All that we read in Airflow's own database.
 
 Airflow's tables are not a stable interface, so only this module,
-``connections`` and ``changes`` touch them. They are for the API server alone: workers and the DAG processor may
-not open this database.
+``newest_runs``, ``connections`` and ``changes`` touch them. They are for the API server alone: workers and the DAG
+processor may not open this database.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.pool import Pool
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
-from sqlalchemy import cast, func, select, tuple_
+from sqlalchemy import cast, func, select
 from sqlalchemy.orm import Session
 
-from airflow_backup.catalog.stores.probe import given_ids
+from airflow_backup.catalog.stores.probe import Order, Place, given_ids, is_one_of_pairs
+from airflow_backup.core.ids import DAG_PREFIX
 from airflow_backup.plugin.airflow.records import (
     ACTIVE,
     BACKUP_TASK,
@@ -35,13 +36,34 @@ from airflow_backup.plugin.airflow.records import (
 PROGRESS_KEY = "progress"
 POOL = "backup"
 
-_RECENT = timedelta(days=2)
+_LATEST_QUEUED = timedelta(days=30)
+"""Longer than a run of a DAG waits until it is queued."""
 _COMPONENTS = ("scheduler", "triggerer", "dag_processor")
+
+
+def our_dags(session: Session) -> dict[str, AirflowDag]:
+    """Return the DAGs of all schedules that Airflow knows, by id."""
+    # Plain rows: there are thousands, and a request waits for them.
+    query = select(DagModel.dag_id, DagModel.is_paused, DagModel.is_stale).where(
+        DagModel.dag_id.startswith(DAG_PREFIX, autoescape=True)
+    )
+    return {row[0]: AirflowDag(*row) for row in session.connection().execute(query)}
+
+
+def our_active_runs(session: Session) -> list[AirflowRun]:
+    """List the runs of all schedules that are queued or running, the oldest first."""
+    ours = DagRun.dag_id.startswith(DAG_PREFIX, autoescape=True)
+    found = [
+        run
+        for state in ACTIVE  # Airflow has an index for each
+        for run in airflow_runs(session, runs_query().where(DagRun._state == state, ours))
+    ]
+    return sorted(found, key=lambda run: run.run_after)
 
 
 def existing_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     """Keep the ids that Airflow knows."""
-    query = select(DagModel.dag_id).where(_is_one_of(session, DagModel.dag_id, dag_ids))
+    query = select(DagModel.dag_id).where(is_one_of(session, DagModel.dag_id, dag_ids))
     return set(session.scalars(query))
 
 
@@ -49,7 +71,7 @@ def dags(session: Session, dag_ids: Collection[str]) -> dict[str, AirflowDag]:
     """Look up DAGs by id; those that Airflow does not know are missing from the answer."""
     rows = session.execute(
         select(DagModel.dag_id, DagModel.is_paused, DagModel.is_stale).where(
-            _is_one_of(session, DagModel.dag_id, dag_ids)
+            is_one_of(session, DagModel.dag_id, dag_ids)
         )
     )
     return {row.dag_id: AirflowDag(row.dag_id, row.is_paused, row.is_stale) for row in rows}
@@ -62,8 +84,10 @@ def teams(session: Session, dag_ids: Collection[str]) -> dict[str, str | None]:
 
 def active_runs(session: Session, dag_ids: Collection[str]) -> list[AirflowRun]:
     """List the runs that are queued or running, the oldest first."""
-    query = _runs().where(_is_one_of(session, DagRun.dag_id, dag_ids), DagRun._state.in_(ACTIVE))
-    return _airflow_runs(session, query.order_by(DagRun.run_after))
+    query = runs_query().where(
+        is_one_of(session, DagRun.dag_id, dag_ids), DagRun._state.in_(ACTIVE)
+    )
+    return airflow_runs(session, query.order_by(DagRun.run_after))
 
 
 def busy_dags(session: Session) -> set[str]:
@@ -77,47 +101,40 @@ def runs(
 ) -> list[AirflowRun]:
     """List the newest runs of a DAG, those that came into being before a moment."""
     since = func.coalesce(DagRun.queued_at, DagRun.run_after)
-    query = _runs().where(DagRun.dag_id == dag_id)
+    query = runs_query().where(DagRun.dag_id == dag_id)
     if before is not None:
         query = query.where(since < before)
-    return _airflow_runs(session, query.order_by(since.desc()).limit(limit))
+    return airflow_runs(session, query.order_by(since.desc()).limit(limit))
+
+
+def failed_runs(
+    session: Session,
+    dag_ids: Collection[str],
+    *,
+    not_before: datetime | None,
+    below: Place | None,
+    limit: int,
+) -> list[AirflowRun]:
+    """List the newest runs of some DAGs that failed; from a moment on, and below a place that names a DAG."""
+    since = func.coalesce(DagRun.queued_at, DagRun.run_after)
+    order = Order((since, DagRun.dag_id, DagRun.run_id), session.get_bind().dialect.name)
+    query = runs_query().where(
+        is_one_of(session, DagRun.dag_id, dag_ids), DagRun._state == "failed"
+    )
+    if below is not None:
+        query = query.where(order.below(below))
+    if not_before is not None:
+        # An index finds the second; a run is queued after it is due, and not much later.
+        query = query.where(since >= not_before, DagRun.run_after >= not_before - _LATEST_QUEUED)
+    return airflow_runs(session, query.order_by(*order.newest_first()).limit(limit))
 
 
 def runs_by_id(session: Session, keys: Collection[tuple[str, str]]) -> list[AirflowRun]:
     """Look up runs by DAG id and run id; Airflow may have forgotten some."""
     if not keys:
         return []
-    return _airflow_runs(session, _runs().where(tuple_(DagRun.dag_id, DagRun.run_id).in_(keys)))
-
-
-def last_runs(
-    session: Session, dag_ids: Collection[str], *, now: datetime, known: Collection[tuple[str, str]]
-) -> list[AirflowRun]:
-    """
-    Look up the newest run of each DAG that is over.
-
-    ``known`` are runs, by DAG id and run id, of which nobody wants to know how their tasks went.
-    """
-    # Most DAGs ran in the last days, which an index finds; only of the others all runs are looked at.
-    recent = _last_over(DagRun.run_after > now - _RECENT)
-    wanted = set(dag_ids)
-    found = {row.dag_id: row.id for row in session.execute(recent) if row.dag_id in wanted}
-    others = sorted(wanted - found.keys())
-    if others:
-        rest = _last_over(_is_one_of(session, DagRun.dag_id, others))
-        found |= {row.dag_id: row.id for row in session.execute(rest)}
-    query = _runs().where(_is_one_of(session, DagRun.id, list(found.values())))
-    return _airflow_runs(session, query, known=known)
-
-
-def _last_over(condition: Any) -> Any:
-    place = func.row_number().over(partition_by=DagRun.dag_id, order_by=DagRun.run_after.desc())
-    runs = (
-        select(DagRun.id, DagRun.dag_id, place.label("place"))
-        .where(condition, DagRun._state.not_in(ACTIVE))
-        .subquery()
-    )
-    return select(runs.c.id, runs.c.dag_id).where(runs.c.place == 1)
+    given = _is_one_of_pairs(session, (DagRun.dag_id, DagRun.run_id), keys)
+    return airflow_runs(session, runs_query().where(given))
 
 
 def progress(session: Session, runs: Iterable[AirflowRun]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -127,7 +144,9 @@ def progress(session: Session, runs: Iterable[AirflowRun]) -> dict[tuple[str, st
         select(
             TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id, TaskStateStoreModel.value
         ).where(
-            tuple_(TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id).in_(keys),
+            _is_one_of_pairs(
+                session, (TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id), keys
+            ),
             TaskStateStoreModel.task_id == BACKUP_TASK,
             TaskStateStoreModel.key == PROGRESS_KEY,
         )
@@ -154,7 +173,7 @@ def components() -> list[AirflowProcess]:
     ]
 
 
-def _is_one_of(session: Session, column: Any, values: Collection[Any]) -> Any:
+def is_one_of(session: Session, column: Any, values: Collection[Any]) -> Any:
     """Compare with many values that are one parameter of the statement, where the database can take them so."""
     dialect = session.get_bind().dialect.name
     if dialect not in ("sqlite", "postgresql"):
@@ -178,13 +197,19 @@ _COLUMNS = (
 )
 
 
-def _runs() -> Any:  # a Select, whose type parameters differ between SQLAlchemy 2.0 and 2.1
+def _is_one_of_pairs(
+    session: Session, columns: tuple[Any, Any], pairs: Collection[tuple[str, str]]
+) -> Any:
+    return is_one_of_pairs(columns, pairs, dialect=session.get_bind().dialect.name)
+
+
+def runs_query() -> Any:  # a Select, whose type parameters differ between SQLAlchemy 2.0 and 2.1
     return select(*_COLUMNS, DagRunNote.content.label("note")).outerjoin(
         DagRunNote, DagRunNote.dag_run_id == DagRun.id
     )
 
 
-def _airflow_runs(
+def airflow_runs(
     session: Session, query: Any, *, known: Collection[tuple[str, str]] = ()
 ) -> list[AirflowRun]:
     rows = session.execute(query).all()
@@ -225,7 +250,7 @@ def _tasks(
             TaskInstance.end_date,
             TaskInstance.retry_delay_override,
             TaskInstance.retry_reason,
-        ).where(tuple_(TaskInstance.dag_id, TaskInstance.run_id).in_(keys))
+        ).where(_is_one_of_pairs(session, (TaskInstance.dag_id, TaskInstance.run_id), keys))
     )
     found: dict[tuple[str, str], dict[str, AirflowTask]] = {}
     for row in rows:

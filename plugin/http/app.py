@@ -27,7 +27,9 @@ from airflow_backup.plugin.http.problems import MEDIA_TYPE, CatchUnforeseen, add
 from airflow_backup.plugin.http.routes import (
     calendar,
     editing,
+    engines,
     events,
+    exchange,
     holds,
     receivers,
     runs,
@@ -127,7 +129,19 @@ def create_app() -> FastAPI:
 
 def _api(app: FastAPI) -> APIRouter:
     api = APIRouter(prefix=API, dependencies=[Depends(get_user)], responses=_ERRORS)
-    for part in (status, schedules, editing, holds, runs, calendar, sets, events, receivers):
+    for part in (
+        status,
+        schedules,
+        editing,
+        engines,
+        exchange,
+        holds,
+        runs,
+        calendar,
+        sets,
+        events,
+        receivers,
+    ):
         api.include_router(part.router)
 
     @api.get("/openapi.json", include_in_schema=False)

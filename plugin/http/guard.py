@@ -1,5 +1,6 @@
 """
-What stands before every route: no answer without a user, no change without JSON, no body without limits.
+What stands before every route: no answer without a user or to what is no text, no change without JSON, no body
+without limits.
 
 It stands before routing and parsing, so an address that nobody wrote a rule for is closed too.
 """
@@ -12,6 +13,7 @@ from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_backup.plugin.http.problems import not_logged_in, problem
@@ -21,7 +23,10 @@ OPEN: Final = "/static/"
 """The page's files: they hold no data, and the browser loads them before it can tell who asks."""
 
 MOST_BYTES: Final = 256 * 1024
-"""Of a body: a definition of a schedule is a hundredth of it, and one with a thousand windows and ten thousand dates fits."""
+"""
+Of a body: a definition of a schedule is a hundredth of it, and one with a thousand windows and ten thousand dates
+fits.
+"""
 
 MOST_LEVELS: Final = 64
 """Of mappings and lists within each other in a body."""
@@ -83,6 +88,10 @@ class Guard:
         except HTTPException:
             await not_logged_in()(scope, receive, send)
             return
+        refused = _refused_address(scope)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
         if request.method in _READS:
             await self._turns.serve(self.app, scope, receive, send, user=user.get_id())
             return
@@ -113,7 +122,8 @@ class Guard:
             await answer(scope, receive, send)
             return
         # Not while the body comes: that may be slow.
-        await self._turns.serve(self.app, scope, _giving(body, receive), send, user=user)
+        with self._turns.brisk():
+            await self._turns.serve(self.app, scope, _giving(body, receive), send, user=user)
 
 
 def is_open(scope: Scope) -> bool:
@@ -147,6 +157,15 @@ def depth_of(body: bytes) -> int:
         elif byte in b"]}":
             depth -= 1
     return most
+
+
+def _refused_address(scope: Scope) -> Response | None:
+    """Answer an address that names what no text is: PostgreSQL can neither keep nor compare a NUL."""
+    if "\0" in scope["path"]:
+        return problem(404, "there is nothing here")
+    if b"%00" in scope["query_string"]:
+        return problem(422, "the address holds a NUL", hint="is it a binary value?")
+    return None
 
 
 async def _read(request: Request) -> bytes | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.api_fastapi.logging.decorators import action_logging
 from fastapi import Depends, Header, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.plugin.access import RESTORE_DAG, AccessDep, Method
+from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep
+from airflow_backup.plugin.views.secrets import mask
 
 
 def _asked_by_page(
@@ -36,6 +40,65 @@ def _name_the_dag(request: Request) -> None:
         parameters["dag_id"] = dag_id(parameters["schedule_id"])
     elif schedule_id_of(parameters.get("dag_id", "")) is None:
         raise HTTPException(404)
+
+
+_LOGGED = ("dag_id", "task_id", "run_id", "dag_run_id")
+"""What Airflow's audit log takes from a request into columns of their own, whether a route knows it or not."""
+
+_LONGEST = 250
+"""Letters that such a column holds."""
+
+
+async def _check_names(request: Request) -> None:
+    """
+    Let nobody write into the audit log what is not meant: another DAG, task, run or set than that of the address.
+
+    Airflow's log takes names from query and body, above those of the path, and before anything was validated: a row
+    would accuse what was never touched, and what is no text, or no moment, would break the answer. And it knows a
+    secret by its name only: an address with a password would stand there, and in the note of a run.
+    """
+    if request.query_params:
+        raise ConfigError(
+            "a change takes no parameters after a '?'", hint="path and body say what is meant"
+        )
+    body = await request.json() if await request.body() else None
+    known = {*_LOGGED, *request.path_params}
+    wrong = [name for name in body if name in known] if isinstance(body, Mapping) else []
+    if wrong:
+        raise ConfigError(f"the body names {wrong[0]}", hint="the address says what is meant")
+    if _has_password(body):
+        raise ConfigError(
+            "the body holds an address with a password, and all may read what it says",
+            hint="leave the password out; is it in an Airflow connection?",
+        )
+    _check_body(request, body)
+    named = [str(request.path_params.get(name, "")) for name in _LOGGED]
+    if any(len(each) > _LONGEST or "\0" in each for each in named):
+        raise HTTPException(404)
+
+
+def _check_body(request: Request, body: Any) -> None:
+    # The row is written before the route looks at the body: what it does not know, nobody can mask.
+    field = request.scope["route"].body_field
+    if field is None and body:
+        raise ConfigError("this takes no body", hint="the address says all")
+    if field is None or body is None:
+        return
+    _, errors = field.validate(body, loc=("body",))
+    if errors:
+        raise RequestValidationError(errors, body=body)
+
+
+def _has_password(value: Any) -> bool:
+    if isinstance(value, str):
+        return mask(value) != value
+    items = value.values() if isinstance(value, Mapping) else value
+    return isinstance(value, Mapping | list) and any(map(_has_password, items))
+
+
+def logged(event: str) -> list[Any]:
+    """Write a row in Airflow's audit log."""
+    return [Depends(_check_names), Depends(action_logging(event))]
 
 
 def may_toggle() -> list[Any]:
@@ -66,11 +129,7 @@ def may_control() -> list[Any]:
 def may_verify() -> list[Any]:
     """Ask for the right to start runs of the set's schedule; write the audit log."""
     check = requires_access_dag("POST", DagAccessEntity.RUN)
-    return [
-        Depends(_name_the_dag_of_the_set),
-        Depends(check),
-        Depends(action_logging("backup_verify")),
-    ]
+    return [Depends(_name_the_dag_of_the_set), Depends(check), *logged("backup_verify")]
 
 
 def may_restore() -> list[Any]:
@@ -81,7 +140,7 @@ def may_restore() -> list[Any]:
         if not (access.may_restore() and access.may_edit("POST")):
             raise HTTPException(403)
 
-    return [Depends(check), Depends(action_logging("backup_restore"))]
+    return [Depends(check), *logged("backup_restore")]
 
 
 def may_pin() -> list[Any]:
@@ -95,7 +154,7 @@ def may_pin() -> list[Any]:
         Depends(_name_the_dag_of_the_set),
         Depends(check),
         Depends(requires_access_dag("PUT")),
-        Depends(action_logging("backup_pin")),
+        *logged("backup_pin"),
     ]
 
 
@@ -113,7 +172,7 @@ def may_maintain() -> list[Any]:
         if not access.may_maintain():
             raise HTTPException(403)
 
-    return [Depends(check), Depends(action_logging("backup_maintenance"))]
+    return [Depends(check), *logged("backup_maintenance")]
 
 
 def may_test_messages() -> list[Any]:
@@ -123,7 +182,7 @@ def may_test_messages() -> list[Any]:
         if not access.may_edit("POST"):
             raise HTTPException(403)
 
-    return [Depends(check), Depends(action_logging("backup_test_message"))]
+    return [Depends(check), *logged("backup_test_message")]
 
 
 def may_read_connections() -> list[Any]:
@@ -137,7 +196,7 @@ def may_read_connections() -> list[Any]:
 
 
 def may_edit(method: Method) -> list[Any]:
-    """Ask for the right to make or change schedules; the edit itself writes the audit log."""
+    """Ask for the right to make schedules; the edit itself writes the audit log."""
 
     def check(access: AccessDep) -> None:
         if not access.may_edit(method):
@@ -146,5 +205,18 @@ def may_edit(method: Method) -> list[Any]:
     return [Depends(check)]
 
 
+def may_change(method: Method) -> list[Any]:
+    """Ask for the right to change or delete the schedule of the address, and its DAG; the edit writes the audit log."""
+
+    def check(request: Request, access: AccessDep, catalog: CatalogDep) -> None:
+        if not access.may_edit(method):
+            raise HTTPException(403)
+        row = queries.one(catalog, access, request.path_params["schedule_id"])
+        if not access.may_change(row.id, row.made, method):
+            raise HTTPException(403)
+
+    return [Depends(check)]
+
+
 def _asks(check: Callable[..., None], event: str) -> list[Any]:
-    return [Depends(_name_the_dag), Depends(check), Depends(action_logging(event))]
+    return [Depends(_name_the_dag), Depends(check), *logged(event)]

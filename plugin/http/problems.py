@@ -22,7 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_backup.core.errors import BackupError, CatalogError, ConfigError, NotFound, Refused
 from airflow_backup.plugin.airflow.transactions import DatabaseBusy, busy, is_locked
-from airflow_backup.plugin.errors import InvalidDefinition, VersionConflict, VersionMissing
+from airflow_backup.plugin.errors import (
+    ImportRefused,
+    ImportWrong,
+    InvalidDefinition,
+    VersionConflict,
+    VersionMissing,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +40,8 @@ _STATUS_OF: dict[type[BackupError], int] = {
     Refused: 409,
     ConfigError: 422,
     InvalidDefinition: 422,
+    ImportWrong: 422,
+    ImportRefused: 409,
     VersionConflict: 412,
     VersionMissing: 428,
     CatalogError: 503,
@@ -134,6 +142,8 @@ async def _of_backup(request: Request, error: Exception) -> JSONResponse:
         return problem(503, error.message, hint=error.hint, headers=RETRY_AFTER)
     if isinstance(error, InvalidDefinition):
         return problem(status, error.message, hint=error.hint, errors=error.errors)
+    if isinstance(error, ImportRefused):
+        return problem(status, error.message, hint=error.hint, results=error.results)
     return problem(status, error.message, hint=error.hint)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""Moments that are given must lie between these: others cannot be shown in every zone, nor reckoned with."""
+from airflow_backup.core.clock import bounded
+from airflow_backup.core.ids import SCHEDULE_ID
 
 
 class ApiModel(BaseModel):
@@ -22,14 +21,7 @@ class ApiModel(BaseModel):
     )
 
 
-def _bounded(moment: datetime) -> datetime:
-    # Compared as they are: the year 9999 with an offset cannot be turned into UTC.
-    if not FIRST <= moment <= LAST:
-        raise ValueError("a moment lies between the years 1970 and 2200")
-    return moment.astimezone(UTC)
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_bounded)]
+Moment = Annotated[AwareDatetime, AfterValidator(bounded)]
 """A moment with its offset from UTC, between 1970 and 2200."""
 
 Reason = Annotated[str, Field(max_length=500)]
@@ -37,3 +29,8 @@ Reason = Annotated[str, Field(max_length=500)]
 
 Id = Annotated[str, Field(max_length=63)]
 """The id of a schedule, or the name of a group."""
+
+AskedId = Annotated[
+    str, Field(max_length=63, json_schema_extra={"pattern": f"^{SCHEDULE_ID.pattern}$"})
+]
+"""The id of a schedule in an address: others are not found, not wrong. 500 fit into what a server reads."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_backup.plugin.schemas.base import ApiModel
-from airflow_backup.plugin.schemas.schedules import NextRun
+from airflow_backup.plugin.schemas.schedules import NextRun, Rhythm
 
 
 class FieldProblem(ApiModel):
@@ -39,6 +39,8 @@ class Validation(ApiModel):
     problems: list[FieldProblem]
     warnings: list[CautionNote]
     timezone: str = "UTC"
+    rhythms: list[Rhythm] = []
+    """When each kind is taken, in words."""
     next_runs: list[NextRun]
     """When it would run."""
 

@@ -21,3 +21,5 @@ class ProblemDocument(BaseModel):
     """A question or a command to try."""
     errors: list[dict[str, Any]] = []
     """Each thing that is wrong with what was sent, where there are several: the field, a message, a hint."""
+    results: dict[str, Any] | None = None
+    """Of an import that is refused: what would become of each schedule of the file."""

@@ -117,6 +117,8 @@ class RestoreRequest(ApiModel):
     """The moment that is meant; then whatever sets bring it back are taken, archived logs among them."""
     despite_quarantine: bool = False
     """Restore a set that failed its verification."""
+    place: Annotated[str, Field(min_length=1, max_length=250)] | None = None
+    """On which workers: an `id` of `GET /places`; on those of the set's schedule when missing."""
 
 
 class PinRequest(ApiModel):

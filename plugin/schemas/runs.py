@@ -29,7 +29,7 @@ class Progress(ApiModel):
     """Seconds left."""
 
 
-class Run(ApiModel):
+class RunSummary(ApiModel):
     """One execution of a schedule."""
 
     schedule_id: str
@@ -82,7 +82,16 @@ class RunList(ApiModel):
     now: datetime
     next_before: datetime | None = None
     """Send it as `before` for the page after this one; null at the end."""
-    runs: list[Run]
+    runs: list[RunSummary]
+
+
+class RunPage(ApiModel):
+    """Executions of many schedules, the newest first."""
+
+    now: datetime
+    next_cursor: str | None = None
+    """Send it as `cursor` for the page after this one; null at the end."""
+    runs: list[RunSummary]
 
 
 class RunAttempt(ApiModel):
@@ -118,7 +127,7 @@ class RunOrder(ApiModel):
 class RunDetail(ApiModel):
     """One execution, with all of its attempts and what people told it, in order."""
 
-    run: Run
+    run: RunSummary
     attempts: list[RunAttempt]
     orders: list[RunOrder]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_backup.core.words import Kind, ProtectionState
 from airflow_backup.plugin.schemas.base import ApiModel
-from airflow_backup.plugin.schemas.runs import Run
+from airflow_backup.plugin.schemas.runs import RunSummary
 
 
 class State(StrEnum):
@@ -152,13 +152,15 @@ class ScheduleSummary(ApiModel):
     next_run: NextRun | None = None
     waits: str | None = None
     """Why it waits for the schedules that it runs after; null where it does not."""
-    active_run: Run | None = None
-    last_run: Run | None = None
+    active_run: RunSummary | None = None
+    last_run: RunSummary | None = None
     """The newest one that is over."""
-    last_good: Run | None = None
+    last_good: RunSummary | None = None
     """The newest completed one."""
     alert_after: float | None = None
-    """Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts."""
+    """
+    Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts.
+    """
     permissions: Permissions
 
 

@@ -91,6 +91,28 @@ class SetDetail(SetSummary):
     verifications: list[VerificationNote]
 
 
+class Place(ApiModel):
+    """Workers that can restore: those of one or more schedules."""
+
+    id: str
+    """The DAG that restores there; `POST /sets/{set_id}/restore` takes it as `place`."""
+    queue: str | None
+    """Null where schedules name none: Airflow's default."""
+    executor: str | None
+    pool: str | None
+    executor_config: str | None
+    hosts: list[str]
+    """On which hosts schedules with these workers ran last; of the first few of them."""
+    schedules: int
+    """How many schedules that you may read name these workers."""
+
+
+class PlaceList(ApiModel):
+    """Where a restore can write."""
+
+    places: list[Place]
+
+
 class RecoveryPlan(ApiModel):
     """What brings a schedule's source back to a moment, or why nothing does."""
 

@@ -39,6 +39,9 @@ class Editor:
         deployed = self.catalog.deployed.get(schedule_id)
         edits.free_id(row_of(deployed, newest), schedule_id, visible=visible)
         edits.free_id(row_of(None, newest), schedule_id, visible=visible)
+        dag = airflow_reads.dags(self.session, [dag_id(schedule_id)]).get(dag_id(schedule_id))
+        if newest is None and deployed is None and dag is not None and not dag.stale:
+            edits.refuse_foreign(schedule_id, visible=visible)
         self._save(checked, before=newest)
         enabled = bool(checked.get("enabled", True))
         airflow_changes.revive(self.session, dag_id(schedule_id), paused=not enabled)

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.errors import Refused
+from airflow_backup.core.ids import dag_id
 from airflow_backup.core.text.names import quoted
 from airflow_backup.operators.shared.airflow_settings import (
     allowed_commands,
@@ -21,13 +22,14 @@ from airflow_backup.plugin.schemas.edits import FieldProblem, KeyChange, Version
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.secrets import mask, without_passwords
 from airflow_backup.schedules.loading.assembly import assemble
+from airflow_backup.schedules.loading.layers import too_large
 from airflow_backup.schedules.loading.loader import Loaded, check_definition
 from airflow_backup.schedules.loading.placeholders import fill
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.loading.yaml_reader import read
 from airflow_backup.schedules.model.paths import outside
 from airflow_backup.schedules.model.placement import not_listed
-from airflow_backup.schedules.model.programs import not_allowed
+from airflow_backup.schedules.model.programs import not_allowed, notifiers_not_allowed
 from airflow_backup.schedules.model.schedule import Schedule
 
 _PATH = re.compile(r"^schedules\.\d+\.?")
@@ -69,6 +71,7 @@ def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
         FieldProblem(field=each.key, message=each.message, hint=each.hint)
         for each in (
             *not_allowed(schedule, allowed_commands()),
+            *notifiers_not_allowed(schedule, allowed_commands()),
             *not_listed(schedule, allowed_placements()),
         )
     ]
@@ -83,10 +86,17 @@ def read_yaml(text: str, *, known_ids: Iterable[str]) -> tuple[Loaded, int]:
     """
     text = re.sub(r"\A---[^\n]*\n", "\n", text)
     if _WHOLE_FILE.search(text):
-        return assemble([fill(read(text, file="yaml"), {})], known_ids=known_ids), 0
+        return _assembled(text, known_ids), 0
     lines = text.splitlines() or [""]
-    wrapped = _LEAD + "- \n" + "".join(f"  {line}\n" for line in lines)
-    return assemble([fill(read(wrapped, file="yaml"), {})], known_ids=known_ids), 3
+    return _assembled(_LEAD + "- \n" + "".join(f"  {line}\n" for line in lines), known_ids), 3
+
+
+def _assembled(text: str, known_ids: Iterable[str]) -> Loaded:
+    document = read(text, file="yaml")
+    large = too_large(document)
+    if large is not None:
+        return Loaded(problems=[large])
+    return assemble([fill(document, {})], known_ids=known_ids)
 
 
 def problems_of(loaded: Loaded, *, lines_off: int | None = None) -> list[FieldProblem]:
@@ -115,6 +125,16 @@ def free_id(row: Row | None, schedule_id: str, *, visible: bool) -> None:
             hint="choose another id; files win over what is made here",
         )
     raise Refused(f"there already is a schedule {schedule_id!r}", hint="edit it, or choose another")
+
+
+def refuse_foreign(schedule_id: str, *, visible: bool) -> None:
+    """Refuse an id under which a DAG runs that no schedule makes."""
+    if not visible:
+        raise Refused(f"the id {schedule_id!r} is taken", hint="choose another")
+    raise Refused(
+        f"there already is a DAG {dag_id(schedule_id)!r}, and no schedule makes it",
+        hint="choose another id; where a file had this schedule until now, wait some minutes",
+    )
 
 
 def editable(row: Row) -> ScheduleVersion:
@@ -194,7 +214,7 @@ def verb(before: ScheduleVersion | None, *, deleted: bool) -> str:
 
 def summary_of(before: ScheduleVersion | None, saved: ScheduleVersion) -> dict[str, Any]:
     """Sum up a version for an audit log: which keys changed, from what to what."""
-    changed = [] if saved.is_deleted else _changed(before, saved)
+    changed = [] if saved.is_deleted else _changed_keys(before, saved)
     return {
         "version": saved.version,
         "changes": {change.key: [change.before, change.after] for change in changed},
@@ -210,16 +230,20 @@ def entries(versions: list[ScheduleVersion]) -> list[VersionEntry]:
             author=saved.author,
             saved_at=saved.created_at,
             deleted=saved.is_deleted,
-            changes=[] if saved.is_deleted else _changed(before, saved),
+            changes=[] if saved.is_deleted else _changed_keys(before, saved),
         )
         for saved, before in zip(versions, older, strict=True)
     ]
 
 
-def _changed(before: ScheduleVersion | None, saved: ScheduleVersion) -> list[KeyChange]:
+def _changed_keys(before: ScheduleVersion | None, saved: ScheduleVersion) -> list[KeyChange]:
     begun = before is None or before.is_deleted
-    old = {} if before is None or begun else without_passwords(before.definition)
-    new = without_passwords(saved.definition)
+    return changed({} if before is None or begun else before.definition, saved.definition)
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[KeyChange]:
+    """Return the keys that differ, without passwords."""
+    old, new = without_passwords(before), without_passwords(after)
     return [
         KeyChange(key=key, before=old.get(key), after=new.get(key))
         for key in sorted({*old, *new})

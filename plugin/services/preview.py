@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_backup.plugin.schemas.edits import CautionNote, Validation
 from airflow_backup.plugin.services.edits import beyond_the_fence, problems_of, read_yaml
-from airflow_backup.plugin.views.rhythms import coming, schedule_of
+from airflow_backup.plugin.views.rhythms import coming, rhythms, schedule_of
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.schedules.loading.loader import Loaded, check_definition
 from airflow_backup.schedules.loading.warnings import load_warnings
@@ -42,6 +42,7 @@ def validate(
         problems=problems,
         warnings=_warnings(found, rows, slots=slots, durations=durations, now=now),
         timezone=only.timezone if only is not None else "UTC",
+        rhythms=[] if only is None else rhythms(only),
         next_runs=[] if only is None else coming(only, after=now, count=RUNS),
     )
 
@@ -86,7 +87,8 @@ def _warnings(
 
 def _of_the_first(left_out: int) -> CautionNote:
     return CautionNote(
-        message=f"the coming week of the first {_LOOKED_AT} schedules was looked at, and that of {left_out} more was not",
+        message=f"the coming week of the first {_LOOKED_AT} schedules was looked at, "
+        f"and that of {left_out} more was not",
         hint="airflow-backup validate looks at all of them",
         at=None,
         schedules=[],

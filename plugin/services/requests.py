@@ -19,6 +19,7 @@ from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.schemas.requests import RestoreRequest, VerifyRequest
 from airflow_backup.plugin.schemas.schedules import Started
+from airflow_backup.plugin.services import places
 from airflow_backup.schedules.model.placement import Placement
 
 
@@ -56,6 +57,9 @@ class Requests:
             "target": body.target,
             "paths": body.paths,
         }
+        if body.place is not None:
+            places.check_known(self.catalog, self.access, body.place)
+            request["place"] = body.place
         what = row.set_id if body.at is None else f"the state of {request['at']}"
         note = f"restore {what} of {row.schedule_id} into {body.target}"
         return self._start("restore", row.schedule_id, request, note=note)
@@ -69,7 +73,7 @@ class Requests:
         note: str,
     ) -> Started:
         place = Placement.of(in_force(self.catalog, schedule_id).definition).name
-        dag, user = requested_dag_id(verb, place), self.access.user
+        dag, user = request.get("place") or requested_dag_id(verb, place), self.access.user
         airflow_changes.check_startable(self.session, dag)
         run_id = f"manual__{self.now:%Y-%m-%dT%H:%M:%S}+00:00_{secrets.token_hex(16)}"
         self.catalog.tickets.issue(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt, Order
+from airflow_backup.catalog.run_records import AttemptRow, Order
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import NotFound
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.schemas.runs import RunAttempt, RunDetail, RunOrder
-from airflow_backup.plugin.services.queries import now
 from airflow_backup.plugin.views.rhythms import schedule_of
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.runs import history
@@ -26,7 +26,7 @@ def run_detail(catalog: Catalog, session: Session, row: Row, run_id: str) -> Run
     (run,) = history(
         [] if execution is None else [execution],
         airflow_runs,
-        now=now(),
+        now=utc_now(),
         progress=airflow_reads.progress(session, [each for each in airflow_runs if each.active]),
         schedule=schedule_of(row.definition),
         orders={(dag_id(row.id), run_id): orders[-1]} if orders else {},
@@ -39,7 +39,7 @@ def run_detail(catalog: Catalog, session: Session, row: Row, run_id: str) -> Run
     )
 
 
-def _attempt(attempt: Attempt) -> RunAttempt:
+def _attempt(attempt: AttemptRow) -> RunAttempt:
     return RunAttempt(
         number=attempt.number,
         status=attempt.status,

@@ -1,4 +1,6 @@
-"""What people tell runs that go on: wait, go on, stop. Kept in the catalog, with who and why; the worker looks there."""
+"""
+What people tell runs that go on: wait, go on, stop. Kept in the catalog, with who and why; the worker looks there.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,14 @@ class Teller:
     def cancel(self, dag: str, run_id: str, reason: str | None) -> None:
         """Stop a run; the order is written first, so that whoever ends it knows who wanted it."""
         found = airflow_changes.check_active(self.session, dag, run_id)
-        due, trigger = found.logical_date or found.run_after, trigger_of(found.run_type)
+        run_at, trigger = found.logical_date or found.run_after, trigger_of(found.run_type)
         order = self._tell(dag, run_id, "cancel", reason, begun_at=found.queued_at)
         airflow_changes.cancel_run(self.session, dag, run_id)
         # Of a run that waits nobody else can say so: its backup never begins.
         self.catalog.executions.skip(
             _id_of(dag),
             run_id,
-            run_at=due,
+            run_at=run_at,
             trigger=trigger,
             at=self.now,
             reason=order.text,

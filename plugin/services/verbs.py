@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Hold
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.ids import dag_id
+from airflow_backup.core.text.texts import storable
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.airflow import reads as airflow_reads
@@ -40,8 +42,16 @@ def run(
     *,
     now: datetime,
     from_page: bool,
+    key: str | None = None,
 ) -> str:
-    """Run a schedule now, and return the id of the run."""
+    """
+    Run a schedule now, and return the id of the run.
+
+    The same person asks with the same ``key`` for the same run, however often: the answer to the first may be lost.
+    """
+    run_id = None if key is None else _run_of(key, access.user.get_id())
+    if run_id is not None and _was_started(catalog, session, row, run_id, body):
+        return run_id
     _check_runnable(session, row)
     held = maintenance_of(catalog.holds.active(row.id, now=now))
     if held is not None:
@@ -54,7 +64,30 @@ def run(
         conf=_conf(body),
         note=body.note,
         from_page=from_page,
+        run_id=run_id,
     )
+
+
+def _run_of(key: str, by: str) -> str:
+    """
+    Return the id of the run that the key of the person with the id ``by`` stands for; nobody else's key is the same.
+    """
+    digest = hashlib.sha256(f"{by}\x00{key}".encode()).hexdigest()
+    return f"manual__{digest[:32]}"
+
+
+def _was_started(
+    catalog: Catalog, session: Session, row: Row, run_id: str, body: RunRequest
+) -> bool:
+    found = airflow_reads.runs_by_id(session, [(dag_id(row.id), run_id)])
+    if found:
+        airflow_changes.check_same_request(found[0], _conf(body))
+        return True
+    # Airflow forgets its runs, by `airflow db clean`; it would start this one again, and write over its history.
+    known = catalog.executions.get(row.id, run_id)
+    if known is not None and known.note not in (None, storable(body.note)):
+        raise airflow_changes.other_request()
+    return known is not None
 
 
 def skip_next(catalog: Catalog, row: Row, *, by: str, reason: str | None, now: datetime) -> Hold:

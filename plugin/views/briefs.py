@@ -1,44 +1,45 @@
 """
-Every schedule as far as a list is filtered, sorted and counted by it; the whole of it is made of those shown only.
+Every schedule as far as lists are filtered, sorted and counted by it; the whole is made of those alone that are shown.
 
 Pure. What a brief says is what the summary of the same schedule says, and a test compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 
-from airflow_backup.catalog.run_records import Execution
-from airflow_backup.core.ids import dag_id
+from airflow_backup.catalog.rules.protection import Protection
+from airflow_backup.catalog.run_records import Execution, Order
 from airflow_backup.core.words import ExecutionStatus, ProtectionState
-from airflow_backup.plugin.schemas.schedules import NextRun, Permissions, State
+from airflow_backup.plugin.airflow.records import AirflowRun
+from airflow_backup.plugin.schemas.runs import RunSummary
+from airflow_backup.plugin.schemas.schedules import NextRun, State
 from airflow_backup.plugin.views.rhythms import next_run, schedule_of
 from airflow_backup.plugin.views.rows import Row
-from airflow_backup.plugin.views.schedules import (
-    CONCLUSIVE,
-    ScheduleData,
-    enabled_of,
-    summaries,
-)
-from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.times.holds import EVERY_SCHEDULE
+from airflow_backup.plugin.views.runs import history
+from airflow_backup.plugin.views.schedules import CONCLUSIVE
+from airflow_backup.schedules.times.holds import Hold
 
-_NOBODY = Permissions(toggle=False, run=False, cancel=False, edit=False)
-"""Briefs are not shown."""
+LOOK_BACK = 20
+"""How many executions are looked at for the last one that says something."""
 
 
 class Ended(Protocol):
     """A run, or what the catalog knows of it."""
 
     @property
+    def status(self) -> ExecutionStatus: ...
+    @property
     def queued_at(self) -> datetime | None: ...
     @property
     def started_at(self) -> datetime | None: ...
     @property
     def finished_at(self) -> datetime | None: ...
+    @property
+    def bytes_read(self) -> int | None: ...
     @property
     def bytes_stored(self) -> int | None: ...
 
@@ -119,7 +120,7 @@ class BriefSafety:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """A schedule of which nothing special is known: its last run is over, and nothing holds it."""
+    """A schedule of whose past nothing is unclear."""
 
     id: str
     state: State
@@ -132,9 +133,9 @@ class Brief:
     enabled: bool | None
     protection: BriefSafety
     next_run: NextRun | None
-    last_run: Execution
-    last_good: Execution | None
-    active_run: None = None
+    last_run: Ended | None
+    last_good: Ended | None
+    active_run: RunSummary | None = None
 
 
 def written(row: Row) -> WrittenBrief:
@@ -160,62 +161,105 @@ def _written(row: Row) -> WrittenBrief:
     )
 
 
-def briefs(rows: Iterable[Row], data: ScheduleData) -> list[Listed]:
-    """Say how each schedule is, in order; of those with something special a whole summary is made."""
-    return [_safe_brief(row, data) or _summary(row, data) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the past of a schedule says, where catalog and Airflow agree about it."""
+
+    last: Ended | None
+    conclusive: Ended | None
+    """The newest that completed or failed."""
+
+    good: Execution | None
+    active: RunSummary | None = None
+
+    @classmethod
+    def of(
+        cls, past: Sequence[Execution], good: Execution | None, *, newest_run: str | None
+    ) -> Self | None:
+        """
+        Sum up a past without a run that goes on, the newest first; None where it is not settled.
+
+        ``newest_run`` is the newest that Airflow says is over: one that the catalog does not know is another story.
+        """
+        if any(not each.status.is_final for each in past) or not _knows(past, newest_run):
+            return None
+        conclusive = next((each for each in past if each.is_conclusive), None)
+        return cls(next(iter(past), None), conclusive, good)
+
+    @classmethod
+    def going(
+        cls,
+        past: Sequence[Execution],
+        good: Execution | None,
+        *,
+        newest_run: str | None,
+        runs: Sequence[AirflowRun],
+        orders: Mapping[tuple[str, str], Order],
+        now: datetime,
+    ) -> Self | None:
+        """Sum up a past with runs that go on, which are ``runs``; None where more has to be known."""
+        names = {run.run_id for run in runs}
+        if any(each.run_id not in names and not each.status.is_final for each in past):
+            return None
+        ends = (n for n, each in enumerate(past) if each.run_id not in names and each.is_conclusive)
+        end = next(ends, None)
+        # Without one, the runs before these may say how it stands, and are not all read.
+        is_all = not past or (not past[0].is_conclusive and len(past) < LOOK_BACK)
+        if (end is None and not is_all) or not _knows(past, newest_run):
+            return None
+        told = history(past[: None if end is None else end + 1], runs, now=now, orders=orders)
+        active = [run for run in told if run.run_id in names and not run.status.is_final]
+        return cls(
+            next((run for run in told if run.status.is_final), None),
+            next((run for run in told if run.status in CONCLUSIVE), None),
+            good,
+            active[-1] if active else None,
+        )
 
 
-def _safe_brief(row: Row, data: ScheduleData) -> Brief | None:
+def _knows(past: Sequence[Execution], run_id: str | None) -> bool:
+    return run_id is None or any(each.run_id == run_id for each in past)
+
+
+def brief(
+    row: Row,
+    past: Settled | None,
+    judged: Protection,
+    *,
+    enabled: bool | None,
+    holds: Sequence[Hold],
+    now: datetime,
+) -> Brief | None:
+    """Say how a schedule is whose past is settled; None where more has to be read, or it cannot be shown."""
+    schedule = schedule_of(row.definition)
+    if schedule is None or past is None:
+        return None
     try:
-        return _brief(row, data)
+        return Brief(
+            id=row.id,
+            state=row.state,
+            description=schedule.description,
+            group=schedule.group,
+            tags=schedule.tags,
+            engine=schedule.source.engine,
+            source=schedule.source.summary(),
+            timezone=schedule.timezone,
+            enabled=enabled,
+            protection=_safety(judged, past.conclusive),
+            next_run=next_run(schedule, row.definition, now=now, holds=holds) if enabled else None,
+            last_run=past.last,
+            last_good=past.good,
+            active_run=past.active,
+        )
     except Exception:  # noqa: BLE001  # its summary is made next, which says and logs what is wrong with it
         return None
 
 
-def _summary(row: Row, data: ScheduleData) -> Listed:
-    return summaries([row], data, permissions={row.id: _NOBODY})[0]
-
-
-def _brief(row: Row, data: ScheduleData) -> Brief | None:
-    schedule, last = schedule_of(row.definition), _settled(row, data)
-    special = row.problems or row.id in data.holds or EVERY_SCHEDULE in data.holds
-    if schedule is None or last is None or special:
-        return None
-    return _plain(row, data, schedule, last)
-
-
-def _plain(row: Row, data: ScheduleData, schedule: Schedule, last: Execution) -> Brief:
-    judged = data.protections[row.id]
-    enabled = enabled_of(data.dags.get(dag_id(row.id)))
-    return Brief(
-        id=row.id,
-        state=row.state,
-        description=schedule.description,
-        group=schedule.group,
-        tags=schedule.tags,
-        engine=schedule.source.engine,
-        source=schedule.source.summary(),
-        timezone=schedule.timezone,
-        enabled=enabled,
-        protection=BriefSafety(
-            judged.state,
-            judged.since,
-            judged.deadline.total_seconds(),
-            judged.needs_attention or last.status is ExecutionStatus.FAILED,
-        ),
-        next_run=next_run(schedule, row.definition, now=data.now) if enabled else None,
-        last_run=last,
-        last_good=data.last_good.get(row.id),
+def _safety(judged: Protection, last: Ended | None) -> BriefSafety:
+    has_failed = last is not None and last.status is ExecutionStatus.FAILED
+    return BriefSafety(
+        judged.state,
+        judged.since,
+        judged.deadline.total_seconds(),
+        judged.needs_attention or has_failed,
     )
-
-
-def _settled(row: Row, data: ScheduleData) -> Execution | None:
-    """Return the last run where catalog and Airflow agree that it is over, and there is nothing else to know."""
-    past = data.past.get(row.id, ())
-    if len(past) != 1 or past[0].status not in CONCLUSIVE or past[0].finished_at is None:
-        return None
-    others = (
-        run.active or run.run_id != past[0].run_id
-        for run in data.airflow_runs.get(dag_id(row.id), ())
-    )
-    return None if any(others) else past[0]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field
 
 from airflow_backup.core.words import ProtectionState
-from airflow_backup.plugin.schemas.base import ApiModel
+from airflow_backup.plugin.schemas.base import ApiModel, AskedId
 from airflow_backup.plugin.schemas.schedules import State
 from airflow_backup.plugin.views.briefs import Ended, Listed, Written
 
@@ -36,8 +36,8 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _WORST_FIRST = {state: place for place, state in enumerate(ProtectionState)}
 
 
-class Filters(ApiModel):
-    """Which schedules are wanted, in what order."""
+class Choice(ApiModel):
+    """Which schedules are wanted."""
 
     q: Annotated[str, Field(max_length=200)] = ""
     """Part of the id, description, group, source or a tag, whatever the case."""
@@ -63,9 +63,23 @@ class Filters(ApiModel):
     ) = None
     source: Annotated[str, Field(max_length=90)] | None = None
     """The engine that reads it, for example `files`."""
+
+
+class Filters(Choice):
+    """Which schedules are wanted, in what order."""
+
     sort: SortKey = "id"
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class ExportChoice(Choice):
+    """Which schedules are exported."""
+
+    schedule: Annotated[list[AskedId], Field(default_factory=list, max_length=500)]
+    """Only these; may be given several times."""
+    made: bool | None = None
+    """Only those that were made here (`true`), or that files make (`false`)."""
 
 
 def is_written(filters: Filters) -> bool:

@@ -8,13 +8,15 @@ alert is ``airflow_backup_protected == 0`` or ``airflow_backup_seconds_until_lat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 
-from airflow_backup.actions.report.report import ScheduleReport
+from airflow_backup.catalog.rules.protection import Protection
+from airflow_backup.catalog.sums import Sums
 from airflow_backup.core.words import ExecutionStatus, ProtectionState
-from airflow_backup.plugin.schemas.schedules import ScheduleSummary
 from airflow_backup.plugin.schemas.status import Component, CoverageCounts
+from airflow_backup.plugin.views.briefs import Ended, Listed
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "airflow_backup"
@@ -51,8 +53,9 @@ Sample = tuple[str, dict[str, str], float]
 
 
 def metrics(
-    schedules: Sequence[ScheduleSummary],
-    reports: Iterable[ScheduleReport],
+    schedules: Iterable[Listed],
+    protections: Mapping[str, Protection],
+    sums: Mapping[str, Sums],
     components: Iterable[Component],
     *,
     now: datetime,
@@ -61,7 +64,11 @@ def metrics(
 ) -> str:
     """Return the page; a fact that is not known, or that the reader may not know, has no sample."""
     samples: dict[str, list[str]] = defaultdict(list)
-    for name, labels, value in _all(schedules, reports, components, in_maintenance, now):
+    for name, labels, value in chain(
+        [("maintenance", {}, float(in_maintenance))],
+        _of_schedules(schedules, protections, sums, now),
+        _of_components(components),
+    ):
         shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
         braces = f"{{{shown}}}" if shown else ""
         samples[name].append(f"{_PREFIX}_{name}{braces} {value:.17g}")
@@ -75,26 +82,27 @@ def metrics(
     return "\n".join(lines) + "\n"
 
 
-def _all(
-    schedules: Sequence[ScheduleSummary],
-    reports: Iterable[ScheduleReport],
-    components: Iterable[Component],
-    in_maintenance: bool,
+def _of_schedules(
+    schedules: Iterable[Listed],
+    protections: Mapping[str, Protection],
+    sums: Mapping[str, Sums],
     now: datetime,
 ) -> Iterator[Sample]:
-    yield "maintenance", {}, float(in_maintenance)
     for schedule in schedules:
         own = {"schedule": schedule.id, "group": schedule.group or ""}
-        for name, value in _of_schedule(schedule, now).items():
+        judged = protections[schedule.id]
+        for name, value in _of_schedule(schedule, judged, now).items():
             if value is not None:
                 yield name, own, float(value)
         for state in ProtectionState:
             holds = schedule.protection.state is state
             yield "protection_state", {**own, "state": state}, float(holds)
-    for report in reports:
-        for name, value in _of_report(report).items():
+        for name, value in _of_sets(judged, sums[schedule.id]).items():
             if value is not None:
-                yield name, {"schedule": report.schedule_id}, float(value)
+                yield name, {"schedule": schedule.id}, float(value)
+
+
+def _of_components(components: Iterable[Component]) -> Iterator[Sample]:
     for component in components:
         if component.healthy is not None:
             yield "component_up", {"component": component.name}, float(component.healthy)
@@ -105,36 +113,43 @@ def _of_connections(covered: CoverageCounts) -> Iterator[tuple[str, int]]:
     yield "unprotected_connections", covered.unprotected
 
 
-def _of_schedule(schedule: ScheduleSummary, now: datetime) -> dict[str, float | None]:
+def _of_schedule(schedule: Listed, judged: Protection, now: datetime) -> dict[str, float | None]:
     last, good, following = schedule.last_run, schedule.last_good, schedule.next_run
     return {
         "enabled": schedule.enabled,
         "protected": schedule.protection.state is ProtectionState.GOOD,
-        "seconds_until_late": (schedule.protection.late_at - now).total_seconds(),
-        "failures_in_row": schedule.protection.failures_in_row,
+        "seconds_until_late": judged.seconds_until_late(now),
+        "failures_in_row": judged.failures_in_row,
         "needs_attention": schedule.protection.needs_attention,
         "running": schedule.active_run is not None,
         "alert_after_seconds": schedule.protection.deadline,
         "next_run_timestamp_seconds": None if following is None else _unix(following.at),
         "last_run_timestamp_seconds": None if last is None else _unix(last.finished_at),
-        "last_run_duration_seconds": None if last is None else last.duration,
+        "last_run_duration_seconds": None if last is None else _took(last),
         "last_run_success": None if last is None else last.status is ExecutionStatus.COMPLETED,
         "last_run_bytes_read": None if good is None else good.bytes_read,
         "last_run_bytes_stored": None if good is None else good.bytes_stored,
     }
 
 
-def _of_report(report: ScheduleReport) -> dict[str, float | None]:
+def _of_sets(judged: Protection, sums: Sums) -> dict[str, float | None]:
+    good, test = judged.last_good, judged.last_restore_test
     return {
-        "last_good_timestamp_seconds": _unix(report.last_good_at),
-        "last_verified_timestamp_seconds": _unix(report.last_verified_at),
-        "last_restore_test_timestamp_seconds": _unix(report.last_restore_test_at),
-        "last_restore_seconds": report.last_restore_seconds,
-        "sets": report.sets,
-        "chains": report.chains,
-        "quarantined_sets": report.quarantined,
-        "stored_bytes": report.bytes_stored,
+        "last_good_timestamp_seconds": None if good is None else _unix(good.consistent_at),
+        "last_verified_timestamp_seconds": _unix(sums.last_verified_at),
+        "last_restore_test_timestamp_seconds": None if test is None else _unix(test.finished_at),
+        "last_restore_seconds": None if test is None else test.details.get("restore_seconds"),
+        "sets": sums.sets,
+        "chains": sums.chains,
+        "quarantined_sets": sums.quarantined,
+        "stored_bytes": sums.bytes_stored,
     }
+
+
+def _took(run: Ended) -> float | None:
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return max(0.0, (run.finished_at - run.started_at).total_seconds())
 
 
 def _unix(moment: datetime | None) -> float | None:

@@ -87,7 +87,8 @@ def file_problems(
 ) -> list[FileProblem]:
     """Keep the problems that the user may read: those of readable schedules, and of whole files."""
     found = list(errors)
-    allowed = readable({error.schedule_id for error in found if error.schedule_id is not None})
+    named = {error.schedule_id for error in found if error.schedule_id is not None}
+    allowed = readable(named) if named else named
     return [
         FileProblem(
             schedule_id=error.schedule_id,

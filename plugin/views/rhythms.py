@@ -9,15 +9,21 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from cron_descriptor import ExpressionDescriptor, Options  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
 from airflow_backup.catalog.definitions import StoredDefinition
 from airflow_backup.core.text.durations import format_duration
 from airflow_backup.core.words import Kind
 from airflow_backup.plugin.schemas.schedules import NextRun, Rhythm
+from airflow_backup.plugin.views.cron_words import describe
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.times.fire_times import Fire, fires_until, held_back, upcoming
+from airflow_backup.schedules.times.fire_times import (
+    Fire,
+    fires_until,
+    first_to_start,
+    held_back,
+    upcoming,
+)
 from airflow_backup.schedules.times.holds import Hold, hold_text, maintenance_of
 
 MOST = 200
@@ -45,23 +51,6 @@ def rhythms(schedule: Schedule) -> list[Rhythm]:
     return [
         Rhythm(kind=kind, when=cron, text=describe(cron)) for kind, cron in schedule.crons().items()
     ]
-
-
-@lru_cache(maxsize=4096)
-def describe(cron: str) -> str:
-    """
-    Read a cron expression aloud.
-
-    >>> describe("0 2 * * sun")
-    'At 02:00, only on Sunday'
-    """
-    options = Options()
-    options.use_24hour_time_format = True
-    options.locale_code = "en_US"
-    try:
-        return str(ExpressionDescriptor(cron, options).get_description())
-    except Exception:  # noqa: BLE001  # it raises its own kinds and plain ones; the cron itself says enough
-        return cron
 
 
 def coming(
@@ -126,23 +115,19 @@ def next_run(
         why = hold_text(maintenance, schedule.timezone)
         return None if found is None else NextRun(at=found.at, kind=found.kind, skipped=why)
     if holds:
-        fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED, holds=holds)
-        return _first(fires) if fires else None
+        return _soonest(schedule, now, holds)
     remembered = definition.remembered if isinstance(definition, StoredDefinition) else {}
     since, found = remembered.get("next_run", (now, None))
     if found is None or found.at <= now or now < since:
-        fires = coming(schedule, after=now, count=1)
-        if not fires:
-            return None
-        if fires[0].skipped is not None:
-            fires = coming(schedule, after=now, count=_LOOK_PAST_SKIPPED)
-        found = _first(fires)
-        remembered["next_run"] = (now, found)
+        found = _soonest(schedule, now)
+        if found is not None:
+            remembered["next_run"] = (now, found)
     return found
 
 
-def _first(fires: Sequence[NextRun]) -> NextRun:
-    return next((fire for fire in fires if fire.skipped is None), fires[0])
+def _soonest(schedule: Schedule, now: datetime, holds: Sequence[Hold] = ()) -> NextRun | None:
+    fire = first_to_start(schedule, after=now, among=_LOOK_PAST_SKIPPED, holds=holds)
+    return None if fire is None else _shown(fire)
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ from airflow_backup.core.ids import dag_id, schedule_id_of
 from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
 from airflow_backup.engines.registry import held_while_paused
 from airflow_backup.plugin.airflow.records import AirflowRun
-from airflow_backup.plugin.schemas.runs import Progress, Run
+from airflow_backup.plugin.schemas.runs import Progress, RunSummary
 from airflow_backup.plugin.views.airflow_states import BACKUP, WINDOW, failure, judge
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.start_policy import decide, local_text, start_policy_of
@@ -51,7 +51,7 @@ def history(
     progress: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
     schedule: Schedule | None = None,
     orders: Mapping[tuple[str, str], Order] | None = None,
-) -> list[Run]:
+) -> list[RunSummary]:
     """
     Join both sides by run id, the newest first.
 
@@ -87,9 +87,9 @@ def _dag_of(execution: Execution | None, airflow_run: AirflowRun | None) -> str:
 
 def from_execution(
     execution: Execution, *, now: datetime, progress: Mapping[str, Any] | None = None
-) -> Run:
+) -> RunSummary:
     """Show a row of the catalog."""
-    return Run(
+    return RunSummary(
         schedule_id=execution.schedule_id,
         dag_id=dag_id(execution.schedule_id),
         run_id=execution.run_id,
@@ -127,11 +127,11 @@ def from_airflow_run(
     progress: Mapping[str, Any] | None = None,
     schedule: Schedule | None = None,
     order: Order | None = None,
-) -> Run:
+) -> RunSummary:
     """Show a run of which only Airflow knows."""
     status, reason = judge(airflow_run, order)
     backup = airflow_run.tasks.get(BACKUP)
-    return Run(
+    return RunSummary(
         schedule_id=schedule_id_of(airflow_run.dag_id) or airflow_run.dag_id,
         dag_id=airflow_run.dag_id,
         run_id=airflow_run.run_id,
@@ -161,8 +161,8 @@ def _until_its_window(
     window = airflow_run.tasks.get(WINDOW)
     if schedule is None or window is None or window.state not in ("deferred", "running"):
         return None
-    due = airflow_run.slot or airflow_run.run_after
-    decision = decide(start_policy_of(schedule), fire_time=due, now=now)
+    fire_time = airflow_run.slot or airflow_run.run_after
+    decision = decide(start_policy_of(schedule), fire_time=fire_time, now=now)
     return decision.reason if decision.action == "wait" else None
 
 
@@ -187,7 +187,7 @@ def _joined(
     progress: Mapping[str, Any] | None,
     schedule: Schedule | None,
     order: Order | None,
-) -> Run:
+) -> RunSummary:
     if execution is None:
         assert airflow_run is not None
         return _paused(
@@ -218,7 +218,7 @@ def _joined(
 
 
 def _corrections(
-    run: Run, airflow_run: AirflowRun, order: Order | None, *, now: datetime
+    run: RunSummary, airflow_run: AirflowRun, order: Order | None, *, now: datetime
 ) -> dict[str, Any]:
     """Say what Airflow knows better: that a run is over whose task could no longer say so."""
     status = run.status
@@ -271,14 +271,15 @@ def _duration(begun: datetime | None, ended: datetime | None) -> float | None:
     return max(0.0, (ended - begun).total_seconds())
 
 
-def _paused(run: Run, order: Order | None, schedule: Schedule | None, *, now: datetime) -> Run:
+def _paused(
+    run: RunSummary, order: Order | None, schedule: Schedule | None, *, now: datetime
+) -> RunSummary:
     """Show a running backup that was told to wait as one that does: by whom, since when, and for how long at most."""
     if order is None or order.action != "pause" or run.status is not ExecutionStatus.RUNNING:
         return run
     zone = "UTC" if schedule is None else schedule.timezone
-    ends = order.at + (
-        Schedule.model_fields["max_pause"].default if schedule is None else schedule.max_pause
-    )
+    usual = Schedule.model_fields["max_pause"].default
+    ends = order.at + (usual if schedule is None else schedule.max_pause)
     if ends <= now:
         return run
     reason = (

@@ -19,7 +19,7 @@ from airflow_backup.catalog.run_records import Execution, Order
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus, ProtectionState
 from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
-from airflow_backup.plugin.schemas.runs import Run
+from airflow_backup.plugin.schemas.runs import RunSummary
 from airflow_backup.plugin.schemas.schedules import (
     HoldInfo,
     LoadProblem,
@@ -196,7 +196,7 @@ def _written(row: Row, schedule: Schedule | None) -> dict[str, Any]:
     }
 
 
-def protection_info(row: Row, found: Protection, *, last: Run | None) -> ProtectionInfo:
+def protection_info(row: Row, found: Protection, *, last: RunSummary | None) -> ProtectionInfo:
     """Show how safe a schedule is; ``last`` is its newest run that completed or failed, as Airflow knows it too."""
     first = next(iter(row.problems), None)
     has_failed = last is not None and last.status is ExecutionStatus.FAILED
@@ -217,14 +217,14 @@ def protection_info(row: Row, found: Protection, *, last: Run | None) -> Protect
     )
 
 
-def subject_of(row: Row, dag: AirflowDag | None) -> Subject:
+def subject_of(row: Row, enabled: bool | None) -> Subject:
     """Return a schedule as protection is judged of it."""
     first = next(iter(row.problems), None)
     is_old = row.state is State.LAST_KNOWN_GOOD
     return Subject(
         id=row.id,
         schedule=schedule_of(row.definition),
-        enabled=enabled_of(dag),
+        enabled=enabled,
         rejected=_message(first, "it is wrong") if row.state is State.REJECTED else None,
         outdated=_message(first, "what is in the file is wrong") if is_old else None,
     )
@@ -243,7 +243,9 @@ def _hint(first: Mapping[str, Any] | None) -> str | None:
     return None if first is None else first.get("hint")
 
 
-def _runs(schedule_id: str, schedule: Schedule | None, schedule_data: ScheduleData) -> list[Run]:
+def _runs(
+    schedule_id: str, schedule: Schedule | None, schedule_data: ScheduleData
+) -> list[RunSummary]:
     return history(
         schedule_data.past.get(schedule_id, ()),
         schedule_data.airflow_runs.get(dag_id(schedule_id), ()),
@@ -254,7 +256,9 @@ def _runs(schedule_id: str, schedule: Schedule | None, schedule_data: ScheduleDa
     )
 
 
-def _active(schedule_id: str, runs: Sequence[Run], schedule_data: ScheduleData) -> Run | None:
+def _active(
+    schedule_id: str, runs: Sequence[RunSummary], schedule_data: ScheduleData
+) -> RunSummary | None:
     """Return the oldest run that is not over: the one that works while others queue behind it."""
     airflow_runs = schedule_data.airflow_runs.get(dag_id(schedule_id), ())
     going = {run.run_id for run in airflow_runs if run.active}
@@ -263,7 +267,7 @@ def _active(schedule_id: str, runs: Sequence[Run], schedule_data: ScheduleData) 
     )
 
 
-def _good(schedule_id: str, schedule_data: ScheduleData) -> Run | None:
+def _good(schedule_id: str, schedule_data: ScheduleData) -> RunSummary | None:
     execution = schedule_data.last_good.get(schedule_id)
     return None if execution is None else from_execution(execution, now=schedule_data.now)
 

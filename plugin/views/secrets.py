@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+"""To the last `@` before the path: a password may hold one."""
+
+_LEFT_OUT = re.compile(r"://[^/@:]*:\*\*\*@")
 
 
 def mask(text: str) -> str:
@@ -32,3 +35,17 @@ def without_passwords(definition: Mapping[str, Any]) -> dict[str, Any]:
         return value
 
     return {key: clean(value) for key, value in definition.items()}
+
+
+def is_left_out(value: Any) -> bool:
+    """
+    Whether a password was left out somewhere in plain data.
+
+    >>> is_left_out({"a": ["sftp://backup:***@vault/srv"]}), is_left_out({"a": "://***"})
+    (True, False)
+    """
+    if isinstance(value, str):
+        return _LEFT_OUT.search(value) is not None
+    if isinstance(value, Mapping):
+        return any(map(is_left_out, value.values()))
+    return isinstance(value, list) and any(map(is_left_out, value))

@@ -76,9 +76,9 @@ def detail(catalog: Catalog, row: SetRow) -> SetDetail:
 
 def recovery(catalog: Catalog, schedule_id: str, at: datetime) -> RecoveryPlan:
     """Say what brings the source back to a moment."""
-    path = catalog.sets.recovery_chain(schedule_id, at)
+    chain = catalog.sets.recovery_chain(schedule_id, at)
     words = ("airflow-backup", "restore", schedule_id, "--at", at.isoformat(), "--to", "TARGET")
-    if not isinstance(path, RecoveryChain):
+    if not isinstance(chain, RecoveryChain):
         return RecoveryPlan(
             schedule_id=schedule_id,
             at=at,
@@ -87,20 +87,20 @@ def recovery(catalog: Catalog, schedule_id: str, at: datetime) -> RecoveryPlan:
             bytes_to_read=0,
             seconds=None,
             measured=False,
-            gaps=list(path.reasons),
-            earliest=path.earliest,
+            gaps=list(chain.reasons),
+            earliest=chain.earliest,
             command=shlex.join(words),
         )
     rate = rate_of(schedule_id, catalog)
     return RecoveryPlan(
         schedule_id=schedule_id,
         at=at,
-        consistent_at=path.consistent_at,
-        sets=[summary(row) for row in path.sets],
-        bytes_to_read=path.bytes_stored,
-        seconds=round(path.bytes_stored / (rate or ASSUMED_RATE), 1),
+        consistent_at=chain.consistent_at,
+        sets=[summary(row) for row in chain.sets],
+        bytes_to_read=chain.bytes_stored,
+        seconds=round(chain.bytes_stored / (rate or ASSUMED_RATE), 1),
         measured=rate is not None,
-        gaps=list(path.skipped),
+        gaps=list(chain.skipped),
         earliest=None,
         command=shlex.join(words),
     )

@@ -141,11 +141,12 @@ def compile_index(
     """
     Read the schedules files; fall back to the definitions in ``known`` for what is wrong.
 
-    Schedules in ``from_catalog`` come from the catalog; a file wins where an id is in both and it is right there, or was.
+    Schedules in ``from_catalog`` come from the catalog; a file wins where an id is in both and it is right there, or
+    was.
 
     Where a whole file cannot be read, nobody can tell which definitions of files it still holds, so all of them go on;
-    of those made on the page the catalog says which there are. Where the path is optional and nothing was ever known, a missing file
-    is no problem: all schedules may be in the catalog.
+    of those made on the page the catalog says which there are. Where the path is optional and nothing was ever known,
+    a missing file is no problem: all schedules may be in the catalog.
     """
     given = from_catalog or CatalogSchedules()
     last = known or LastGood({}, {})

@@ -101,6 +101,11 @@ def _pattern(given: Any, context: Mapping[str, Any]) -> tuple[str, str | None]:
         )
     if pattern.startswith("^/"):
         return f"{quoted(given)} is not an absolute path", "does it start with `/`?"
+    if pattern.startswith("^[^@?="):
+        return (
+            f"{quoted(given)} is not the id of a connection",
+            "make a connection in Airflow, and write its id here",
+        )
     if "://" in pattern:
         return f"{quoted(given)} is not a storage URL", "write for example file:///var/backups"
     return f"{quoted(given)} does not match {pattern}", None

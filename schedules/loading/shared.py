@@ -1,4 +1,6 @@
-"""What schedules share: defaults, templates, groups, presets, windows, calendars and receivers of all files together."""
+"""
+What schedules share: defaults, templates, groups, presets, windows, calendars and receivers of all files together.
+"""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -16,6 +17,17 @@ class Model(BaseModel):
     """A frozen model: unknown keys are errors; the docstrings below them are their description."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """
+        Return itself, as a frozen value may: pydantic copies each default that holds a list, for every schedule.
+
+        >>> from airflow_backup.schedules.model.policies import Retry
+        >>> retry = Retry()
+        >>> retry.__deepcopy__() is retry
+        True
+        """
+        return self
 
 
 LONGEST = timedelta(days=36_525)
@@ -51,8 +63,16 @@ def _time_of_day(value: Any) -> str:
         raise ValueError(f"{quoted(value)} is not a time of day; write for example 22:00") from None
 
 
+_NO_PLACES = re.compile(r"(?:posix|right)/.*|Factory|localtime|posixrules")
+"""
+What Python finds among the zones: names that no browser knows, that count leap seconds, or that differ by machine.
+"""
+
+
 def _timezone(value: Any) -> str:
     try:
+        if _NO_PLACES.fullmatch(value):
+            raise ValueError
         ZoneInfo(value)
     except (ValueError, TypeError, KeyError, OSError):
         raise ValueError(
@@ -86,8 +106,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00]*$", max_length=4096)]
 """A path that starts with ``/``, as the worker sees it."""
 
-ConnectionId = Annotated[str, Field(min_length=1, max_length=250)]
-"""The id of an Airflow connection."""
+ConnectionId = Annotated[str, Field(pattern=r"^[^@?=\x00-\x1f]+$", max_length=250)]
+"""The id of an Airflow connection, and no address with a password, which has a sign that no id has."""
 
 PlaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$", max_length=200)]
 """The name of a queue or an executor, as Airflow's configuration has it."""
@@ -105,7 +125,10 @@ Pattern = Annotated[str, Field(max_length=4096)]
 """A pattern for paths."""
 
 WHOLE = BeforeValidator(_whole)
-"""For a number: ``yes``, which Python would take for 1, is none. Written last, so that the bounds stay in the JSON Schema."""
+"""
+For a number: ``yes``, which Python would take for 1, is none. Written last, so that the bounds stay in the JSON
+Schema.
+"""
 
 Count = Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
 """A number of things, one at least."""

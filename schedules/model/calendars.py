@@ -111,18 +111,24 @@ def reason_to_skip(calendars: list[Calendar], at: datetime, *, timezone: str) ->
 
 
 def _check_country(country: str, subdivision: str | None) -> None:
-    import holidays  # half a second of import, only for those who use it
+    from holidays.registry import EntityLoader  # only for those who use it
 
-    known = holidays.list_supported_countries()
-    if country not in known:
+    if country not in EntityLoader.get_country_codes():
         raise ValueError(
             f"no holidays are known for country {quoted(country)}; write an ISO code such as DE"
         )
-    if subdivision is not None and subdivision not in known[country]:
+    known = () if subdivision is None else _subdivisions(country)
+    if subdivision is not None and subdivision not in known:
         raise ValueError(
             f"country {country} has no subdivision {quoted(subdivision)}; "
-            f"there are {', '.join(known[country]) or 'none'}"
+            f"there are {', '.join(known) or 'none'}"
         )
+
+
+def _subdivisions(country: str) -> tuple[str, ...]:
+    import holidays  # to ask one country imports all of them: 0.2 s
+
+    return tuple(getattr(holidays, country).subdivisions)
 
 
 @lru_cache(maxsize=256)

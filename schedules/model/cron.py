@@ -62,6 +62,11 @@ def _check(cron: str) -> str:
             f"cron {quoted(cron)} asks for a day of the month and for the n-th weekday {quoted(weekday)} of it; "
             "write two levels or two schedules, one for each"
         )
+    if "w" in day.lower() and weekday not in ("*", "?", "*/1"):
+        raise ValueError(
+            f"cron {quoted(cron)} asks for the working day nearest to a day of the month and for days of the week; "
+            "write two levels or two schedules, one for each"
+        )
     if any(field.lower().startswith(_RANDOM) for field in fields):
         raise ValueError(
             f"cron {quoted(cron)} is random; write the time itself, and `jitter:` to spread the load"

@@ -21,6 +21,7 @@ _MONTHS = {
     )
 }
 _RANGE = re.compile(r"(\w+)-(\w+)(?:/(\d+))?")
+_FROM = re.compile(r"(\w+)/(\d+)")
 _LIMITS = {"second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
 _FIELDS = ("second", "minute", "hour", "day", "month", "weekday")
 _STARS = ("*", "?")
@@ -35,8 +36,8 @@ def written_out(cron: str) -> str:
     """
     Return an expression that means the same, without ranges.
 
-    >>> written_out("0 20-20 * * thu-thu"), written_out("0 22-3/2 * * 5-7")
-    ('0 20 * * 4', '0 22,0,2 * * 5,6,0')
+    >>> written_out("0 20-20 * * thu-thu"), written_out("0 22-3/2 * * 5-7"), written_out("50/5 2 * * *")
+    ('0 20 * * 4', '0 22,0,2 * * 5,6,0', '50,55 2 * * *')
 
     Where both days are restricted either is enough, so one that lists every day leaves nothing to the other:
 
@@ -62,7 +63,7 @@ def _field(name: str, field: str) -> str:
 
 
 def _item(name: str, item: str) -> str:
-    found = _RANGE.fullmatch(item)
+    found = _RANGE.fullmatch(_to_the_end(name, item))
     if found is None:
         number = _value(name, item)
         if number is not None and not item.isdecimal():
@@ -82,6 +83,16 @@ def _item(name: str, item: str) -> str:
         values = [*range(low, end + 1), *range(begin, high + 1)][::step]
     numbers = [value % 7 if name == "weekday" else value for value in values]
     return ",".join(map(str, dict.fromkeys(numbers)))
+
+
+def _to_the_end(name: str, item: str) -> str:
+    """Write a value with a step as the range to the end of the field that it is; Sunday is the first day there."""
+    found = _FROM.fullmatch(item)
+    low = None if found is None else _value(name, found[1])
+    if found is None or low is None:
+        return item
+    first = low % 7 if name == "weekday" else low
+    return f"{first}-{_ALL[name].rpartition('-')[2]}/{found[2]}"
 
 
 def _value(name: str, text: str) -> int | None:

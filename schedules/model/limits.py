@@ -39,13 +39,18 @@ Rate = Annotated[
 
 
 class AtOnce(Model):
-    """How many backups may work at the same time on what is shared; counted are those of schedules with the same limit."""
+    """
+    How many backups may work at the same time on what is shared; counted are those of schedules with the same limit.
+    """
 
     repository: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
     """How many write to the schedule's repository; as many as there are when missing."""
 
     host: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
-    """How many read from the host of the source: the server of its connection, else the worker; as many as there are when missing."""
+    """
+    How many read from the host of the source: the server of its connection, else the worker; as many as there are
+    when missing.
+    """
 
 
 class ThrottleTime(Window):
@@ -72,7 +77,10 @@ class Throttle(Model):
     """Bytes a second that go to the repository, after compression; no limit when missing."""
 
     read: Rate | None = None
-    """Bytes a second that go from the source into the set, before compression; no limit when missing. What is only compared with the parent does not count."""
+    """
+    Bytes a second that go from the source into the set, before compression; no limit when missing. What is only
+    compared with the parent does not count.
+    """
 
     times: Annotated[list[ThrottleTime], Field(max_length=20)] = []
     """Other rates in times of the week; of several that hold at a moment the first one counts."""
@@ -81,7 +89,10 @@ class Throttle(Model):
     """How far the backup and its programs stand back for others on the processor, as `nice` says it."""
 
     io_class: Literal["low", "idle"] | None = None
-    """How far they stand back on disks, as `ionice` says it: `low` is best-effort 7; `idle` reads when nobody else does. The system heeds it where its I/O scheduler does, such as BFQ."""
+    """
+    How far they stand back on disks, as `ionice` says it: `low` is best-effort 7; `idle` reads when nobody else does.
+    The system heeds it where its I/O scheduler does, such as BFQ.
+    """
 
     @model_validator(mode="after")
     def _each_time_says_something(self) -> Throttle:

@@ -68,13 +68,22 @@ class Receiver(Model):
     """Mail addresses. `connection` is the SMTP server as Airflow has it, `smtp_default` when missing."""
 
     webhook: SecretlyConnected | None = None
-    """The Airflow connection of a web address that takes JSON: each message is sent to it by POST. Its password signs them."""
+    """
+    The Airflow connection of a web address that takes JSON: each message is sent to it by POST. Its password signs
+    them.
+    """
 
     apprise: SecretlyConnected | None = None
-    """The Airflow connection whose password is the address of a service as Apprise writes it, for example `ntfy://topic`."""
+    """
+    The Airflow connection whose password is the address of a service as Apprise writes it, for example
+    `ntfy://topic`.
+    """
 
     notifier: Annotated[str, Field(max_length=300)] | None = None
-    """One of Airflow's notifiers: `slack`, `slack_webhook`, `smtp`, `discord`, `pagerduty`, `sns`, or the path of a provider's class. Only Airflow itself can send by it."""
+    """
+    One of Airflow's notifiers: `slack`, `slack_webhook`, `smtp`, `discord`, `pagerduty`, `sns`, or the path of a
+    provider's class. Only Airflow itself can send by it.
+    """
 
     connection: ConnectionId | None = None
     """The Airflow connection for `email` or `notifier`."""

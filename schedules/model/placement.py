@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,10 @@ from airflow_backup.schedules.model.schedule import Schedule
 
 PlaceKey = Literal["queue", "executor", "pool", "executor_config"]
 KEYS: tuple[PlaceKey, ...] = ("queue", "executor", "pool", "executor_config")
+
+
+_LIKE_OURS = re.compile(r".*-[0-9a-f]{8}")
+"""The names that are made of several words and a digest."""
 
 
 class Placement(NamedTuple):
@@ -38,7 +43,8 @@ class Placement(NamedTuple):
         given = [each for each in self if each is not None]
         if not given:
             return None
-        if given == [self.queue] and ":" not in given[0]:  # a letter that no DAG id may have
+        is_queue = given == [self.queue] and ":" not in given[0]  # a letter that no DAG id may have
+        if is_queue and not _LIKE_OURS.fullmatch(given[0]):
             return self.queue
         words = "-".join("".join(c if c.isalnum() else "_" for c in each) for each in given)
         digest = hashlib.sha256(repr(tuple(self)).encode()).hexdigest()

@@ -75,7 +75,10 @@ class Retry(Model):
     """Double the wait from attempt to attempt."""
 
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """Wait shorter by up to this share of the delay, by chance, so that what failed together is not tried again together."""
+    """
+    Wait shorter by up to this share of the delay, by chance, so that what failed together is not tried again
+    together.
+    """
 
     classes: dict[RetriedClass, ClassRetry] = {}
     """Other rules for one class of failures, for example `space: {max_retries: 2, delay: 10m}`."""
@@ -128,7 +131,9 @@ class Retention(Model):
     """Remove the oldest sets until the schedule stores at most this much."""
 
     lock: Duration | None = None
-    """Let nobody remove a set younger than this: written into each set, and not undone by a later change of the rules."""
+    """
+    Let nobody remove a set younger than this: written into each set, and not undone by a later change of the rules.
+    """
 
     min_chains: Count = 1
     """Never go below this many recoverable chains, whatever the other rules say."""
@@ -147,7 +152,10 @@ class Verify(Model):
     """How often a set is restored into a temporary place and compared."""
 
     share: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
-    """With each verification also read one share of this many of every other set that is kept, so that every stored byte is read again in this many verifications."""
+    """
+    With each verification also read one share of this many of every other set that is kept, so that every stored byte
+    is read again in this many verifications.
+    """
 
     assertions: Annotated[list[Words], Field(max_length=100)] = []
     """SQL queries that a restore test asks of the restored database; the first value of each must be true."""

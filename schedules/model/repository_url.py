@@ -36,9 +36,8 @@ def check_repository(url: str) -> str:
     try:
         parts.port  # noqa: B018  # reading it checks it
     except ValueError:
-        raise ValueError(
-            f"{quoted(parts.netloc)} has no port that there is; write a number up to 65535"
-        ) from None
+        # Not quoted: what is no port may be the beginning of a password.
+        raise ValueError("the URL has no port that there is; write a number up to 65535") from None
     return url
 
 

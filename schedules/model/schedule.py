@@ -114,10 +114,13 @@ class Schedule(Model):
     """Which backup goes first when not all may run: 255 before 0."""
 
     host: HostName | None = None
-    """The machine whose data this is: a run on another one is refused. `any` says that the path is the same one on all machines, such as a network share. When missing, a run on another machine than the one before takes a full set."""
+    """
+    The machine whose data this is: a run on another one is refused. `any` says that the path is the same one on all
+    machines, such as a network share. When missing, a run on another machine than the one before takes a full set.
+    """
 
     queue: PlaceName | None = None
-    """The queue whose workers take all tasks of the schedule: those that have its data. Airflow's default queue when missing."""
+    """The queue of the workers that have its data; they take all its tasks. Airflow's default queue when missing."""
 
     executor: PlaceName | None = None
     """The executor that runs them, where Airflow has several; its first one when missing."""
@@ -126,7 +129,7 @@ class Schedule(Model):
     """The Airflow pool whose slots limit how many such tasks work at once, in place of `backup`."""
 
     executor_config: Name | None = None
-    """The name of a template for the executor, such as volumes of a pod, that an administrator wrote in `[backup] executor_configs`."""
+    """A template for the executor, such as volumes of a pod, by its name in `[backup] executor_configs`."""
 
     after: Annotated[list[Name], Field(max_length=1000)] = []
     """Run when these schedules have completed, instead of at a time."""
@@ -135,10 +138,10 @@ class Schedule(Model):
     """Stop a backup that runs longer than this; the time in which it is paused does not count."""
 
     max_pause: Duration = timedelta(hours=4)
-    """A backup that was paused goes on by itself after this: what it holds on a server, such as a transaction, must not stay open for ever."""
+    """A paused backup goes on by itself after this: it may hold a transaction or a lock on a server."""
 
     limits: AtOnce = AtOnce()
-    """How many backups may work at the same time on the same repository, and read from the same host; the others wait."""
+    """How many backups work at once on the same repository, and read from the same host; the others wait."""
 
     throttle: Throttle = Throttle()
     """How fast the backup may be, and how much it gives way to other work on its machine."""
@@ -165,7 +168,10 @@ class Schedule(Model):
     """The checksum of pieces."""
 
     alert_after: Duration | None = None
-    """The schedule is late when its last good set is older than this. Twice the longest gap between runs, and the usual duration, when missing."""
+    """
+    The schedule is late when its newest good set is older than this. When missing: twice the longest gap between runs,
+    and the usual duration of one.
+    """
 
     objectives: Objectives = Objectives()
     """What is promised of the schedule's sets."""

@@ -40,7 +40,10 @@ class EngineOptions(Model):
     """Where the server of a connection listens that names no port."""
 
     connection_types: ClassVar[tuple[str, ...]] = ()
-    """The types of Airflow's connections that lead to what the engine can back up; of these it is said which no schedule protects."""
+    """
+    The types of Airflow's connections that lead to what the engine can back up; of these it is said which no schedule
+    protects.
+    """
 
     place_extras: ClassVar[tuple[str, ...]] = ()
     """The extras of a connection that say where it leads. No others are read to tell which place a schedule reads."""
@@ -131,7 +134,9 @@ class Unprotected(Model):
 
 
 def options_model(engine: str) -> type[EngineOptions] | None:
-    """Return the model of an engine's options; None when no package brings that engine, ConfigError when it is broken."""
+    """
+    Return the model of an engine's options; None when no package brings that engine, ConfigError when it is broken.
+    """
     model = installed_engines.options_of(engine)
     if model is None and engine not in installed_engines.names():
         return None

@@ -128,7 +128,7 @@ def _spans(
 
 
 class Span(NamedTuple):
-    """Minutes since Monday 00:00 on the wall, from opening to closing."""
+    """Minutes of local time since Monday 00:00, from opening to closing."""
 
     opens: int
     closes: int
@@ -180,7 +180,7 @@ def openings(windows: Sequence[Window], context: datetime, *, timezone: str) -> 
 
 def openings_a_week(windows: Sequence[Window], *, timezone: str) -> int:
     """
-    Count how often windows open in a week; those that touch each other on the wall are one.
+    Count how often windows open in a week; those that touch each other in local time are one.
 
     >>> halves = [{"from": "01:00", "to": "02:00"}, {"from": "02:00", "to": "03:00"}]
     >>> openings_a_week([Window.model_validate(each) for each in halves], timezone="UTC")
@@ -273,11 +273,8 @@ def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
     low = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
     high = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     before = low.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
-        if middle <= low:
-            break
+    while high - low >= timedelta(seconds=2):
+        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
         if middle.astimezone(zone).utcoffset() == before:
             low = middle
         else:

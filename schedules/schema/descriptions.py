@@ -1,4 +1,6 @@
-"""The docstrings below the keys of a model, put into its JSON Schema: what an editor shows, and the reference prints."""
+"""
+The docstrings below the keys of a model, put into its JSON Schema: what an editor shows, and the reference prints.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from airflow_backup.schedules.model.calendars import Calendar
 from airflow_backup.schedules.model.notify import Receiver
 from airflow_backup.schedules.model.presets import PRESETS, Preset
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.model.sources import Unprotected, options_model
+from airflow_backup.schedules.model.sources import EngineOptions, Unprotected, options_model
 from airflow_backup.schedules.model.windows import Window
 from airflow_backup.schedules.schema.descriptions import Described
 
@@ -30,7 +30,7 @@ _DESCRIPTIONS = {
     "calendars": "Days on which no backup runs, by name.",
     "receivers": "Where messages go, by name.",
     "templates": "Keys that schedules inherit with `extends`, by name.",
-    "groups": "Keys that all schedules of a `group` inherit, by the name of the group; above the defaults, below templates.",
+    "groups": "Keys that all schedules of a `group` inherit, by the group's name; above the defaults, below templates.",
     "unprotected": "Connections that no schedule protects on purpose, each with the reason.",
     "schedules": "What is backed up, when and how.",
 }
@@ -80,6 +80,13 @@ def json_schema() -> dict[str, Any]:
         },
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def options_schema(model: type[EngineOptions]) -> dict[str, Any]:
+    """Return the schema of an engine's options alone, what a form is made from."""
+    made = model.model_json_schema(schema_generator=Described)
+    _write_durations(made)
+    return made
 
 
 def _options() -> list[type[BaseModel]]:

@@ -23,9 +23,10 @@ _INTRODUCTION = """\
 version: 1
 ```
 
-`defaults` are under everything, then the schedule's `group` where `groups` says something of it, then the templates that a schedule `extends`, then the schedule itself. A key given
-higher up replaces the one below as a whole, except that `source`, `retry` and `verify` are joined key by key, and
-that whatever says *when* (`cron`, `every`, `preset`, `levels`, `after`) replaces all of these together.
+`defaults` are under everything, then the schedule's `group` where `groups` says something of it, then the templates
+that a schedule `extends`, then the schedule itself. A key given higher up replaces the one below as a whole, except
+that `source`, `retry` and `verify` are joined key by key, and that whatever says *when* (`cron`, `every`, `preset`,
+`levels`, `after`) replaces all of these together.
 
 Text is YAML 1.2: only `true` and `false` are booleans, and `22:00` is text. Durations are written `30s`, `5m`, `4h`,
 `1h30m`, `14d`; sizes `500MB`, `2GiB`.
@@ -36,7 +37,11 @@ _HEADINGS = {
     "Levels": "Levels",
     "Window": "A window",
     "Calendar": "A calendar",
+    "AtOnce": "Limits",
+    "Throttle": "Throttle",
+    "ThrottleTime": "A time of a throttle",
     "Retry": "Retry",
+    "ClassRetry": "Retry of one class",
     "Retention": "Retention",
     "Verify": "Verify",
     "Objectives": "Objectives",

@@ -1,1 +1,3 @@
-"""The first minutes: what to protect, as asked for or as another tool's configuration says it, becomes a schedules file."""
+"""
+The first minutes: what to protect, as asked for or as another tool's configuration says it, becomes a schedules file.
+"""

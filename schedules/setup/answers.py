@@ -34,7 +34,7 @@ def draft_of(engine: str, what: str) -> Draft:
     if not what:
         raise ConfigError(f"what is to be protected? {engine} needs a name")
     if engine not in SERVERS:
-        path = os.path.normpath(os.path.abspath(os.path.expanduser(what)))
+        path = _place(what)
         name = of_path(path)
         notes = () if os.path.lexists(path) else ("there is no such path on this machine yet",)
         name = name.rpartition(".")[0] or name
@@ -51,6 +51,17 @@ def draft_of(engine: str, what: str) -> Draft:
     return Draft(of_path(database) if database else connection, source, what, connection=needed)
 
 
+def _place(text: str) -> str:
+    """Return an absolute path; two dots behind a link are what the system says, not what stands before them."""
+    try:
+        path = os.path.join(os.getcwd(), os.path.expanduser(text))
+        return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
+    except OSError as error:
+        raise ConfigError(
+            f"{text!r} leads nowhere: this folder is gone", hint="write the whole path"
+        ) from error
+
+
 def repository_of(text: str) -> str:
     """
     Return a repository's URL; a folder may be written as a path.
@@ -62,7 +73,7 @@ def repository_of(text: str) -> str:
     if "://" not in text:
         if not text:
             raise ConfigError("where do sets lie?", hint="write for example file:///var/backups")
-        return Path(os.path.abspath(os.path.expanduser(text))).as_uri()
+        return Path(_place(text)).as_uri()
     try:
         return check_repository(text)
     except ValueError as error:
@@ -81,7 +92,7 @@ def retention_of(text: str) -> Mapping[str, Any] | None:
         return None
     try:
         found = yaml.safe_load(text if text.startswith("{") else "{" + text + "}")
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError):
         found = None
     if not isinstance(found, dict) or not found:
         raise ConfigError(

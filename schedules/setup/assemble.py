@@ -1,4 +1,4 @@
-"""From drafts to a file: ids, connections, what nobody said, and the proof that each schedule is right."""
+"""From drafts to a file: ids, connections, what nobody said, and the check that each schedule is right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from airflow_backup.core.errors import BackupError
 from airflow_backup.schedules.loading.loader import parse
 from airflow_backup.schedules.setup.document import document
-from airflow_backup.schedules.setup.draft import Draft, NeededConnection, Plan
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection, SetupPlan
 from airflow_backup.schedules.setup.names import slug, unique
 from airflow_backup.schedules.setup.patterns import escaped
 from airflow_backup.schedules.setup.times import TIME_IS_LOST
@@ -29,7 +29,7 @@ def assembled(
     timezone: str,
     when: Mapping[str, Any],
     retention: Mapping[str, Any] | None,
-) -> Plan:
+) -> SetupPlan:
     """
     Make a plan whose every schedule is right.
 
@@ -37,7 +37,7 @@ def assembled(
     """
     zones = {each.timezone or timezone for each in drafts}
     zone = zones.pop() if len(zones) == 1 else timezone
-    plan = Plan((), tuple(notes), tuple(origins), repository, repository_connection, zone)
+    plan = SetupPlan((), tuple(notes), tuple(origins), repository, repository_connection, zone)
     completed = [_completed(each, plan, when, retention) for each in drafts]
     ids: list[str] = []
     kept: list[Draft] = []
@@ -54,7 +54,7 @@ def assembled(
     return replace(plan, drafts=tuple(kept), notes=(*plan.notes, *refused))
 
 
-def _problem(plan: Plan) -> str | None:
+def _problem(plan: SetupPlan) -> str | None:
     found = parse(document(plan)).problems
     return None if not found else f"{found[0].path.partition('.0.')[2]}: {found[0].message}"
 
@@ -68,7 +68,7 @@ def checked(text: str) -> str:
 
 
 def _completed(
-    draft: Draft, plan: Plan, when: Mapping[str, Any], retention: Mapping[str, Any] | None
+    draft: Draft, plan: SetupPlan, when: Mapping[str, Any], retention: Mapping[str, Any] | None
 ) -> Draft:
     notes = list(draft.notes)
     if not any(key in draft.when for key in ("cron", "preset", "levels", "every")):

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-import textwrap
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_backup.core.text.names import shown
-from airflow_backup.schedules.setup.draft import Draft, NeededConnection, Plan
-
-_WIDTH = 110
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*(?:://[A-Za-z0-9_./@:+%-]+)?")
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-_UNSAFE = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"})
+from airflow_backup.schedules.export.yaml_text import WIDTH, comment, flow, in_one_line, scalar
+from airflow_backup.schedules.setup.draft import Draft, NeededConnection, SetupPlan
 
 
-def document(plan: Plan) -> str:
+def document(plan: SetupPlan) -> str:
     """Return the text of the file."""
     lines = [*_head(plan), "version: 1", "defaults:"]
     lines += [f"  timezone: {scalar(plan.timezone)}", f"  repository: {scalar(plan.repository)}"]
@@ -32,7 +24,7 @@ def document(plan: Plan) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _head(plan: Plan) -> Iterator[str]:
+def _head(plan: SetupPlan) -> Iterator[str]:
     made = (
         f"Made by `airflow-backup setup` from {', '.join(plan.origins)}."
         if plan.origins
@@ -97,86 +89,11 @@ def _mapping(given: Mapping[str, Any], *, indent: int) -> Iterator[str]:
         if isinstance(value, Mapping):
             yield f"{space}{key}:"
             yield from _mapping(value, indent=indent + 2)
-        elif is_list and len(line) > _WIDTH:
+        elif is_list and len(line) > WIDTH:
             yield f"{space}{key}:"
             yield from (f"{space}  - {scalar(each)}" for each in value)
         else:
             yield line
-
-
-def flow(value: Mapping[str, Any] | Sequence[Any]) -> str:
-    """
-    Write a mapping or a list in one line.
-
-    >>> flow({"daily": 7, "within": "2d"}), flow(["*.tmp", "/a b"])
-    ('{daily: 7, within: "2d"}', '["*.tmp", "/a b"]')
-    """
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {scalar(each)}" for key, each in value.items()) + "}"
-    return "[" + ", ".join(scalar(each, is_flow=True) for each in value) + "]"
-
-
-def scalar(value: Any, *, is_flow: bool = False) -> str:
-    r"""
-    Write one value so that it is read as what it is, whatever letters it has.
-
-    >>> scalar("/srv/wiki"), scalar("0 2 * * *"), scalar("a: #b"), scalar("no"), scalar(7)
-    ('/srv/wiki', '"0 2 * * *"', '"a: #b"', '"no"', '7')
-    >>> print(scalar('a"b\n${HOME}'))
-    "a\"b\n$${HOME}"
-    """
-    if isinstance(value, (bool, int)):
-        return str(value).lower()
-    text = str(value).replace("${", "$${")  # else the environment would be filled in
-    if not is_flow and _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
-        return text
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(letter: str) -> str:
-    if letter in '"\\':
-        return f"\\{letter}"
-    if letter == "\n":
-        return "\\n"
-    if unicodedata.category(letter) not in _UNSAFE and letter not in "\x85\ufeff":
-        return letter
-    number = ord(letter)
-    return (
-        f"\\x{number:02x}"
-        if number < 256
-        else f"\\u{number:04x}"
-        if number < 65536
-        else f"\\U{number:08x}"
-    )
-
-
-def comment(text: str, *, indent: int = 0, bullet: str = "") -> Iterable[str]:
-    r"""
-    Write a comment in lines that are not too long; nothing in it can end the comment.
-
-    >>> comment("a\nb", indent=2, bullet="- ")
-    ['  # - a\\nb']
-    """
-    one = in_one_line(text)
-    lead = " " * indent + "# "
-    return textwrap.wrap(
-        one,
-        width=_WIDTH,
-        initial_indent=lead + bullet,
-        subsequent_indent=lead + " " * len(bullet),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [lead.rstrip()]
-
-
-def in_one_line(text: str) -> str:
-    r"""
-    Write a text so that it draws nothing and ends no line, also where it has half a letter.
-
-    >>> print(in_one_line("a\nb \ud800"))
-    a\nb \xed\xa0\x80
-    """
-    return shown(text.encode("utf-8", "surrogatepass"))
 
 
 def add_command(needed: NeededConnection) -> str:

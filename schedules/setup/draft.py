@@ -74,7 +74,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SetupPlan:
     """What is to be written."""
 
     drafts: tuple[Draft, ...]

@@ -65,6 +65,21 @@ def _below(pattern: str, root: str) -> str | None:
     return f"/{inside}" if inside.strip("/") else None
 
 
+def from_names(pattern: str, root: str, names: Sequence[str]) -> str | None:
+    """
+    Write a relative pattern that begins with the last of a source's own ``names``, as one below it; None for others.
+
+    >>> from_names("wiki/cache", "/srv/wiki", ["srv", "wiki"]), from_names("cache", "/srv/wiki", ["wiki"])
+    ('/srv/wiki/cache', None)
+    """
+    end = "/" if pattern.endswith("/") else ""
+    parts = pattern.rstrip("/").split("/")
+    for count in range(len(parts) - 1, 0, -1):
+        if parts[:count] == list(names[-count:]):
+            return "/".join([escaped(root.rstrip("/")), *parts[count:]]) + end
+    return None
+
+
 def for_root(given: Iterable[str], root: str) -> tuple[list[str], int]:
     """Return the patterns for one source, and how many could not be written."""
     found: list[str] = []

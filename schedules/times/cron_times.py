@@ -47,7 +47,7 @@ def _next_on_the_wall(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
         wall = max(wall, _fold_end(local))
         walk = iterator(cron, wall - _STEP)
     else:
-        # A time inside a gap fires at the end of the gap, which on the wall is later than itself.
+        # A time inside a gap fires at the end of the gap, whose local time is later than its own.
         walk = iterator(cron, wall - _gap_before(after, zone))
     while True:
         instant = resolve(walk.get_next(datetime), zone)

@@ -41,8 +41,10 @@ from airflow_backup.engines.capabilities import (
     Outside,
     PartChecker,
     PauseTeller,
+    ReadOnly,
     RestoreTester,
     Resumer,
+    SelfContained,
     StateDescriber,
     StructureChecker,
     Sweeper,
@@ -60,6 +62,7 @@ from airflow_backup.engines.protocol import (
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.schedules.model.base import AbsolutePath, ConnectionId, Model
 from airflow_backup.schedules.model.sources import EngineOptions
+from airflow_backup.schedules.schema.asked import asked
 
 __all__ = [
     "AbsolutePath",
@@ -90,12 +93,14 @@ __all__ = [
     "PauseTeller",
     "Process",
     "Progress",
+    "ReadOnly",
     "Refused",
     "Reporter",
     "RestoreReport",
     "RestoreTester",
     "Resumer",
     "ScratchFull",
+    "SelfContained",
     "SetReader",
     "Sink",
     "SourceChanged",
@@ -110,6 +115,7 @@ __all__ = [
     "ToolMissing",
     "VerificationReport",
     "VerifyError",
+    "asked",
     "check_engine",
     "from_environment",
     "open_target",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
+from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.format.manifest import Totals
-from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.core.words import ExecutionStatus, Kind
 from support.servers.airflow_fixture import ROLES, AirflowHome
+from support.servers.shared import share
+from support.stored.stored_runs import begin
 from support.stored.stored_sets import note_set
 
 SCHEDULES = """\
@@ -37,7 +40,9 @@ unprotected:
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[AirflowHome]:
     """Start an API server whose schedules were parsed once."""
     with AirflowHome(tmp_path_factory.mktemp("airflow") / "home", schedules=SCHEDULES) as home:
         home.run("db", "migrate")
@@ -45,6 +50,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
         with Catalog.open(home.catalog_url) as catalog:
             remember(catalog)
         home.start("api-server")
+        share(pytestconfig, Path(__file__).parent, home)
         yield home
 
 
@@ -81,6 +87,14 @@ def nobody(clients: dict[str, httpx.Client]) -> httpx.Client:
     return clients["nobody"]
 
 
+@pytest.fixture
+def raced_is_idle(admin: httpx.Client) -> None:
+    """End the runs of the schedule `raced` that other tests began: it may run once at a time."""
+    for run in admin.get("backup/api/v1/runs/active").json()["runs"]:
+        if run["schedule_id"] == "raced":
+            admin.post(f"backup/api/v1/runs/backup__raced/{run['run_id']}/cancel", json={})
+
+
 def remember(catalog: Catalog) -> None:
     """Give the schedules a past: orders is well, crm failed last night, wiki is too old."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -93,7 +107,7 @@ def remember(catalog: Catalog) -> None:
 
 def complete(catalog: Catalog, schedule_id: str, at: datetime) -> None:
     """Note a completed execution."""
-    attempt = begin(catalog, schedule_id, at)
+    attempt = begin(catalog, schedule_id, at, waited=timedelta(seconds=1))
     outcome = Outcome(
         status=ExecutionStatus.COMPLETED,
         kind=Kind.FULL,
@@ -110,7 +124,7 @@ def complete(catalog: Catalog, schedule_id: str, at: datetime) -> None:
 
 def fail(catalog: Catalog, schedule_id: str, at: datetime) -> None:
     """Note a failed execution."""
-    attempt = begin(catalog, schedule_id, at)
+    attempt = begin(catalog, schedule_id, at, waited=timedelta(seconds=1))
     failure = Failure(
         error="no room left in sftp://vault/srv",
         hint="is the disk full?",
@@ -118,16 +132,3 @@ def fail(catalog: Catalog, schedule_id: str, at: datetime) -> None:
     )
     outcome = Outcome(status=ExecutionStatus.FAILED, failure=failure)
     catalog.executions.finish(attempt, outcome, at=at + timedelta(seconds=3))
-
-
-def begin(catalog: Catalog, schedule_id: str, at: datetime) -> Attempt:
-    """Note that an execution began."""
-    return catalog.executions.begin(
-        schedule_id,
-        f"scheduled__{at.isoformat()}",
-        run_at=at,
-        queued_at=at,
-        at=at + timedelta(seconds=1),
-        trigger=Trigger.SCHEDULE,
-        kind=Kind.FULL,
-    )

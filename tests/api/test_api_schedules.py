@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -207,6 +209,7 @@ def test_run_now_queues_one_run_and_refuses_a_second(user: httpx.Client) -> None
     assert over.status_code == 409
 
 
+@pytest.mark.usefixtures("raced_is_idle")
 def test_of_ten_requests_at_once_one_starts_a_run(admin: httpx.Client) -> None:
     def start(_: int) -> int:
         return admin.post(f"{API}/schedules/raced/run", json={}).status_code
@@ -214,6 +217,32 @@ def test_of_ten_requests_at_once_one_starts_a_run(admin: httpx.Client) -> None:
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(start, range(10)))
     assert sorted(answers) == [202] + [409] * 9
+
+
+@pytest.mark.usefixtures("raced_is_idle")
+def test_a_request_that_is_repeated_starts_one_run(user: httpx.Client, admin: httpx.Client) -> None:
+    body, key = {"note": "nightly, by the deploy job"}, {"Idempotency-Key": "deploy-4711"}
+
+    def start(_: int) -> httpx.Response:
+        return user.post(f"{API}/schedules/raced/run", json=body, headers=key)
+
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(start, range(5)))
+    assert {answer.status_code for answer in answers} == {202}
+    (run_id,) = {answer.json()["run_id"] for answer in answers}
+
+    other = user.post(f"{API}/schedules/raced/run", json={"kind": "full"}, headers=key)
+    assert other.status_code == 409
+    assert "this key was used for another request" in other.json()["detail"]
+    another = admin.post(f"{API}/schedules/raced/run", json=body, headers=key)
+    assert "already queued" in another.json()["detail"], "a key is one person's"
+
+    user.post(f"{API}/runs/backup__raced/{run_id}/cancel", json={})
+    assert start(0).json()["run_id"] == run_id, "also when it is over"
+    too_long = user.post(
+        f"{API}/schedules/raced/run", json=body, headers={"Idempotency-Key": "x" * 256}
+    )
+    assert too_long.status_code == 422
 
 
 @pytest.mark.parametrize("dag", ["etl", "backup__none", "backup__"])
@@ -233,6 +262,35 @@ def test_history_comes_in_pages_without_gap_or_repeat(admin: httpx.Client) -> No
             break
     assert len(seen) == len(set(seen)) == 3
     assert seen == sorted(seen, reverse=True)
+
+
+def test_the_history_of_all_schedules_is_read_page_by_page(admin: httpx.Client) -> None:
+    seen: list[tuple[str, str, str]] = []
+    cursor: str | None = None
+    while True:
+        query: dict[str, Any] = {"limit": 2, "status": ["completed", "failed"]}
+        page = admin.get(
+            f"{API}/runs", params=query | ({"cursor": cursor} if cursor else {})
+        ).json()
+        seen += [(run["since"], run["schedule_id"], run["run_id"]) for run in page["runs"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) >= 8
+    assert seen == sorted(seen, reverse=True)
+    assert {name for _, name, _ in seen} >= {"orders", "crm", "wiki"}
+    wrong = admin.get(f"{API}/runs", params={"cursor": "x"})
+    assert wrong.status_code == 422
+    assert "this is no cursor; send the `next_cursor` of an answer" in wrong.text
+
+
+def test_the_history_is_exported_as_a_table(admin: httpx.Client) -> None:
+    answer = admin.get(f"{API}/runs/csv", params={"schedule": "crm", "status": "failed"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["x-more"] == "false"
+    (line,) = csv.DictReader(io.StringIO(answer.text))
+    assert (line["schedule_id"], line["failure_class"]) == ("crm", "space")
+    assert line["error"] == "no room left in sftp://vault/srv"
 
 
 def test_history_tells_what_the_catalog_remembers(admin: httpx.Client) -> None:

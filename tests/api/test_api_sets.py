@@ -188,3 +188,39 @@ def test_a_pin_holds_and_a_lock_is_never_made_shorter(admin: httpx.Client, sets:
     shorter = lock | {"lock_until": (NOW + timedelta(days=1)).isoformat()}
     assert admin.post(path, json=shorter).status_code == 409
     assert admin.post(path, json={}).status_code == 422
+
+
+def test_a_restore_goes_to_the_workers_that_a_person_chooses(
+    admin: httpx.Client, sets: list[str], airflow: AirflowHome
+) -> None:
+    places = admin.get(f"{API}/places").json()["places"]
+    assert {each["id"]: each["queue"] for each in places} == {
+        "backup_restore": None,
+        "backup_restore__nas": "nas",
+    }
+    listed = admin.get(f"{API}/schedules").json()["schedules"]
+    running = [each for each in listed if each["state"] != "rejected"]
+    assert len(running) < len(listed)
+    assert sum(each["schedules"] for each in places) == len(running)
+    body = {"target": "copy", "confirm": "metrics", "place": "backup_restore"}
+    started = admin.post(f"{API}/sets/{sets[0]}/restore", json=body).json()
+    assert started["dag_id"] == "backup_restore"
+    with Catalog.open(airflow.catalog_url) as catalog:
+        assert catalog.tickets.asked(started["run_id"], "restore") == (
+            "metrics",
+            {
+                "set_id": sets[0],
+                "at": None,
+                "target": "copy",
+                "paths": [],
+                "place": "backup_restore",
+            },
+        )
+
+
+@pytest.mark.parametrize("dag", ["backup__metrics", "backup_restore__elsewhere", "backup_verify"])
+def test_a_restore_starts_no_other_dag(admin: httpx.Client, sets: list[str], dag: str) -> None:
+    body = {"target": "copy", "confirm": "metrics", "place": dag}
+    refused = admin.post(f"{API}/sets/{sets[0]}/restore", json=body)
+    assert refused.status_code == 409, refused.text
+    assert dag in refused.json()["detail"]

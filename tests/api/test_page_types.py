@@ -1,4 +1,6 @@
-"""The description of the API that the page's types are made from is what the API says; `scripts/reference` writes it."""
+"""
+The description of the API that the page's types are made from is what the API says; `scripts/reference` writes it.
+"""
 
 from __future__ import annotations
 

@@ -15,13 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
-from airflow_backup.core.connections import from_environment
-from airflow_backup.schedules.model.schedule import Schedule
 from support.servers.airflow_fixture import ROLES, AirflowHome
+from support.stored.of_airflow import store_set
 
-pytestmark = [pytest.mark.service, pytest.mark.slow]
+pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=4)]
 
 API = "/api/v1"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
@@ -63,6 +61,12 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /schedules/{schedule_id}/skip-next": ("schedules/orders/skip-next", {}),
     "POST /schedules/{schedule_id}/pause": ("schedules/orders/pause", {"until": LATER}),
     "DELETE /schedules/{schedule_id}/holds/{hold_id}": ("schedules/orders/holds/999", {}),
+    "GET /export": ("export", None),
+    "POST /import": ("import", {"yaml": "version: 1"}),
+    "GET /templates": ("templates", None),
+    "GET /engines": ("engines", None),
+    "GET /runs": ("runs", None),
+    "GET /runs/csv": ("runs/csv", None),
     "GET /runs/active": ("runs/active", None),
     "POST /runs/active/pause": ("runs/active/pause", {}),
     "POST /runs/active/resume": ("runs/active/resume", {}),
@@ -72,6 +76,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /runs/{dag_id}/{run_id}/resume": ("runs/backup__orders/none/resume", {}),
     "GET /timeline": ("timeline", None),
     "GET /days": ("days?ids=orders", None),
+    "GET /places": ("places", None),
     "GET /sets/{set_id}": ("sets/SET", None),
     "POST /sets/{set_id}/verify": ("sets/SET/verify", {}),
     "POST /sets/{set_id}/restore": ("sets/SET/restore", {"target": "x", "confirm": "no"}),
@@ -94,29 +99,9 @@ def home(
         if request.param == "fab":
             airflow.add_users()
         airflow.reserialize()
-        store(airflow, folder)
+        store_set(airflow, folder, "orders")
         airflow.start("api-server")
         yield airflow
-
-
-def store(airflow: AirflowHome, folder: Path) -> None:
-    """Take a set under the name of the schedule."""
-    (folder / "source").mkdir()
-    (folder / "source" / "a").write_text("a")
-    definition = {
-        "id": "orders",
-        "source": {"engine": "files", "path": f"{folder}/source"},
-        "repository": f"file://{folder}/repository",
-        "preset": "daily",
-    }
-    with Catalog.open(airflow.catalog_url) as catalog:
-        backup(
-            Schedule.model_validate(definition),
-            Run("r1", datetime.now(UTC)),
-            catalog=catalog,
-            connections=from_environment,
-            clock=lambda: datetime.now(UTC),
-        )
 
 
 def asked(airflow: AirflowHome) -> dict[str, dict[str, bool]]:
@@ -206,7 +191,7 @@ The API asks Airflow's auth manager on every request. What it asks for:
 | view | to read the schedule's DAG |
 | view coverage | to read connections; those that the user may not read are left out |
 | operate: enable, run, cancel, pause, hold, verify | to change the DAG, or to make and change its runs |
-| edit: make, change, clone, delete schedules | to make, change or delete connections: a schedule names paths and connections |
+| edit: make, change, clone, delete schedules | to make, change or delete connections, for a schedule names paths and connections; to change or delete one, its DAG too |
 | pin | to change connections, and the schedule's DAG |
 | restore | to make runs of the DAG `backup_restore`, and connections |
 | lock | to delete the schedule's DAG, and connections; cannot be taken back, so the schedule's id is typed |

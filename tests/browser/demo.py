@@ -1,10 +1,11 @@
-"""A company's backups for pictures: an API server over a month of history, one run under way, one schedule broken."""
+"""A company's backups for pictures and for the audit of the page: a month of history, and what may go wrong with it."""
 
 from __future__ import annotations
 
 import json
 import random
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,87 +14,17 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.format.manifest import Totals
-from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.core.words import (
+    ExecutionStatus,
+    Kind,
+    Trigger,
+    VerificationLevel,
+    VerificationOutcome,
+)
+from browser.demo_schedules import DEPARTMENTS, SCHEDULES, THINGS
 from support.servers.airflow_fixture import AirflowHome
+from support.stored.stored_runs import begin
 from support.stored.stored_sets import note_set
-
-SCHEDULES = """\
-version: 1
-defaults:
-  timezone: Europe/Berlin
-  repository: s3://acme-backups/production
-  connection: aws_backup
-  alert_after: 26h
-windows:
-  nightly: {days: [mon-sun], from: "22:00", to: "06:00"}
-schedules:
-  - id: orders
-    description: Orders database of the shop
-    group: databases
-    tags: [prod]
-    source: {engine: sqlite, path: /srv/shop/orders.db}
-    levels: {full: "0 2 * * sun", incremental: "0 2 * * mon-sat"}
-    window: nightly
-  - id: customers
-    description: Customer records
-    group: databases
-    tags: [prod, gdpr]
-    source: {engine: sqlite, path: /srv/crm/customers.db}
-    cron: "30 1 * * *"
-    window: nightly
-  - id: ledger
-    description: General ledger, kept for ten years
-    group: databases
-    tags: [prod, finance]
-    source: {engine: sqlite, path: /srv/erp/ledger.db}
-    every: 4h
-    alert_after: 9h
-  - id: wiki
-    description: Company wiki with its attachments
-    group: files
-    tags: [docs]
-    source: {engine: files, path: /srv/wiki}
-    cron: "15 3 * * *"
-  - id: mail-archive
-    description: Mail of the last seven years
-    group: files
-    tags: [prod]
-    source: {engine: files, path: /srv/mail}
-    levels: {full: "0 23 * * sat", incremental: "0 23 * * sun-fri"}
-    window: nightly
-  - id: home
-    description: Home folders of the staff
-    group: files
-    tags: [office]
-    source: {engine: files, path: /home}
-    cron: "45 22 * * *"
-    window: nightly
-  - id: media
-    description: Product photos and videos
-    group: files
-    tags: [shop]
-    source: {engine: files, path: /srv/media}
-    cron: "0 4 * * *"
-  - id: metrics
-    description: Dashboards and their data
-    group: databases
-    tags: [ops]
-    source: {engine: sqlite, path: /var/lib/grafana/grafana.db}
-    preset: hourly
-    alert_after: 3h
-  - id: sandbox
-    description: Playground of the data team
-    tags: [dev]
-    source: {engine: files, path: /srv/sandbox}
-    preset: daily
-    enabled: false
-  - id: gitlab
-    description: Git repositories
-    group: files
-    tags: [prod]
-    source: {engine: files, path: /var/opt/gitlab}
-    crn: "0 1 * * *"
-"""
 
 LIVE = "media"
 
@@ -114,7 +45,7 @@ PAST = {
     "orders": Past(timedelta(hours=5, minutes=41), _DAY, 48.2, 11, (17,)),
     "customers": Past(timedelta(hours=6, minutes=12), _DAY, 6.4, 2.2),
     "ledger": Past(timedelta(hours=1, minutes=44), timedelta(hours=4), 12.7, 3.1, (9,)),
-    "wiki": Past(timedelta(hours=4, minutes=27), _DAY, 3.9, 1.4, (0,)),
+    "wiki": Past(timedelta(hours=4, minutes=27), _DAY, 3.9, 1.4, (11,)),
     "mail-archive": Past(timedelta(hours=8, minutes=43), _DAY, 212.0, 47, (22, 23)),
     "home": Past(timedelta(hours=8, minutes=58), _DAY, 96.5, 24),
     "media": Past(timedelta(hours=24, minutes=2), _DAY, 389.0, 71),
@@ -123,21 +54,66 @@ PAST = {
 
 
 def prepare(home: AirflowHome) -> None:
-    """Fill the catalog and Airflow's database; the API server may then start."""
+    """Make Airflow's database, and let it read the schedules; the API server may then start."""
     home.run("db", "migrate")
     home.reserialize()
-    with Catalog.open(home.catalog_url) as catalog:
-        _fill(catalog)
 
 
-def _fill(catalog: Catalog) -> None:
+def rewrite(home: AirflowHome, text: str) -> None:
+    """Write other schedules, and let Airflow read them."""
+    home.schedules.write_text(text)
+    home.reserialize()
+
+
+def fill(home: AirflowHome, past: Mapping[str, Past] | None = None) -> None:
+    """Remember a month of runs, and what they stored."""
     dice = random.Random(7)  # pictures need no secrets
     now = datetime.now(UTC).replace(microsecond=0)
-    for schedule_id, past in PAST.items():
-        at = now - past.ago
-        while at > now - 29 * _DAY:
-            _remember(catalog, schedule_id, past, at, dice=dice, now=now)
-            at -= past.every
+    with Catalog.open(home.catalog_url) as catalog:
+        for schedule_id, each in (PAST if past is None else past).items():
+            at = now - each.ago
+            while at > now - 29 * _DAY:
+                _remember(catalog, schedule_id, each, at, dice=dice, now=now)
+                at -= each.every
+
+
+def fill_many(home: AirflowHome) -> None:
+    """Remember a few nights of the departments."""
+    dice = random.Random(8)
+    past = {
+        f"{department}-{thing}": Past(
+            timedelta(hours=dice.uniform(1, 20)),
+            2 * _DAY,
+            dice.uniform(0.2, 60),
+            dice.uniform(1, 25),
+        )
+        for department in DEPARTMENTS
+        for thing in THINGS
+    }
+    fill(home, past)
+
+
+def fail(home: AirflowHome, schedule_id: str, *, ago: timedelta) -> None:
+    """Remember a run that failed."""
+    at = datetime.now(UTC).replace(microsecond=0) - ago
+    with Catalog.open(home.catalog_url) as catalog:
+        attempt = begin(catalog, schedule_id, at)
+        catalog.executions.finish(attempt, _FAILED, at=at + timedelta(minutes=2))
+
+
+def prove(home: AirflowHome, schedule_id: str, *, ago: timedelta) -> None:
+    """Remember that a set was restored and compared a while ago."""
+    at = datetime.now(UTC).replace(microsecond=0) - ago
+    with Catalog.open(home.catalog_url) as catalog:
+        *_, oldest = catalog.sets.of(schedule_id)
+        catalog.verifications.record(
+            oldest.set_id,
+            schedule_id,
+            level=VerificationLevel.RESTORE_TEST,
+            outcome=VerificationOutcome.PASSED,
+            started_at=at,
+            finished_at=at,
+        )
 
 
 def _remember(
@@ -150,25 +126,10 @@ def _remember(
     now: datetime,
 ) -> None:
     age = (now - at).days
-    attempt = catalog.executions.begin(
-        schedule_id,
-        f"scheduled__{at.isoformat()}",
-        run_at=at,
-        queued_at=at,
-        at=at,
-        trigger=Trigger.SCHEDULE,
-        kind=Kind.FULL,
-    )
+    attempt = begin(catalog, schedule_id, at)
     took = timedelta(minutes=past.minutes * dice.uniform(0.9, 1.15))
     if age in past.bad_days and dice.random() < 0.6 + (age == 0):
-        outcome = Outcome(
-            status=ExecutionStatus.FAILED,
-            failure=Failure(
-                error="s3://acme-backups/production does not answer",
-                hint="is the network up? the run can be repeated now",
-                failure_class=FailureClass.NETWORK,
-            ),
-        )
+        outcome = _FAILED
     else:
         stored = past.gigabytes * 1e9 * (1 - age * 0.004) * dice.uniform(0.98, 1.02)
         outcome = Outcome(
@@ -197,17 +158,42 @@ def _remember(
         )
 
 
-def set_scene(home: AirflowHome) -> None:
-    """Let Airflow look alive, and the run that was started look half done; there are no other processes."""
+_FAILED = Outcome(
+    status=ExecutionStatus.FAILED,
+    failure=Failure(
+        error="s3://acme-backups/production does not answer",
+        hint="is the network up? the run can be repeated now",
+        failure_class=FailureClass.NETWORK,
+    ),
+)
+
+
+def beat(home: AirflowHome, *, dead: str | None = None) -> None:
+    """Let Airflow's processes look alive, all but one: there are no others than the API server."""
     now = datetime.now(UTC)
     database = sqlite3.connect(home.folder / "airflow.db", timeout=30)
     with database:
+        database.execute("delete from job")
         for kind in ("SchedulerJob", "TriggererJob", "DagProcessorJob"):
+            begun, seen = (
+                now - timedelta(hours=3),
+                now + (timedelta(minutes=-94) if kind == dead else timedelta(hours=2)),
+            )
             database.execute(
                 "insert into job (state, job_type, start_date, latest_heartbeat, hostname) "
                 "values ('running', ?, ?, ?, 'demo')",
-                (kind, _text(now), _text(now + timedelta(hours=1))),
+                (kind, _text(begun), _text(seen)),
             )
+    database.close()
+
+
+def let_run(home: AirflowHome) -> None:
+    """Start a run, and let it look half done."""
+    with home.client("admin") as api:
+        api.post(f"backup/api/v1/schedules/{LIVE}/run", json={}).raise_for_status()
+    now = datetime.now(UTC)
+    database = sqlite3.connect(home.folder / "airflow.db", timeout=30)
+    with database:
         run_id, dag_id, number = database.execute(
             "select run_id, dag_id, id from dag_run where state = 'queued'"
         ).fetchone()
@@ -256,6 +242,6 @@ def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def demo_home(folder: Path) -> AirflowHome:
+def demo_home(folder: Path, schedules: str = SCHEDULES) -> AirflowHome:
     """Return an Airflow with these schedules, and nothing started."""
-    return AirflowHome(folder / "home", schedules=SCHEDULES)
+    return AirflowHome(folder / "home", schedules=schedules)

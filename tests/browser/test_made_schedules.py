@@ -14,7 +14,7 @@ import pytest
 
 from support.servers.airflow_fixture import AirflowHome
 
-pytestmark = [pytest.mark.service, pytest.mark.slow]
+pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=4)]
 
 SCHEDULES = "backup/api/v1/schedules"
 SOON = 25.0

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 import airflow_backup
-from support.servers.airflow_fixture import AirflowHome, chromium, chromium_path
+from airflow_backup.core.installed import engines as installed_engines
+from browser.audit import log_in, outside, violations
+from support.servers.airflow_fixture import AirflowHome, chromium, require_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.slow(minutes=4)]
 
 SCHEDULES = """\
 version: 1
@@ -51,10 +54,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium; skip where there is none, but never in CI."""
-    if chromium_path() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no chromium on this machine")
-        pytest.skip("there is no chromium on this machine: apt-get install chromium")
+    require_chromium()
     bundle = Path(airflow_backup.__file__).parent / "plugin" / "static" / "main.js"
     assert bundle.is_file(), "the page is not built: npm --prefix ui run build"
     with chromium() as found:
@@ -79,15 +79,6 @@ def page(browser: Browser, airflow: AirflowHome, complaints: list[str]) -> Itera
     log_in(window, airflow, "admin")
     yield window
     window.close()
-
-
-def log_in(page: Page, airflow: AirflowHome, user: str) -> None:
-    """Type name and password where Airflow asks for them."""
-    page.goto(f"{airflow.api_url}auth/login")
-    page.fill('input[name="username"]', user)
-    page.fill('input[name="password"]', user)
-    page.click('button[type="submit"]')
-    page.wait_for_url(re.compile(r"^(?!.*/auth/)"))
 
 
 def test_a_schedule_is_switched_run_and_seen_completed(
@@ -143,6 +134,51 @@ def test_a_failed_backup_says_why_and_what_to_try(page: Page, airflow: AirflowHo
     expect(dialog).to_contain_text("The last backup failed")
 
 
+def test_the_runs_of_all_schedules_are_narrowed_and_exported(
+    page: Page, airflow: AirflowHome, complaints: list[str]
+) -> None:
+    from playwright.sync_api import expect
+
+    with airflow.client("admin") as api:
+        api.post("backup/api/v1/schedules/gone/run", json={"note": "for the history"})
+    page.goto(f"{airflow.api_url}plugin/backup")
+    page.get_by_role("tab", name="Runs").click()
+    runs = page.get_by_role("list", name="Runs of all schedules").get_by_test_id("run")
+    mine = runs.filter(has_text="for the history")
+    expect(mine).to_have_attribute("data-status", "failed", timeout=2 * MINUTE)
+    page.get_by_label("Result").select_option("Failed")
+    expect(page).to_have_url(re.compile(r"view=runs&status=failed"))
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="CSV").click()
+    lines = list(csv.DictReader(taken.value.path().read_text().splitlines()))
+    assert {line["status"] for line in lines} == {"failed"}
+    assert "for the history" in {line["note"] for line in lines}
+    page.get_by_label("Result").select_option("Completed")
+    expect(mine).to_have_count(0)
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_a_phone_shows_each_schedule_whole(page: Page, airflow: AirflowHome, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{airflow.api_url}plugin/backup")
+    page.get_by_test_id("schedule-wiki").wait_for()
+    assert page.get_by_role("row").count() >= 3, "it is still a table to those who cannot see it"
+    for name in ("wiki is enabled", "Run wiki now", "More for wiki"):
+        found = page.get_by_test_id("schedule-wiki").get_by_label(name).first
+        box = found.bounding_box()
+        assert box is not None, name
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= width or width >= 768, name
+    first, second = (
+        page.get_by_role("paragraph").filter(has_text=re.compile(f"^{text}$")).first.bounding_box()
+        for text in ("Protected", "Next run")
+    )
+    assert first is not None
+    assert second is not None
+    assert width >= 480 or first["y"] + first["height"] <= second["y"], "one below the other"
+
+
 def test_nothing_starts_in_maintenance(
     page: Page, airflow: AirflowHome, complaints: list[str]
 ) -> None:
@@ -171,6 +207,41 @@ def test_nothing_starts_in_maintenance(
     assert complaints == []
 
 
+def test_schedules_leave_as_a_file_and_come_back_on_the_page(
+    page: Page, airflow: AirflowHome, complaints: list[str], tmp_path: Path
+) -> None:
+    from playwright.sync_api import expect
+
+    with airflow.client("op") as api:
+        page.goto(f"{airflow.api_url}plugin/backup")
+        page.get_by_role("button", name="More for all schedules").click()
+        with page.expect_download() as loaded:
+            page.get_by_role("menuitem", name="Export all").click()
+        text = loaded.value.path().read_text()
+        assert "`broken` is left out" in text
+        taken = text.replace("id: wiki", "id: wiki-again").replace("id: gone", "id: gone-again")
+        page.get_by_role("button", name="Import", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Import schedules")
+        file = tmp_path / "schedules.yaml"
+        file.write_text(taken)
+        dialog.get_by_label("File").set_input_files(file)
+        dialog.get_by_role("button", name="Check").click()
+        expect(dialog.get_by_text("2 new.")).to_be_visible()
+        assert violations(page) + outside(page) == []
+        dialog.get_by_role("button", name="Import 2 schedules").click()
+        expect(page.get_by_test_id("schedule-wiki-again")).to_be_visible()
+        expect(dialog).to_have_count(0)
+        path = "backup/api/v1/schedules"
+        for name in ("wiki", "gone"):
+            before = api.get(f"{path}/{name}").json()["definition"]
+            after = api.get(f"{path}/{name}-again").json()["definition"]
+            assert before == after | {"id": name}
+            match = {"If-Match": "*"}
+            gone = api.request("DELETE", f"{path}/{name}-again", json={}, headers=match)
+            assert gone.status_code == 200, gone.text
+    assert complaints == []
+
+
 def test_a_viewer_looks_and_can_do_nothing_else(browser: Browser, airflow: AirflowHome) -> None:
     from playwright.sync_api import expect
 
@@ -186,6 +257,50 @@ def test_a_viewer_looks_and_can_do_nothing_else(browser: Browser, airflow: Airfl
     page.close()
 
 
+def test_the_form_asks_for_the_options_of_the_engine_that_is_chosen(
+    page: Page, airflow: AirflowHome, complaints: list[str]
+) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{airflow.api_url}plugin/backup")
+    page.get_by_role("button", name="New schedule").click()
+    drawer = page.get_by_role("dialog", name="New schedule")
+    engine = drawer.locator('select[name="engine"]')
+    expect(engine.locator("option")).to_have_text(installed_engines.names())
+    engine.select_option("postgres")
+    expect(drawer).to_contain_text("to mend or to fill in")
+    expect(drawer.locator('[aria-invalid="true"]')).to_have_count(0)
+    drawer.locator('input[name="source.connection"]').fill("orders_db")
+    drawer.locator('select[name="source.method"]').select_option("The files of the server")
+    drawer.get_by_role("button", name="More options").click()
+    drawer.get_by_label("WAL between backups").select_option("through a replication slot")
+    drawer.get_by_label("Replication slot").fill("Not a slot")
+    expect(drawer.get_by_label("Replication slot")).to_have_attribute("aria-invalid", "true")
+    drawer.get_by_label("Replication slot").fill("orders_slot")
+    drawer.get_by_role("tab", name="YAML").click()
+    text = drawer.get_by_role("textbox", name="The schedule as YAML")
+    expect(text).to_have_value(re.compile("slot: orders_slot"))
+    assert yaml.safe_load(text.input_value())["source"] == {
+        "engine": "postgres",
+        "connection": "orders_db",
+        "method": "physical",
+        "wal": "slot",
+        "slot": "orders_slot",
+    }
+    drawer.get_by_role("tab", name="Form").click()
+    engine.select_option("command")
+    expect(drawer).to_contain_text("On the YAML tab: workflow, arguments")
+    engine.select_option("files")
+    drawer.get_by_role("button", name="More options").click()
+    drawer.get_by_text("May be empty", exact=True).click()
+    expect(drawer.get_by_role("checkbox", name="May be empty")).to_be_checked()
+    drawer.get_by_role("tab", name="YAML").click()
+    expect(text).to_have_value(re.compile("allow_empty: true"))
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Discard").click()
+    assert complaints == []
+
+
 def test_a_schedule_is_made_run_held_and_deleted_on_the_page(
     page: Page, airflow: AirflowHome, complaints: list[str]
 ) -> None:
@@ -199,7 +314,7 @@ def test_a_schedule_is_made_run_held_and_deleted_on_the_page(
     drawer.locator('input[name="id"]').fill("Made Here")
     expect(drawer).to_contain_text("is not a name")
     drawer.locator('input[name="id"]').fill("made-here")
-    drawer.locator('input[name="path"]').fill(str(airflow.folder.parent / "wiki"))
+    drawer.locator('input[name="source.path"]').fill(str(airflow.folder.parent / "wiki"))
     drawer.locator('input[name="repository"]').fill(f"file://{airflow.folder.parent}/repository")
     drawer.locator('select[name="preset"]').select_option("weekly")
     expect(drawer.get_by_role("region", name="Next runs")).to_contain_text("Sun")
@@ -248,7 +363,7 @@ def test_what_no_schedule_protects_is_one_click_from_a_schedule(
     panel.get_by_role("button", name="Protect billing").click()
     drawer = page.get_by_role("dialog", name="New schedule")
     expect(drawer.locator('input[name="id"]')).to_have_value("billing")
-    expect(drawer.locator('input[name="sourceConnection"]')).to_have_value("billing")
+    expect(drawer.locator('input[name="source.connection"]')).to_have_value("billing")
     drawer.locator('input[name="repository"]').fill(f"file://{airflow.folder.parent}/repository")
     create = drawer.get_by_role("button", name="Create schedule")
     expect(create).to_be_enabled()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import airflow_backup
-from support.servers.airflow_fixture import AirflowHome, chromium, chromium_path
+from support.servers.airflow_fixture import AirflowHome, chromium, require_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.slow(minutes=2)]
 
 SCHEDULES = """\
 version: 1
@@ -44,10 +44,7 @@ def page(airflow: AirflowHome) -> Iterator[Page]:
     from playwright.sync_api import expect
 
     expect.set_options(timeout=MINUTE)
-    if chromium_path() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no chromium on this machine")
-        pytest.skip("there is no chromium on this machine: apt-get install chromium")
+    require_chromium()
     bundle = Path(airflow_backup.__file__).parent / "plugin" / "static" / "main.js"
     assert bundle.is_file(), "the page is not built: npm --prefix ui run build"
     with chromium() as browser:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE
+from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE, WORKS_FROM
 from airflow_backup.core.words import ExecutionStatus
 from support.servers.postgres import PASSWORD, USER, postgres, programs
 
@@ -166,7 +166,7 @@ def test_old_and_new_code_work_while_the_catalog_is_upgraded(tmp_path: Path, url
     database = Database(url)
     with database.reading() as connection:
         kept = connection.execute(text(f"SELECT version_num, works_from FROM {VERSION_TABLE}"))
-        assert kept.all() == [(NEXT, HEAD)]
+        assert kept.all() == [(NEXT, WORKS_FROM)]
     database.close()
     releases.shell("verify", "--all", "--schedules", str(schedules), is_next=False)
 

@@ -245,8 +245,8 @@ def files_case(folder: Path) -> Iterator[EngineCase]:
         engine=FilesEngine(),
         source=FilesOptions(engine="files", path=str(root)),
         missing=FilesOptions(engine="files", path=str(folder / "gone")),
-        state=lambda: trees.facts(root),
-        restored=trees.facts,
+        state=lambda: trees.tree_at(root),
+        restored=trees.tree_at,
         change=lambda step: trees.change_tree(root, step),
     )
 

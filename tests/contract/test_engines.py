@@ -25,7 +25,7 @@ from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.schedules.model.sources import EngineOptions
 from support.sources import trees
 from support.sources.sqlite_writer import writer_at
-from support.stored.sets import PlainJob, path_of, run_number, stored, take
+from support.stored.sets import PlainJob, chain_of, run_number, stored, take
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def files_case(folder: Path) -> Iterator[Case]:
         "files",
         FilesOptions(engine="files", path=str(root)),
         FilesOptions(engine="files", path=str(folder / "gone")),
-        lambda: trees.facts(root),
-        trees.facts,
+        lambda: trees.tree_at(root),
+        trees.tree_at,
         lambda step: trees.change_tree(root, step),
     )
 
@@ -147,7 +147,7 @@ def test_every_link_of_a_chain_restores_its_moment(
         moments.append((result, case.expected()))
     for number, (result, expected) in enumerate(moments):
         target = tmp_path / f"restored-{number}"
-        report = engine.restore(path_of(job, result), target, EngineContext())
+        report = engine.restore(chain_of(job, result), target, EngineContext())
         assert case.found(target) == expected
         assert not report.warnings
 
@@ -255,7 +255,7 @@ def test_an_archive_unpacks_with_tar_alone(tmp_path: Path, catalog: Catalog) -> 
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    expected, found = trees.facts(root), trees.facts(target)
+    expected, found = trees.tree_at(root), trees.tree_at(target)
     if os.geteuid():
-        expected, found = trees.facts(root, owners=False), trees.facts(target, owners=False)
+        expected, found = trees.tree_at(root, owners=False), trees.tree_at(target, owners=False)
     assert found == expected

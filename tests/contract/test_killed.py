@@ -86,7 +86,7 @@ class Place:
     def facts(self, path: Path) -> object:
         """Return what must be equal."""
         if self.engine == "files":
-            return trees.facts(path)
+            return trees.tree_at(path)
         found = path if path.is_file() else path / "source"
         with closing(sqlite3.connect(found)) as connection:
             return list(connection.iterdump())
@@ -115,10 +115,10 @@ class Place:
         runs = []
         manifests = sorted(self.repository.rglob("manifest.json"))
         for number, manifest in enumerate(manifests[-newest:]):
-            path = open_chain(storage, Trust("wiki"), manifest.parent.name)
+            chain = open_chain(storage, Trust("wiki"), manifest.parent.name)
             target = self.folder / f"restored-{number}"
-            Registry().get(self.engine).restore(path, target, EngineContext())
-            run = path[-1].manifest.run_id
+            Registry().get(self.engine).restore(chain, target, EngineContext())
+            run = chain[-1].manifest.run_id
             assert self.facts(target) == self.expected[run]
             subprocess.run(["rm", "-rf", str(target)], check=True)
             runs.append(run)

@@ -1,4 +1,7 @@
-"""Messages to real receivers: a mail server and a webhook that the test starts, and a monitor that looks again and again."""
+"""
+Messages to real receivers: a mail server and a webhook that the test starts, and a monitor that looks again and
+again.
+"""
 
 from __future__ import annotations
 

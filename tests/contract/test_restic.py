@@ -181,7 +181,7 @@ def test_only_what_changed_is_stored(place: Place) -> None:
     assert second.bytes_read == first.bytes_read
 
 
-def test_a_retry_forgets_the_snapshot_that_its_ghost_took(
+def test_a_retry_forgets_the_snapshot_that_an_earlier_attempt_took(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -192,10 +192,10 @@ def test_a_retry_forgets_the_snapshot_that_its_ghost_took(
         patch.setattr(attempt_module.Attempt, "_publish", die)
         with pytest.raises(KeyboardInterrupt):
             place.take(1)
-    (ghost,) = place.snapshots()
+    (earlier,) = place.snapshots()
     result = place.take(1)
     (snapshot,) = place.snapshots()
-    assert snapshot != ghost, "nobody knows whether the ghost could read all"
+    assert snapshot != earlier, "nobody knows whether the earlier attempt could read all"
     manifest = stored(place.job(), result).manifest
     assert manifest.state["snapshot"] == snapshot
     assert result.files == 41

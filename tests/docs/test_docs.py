@@ -74,6 +74,15 @@ def test_every_key_of_the_schedules_file_says_what_it_is(model: type[BaseModel],
     assert f"| `{name}` |" in (DOCS / "reference" / "schedules.md").read_text()
 
 
+def test_every_part_of_the_schedules_file_has_a_section() -> None:
+    page = (DOCS / "reference" / "schedules.md").read_text()
+    sections = {
+        re.sub(r"[^\w-]", "", line.lower().replace(" ", "-"))
+        for line in re.findall(r"^## (.*)$", page, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= sections
+
+
 def test_every_command_and_exit_code_is_documented() -> None:
     page = (DOCS / "reference" / "commands.md").read_text()
     (commands,) = (action for action in parser()._actions if getattr(action, "choices", None))

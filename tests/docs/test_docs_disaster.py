@@ -96,7 +96,7 @@ def test_files_and_sqlite_come_back_from_the_repository_alone(tmp_path: Path) ->
     assert "full passed" in told
     assert "restore_test passed" in told
     assert "restore documents as of" in told
-    assert trees.facts(tmp_path / "back/documents") == trees.facts(tmp_path / "documents")
+    assert trees.tree_at(tmp_path / "back/documents") == trees.tree_at(tmp_path / "documents")
     with closing(sqlite3.connect(tmp_path / "back/bank/bank.db")) as restored:
         assert restored.execute("SELECT count(*), sum(balance) FROM accounts").fetchone() == (
             500,

@@ -10,7 +10,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
+
+from support.coverage_by_room import WHOLE
 
 ROOT = Path(__file__).parents[2]
 ROOMS = sorted(
@@ -49,6 +52,45 @@ def test_a_module_has_300_lines_at_most_and_a_folder_15_modules(room: str) -> No
         if module.name != "__init__.py":
             folders[module.parent] = folders.get(module.parent, 0) + 1
     assert max(folders.values()) <= 15, folders
+
+
+TEXTS = (".js", ".mjs", ".md", ".py", ".sh", ".toml", ".ts", ".tsx", ".yaml", ".yml", "")
+MADE = re.compile(
+    r"CHANGELOG|changelog\.d/|openapi|generated\.ts|golden/|LICENSE|/results\.md|api/many\.md|foreign/|requirements/"
+)
+"""What programs and releases write, and what a test holds as somebody else has written it."""
+
+
+def long_lines(path: Path) -> list[int]:
+    """Return the numbers of the lines of more than 120 characters that could be shorter."""
+    # A row of a table cannot be broken; what is copied from a page, and the data of a test, are one thing each.
+    is_page, is_data = (
+        path.suffix == ".md",
+        path.relative_to(ROOT).parts[0] in ("tests", "benchmarks"),
+    )
+    found, in_block = [], False
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        in_block ^= is_page and line.lstrip().startswith("```")
+        is_one = (
+            line.startswith("|")
+            or (is_page and in_block)
+            or (is_data and re.search("[\"'`]", line))
+        )
+        if len(line) > 120 and not is_one:
+            found.append(number)
+    return found
+
+
+def test_no_line_has_more_than_120_characters() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    texts = [name for name in tracked if Path(name).suffix in TEXTS and not MADE.search(name)]
+    assert {
+        name: found
+        for name in texts
+        if (ROOT / name).is_file() and (found := long_lines(ROOT / name))
+    } == {}
 
 
 def test_no_module_was_imported_under_a_second_name() -> None:
@@ -139,6 +181,61 @@ def test_processes_are_started_in_one_place() -> None:
         if place not in path.parents
     }
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_the_time_is_asked_for_in_one_place() -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".now", ".utcnow"))
+    }
+    assert found == {"core/clock.py"}
+
+
+def test_no_module_imports_what_imports_it_inside_a_function_either() -> None:
+    # import-linter looks at rooms beside each other; a room and one of its modules are none.
+    graph = grimp.build_graph("airflow_backup", cache_dir=None)
+    left = {name: set(graph.find_modules_directly_imported_by(name)) for name in graph.modules}
+    while ends := {name for name, imported in left.items() if not imported & left.keys()}:
+        left = {name: imported for name, imported in left.items() if name not in ends}
+    assert sorted(left) == [], "these, and what imports them, are in a circle"
+
+
+def test_no_message_of_ours_is_read_again() -> None:
+    # What is to be told apart has a class of its own; only programs and databases say it in words.
+    ours = ("actions", "cli", "dags", "operators", "plugin")
+    said = re.compile(
+        r"""["'] (?:not )?in \w+\.message|\.message\.(?:starts|ends)with|reasons\[0\]\."""
+    )
+    found = {
+        str(path.relative_to(ROOT))
+        for room in ours
+        for path in (ROOT / room).rglob("*.py")
+        if said.search(path.read_text())
+    }
+    assert found == set()
+
+
+def test_an_ability_of_an_engine_is_a_protocol() -> None:
+    asked = re.compile(r"(?:get|has)attr\(\s*(?:\w+\.)*_?engine\b")
+    found = [
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if asked.search(path.read_text())
+    ]
+    assert found == []
+
+
+def test_what_must_be_covered_whole_is_there() -> None:
+    # A module that was renamed would be left out of the measurement without a word.
+    assert [name for name in WHOLE if not (ROOT / name).is_file()] == []
+    rules = {
+        f"catalog/rules/{path.name}" for path in (ROOT / "catalog" / "rules").glob("[a-z]*.py")
+    }
+    assert rules - set(WHOLE) == {"catalog/rules/upstreams.py"}, "is it one that may lose data?"
 
 
 def test_the_map_in_the_docs_is_what_the_imports_say() -> None:

@@ -10,14 +10,27 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RETIRED = (
-    r"[Ss]urroundings|\baround[:=.,)]|\b_around\b|\bRecoveryPath\b|\brecovery_path\b|\bProof\b|\b[Jj]ail\b|\bHands\b"
-    r"|[Tt]hrowaway|\bthe gate\b|clock on the wall|\bSight\b|\bShelf\b|\bBoard\b"
+    r"[Ss]urroundings|\baround[:=.,)]|\b_around\b|\bRecoveryPath\b|recovery_path\b|\bopen_path\b|\bProofs?\b|\b[Jj]ail"
+    r"|\bHands\b|[Tt]hrowaway|\bthe gate\b|\bon the wall\b|\bSight\b|\bShelf\b|\bBoard\b|(?<!\")\bghosts?\b"
+    r"|\bFacts\b|\bfacts_of\b|\bclass _?(Look|Watch|Material|Earlier|Gate|Beat|Made)\b|\bproof (=|is|for)|\bproof\.\w"
 )
+ONE_THING = (
+    "Attempt",
+    "Cancelled",
+    "Due",
+    "Job",
+    "Model",
+    "Run",
+    "Verdict",
+    "check_pieces",
+    "plan",
+)
+"""Names that stood for two things each."""
+
 MENTIONS = (
     "docs/decisions/0009-plain-words.md",
     "tests/house/test_words.py",
     "CHANGELOG.md",
-    "pyproject.toml",
 )
 
 
@@ -46,3 +59,16 @@ def test_no_retired_word_comes_back() -> None:
         if (hit := re.search(RETIRED, line))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("name", ONE_THING)
+def test_a_name_that_stood_for_two_things_stands_for_one(name: str) -> None:
+    made = re.compile(rf"^(?:class {name}\b|{name}(?:: \w+)? = | *def {name}\()", re.MULTILINE)
+    homes = [
+        str(path.relative_to(ROOT))
+        for path in tracked()
+        if path.suffix == ".py"
+        and path.relative_to(ROOT).parts[0] not in ("tests", "benchmarks", "scripts")
+        and made.search(path.read_text(encoding="utf-8"))
+    ]
+    assert len(homes) <= 1, homes

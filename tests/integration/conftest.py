@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 
 from support.servers.airflow_fixture import AirflowHome
+from support.servers.shared import share
 from support.stored.wheel import built
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[AirflowHome]:
     """A running Airflow without schedules; tests write their own into its folder."""
     folder = tmp_path_factory.mktemp("integration")
     with AirflowHome(folder / "airflow") as home:
         home.start()
+        share(pytestconfig, Path(__file__).parent, home)
         yield home
 
 

@@ -32,7 +32,7 @@ from support.servers.s3 import s3_server
 from support.servers.sftp import PASSWORD as SFTP_PASSWORD
 from support.servers.sftp import SftpServer, sftp_server
 
-pytestmark = [pytest.mark.service, pytest.mark.slow]
+pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=6)]
 
 API = "backup/api/v1"
 

@@ -12,7 +12,7 @@ import pytest
 from support.servers.airflow_fixture import AirflowHome
 from support.stored.wheel import installed, run, said
 
-pytestmark = [pytest.mark.service, pytest.mark.slow]
+pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=3)]
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {
@@ -46,6 +46,7 @@ def test_the_wheel_holds_every_room_the_page_and_the_migrations(wheel: Path) -> 
     assert {name.split("/")[1] for name in names if name.count("/") > 1} >= ROOMS
     assert "airflow_backup/plugin/static/main.js" in names
     assert "airflow_backup/py.typed" in names
+    assert "airflow_backup/docs/how-to/troubleshooting.md" in names
     migrations = [path.relative_to(ROOT) for path in (ROOT / "catalog/migrations").rglob("*.py")]
     assert {f"airflow_backup/{path}" for path in migrations} <= set(names)
     assert not [
@@ -68,6 +69,7 @@ def test_the_command_works_without_the_checkout(python: Path, tmp_path: Path) ->
         command, "run", "data", "--catalog", f"sqlite:///{tmp_path}/catalog.db", cwd=tmp_path
     )
     assert printed.startswith("data: set 2")
+    assert run(command, "help", "space", cwd=tmp_path).startswith("# no room is left\n")
 
 
 def test_airflow_lists_plugin_and_provider_and_serves_the_page(

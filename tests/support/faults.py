@@ -35,14 +35,33 @@ _FILES = "unit/engines/files/test_files_engine.py::test_"
 _UNREAD = "unit/engines/files/test_files_faults.py::test_"
 _CHAIN = "unit/engines/files/test_files_chain.py::test_"
 _HOSTILE = "unit/engines/files/test_hostile_archives.py::test_"
+_OUTSIDE = "integration/test_outside_faults.py::test_"
+_QUEUE = "integration/test_queue.py::test_"
+_ALONE = "unit/operators/test_left_alone.py::test_"
 _MESSAGES = "contract/test_messages.py::test_"
 _KILLED = "contract/test_killed.py::test_a_backup_that_is_killed_at_any_moment_leaves_no_false_set"
+
+_WHOLE_KILLED = "integration/test_kills.py::test_killed_at_any_moment_no_slot_has_two_sets_and_every_set_restores"
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
         "the worker is killed before or during the dump",
         "no set; the retry has the same set id and takes it; temporary folders are swept by the next run",
         (_KILLED, f"{_BACKUP}what_a_killed_attempt_left_is_removed_by_the_retry"),
+    ),
+    Fault(
+        "in a whole Airflow: tasks, their supervisors, their programs are killed at random moments of all verbs",
+        "no slot has two sets, each set restores to what its writer wrote, nothing runs for ever; page, `status` and catalog agree",
+        (_WHOLE_KILLED, f"{_OUTSIDE}a_worker_that_is_killed_is_given_up_and_its_run_completes"),
+    ),
+    Fault(
+        "only the supervisor of a task is killed",
+        "its backup, verification or restore ends with it, before Airflow starts another",
+        (
+            f"{_OUTSIDE}a_supervisor_that_is_killed_takes_its_backup_with_it",
+            "unit/core/test_orphan.py::test_it_is_asked_to_end_when_its_parent_is_killed",
+            f"{_ALONE}whoever_works_on_sets_ends_with_its_supervisor",
+        ),
     ),
     Fault(
         "the worker is killed during an upload",
@@ -55,8 +74,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "killed after the manifest, before the catalog knows",
-        "the retry adopts the set, and so does `sync`",
+        "the retry adopts the set, and so does `sync`; a run whose set the catalog knows has completed",
         (
+            "unit/actions/test_monitor.py::test_a_run_whose_set_is_stored_has_completed_though_nobody_said_so",
             f"{_BACKUP}a_set_that_the_catalog_does_not_know_is_adopted_by_the_retry",
             "unit/actions/restore/test_restore_and_sync.py::test_a_lost_catalog_is_rebuilt_from_the_manifests",
         ),
@@ -97,7 +117,31 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "Airflow's API server is away for a minute",
         "the run goes on, with `max_failed_heartbeats` raised",
-        (f"{_WHOLE}an_api_server_that_is_away_for_a_minute_costs_no_backup",),
+        (
+            f"{_WHOLE}an_api_server_that_is_away_for_a_minute_costs_no_backup",
+            f"{_OUTSIDE}an_api_server_that_is_restarted_in_the_middle_costs_no_backup",
+        ),
+    ),
+    Fault(
+        "Airflow refuses, or does not answer, to whom tells it of progress",
+        "backup, restore and verification go on",
+        (
+            f"{_CONTROL}a_run_goes_on_although_nobody_can_be_told_of_it",
+            f"{_ALONE}a_restore_and_a_verification_go_on_although_airflow_cannot_be_told",
+            f"{_ALONE}work_does_not_wait_for_an_airflow_that_says_nothing",
+        ),
+    ),
+    Fault(
+        "the triggerer is killed while runs wait for their windows",
+        "each goes on, once, when there is a triggerer again",
+        (f"{_QUEUE}runs_that_wait_for_their_windows_outlive_the_triggerer",),
+    ),
+    Fault(
+        "the scheduler was away while many runs became due",
+        "with `missed: run_once` each runs once; never more at once than there are places",
+        (
+            f"{_QUEUE}what_became_overdue_while_the_scheduler_was_away_runs_once_and_not_all_at_once",
+        ),
     ),
     Fault(
         "the scheduler is dead",
@@ -109,6 +153,7 @@ FAULTS: tuple[Fault, ...] = (
         "asked again for two minutes, then class `network`",
         (
             f"{_LEASE}a_catalog_that_is_away_for_a_while_is_asked_again",
+            f"{_OUTSIDE}a_catalog_that_refuses_for_a_minute_costs_no_backup",
             f"{_CONTROL}a_run_goes_on_although_nobody_can_be_told_of_it",
         ),
     ),
@@ -116,6 +161,7 @@ FAULTS: tuple[Fault, ...] = (
         "no room, in the repository or for a copy",
         "class `space`, not tried again; nothing of the set is left, earlier ones stay",
         (
+            f"{_OUTSIDE}a_full_disk_is_not_tried_again_and_is_free_again_afterwards",
             "unit/storage/test_folder_storage.py::test_a_full_disk_is_its_own_kind_of_error",
             "unit/engines/sqlite/test_sqlite_engine.py::test_a_copy_that_has_no_room_says_how_much_it_needs",
             f"{_BACKUP}a_failure_before_the_manifest_leaves_nothing_and_the_retry_makes_the_set",
@@ -129,6 +175,23 @@ FAULTS: tuple[Fault, ...] = (
             f"{_REPOSITORY}sync_and_prune_forget_nothing_of_a_repository_that_is_not_there",
             f"{_REPOSITORY}a_disk_that_goes_while_a_run_is_at_work_leaves_no_set_on_the_root_disk",
         ),
+    ),
+    Fault(
+        "the repository is taken away in the middle: its disk is unplugged, its folder is moved",
+        "class `not_found`; nothing is written in its place, no set is forgotten, and when it is back all goes on",
+        (
+            f"{_OUTSIDE}a_disk_that_is_unplugged_in_the_middle_fails_and_is_as_it_was_when_it_is_back",
+            f"{_OUTSIDE}a_repository_that_is_moved_away_in_the_middle_fails_and_is_as_it_was_when_it_is_back",
+            f"{_REPOSITORY}a_disk_that_goes_when_all_is_written_is_missed_and_nothing_is_made_in_its_place",
+            f"{_REPOSITORY}a_folder_that_is_gone_in_the_middle_is_not_made_again",
+            f"{_REPOSITORY}a_long_run_looks_now_and_then_whether_its_repository_is_still_there",
+            f"{_REPOSITORY}a_disk_that_goes_during_sync_or_prune_costs_no_memory_of_its_sets",
+        ),
+    ),
+    Fault(
+        "the repository of restic is locked by somebody who still works there",
+        "class `locked`: tried again until it is free",
+        (f"{_OUTSIDE}a_locked_repository_is_tried_again_until_it_is_free",),
     ),
     Fault(
         "a piece is cut",
@@ -172,14 +235,21 @@ FAULTS: tuple[Fault, ...] = (
         "one run, one set; the others are refused with the reason",
         (
             "api/test_api_schedules.py::test_of_ten_requests_at_once_one_starts_a_run",
+            f"{_QUEUE}of_fifty_clicks_one_starts_a_run",
             f"{_BACKUP}two_attempts_at_once_make_one_set",
         ),
+    ),
+    Fault(
+        "many are due at the same moment",
+        "never more at once than there are places; those with a higher priority go first",
+        (f"{_QUEUE}what_is_due_at_once_waits_for_a_place_in_the_order_of_its_priority",),
     ),
     Fault(
         "two schedules read one source",
         "never at the same time",
         (
             f"{_WHOLE}two_schedules_never_read_one_source_at_once",
+            f"{_QUEUE}what_is_due_at_once_waits_for_a_place_in_the_order_of_its_priority",
             f"{_LEASE}one_source_is_read_by_one_schedule",
         ),
     ),
@@ -188,7 +258,7 @@ FAULTS: tuple[Fault, ...] = (
         "one set id, and the pieces of one attempt",
         (
             f"{_BACKUP}a_failure_before_the_manifest_leaves_nothing_and_the_retry_makes_the_set",
-            f"{_BACKUP}a_ghost_that_lost_its_pieces_takes_its_manifest_back",
+            f"{_BACKUP}an_earlier_attempt_that_lost_its_pieces_takes_its_manifest_back",
         ),
     ),
     Fault(
@@ -213,6 +283,7 @@ FAULTS: tuple[Fault, ...] = (
         "class `permission`; prune says until when, and the set stays",
         (
             f"{_BACKUP}a_repository_that_cannot_be_written_is_named",
+            f"{_OUTSIDE}a_permission_that_is_taken_is_not_tried_again",
             f"{_PRUNE}what_the_storage_locks_stays_as_it_is_and_so_does_what_it_needs",
         ),
     ),
@@ -299,6 +370,11 @@ FAULTS: tuple[Fault, ...] = (
         "the window closes during a run",
         "with `finish_in_window: stop` ended within seconds, no set, class `time`",
         ("unit/operators/test_operators.py::test_a_backup_stops_when_its_window_closes",),
+    ),
+    Fault(
+        "a tool stands still for longer than a heartbeat of Airflow",
+        "the run goes on when it does, in its first attempt",
+        (f"{_OUTSIDE}a_tool_that_stands_still_for_longer_than_a_heartbeat_costs_no_backup",),
     ),
     Fault(
         "a tool says nothing, or does not end",
@@ -397,8 +473,9 @@ def _link(test: str) -> str:
 
 _HEAD = """# What goes wrong, and what comes of it
 
-Made from `tests/support/faults.py`. Each row is shown by the tests that it names, which are part of the suite; a run of the whole suite says at its
-end of how many of these faults all tests have passed. Classes of failures, and which of them are tried again: [keep runs in hand](../how-to/runs.md).
+Made from `tests/support/faults.py`. Each row is shown by the tests that it names, which are part of the suite; a run
+of the whole suite says at its end of how many of these faults all tests have passed. Classes of failures, and which
+of them are tried again: [keep runs in hand](../how-to/runs.md).
 
 | what goes wrong | what comes of it | shown by |
 |---|---|---|

@@ -42,8 +42,5 @@ const snapshot = (): number => {
   return second;
 };
 
-/** The browser's own time in milliseconds, anew every second; for how long ago something came in. */
-export const useBrowserNow = (): number => useSyncExternalStore(subscribe, () => Math.floor(Date.now() / 1000)) * 1000;
-
 /** The server's time in milliseconds, anew every second; one timer however many show it. */
 export const useNow = (): number => useSyncExternalStore(subscribe, snapshot) * 1000;

@@ -1,3 +1,5 @@
+import { isKnownZone, pageZone } from "./zone";
+
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
 /** Bytes in decimal units, as the command line writes them. */
@@ -94,15 +96,33 @@ export const formatCountdown = (milliseconds: number): string => {
     return `in ${span.hours} h ${pad(span.minutes)} min`;
   }
 
-  return `in ${span.minutes}:${pad(span.seconds)}`;
+  return span.minutes > 0 ? `in ${span.minutes} min ${pad(span.seconds)} s` : `in ${span.seconds} s`;
 };
 
 const language = (): string => document.documentElement.lang || "en";
 
-/** A moment in local time of a zone, without the year where it is this one. */
-export const formatMoment = (moment: string, timeZone?: string): string => {
-  const date = new Date(moment);
-  const thisYear = date.getFullYear() === new Date().getFullYear();
+/** A moment on the clock of the page, and on the schedule's own beside it where that says something else. */
+export const formatMoment = (moment: string, ownZone = pageZone()): string => {
+  const [here, there] = [formatIn(moment, pageZone()), formatIn(moment, ownZone)];
+  const day = /^.*, /u;
+
+  const own = day.exec(here)?.[0] === day.exec(there)?.[0] ? there.replace(day, "") : there.replaceAll(",", "");
+
+  return here === there ? here : `${here} (${own} ${ownZone})`;
+};
+
+/** The zone itself, or that of the page where the browser does not know it. */
+const tellable = (timeZone: string): string => (isKnownZone(timeZone) ? timeZone : pageZone());
+
+const yearIn = (milliseconds: number, timeZone: string): string => zonedInput(milliseconds, timeZone).slice(0, 4);
+
+/**
+ * A moment on the clock of a zone, without the year where it is this one there; on that of the page where the
+ * browser knows no such zone.
+ */
+export const formatIn = (moment: string, zone: string): string => {
+  const [date, timeZone] = [new Date(moment), tellable(zone)];
+  const thisYear = yearIn(date.getTime(), timeZone) === yearIn(Date.now(), timeZone);
 
   return new Intl.DateTimeFormat(language() === "en" ? "en-GB" : language(), {
     day: "numeric",
@@ -112,16 +132,29 @@ export const formatMoment = (moment: string, timeZone?: string): string => {
     month: "short",
     weekday: "short",
     ...(thisYear ? {} : { year: "numeric" }),
-    ...(timeZone === undefined ? {} : { timeZone }),
+    timeZone,
   }).format(date);
 };
 
-export const formatExact = (moment: string, timeZone?: string): string =>
+/** A moment to the second, with its zone: where another one could look the same. */
+export const formatPrecise = (moment: string): string => exactIn(moment, pageZone());
+
+/** The whole moment with its zone, and on the schedule's own clock beside it where that is another one. */
+export const formatExact = (moment: string, ownZone?: string): string => {
+  const isTold = ownZone !== undefined && isKnownZone(ownZone);
+  const [here, there] = [exactIn(moment, pageZone()), isTold ? exactIn(moment, ownZone) : null];
+
+  return there === null || ownZone === pageZone()
+    ? `${here} (${pageZone()})`
+    : `${here} (${pageZone()}) = ${there} (${ownZone})`;
+};
+
+const exactIn = (moment: string, timeZone: string): string =>
   new Intl.DateTimeFormat(language() === "en" ? "en-GB" : language(), {
     dateStyle: "full",
     timeStyle: "long",
     hourCycle: "h23",
-    ...(timeZone === undefined ? {} : { timeZone }),
+    timeZone,
   }).format(new Date(moment));
 
 export const formatCount = (count: number, one: string, many = `${one}s`): string =>
@@ -131,16 +164,18 @@ export const formatCount = (count: number, one: string, many = `${one}s`): strin
 export const sentence = (text: string): string =>
   /^[\w+.-]+:\/\//u.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 
-/** A moment as a field for date and time wants it: on the clock of whoever looks, to the minute. */
-export const localInput = (milliseconds: number): string => {
-  const date = new Date(milliseconds - new Date(milliseconds).getTimezoneOffset() * 60_000);
-
-  return date.toISOString().slice(0, 16);
-};
-
 /** The time of day on the clock of whoever looks, with seconds. */
 export const formatClock = (milliseconds: number): string =>
-  new Intl.DateTimeFormat("en-GB", { hour: "2-digit", hourCycle: "h23", minute: "2-digit", second: "2-digit" }).format(milliseconds);
+  new Intl.DateTimeFormat("en-GB", {
+    hour: "2-digit",
+    hourCycle: "h23",
+    minute: "2-digit",
+    second: "2-digit",
+    timeZone: pageZone(),
+  }).format(milliseconds);
+
+/** Says of what is shown that it may be over, and by when it was true. */
+export const notSince = (milliseconds: number): string => `Not updated since ${formatClock(milliseconds)}`;
 
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
@@ -171,14 +206,35 @@ const clockOf = (timeZone: string): Intl.DateTimeFormat => {
 const aheadAt = (milliseconds: number, timeZone: string): number => {
   const parts = clockOf(timeZone).formatToParts(milliseconds);
   const part = (wanted: string): number => Number(parts.find(({ type }) => type === wanted)?.value ?? 0);
-  const local = Date.UTC(part("year"), part("month") - 1, part("day"), part("hour"), part("minute"), part("second"));
+  const local = new Date(0);
 
-  return local - Math.floor(milliseconds / 1000) * 1000;
+  // Not Date.UTC, which takes the year 20, of a year that is being typed, for 1920.
+  local.setUTCFullYear(part("year"), part("month") - 1, part("day"));
+  local.setUTCHours(part("hour"), part("minute"), part("second"));
+
+  return local.getTime() - Math.floor(milliseconds / 1000) * 1000;
 };
 
 /** A moment as a field for date and time takes it, to the second, in the local time of a zone. */
 export const zonedInput = (milliseconds: number, timeZone: string): string =>
   new Date(milliseconds + aheadAt(milliseconds, timeZone)).toISOString().slice(0, 19);
+
+/**
+ * The moments that a field for date and time may mean in a zone: two where the clock repeats it, none where it
+ * leaves it out.
+ */
+export const momentsIn = (local: string, timeZone: string): number[] => {
+  const asUtc = Date.parse(`${local}Z`);
+
+  if (Number.isNaN(asUtc)) {
+    return [];
+  }
+  const near = [asUtc - 86_400_000, asUtc + 86_400_000].map((moment) => asUtc - aheadAt(moment, timeZone));
+
+  return [...new Set(near)]
+    .filter((moment) => moment + aheadAt(moment, timeZone) === asUtc)
+    .sort((one, other) => one - other);
+};
 
 /**
  * The moment that a field for date and time means in a zone, in milliseconds; NaN where it holds none.
@@ -187,13 +243,21 @@ export const zonedInput = (milliseconds: number, timeZone: string): string =>
  * A time that such a change leaves out means the moment of the change onwards, as clocks that were not set would say.
  */
 export const momentIn = (local: string, timeZone: string): number => {
+  const exact = momentsIn(local, timeZone).at(-1);
   const asUtc = Date.parse(`${local}Z`);
 
-  if (Number.isNaN(asUtc)) {
-    return NaN;
+  if (exact !== undefined || Number.isNaN(asUtc)) {
+    return exact ?? NaN;
   }
-  const candidates = [asUtc - 86_400_000, asUtc + 86_400_000].map((near) => asUtc - aheadAt(near, timeZone));
-  const exact = candidates.filter((moment) => moment + aheadAt(moment, timeZone) === asUtc);
 
-  return Math.max(...(exact.length === 0 ? candidates : exact));
+  return Math.max(...[asUtc - 86_400_000, asUtc + 86_400_000].map((near) => asUtc - aheadAt(near, timeZone)));
 };
+
+/** A moment as a field for date and time takes it, to the minute, on the clock of the page. */
+export const pageInput = (milliseconds: number): string => zonedInput(milliseconds, pageZone()).slice(0, 16);
+
+/**
+ * The moment that a field for date and time means on the clock of the page, in milliseconds; NaN where it holds
+ * none.
+ */
+export const pageMoment = (local: string): number => momentIn(local, pageZone());

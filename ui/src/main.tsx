@@ -1,17 +1,26 @@
 import { QueryClientProvider } from "@tanstack/react-query";
+import type { ComponentType } from "react";
 
 import { createClient } from "./api/queries";
 import { BackupsPage } from "./pages/BackupsPage";
 import { DagTab } from "./pages/DagTab";
 import { Overview } from "./pages/Overview";
+import { usePageZone } from "./zone";
 
 type HostProps = { readonly dagId?: string };
 
 const client = createClient();
 
+// With another zone every time on the page reads otherwise: all of it is drawn again.
+const Drawn = ({ view: View }: { readonly view: ComponentType }) => {
+  usePageZone();
+
+  return <View />;
+};
+
 const Backups = () => (
   <QueryClientProvider client={client}>
-    <BackupsPage />
+    <Drawn view={BackupsPage} />
   </QueryClientProvider>
 );
 
@@ -23,7 +32,7 @@ const Backup = ({ dagId }: HostProps) => (
 
 const BackupsOverview = () => (
   <QueryClientProvider client={client}>
-    <Overview />
+    <Drawn view={Overview} />
   </QueryClientProvider>
 );
 

@@ -18,6 +18,8 @@ const status = (protection: Partial<Record<ProtectionState, number>>, rest: Part
   };
 };
 
+const DEAD = { healthy: false, heartbeat: STATUS.now, hint: null, name: "scheduler" };
+
 describe("the one sentence", () => {
   it.each([
     ["Everything is backed up", "good", status({ good: 3 })],
@@ -32,6 +34,16 @@ describe("the one sentence", () => {
     ["3 schedules need attention", "bad", status({ at_risk: 1, broken: 1, lost: 1 })],
     ["2 things need attention", "bad", status({ late: 1 }, { attention: 2 })],
     ["1 thing needs attention", "bad", status({ good: 1 }, { attention: 1 })],
+    [
+      "No backup starts: the scheduler is not running",
+      "bad",
+      status({ good: 1 }, { attention: 1, components: [DEAD] }),
+    ],
+    [
+      "No backup starts: the scheduler is not running, and 1 schedule needs attention",
+      "bad",
+      status({ good: 1, late: 1 }, { attention: 2, components: [DEAD] }),
+    ],
     ["No schedules yet", "calm", status({})],
   ])("is %s (%s)", (text, mood, given) => expect(headline(given)).toMatchObject({ mood, text }));
 

@@ -1,8 +1,16 @@
-import type { ExecutionStatus, ProtectionState, ScheduleSummary, SetSummary, Status, VerificationLevel } from "./api/types";
+import type {
+  ExecutionStatus,
+  ProtectionState,
+  ScheduleSummary,
+  SetSummary,
+  Status,
+  VerificationLevel,
+} from "./api/types";
 import { formatCount } from "./format";
 
 /** Airflow's own names for colours, so that a state looks the same here and on the grid. */
-export type Palette = "danger" | "deferred" | "failed" | "info" | "none" | "queued" | "running" | "skipped" | "success" | "warning";
+export type Palette =
+  "danger" | "deferred" | "failed" | "info" | "none" | "queued" | "running" | "skipped" | "success" | "warning";
 
 type Word = { label: string; palette: Palette };
 
@@ -17,7 +25,9 @@ export const PROTECTION: Record<ProtectionState, Word> = {
 
 /** How safe a schedule is, in one word; a good set does not hide that newer runs fail. */
 export const protectionOf = ({ protection }: ScheduleSummary): Word =>
-  protection.state === "good" && protection.needs_attention ? { label: "Failing", palette: "failed" } : PROTECTION[protection.state];
+  protection.state === "good" && protection.needs_attention
+    ? { label: "Failing", palette: "failed" }
+    : PROTECTION[protection.state];
 
 export const STATUSES: Record<ExecutionStatus, Word> = {
   cancelled: { label: "Cancelled", palette: "none" },
@@ -70,6 +80,14 @@ export const headline = (status: Status): Headline => {
   const { attention, disabled, protection, running, total, troubled } = status;
   const detail = shares(status);
 
+  const stopped = status.components.filter(({ healthy }) => healthy === false).map(({ name }) => name);
+
+  if (stopped.includes("scheduler")) {
+    const more =
+      troubled > 0 ? `, and ${formatCount(troubled, "schedule")} ${troubled === 1 ? "needs" : "need"} attention` : "";
+
+    return { detail, mood: "bad", text: `No backup starts: the scheduler is not running${more}` };
+  }
   if (attention > 0) {
     const what = troubled === attention ? formatCount(attention, "schedule") : formatCount(attention, "thing");
 
@@ -137,7 +155,9 @@ export const whyNotToggle = (schedule: ScheduleSummary): string | null => {
 /** Why nothing at all can be changed, or null when something can. */
 export const whyReadOnly = (schedules: ScheduleSummary[]): string | null => {
   const [first] = schedules;
-  const mayNothing = schedules.every(({ permissions: { cancel, edit, run, toggle } }) => !cancel && !edit && !run && !toggle);
+  const mayNothing = schedules.every(
+    ({ permissions: { cancel, edit, run, toggle } }) => !cancel && !edit && !run && !toggle,
+  );
 
   return first !== undefined && mayNothing ? (first.permissions.reason ?? "your role may only look") : null;
 };

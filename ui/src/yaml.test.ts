@@ -34,3 +34,12 @@ it("writes a definition as a person would have", () =>
 it.each(["no", "true", "", "1h", "a: b", "# x", "x "])("quotes what YAML would read as something else: %j", (text) =>
   expect(toYaml({ key: text })).toBe(`key: ${JSON.stringify(text)}`),
 );
+
+it.each([
+  [1e21, "1.0e+21"],
+  [-5e-324, "-5.0e-324"],
+  [1.5e-7, "1.5e-7"],
+  [100, "100"],
+])("writes the number %d so that older readers take it for one", (number, text) =>
+  expect(toYaml({ key: number })).toBe(`key: ${text}`),
+);

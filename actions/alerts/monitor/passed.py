@@ -1,4 +1,6 @@
-"""Slots that pass while a run of the same schedule goes on: its history says so, one row for each, and no storm of them."""
+"""
+Slots that pass while a run of the same schedule goes on: its history says so, one row for each, and no storm of them.
+"""
 
 from __future__ import annotations
 

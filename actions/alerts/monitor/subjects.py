@@ -65,5 +65,10 @@ def _of_deployed(live: Deployed) -> Subject:
     if live.state == "rejected" or not live.definition:
         return Subject(id=live.id, schedule=None, enabled=None, rejected=why)
     schedule = schedule_of(live.definition)
-    outdated = why if live.state == "last_known_good" else None
-    return Subject(id=live.id, schedule=schedule, enabled=schedule.enabled, outdated=outdated)
+    return Subject(
+        id=live.id,
+        schedule=schedule,
+        enabled=schedule.enabled,
+        outdated=why if live.state == "last_known_good" else None,
+        is_made=live.file == CATALOG,
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -55,18 +56,32 @@ class Channel:
 
 
 def channels_of(subjects: Iterable[Subject]) -> dict[str, Channel]:
-    """Return the channels of all receivers that schedules name, by key."""
+    """
+    Return the channels of all receivers that schedules name, by key.
+
+    Two receivers may have one name. That of a file has the name for its key, and with it what waits under the name; one
+    of a schedule that was made on the page never gets what was meant for another.
+    """
     found: dict[str, Channel] = {}
-    for subject in subjects:
+    for subject in sorted(subjects, key=lambda each: each.is_made):
         schedule = subject.schedule
         if schedule is None:
             continue
         for notice in schedule.notify:
             for receiver in notice.to:
                 channel = _channel(receiver, notice, schedule)
+                there = found.get(channel.key)
+                if subject.is_made if there is None else there.receiver != receiver:
+                    channel = replace(channel, key=_own_key(channel))
                 channel = found.setdefault(channel.key, channel)
                 channel.notices.setdefault(schedule.id, (schedule, notice))
     return found
+
+
+def _own_key(channel: Channel) -> str:
+    """Return a key that no other receiver has, whatever it is called."""
+    plain = json.dumps(channel.receiver.model_dump(mode="json"), sort_keys=True)
+    return f"{channel.key[:50]}-{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
 
 
 def _channel(receiver: Receiver, notice: Notice, schedule: Schedule) -> Channel:

@@ -11,6 +11,7 @@ from airflow_backup.actions.alerts.notify.channels import Channel
 from airflow_backup.actions.alerts.notify.content import Content
 from airflow_backup.catalog.records import Event
 from airflow_backup.catalog.rules.protection import Protection
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.text.durations import spoken
 from airflow_backup.core.words import EventKind, ProtectionState
 from airflow_backup.schedules.times.start_policy import local_text
@@ -47,7 +48,7 @@ def digest_of(
         for event in events
         if event.subject in known and event.action in _COUNTED
     )
-    title = f"{len(known)} schedules: {_summary(len(known), len(troubled))}"
+    title = f"{counted(len(known), 'schedule')}: {_summary(len(known), len(troubled))}"
     return {
         "event": DIGEST,
         "schedule": None,

@@ -119,7 +119,10 @@ def _come_back(nice: int) -> None:
 
 
 def _set_io_again(told: str) -> None:
-    """Set what ``ionice`` told: ``idle``, ``none: prio 4`` or ``best-effort: prio 7``; a set that is stored fails by nothing of it."""
+    """
+    Set what ``ionice`` told: ``idle``, ``none: prio 4`` or ``best-effort: prio 7``; a set that is stored fails by
+    nothing of it.
+    """
     name, _, level = told.partition(": prio ")
     try:
         _ionice("-c", name, *(("-n", level) if name in _WITH_LEVEL else ()))

@@ -1,4 +1,6 @@
-"""`airflow-backup coverage`: which of Airflow's connections no schedule protects; exit 1 when asked to and too few are."""
+"""
+`airflow-backup coverage`: which of Airflow's connections no schedule protects; exit 1 when asked to and too few are.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -20,6 +21,7 @@ from airflow_backup.cli.arguments import (
     schedules_path,
 )
 from airflow_backup.cli.output import print_json, print_table
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import Inconclusive
 from airflow_backup.core.installed.airflow_release import installed, refusal
 from airflow_backup.core.text.names import quoted
@@ -91,7 +93,7 @@ def _found(arguments: argparse.Namespace) -> tuple[Coverage, Mapping[str, Protec
         subjects = {each.id: each for each in subjects_of_catalog(catalog, told_by=told_by)}
         subjects |= {each.id: each for each in subjects_of_files(files, catalog)}
         exceptions = catalog.deployed.unprotected(told_by=told_by)
-        safety = protections(subjects.values(), catalog, now=datetime.now(UTC))
+        safety = protections(subjects.values(), catalog, now=utc_now())
     exceptions |= {each.unprotected.connection: each.unprotected.reason for each in files.exempt}
     enabled = [
         each.schedule

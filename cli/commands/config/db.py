@@ -24,7 +24,8 @@ def add_to(commands: Any) -> None:
     )
     check.set_defaults(run=run_check)
     upgrade = words.add_parser(
-        "upgrade", help="bring the tables to what this release knows; running backups go on"
+        "upgrade",
+        help="upgrade the tables to the version of this release; running backups continue",
     )
     upgrade.add_argument("--dry-run", action="store_true", help="say what would be done")
     upgrade.add_argument(
@@ -54,18 +55,24 @@ def run_upgrade(arguments: argparse.Namespace) -> int:
     from airflow_backup.catalog.state import (
         CatalogShape,
         copy_file,
-        require_known,
+        require_upgradable,
         state_of,
     )
 
     url = catalog_url(arguments.catalog)
     before = state_of(url)
-    require_known(before)
+    require_upgradable(before)
     copied = None
     if before.shape is CatalogShape.OLDER and not arguments.dry_run:
         if before.file is not None and not arguments.no_copy:
             copied = copy_file(before.file, before.version)
-        Catalog.open(url).close()
+        try:
+            Catalog.open(url).close()
+        except BaseException:
+            # Nothing was changed: an upgrade is whole or not at all.
+            if copied is not None:
+                copied.unlink()
+            raise
     after = before if arguments.dry_run else state_of(url)
     if arguments.format == "json":
         copy = None if copied is None else str(copied)
@@ -84,6 +91,8 @@ _VERDICTS = {
     "current": "up to date",
     "older": "needs an upgrade: airflow-backup db upgrade",
     "newer": "made by a newer release; this one works with it",
+    "unknown": "no release has this version",
+    "foreign": "no catalog: give it a database, or a schema, of its own",
     "too new": "made by a newer release; this one does not work with it: install that one or a newer one",
 }
 
@@ -95,7 +104,8 @@ def _print(state: CatalogState) -> None:
     print(f"version  {state.version or 'none'}; this release knows {HEAD}")
     for each in state.damage:
         print(f"damaged  {each}")
-    print(f"verdict  {'damaged' if state.damage else _VERDICTS[state.shape]}")
+    is_damaged = state.damage and state.shape != "foreign"
+    print(f"verdict  {'damaged' if is_damaged else _VERDICTS[state.shape]}")
 
 
 def _dict(state: CatalogState) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from airflow_backup.cli.arguments import add_format, loaded, schedules_path
 from airflow_backup.cli.commands.config.next_ import fire_dict
 from airflow_backup.cli.output import local, print_json
 from airflow_backup.cli.revisions import load_revision
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import NotFound
 from airflow_backup.schedules.loading.compare import Change, compare
 from airflow_backup.schedules.loading.loader import Loaded, load
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the changes; return 1 when a schedule is broken by them."""
     path = schedules_path(arguments.new)
     new = loaded(path)
-    changes = compare(_old(arguments.old, path), new, now=datetime.now(UTC))
+    changes = compare(_old(arguments.old, path), new, now=utc_now())
     if arguments.format == "json":
         print_json([_dict(change) for change in changes])
     else:

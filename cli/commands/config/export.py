@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from typing import Any
-
-import yaml
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_catalog, add_schedules, loaded, open_catalog
 from airflow_backup.core.errors import NotFound
+from airflow_backup.schedules.export.schedules_file import schedules_file
 from airflow_backup.schedules.loading.problems import did_you_mean
 
 
@@ -42,23 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
     for wanted in arguments.schedule:
         if wanted not in known:
             raise NotFound(f"no schedule '{wanted}'", hint=did_you_mean(wanted, list(known)))
-    print(to_yaml({name: known[name] for name in arguments.schedule or known}), end="")
+    print(schedules_file(known[name] for name in arguments.schedule or known), end="")
     return exit_codes.DONE
-
-
-def to_yaml(definitions: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write definitions as a schedules file."""
-    data = {"version": 1, "schedules": [dict(definition) for definition in definitions.values()]}
-    # A dollar sign that begins a placeholder is escaped, so that it comes back as it was.
-    text: str = yaml.safe_dump(_escaped(data), sort_keys=False, allow_unicode=True, width=110)
-    return text
-
-
-def _escaped(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("${", "$${")
-    if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return value

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import getpass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_catalog, loaded, open_catalog
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import ConfigError, Refused
+from airflow_backup.schedules.model.schedule import Schedule
+
+if TYPE_CHECKING:
+    from airflow_backup.catalog import Catalog
+    from airflow_backup.catalog.records import Saving
 
 
 def add_to(commands: Any) -> None:
@@ -31,12 +36,17 @@ def add_to(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Save every schedule of the file; nothing when any of them is wrong or already there."""
+    """Save every schedule of the file; nothing when any of them is wrong or already there, or the file says more."""
     found = loaded(arguments.path)
     if found.problems:
         problems = "\n".join(str(problem) for problem in found.problems)
         raise ConfigError(f"nothing is imported: {arguments.path} is wrong\n{problems}")
-    author, now = arguments.author or getpass.getuser(), datetime.now(UTC)
+    for exempt in found.exempt:
+        raise ConfigError(
+            f"nothing is imported: {exempt.file}:{exempt.line}: exceptions cannot be kept in the catalog",
+            hint="leave `unprotected` in a schedules file",
+        )
+    author, now = arguments.author or getpass.getuser(), utc_now()
     with open_catalog(arguments.catalog, create=not arguments.dry_run) as catalog:
         known = {item.id: item for item in catalog.schedules.all()}
         there = sorted(set(known) & set(found.by_id()))
@@ -45,21 +55,31 @@ def run(arguments: argparse.Namespace) -> int:
                 f"nothing is imported: the catalog already has {', '.join(there)}",
                 hint="--replace?",
             )
+        savings = []
         for identifier, schedule in found.by_id().items():
             before = known.get(identifier)
             what = _what(before.definition if before else None, schedule.definition())
             print(f"{identifier}: {what}")
-            if what != "unchanged" and not arguments.dry_run:
-                # A deleted schedule has versions, too; the new one comes after them.
-                versions = catalog.schedules.versions(identifier)
-                catalog.schedules.save(
-                    identifier,
-                    schedule.definition(),
-                    author=author,
-                    at=now,
-                    after_version=versions[0].version if versions else 0,
-                )
+            if what != "unchanged":
+                savings.append(_saving(catalog, schedule, is_new=before is None))
+        if not arguments.dry_run:
+            catalog.schedules.save_all(savings, author=author, at=now)
     return exit_codes.DONE
+
+
+def _saving(catalog: Catalog, schedule: Schedule, *, is_new: bool) -> Saving:
+    from airflow_backup.catalog.records import Saving  # SQLAlchemy; not for the other commands
+
+    # A deleted schedule has versions, too; the new one comes after them.
+    newest = catalog.schedules.newest(schedule.id)
+    version = 0 if newest is None else newest.version
+    return Saving(
+        id=schedule.id,
+        definition=schedule.definition(),
+        after_version=version,
+        action="schedule_created" if is_new else "schedule_changed",
+        detail={"version": version + 1},
+    )
 
 
 def _what(before: Any, after: dict[str, Any]) -> str:

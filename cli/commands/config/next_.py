@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_format, add_schedules, loaded, moment, schedule
 from airflow_backup.cli.output import iso, local, print_json, print_table
+from airflow_backup.core.clock import utc_now
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.fire_times import Fire, upcoming
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = [schedule(arguments.schedules, name) for name in arguments.schedule]
     else:
         chosen = list(loaded(arguments.schedules).by_id().values())
-    after = arguments.after or datetime.now(UTC)
+    after = arguments.after or utc_now()
     fires = [
         (item, fire)
         for item in chosen

@@ -15,7 +15,7 @@ from airflow_backup.cli.output import print_json
 from airflow_backup.core.errors import ConfigError, Inconclusive
 
 if TYPE_CHECKING:
-    from airflow_backup.schedules.setup.draft import Draft, Plan, Reading
+    from airflow_backup.schedules.setup.draft import Draft, Reading, SetupPlan
 
 _TOOLS = ("crontab", "borgmatic", "restic", "pgbackrest", "airflow")
 _ENGINES = {
@@ -60,7 +60,9 @@ def add_to(commands: Any) -> None:
         "connections that Airflow exported; repeatable, - is the standard input",
     )
     parser.add_argument(
-        "--tool", choices=_TOOLS, help="whose the files are (default: by what they say)"
+        "--tool",
+        choices=_TOOLS,
+        help="which tool the files are of (default: recognized by their content)",
     )
     parser.add_argument(
         "--from-airflow",
@@ -124,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_codes.DONE
 
 
-def _plan(arguments: argparse.Namespace) -> Plan:
+def _plan(arguments: argparse.Namespace) -> SetupPlan:
     from airflow_backup.schedules.setup.assemble import assembled
     from airflow_backup.schedules.setup.foreign.read_all import joined
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from airflow_backup.cli import exit_codes
-from airflow_backup.cli.airflow_connections import known_ids
 from airflow_backup.cli.airflow_options import airflow_option
 from airflow_backup.cli.arguments import add_format, catalog_url, loaded, schedules_path
-from airflow_backup.cli.built_dags import missing_dags
 from airflow_backup.cli.output import print_json
 from airflow_backup.core.errors import NotFound
 from airflow_backup.schedules.loading.drivers import missing_drivers
 from airflow_backup.schedules.loading.loaded import Loaded
 from airflow_backup.schedules.loading.problems import Problem
 from airflow_backup.schedules.loading.spread import local_things
-from airflow_backup.schedules.loading.warnings import load_warnings
 
 
 def add_to(commands: Any) -> None:
@@ -38,7 +34,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--dags",
         action="store_true",
-        help="also build the DAGs with Airflow, and prove that none is missing",
+        help="also build the DAGs with Airflow, and check that none is missing",
     )
     add_format(parser, "github")
     parser.set_defaults(run=run)
@@ -49,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = loaded(arguments.path)
     found.problems += missing_drivers(found.schedules)
     if arguments.dags:
+        from airflow_backup.cli.built_dags import missing_dags
+
         found.problems += missing_dags(found, schedules_path(arguments.path))
     warnings = _local_things(found)
     if arguments.warnings:
@@ -72,10 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _warnings(found: Loaded, slots: int | None) -> list[Problem]:
     """Put each warning at the place of the first schedule that it is about."""
+    from airflow_backup.core.clock import utc_now
+    from airflow_backup.schedules.loading.warnings import load_warnings
+
     places = {item.schedule.id: item for item in found.schedules}
     schedules = [item.schedule for item in found.schedules]
     problems = []
-    for warning in load_warnings(schedules, now=datetime.now(UTC), slots=slots):
+    for warning in load_warnings(schedules, now=utc_now(), slots=slots):
         place = places[warning.schedules[0]]
         path = f"schedules.{place.schedule.id}"
         problems.append(Problem(place.file, place.line, 1, path, warning.message, warning.hint))
@@ -86,6 +87,8 @@ def _exceptions(found: Loaded) -> list[Problem]:
     """Warn of exceptions that say nothing true: a schedule protects the connection, or there is none."""
     if not found.exempt:
         return []
+    from airflow_backup.cli.airflow_connections import known_ids
+
     sources = [item.schedule for item in found.schedules if item.schedule.enabled]
     known = known_ids()
     problems = []

@@ -9,6 +9,7 @@ from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_catalog, add_format, add_schedules, open_catalog
 from airflow_backup.cli.commands.sets.sync import repositories_of
 from airflow_backup.cli.output import print_json
+from airflow_backup.cli.terminal import say
 from airflow_backup.core.connections import from_environment
 
 
@@ -16,7 +17,7 @@ def add_to(commands: Any) -> None:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "init",
-        help="make the repositories, or say that what is at their addresses now is what is meant",
+        help="make the repositories, or confirm that those at their addresses are the right ones",
     )
     parser.add_argument(
         "--repository", metavar="URL", help="only this one (default: those of all schedules)"
@@ -43,5 +44,5 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(told)
     else:
         for url, facts in told.items():
-            print(f"{url}: {'made' if facts['is_new'] else 'is there'}, {facts['id']}")
+            say(f"{url}: {'made' if facts['is_new'] else 'is there'}, {facts['id']}")
     return exit_codes.DONE

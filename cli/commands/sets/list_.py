@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_format, add_schedules, loaded
 from airflow_backup.cli.output import local, print_json, print_table
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.text.durations import format_duration
 from airflow_backup.schedules.loading.loader import Located, Rejected
 from airflow_backup.schedules.model.placement import where_text
@@ -29,7 +30,7 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print right schedules, then wrong ones."""
     found = loaded(arguments.schedules)
-    now = datetime.now(UTC)
+    now = utc_now()
     if arguments.format == "json":
         print_json([*map(_right, found.schedules), *map(_wrong, found.rejected)])
         return exit_codes.DONE

@@ -1,4 +1,6 @@
-"""`airflow-backup monitor`: look at everything once, or again and again, and tell whom it concerns; needs no Airflow."""
+"""
+`airflow-backup monitor`: look at everything once, or again and again, and tell whom it concerns; needs no Airflow.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import argparse
 import os
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -19,6 +21,8 @@ from airflow_backup.cli.arguments import (
     schedules_path,
 )
 from airflow_backup.cli.output import iso, local, print_json
+from airflow_backup.cli.terminal import say
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError
 from airflow_backup.core.text.durations import format_duration, parse_duration
@@ -37,21 +41,21 @@ def add_to(commands: Any) -> None:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "monitor",
-        help="look at everything once, and tell whom it concerns; also when Airflow is down",
+        help="check every schedule once, and send the messages that are needed; works when Airflow is down",
         description="Looks at every schedule as the DAG backup_monitor does, and at whether Airflow still serves them; "
         "sends the messages of `notify` that are due. Made for a systemd timer or cron on another machine.",
-        epilog="exit codes: 0 all is well, 1 something needs a person, 5 the look itself failed",
+        epilog="exit codes: 0 all is well, 1 something needs a person, 5 the check itself failed",
     )
     parser.add_argument(
         "--loop",
         metavar="TIME",
         type=_period,
-        help="look again after this time, for example 5m, until ended",
+        help="check again after this time, for example 5m, until ended",
     )
     parser.add_argument(
         "--ping",
         metavar="CONNECTION",
-        help="give a sign of life to the address in this connection, while the look works and Airflow serves",
+        help="after each good check, call the address in this connection (a dead man's switch)",
     )
     parser.add_argument("--quiet", action="store_true", help="print only what needs a person")
     add_schedules(parser)
@@ -81,7 +85,7 @@ def _one(arguments: argparse.Namespace) -> int:
     except BackupError as error:
         if arguments.ping is not None:
             tell_failed(arguments.ping, sender, f"the look failed: {error.message}")
-        print(f"airflow-backup: the look failed: {error}", file=sys.stderr)
+        say(f"airflow-backup: the look failed: {error}", to=sys.stderr)
         return exit_codes.INCONCLUSIVE
     is_told = found.ping_error is None and not any(each.error for each in found.deliveries)
     is_well = found.checked.is_well and is_told
@@ -101,7 +105,7 @@ def _look(catalog: Catalog, arguments: argparse.Namespace, sender: Any) -> Pass:
         subjects_meant(catalog, arguments),
         place=SHELL,
         sender=sender,
-        clock=lambda: datetime.now(UTC),
+        clock=utc_now,
         link=os.environ.get(BASE_URL_VARIABLE) or None,
         ping_connection=arguments.ping,
     )
@@ -126,13 +130,13 @@ def _print(found: Pass) -> None:
 
     checked = found.checked
     head, *lines = words_of(checked).split("\n")
-    print(f"{local(checked.at)}: {head}")
+    say(f"{local(checked.at)}: {head}")
     for line in lines:
-        print(f"  {line}")
+        say(f"  {line}")
     for delivery in found.deliveries:
-        print(f"  {_delivered(delivery)}")
+        say(f"  {_delivered(delivery)}")
     if found.ping_error is not None:
-        print(f"  {found.ping_error}")
+        say(f"  {found.ping_error}")
 
 
 def _delivered(delivery: Delivery) -> str:

@@ -6,13 +6,14 @@ import argparse
 import os
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_catalog, add_format, add_schedules, open_catalog
 from airflow_backup.cli.commands.sets.monitor import BASE_URL_VARIABLE, subjects_meant
 from airflow_backup.cli.output import iso, local, print_json, print_table
+from airflow_backup.cli.terminal import say
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError, NotFound
 from airflow_backup.schedules.loading.problems import did_you_mean
@@ -69,7 +70,7 @@ def _show(catalog: Catalog, channels: list[Channel], arguments: argparse.Namespa
     if arguments.format == "json":
         print_json([_dict(each, health.get(each.key)) for each in channels])
     elif not channels:
-        print("nobody is told of anything: no schedule has `notify`")
+        say("nobody is told of anything: no schedule has `notify`")
     else:
         columns = ("RECEIVER", "WAY", "WHEN", "SCHEDULES", "WAITING", "LAST TOLD", "TROUBLE")
         print_table(columns, [_row(each, health.get(each.key)) for each in channels])
@@ -128,11 +129,11 @@ def _test(channels: list[Channel], arguments: argparse.Namespace) -> int:
         error = _send_test(receiver)
         results.append({"receiver": name, "way": receiver.way, "error": error})
         if arguments.format == "text":
-            print(f"{name}: {receiver.way}: {'sent' if error is None else error}")
+            say(f"{name}: {receiver.way}: {'sent' if error is None else error}")
     if arguments.format == "json":
         print_json(results)
     elif not results:
-        print("nobody is told of anything: no schedule has `notify`")
+        say("nobody is told of anything: no schedule has `notify`")
     is_bad = not results or any(each["error"] for each in results)
     return exit_codes.BAD if is_bad else exit_codes.DONE
 
@@ -147,7 +148,7 @@ def _send_test(receiver: Receiver) -> str | None:
             Sender(from_environment),
             receiver,
             by="airflow-backup notify --test",
-            now=datetime.now(UTC),
+            now=utc_now(),
             link=link,
             salt=secrets.token_hex(8),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -19,8 +18,11 @@ from airflow_backup.cli.arguments import (
     schedule,
 )
 from airflow_backup.cli.output import print_json, print_table
+from airflow_backup.cli.terminal import say
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import ConfigError
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.text.durations import format_size
 from airflow_backup.schedules.model.policies import Retention
 
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             item,
             catalog=catalog,
             connections=from_environment,
-            clock=lambda: datetime.now(UTC),
+            clock=utc_now,
             actor=getpass.getuser(),
             policy=arguments.policy,
             dry_run=arguments.dry_run,
@@ -93,9 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     print_table(("", "SET", "STORED", "WHY"), rows)
     verb = "would go" if arguments.dry_run else "removed"
-    print(
-        f"\n{len(result.removed)} of {len(rows)} sets {verb}, {format_size(result.bytes_removed)}"
+    say(
+        f"\n{len(result.removed):,} of {counted(len(rows), 'set')} {verb}, {format_size(result.bytes_removed)}"
     )
     for set_id, why in result.refused.items():
-        print(f"    {set_id} stays: {why}")
+        say(f"    {set_id} stays: {why}")
     return exit_codes.BAD if result.refused else exit_codes.DONE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -15,6 +14,7 @@ from airflow_backup.cli.arguments import (
     open_catalog,
 )
 from airflow_backup.cli.output import local, print_json, print_table
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.text.durations import format_size
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     items = loaded(arguments.schedules).by_id()
     chosen = [items[name] for name in arguments.schedule or items if name in items]
-    now = datetime.now(UTC)
+    now = utc_now()
     with open_catalog(arguments.catalog) as catalog:
         catalog.standings.note_seen(items, at=now)
         reports = report(chosen, catalog, now=now)

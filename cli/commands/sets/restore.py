@@ -6,7 +6,7 @@ import argparse
 import getpass
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -25,8 +25,11 @@ from airflow_backup.cli.arguments import (
 )
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
+from airflow_backup.cli.terminal import say
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.text.durations import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -117,7 +120,7 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
         context = EngineContext(
             connections=from_environment,
             reporter=Reporter(listener, interval=0.2),
-            clock=lambda: datetime.now(UTC),
+            clock=utc_now,
             source=None if item is None else item.source,
         )
         result = carry_out(what, context, catalog=catalog, actor=getpass.getuser())
@@ -192,17 +195,17 @@ def _print_plan(what: RestorePlan, to: Any = None) -> None:
     if what.refused is not None:
         lines.append(f"  REFUSED: {what.refused}")
         lines.append(f"  HINT: {what.hint}")
-    print("\n".join(lines), file=to)
+    say("\n".join(lines), to=to)
 
 
 def _print_result(result: RestoreResult) -> None:
-    print(
+    say(
         f"{result.schedule_id}: set {result.set_ids[-1]} of {result.consistent_at.isoformat()}, "
-        f"{result.report.files} files, {format_size(result.report.bytes_written)} in {result.target}"
+        f"{counted(result.report.files, 'file')}, {format_size(result.report.bytes_written)} in {result.target}"
     )
     if result.kept is not None:
-        print(f"    what was there is kept in {os.fspath(result.kept)}")
+        say(f"    what was there is kept in {os.fspath(result.kept)}")
     for gap in result.passed_over:
-        print(f"    PASSED OVER: {gap}")
+        say(f"    PASSED OVER: {gap}")
     for warning in result.warnings:
-        print(f"    WARNING: {warning}")
+        say(f"    WARNING: {warning}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -19,6 +18,8 @@ from airflow_backup.cli.arguments import (
 )
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
+from airflow_backup.cli.terminal import say
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.progress import Listener, Reporter
 from airflow_backup.core.text.durations import format_size
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 
     item = schedule(arguments.schedules, arguments.schedule)
-    now = _now()
+    now = utc_now()
     once = Run(
         f"command_line__{now.isoformat()}",
         now,
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             item.source,
             from_environment,
             catalog=catalog,
-            clock=_now,
+            clock=utc_now,
             schedule_id=item.id,
             run_id=once.id,
             limits=item.limits,
@@ -92,11 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
             kind=arguments.kind,
             control=Control(
                 limits=Limits(max_duration=item.max_duration),
-                clock=_now,
+                clock=utc_now,
                 listener=listener,
                 keep=lease.renew,
             ),
-            clock=_now,
+            clock=utc_now,
             allowed_commands=allowed_commands(),
         )
         verified = _verify(arguments, item, catalog, result.set_id, listener)
@@ -105,14 +106,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         print_json(facts)
     else:
-        print(
+        say(
             f"{item.id}: set {facts['set_id']}, {format_size(facts['bytes_read'])} read, "
             f"{format_size(facts['bytes_stored'])} stored in {facts['duration']:.1f}s"
         )
         for warning in facts["warnings"]:
-            print(f"    WARNING: {warning}")
+            say(f"    WARNING: {warning}")
         for each in verified:
-            print(f"    {each.level} verification: {each.outcome}")
+            say(f"    {each.level} verification: {each.outcome}")
     raise_what_is_bad(verified, item.id)
     return exit_codes.DONE
 
@@ -134,11 +135,7 @@ def _verify(
         item,
         catalog=catalog,
         connections=from_environment,
-        clock=_now,
+        clock=utc_now,
         reporter=Reporter(listener, interval=0.2),
     )
-    return verify_as_scheduled(verifier, item, catalog, set_id, now=_now()).results
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    return verify_as_scheduled(verifier, item, catalog, set_id, now=utc_now()).results

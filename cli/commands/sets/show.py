@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -19,6 +18,7 @@ from airflow_backup.cli.arguments import (
 from airflow_backup.cli.commands.config.next_ import fire_dict
 from airflow_backup.cli.executions import execution_dict, print_executions
 from airflow_backup.cli.output import local, print_json
+from airflow_backup.core.clock import utc_now
 from airflow_backup.schedules.times.fire_times import upcoming
 
 
@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is known of the schedule."""
     item = schedule(arguments.schedules, arguments.schedule)
-    coming = upcoming(item, after=datetime.now(UTC), count=3)
+    coming = upcoming(item, after=utc_now(), count=3)
     with open_catalog(arguments.catalog) as catalog:
         history = catalog.executions.history(item.id, limit=arguments.count)
     if arguments.format == "json":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -17,6 +16,7 @@ from airflow_backup.cli.arguments import (
     open_catalog,
 )
 from airflow_backup.cli.output import iso, local, print_json, print_table
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.words import ProtectionState
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _standings(arguments: argparse.Namespace) -> Sequence[Standing]:
     from airflow_backup.actions.report.protection import protections
 
     found = loaded(arguments.schedules)
-    now = datetime.now(UTC)
+    now = utc_now()
     with open_catalog(arguments.catalog) as catalog:
         subjects = subjects_of_files(found, catalog)
         ids = [each.id for each in subjects]

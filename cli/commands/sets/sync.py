@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -16,7 +15,10 @@ from airflow_backup.cli.arguments import (
     schedules_path,
 )
 from airflow_backup.cli.output import print_json
+from airflow_backup.cli.terminal import say
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.text.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = repositories_of(arguments)
     age = arguments.leftovers_older_than
     sources = None
-    before = None if age is None else datetime.now(UTC) - age
+    before = None if age is None else utc_now() - age
     results = {}
     with open_catalog(arguments.catalog, create=not arguments.dry_run) as catalog:
         for repository, connection in found.items():
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
                 storage,
                 repository,
                 catalog,
-                schedules=_schedules_in(repository, arguments),
+                schedules=_schedules(arguments),
                 leftovers_before=before,
                 dry_run=arguments.dry_run,
             )
@@ -79,26 +81,26 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(printed if sources is None else {**printed, "sources": sources.as_dict()})
     else:
         for repository, result in results.items():
-            print(
-                f"{repository}: {result.recorded} sets added, {result.lost} lost, "
-                f"{len(result.unfinished)} unfinished, {len(result.removed)} leftovers removed"
+            say(
+                f"{repository}: {counted(result.recorded, 'set')} added, {result.lost:,} lost, "
+                f"{len(result.unfinished):,} unfinished, {counted(len(result.removed), 'leftover')} removed"
             )
             for problem in result.problems:
-                print(f"    {problem}")
+                say(f"    {problem}")
         if sources is not None:
-            print(f"sources: {len(sources.removed)} leftovers removed")
+            say(f"sources: {counted(len(sources.removed), 'leftover')} removed")
             for line in (*sources.removed, *sources.problems):
-                print(f"    {line}")
+                say(f"    {line}")
     bad = any(result.problems for result in results.values())
     bad = bad or (sources is not None and bool(sources.problems))
     return exit_codes.BAD if bad else exit_codes.DONE
 
 
-def _schedules_in(repository: str, arguments: argparse.Namespace) -> dict[str, Schedule]:
+def _schedules(arguments: argparse.Namespace) -> dict[str, Schedule]:
+    """Return the schedules that are known, wherever they lie: an address may be written in more than one way."""
     if arguments.repository is not None and not schedules_path(arguments.schedules).exists():
         return {}
-    known = loaded(arguments.schedules).by_id()
-    return {key: item for key, item in known.items() if item.repository == repository}
+    return dict(loaded(arguments.schedules).by_id())
 
 
 def repositories_of(arguments: argparse.Namespace) -> dict[str, str | None]:

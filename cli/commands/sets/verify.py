@@ -6,7 +6,6 @@ import argparse
 import re
 import sys
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
@@ -25,10 +24,13 @@ from airflow_backup.cli.arguments import (
 )
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
+from airflow_backup.cli.terminal import say
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import ConfigError, NotFound
 from airflow_backup.core.ids import SCHEDULE_ID
 from airflow_backup.core.progress import Reporter
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.text.durations import format_size
 from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 
@@ -90,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
                     item,
                     catalog=catalog,
                     connections=from_environment,
-                    clock=lambda: datetime.now(UTC),
+                    clock=utc_now,
                     reporter=Reporter(listener, interval=0.2),
                     keys=keys(arguments),
                 )
@@ -162,24 +164,24 @@ def _print(results: Sequence[VerifyResult]) -> None:
             if result.restore_seconds is not None
             else ""
         )
-        print(
+        say(
             f"{result.schedule_id}: {result.set_id}: {result.level} {result.outcome}, {took}{restored}"
         )
         if result.reason is not None and not result.damages:
-            print(f"    {result.reason}")
+            say(f"    {result.reason}")
         for damage in result.damages:
-            print(f"    {damage}")
+            say(f"    {damage}")
         if result.isolation:
-            print(f"    isolation: {', '.join(result.isolation)}")
+            say(f"    isolation: {', '.join(result.isolation)}")
         for note in result.notes:
-            print(f"    NOTE: {note}")
+            say(f"    NOTE: {note}")
     if not results:
-        print("there is no set")
+        say("there is no set")
     if len(results) > 1:
         outcomes = Counter(str(result.outcome) for result in results)
         told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
         schedules = len({result.schedule_id for result in results})
-        print(f"{len(results)} sets of {schedules} schedule{'s' if schedules > 1 else ''}: {told}")
+        say(f"{counted(len(results), 'set')} of {counted(schedules, 'schedule')}: {told}")
 
 
 def _code(results: Sequence[VerifyResult]) -> int:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from airflow_backup.engine import (
     BackupError,
@@ -23,6 +23,7 @@ from airflow_backup.engine import (
     SetReader,
     Sink,
     VerifyError,
+    asked,
     open_target,
     run,
 )
@@ -39,7 +40,7 @@ class RedisOptions(EngineOptions):
 
     connection_types: ClassVar[tuple[str, ...]] = ("redis",)  # those that lead to what we back up
 
-    connection: ConnectionId
+    connection: Annotated[ConnectionId, asked("Airflow connection", example="cache")]
     """The Airflow connection: host, port, password."""
 
 

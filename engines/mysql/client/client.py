@@ -34,6 +34,8 @@ def apply(server: Server, statements: Iterable[Bytes]) -> None:
     with server.options_file() as options:
         # Without --comments the client takes them out, also those in the text of a routine.
         arguments = ["--binary-mode", "--comments", "--max-allowed-packet=1G"]
+        # What is loaded may be anybody's: LOAD DATA LOCAL in it would send files of this machine to the server.
+        arguments.append("--local-infile=0")
         if server.database is not None:
             arguments += ["--", server.database]
         command = server.client("mariadb", options, *arguments)

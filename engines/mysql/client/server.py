@@ -137,7 +137,10 @@ class Server:
         text = (str(error.args[-1] if error.args else error).splitlines() or [""])[0]
         where = f"the server at {self.place or '127.0.0.1'}"
         if code in _DENIED:
-            return SourceDenied(f"{where} refuses: {text}", hint="docs/how-to/databases.md")
+            return SourceDenied(
+                f"{where} refuses: {text}",
+                hint="which privileges are needed: airflow-backup help privileges",
+            )
         if code == _NO_DATABASE:
             return SourceError(
                 f"there is no database '{self.database}' on {where}",

@@ -107,7 +107,10 @@ def grants_of(session: pymysql.Connection[Any], name: str) -> list[tuple[str, ..
     return [tuple(map(str, row)) for row in rows]
 
 
-_ROUTINE = "SELECT 1 FROM information_schema.routines WHERE routine_schema = %s AND routine_name = %s AND routine_type = %s"
+_ROUTINE = (
+    "SELECT 1 FROM information_schema.routines "
+    "WHERE routine_schema = %s AND routine_name = %s AND routine_type = %s"
+)
 
 
 def grant_again(

@@ -96,15 +96,17 @@ def check(session: pymysql.Connection[Any], name: str, *, overwrite: bool) -> No
 
 
 def _check_folders(session: pymysql.Connection[Any], name: str) -> None:
-    """Raise Refused for a table with a folder of its own: moved to another database, InnoDB does not find it any more."""
+    """
+    Raise Refused for a table with a folder of its own: moved to another database, InnoDB does not find it any more.
+    """
     for table, engine in ask(session, _ENGINES, name):
         if engine != "InnoDB":
             continue
         ((_, made, *_),) = ask(session, f"SHOW CREATE TABLE {quoted(name, str(table))}")
         if _FOLDER.search(str(made)):
             raise Refused(
-                f"the table '{name}.{table}' lies in a folder of its own (DATA DIRECTORY), and would not be found where "
-                "the old database is kept",
+                f"the table '{name}.{table}' lies in a folder of its own (DATA DIRECTORY), and would not be found "
+                "where the old database is kept",
                 hint="load it under another name, or drop that table first",
             )
 

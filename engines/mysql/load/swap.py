@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import count
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import BackupError, EngineError
 from airflow_backup.engines.mysql.client.client import apply
 from airflow_backup.engines.mysql.client.server import Server, ask, charset_words, quoted
@@ -161,7 +161,7 @@ def _keep(server: Server, session: pymysql.Connection[Any], name: str, step: _St
 
 def _kept_as(session: pymysql.Connection[Any], name: str) -> str:
     """Return a name that no database has: two restores may end in one second."""
-    moment = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    moment = f"{utc_now():%Y%m%d_%H%M%S}"
     taken = {str(row[0]).lower() for row in ask(session, "SHOW DATABASES")}
     ends = (f"__replaced_{moment}{'' if n == 1 else f'_{n}'}" for n in count(1))
     return next(kept for end in ends if (kept := long_name(name, end)).lower() not in taken)

@@ -74,14 +74,14 @@ _hidden: dict[str, str] = {}
 _hiding = 0
 
 
-def facts_of(found: Connection, database: str | None) -> dict[str, str]:
+def parameters_of(found: Connection, database: str | None) -> dict[str, str]:
     """
     Return libpq's keywords for a connection, without the password; ConfigError for an extra that is none.
 
-    >>> facts = facts_of(Connection("pg", host="db", extra={"sslmode": "require"}), "orders")
-    >>> facts["host"], facts["port"], facts["dbname"], facts["sslmode"]
+    >>> given = parameters_of(Connection("pg", host="db", extra={"sslmode": "require"}), "orders")
+    >>> given["host"], given["port"], given["dbname"], given["sslmode"]
     ('db', '5432', 'orders', 'require')
-    >>> facts_of(Connection("pg", host="db", extra={"iam": True}), None)
+    >>> parameters_of(Connection("pg", host="db", extra={"iam": True}), None)
     Traceback (most recent call last):
     airflow_backup.core.errors.ConfigError: connection 'pg' has the extra 'iam', which is not passed on to PostgreSQL
     HINT: leave it out, or use a connection of its own for backups

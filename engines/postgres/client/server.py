@@ -106,7 +106,7 @@ class Server:
     @classmethod
     def at(cls, found: Connection, database: str | None, *, tools: str | None = None) -> Server:
         """Read a connection; ``database`` is the connection's own when it is None."""
-        return cls(libpq.facts_of(found, database), tools, found.password)
+        return cls(libpq.parameters_of(found, database), tools, found.password)
 
     def other(self, database: str) -> Server:
         """Return the same server, with another database."""
@@ -174,7 +174,7 @@ class Server:
             except psycopg.errors.InsufficientPrivilege as error:
                 raise SourceDenied(
                     f"the role '{connection.info.user}' may not: {first_line(error)}",
-                    hint="which privileges are needed is in docs/how-to/databases.md",
+                    hint="which privileges are needed: airflow-backup help privileges",
                 ) from error
             except psycopg.Error as error:
                 raise EngineError(f"PostgreSQL refuses: {first_line(error)}") from error
@@ -190,7 +190,7 @@ class Server:
             except psycopg.errors.InsufficientPrivilege as error:
                 raise SourceDenied(
                     f"the role '{connection.info.user}' may not: {first_line(error)}",
-                    hint="which privileges are needed is in docs/how-to/databases.md",
+                    hint="which privileges are needed: airflow-backup help privileges",
                 ) from error
             except psycopg.Error as error:
                 raise EngineError(f"PostgreSQL refuses: {first_line(error)}") from error

@@ -184,6 +184,7 @@ def _in_one_transaction(text: Iterable[bytes], writer: Process) -> Iterator[byte
     yield b"\nCOMMIT;\n"
 
 
+_TITLE = {b"", b"--", b"-- PostgreSQL database dump"}
 _UNKNOWN_BEFORE = {b"SET transaction_timeout = 0;": 17}
 
 
@@ -203,7 +204,9 @@ def _older(chunks: Iterable[bytes], version: int) -> Iterator[bytes]:
         ) > 65536:
             break
     lines = head.split(b"\n")
-    if not any(line.startswith(b"\\restrict ") for line in lines[:12]):
+    # The first line that says anything: below it stand words of the dump, which anybody may have written.
+    first = next((line for line in lines if line not in _TITLE), b"")
+    if not first.startswith(b"\\restrict "):
         raise ToolMissing(
             "this pg_restore writes a script that psql could take commands from",
             hint="apt-get upgrade: a pg_restore of August 2025 or later",

@@ -126,7 +126,8 @@ def _warnings(
 def problems_of(cluster: Cluster, session: object, context: EngineContext) -> list[BackupError]:
     """Return what is in the way of a physical backup of the kind that was asked for."""
     problems: list[BackupError] = []
-    spaces = session.execute("SELECT count(*) FROM pg_tablespace WHERE oid > 16383").fetchone()  # type: ignore[attr-defined]  # psycopg is imported late
+    asked = "SELECT count(*) FROM pg_tablespace WHERE oid > 16383"
+    spaces = session.execute(asked).fetchone()  # type: ignore[attr-defined]  # psycopg is imported late
     if spaces[0]:
         problems.append(
             ConfigError(

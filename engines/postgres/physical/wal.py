@@ -216,7 +216,7 @@ def _fetch(
     folder: Path,
     look: Callable[[], None] = lambda: None,
 ) -> None:
-    """Let the segments from number ``first`` up to the position ``end`` come into a folder; ``look`` at it meanwhile."""
+    """Let the segments from number ``first`` to position ``end`` come into a folder; ``look`` at it meanwhile."""
     size = cluster.segment_size
     # The program goes on after the newest segment it finds: this one tells it where to begin.
     with (folder / segment_name(cluster.timeline, first - 1, size)).open("wb") as empty:

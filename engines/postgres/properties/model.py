@@ -8,16 +8,18 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_backup.core.errors import FormatError, VerifyError
+from airflow_backup.core.format.plain_json import read_json
 from airflow_backup.engines.protocol import SetReader
+from airflow_backup.engines.shared.json_stream import bytes_of
 
 PROPERTIES = "database.json"
 
 
-class _Model(BaseModel):
+class _PropertiesModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Grant(_Model):
+class Grant(_PropertiesModel):
     """One right on the database; without a grantee it is everybody's."""
 
     grantor: str
@@ -26,14 +28,14 @@ class Grant(_Model):
     grantable: bool
 
 
-class Settings(_Model):
+class Settings(_PropertiesModel):
     """What ``ALTER DATABASE ... SET`` or ``ALTER ROLE ... IN DATABASE ... SET`` has set."""
 
     role: str | None
     values: list[str]
 
 
-class Role(_Model):
+class Role(_PropertiesModel):
     """A role of the server, without what would let it in."""
 
     name: str
@@ -43,7 +45,7 @@ class Role(_Model):
     member_of: list[str]
 
 
-class Properties(_Model):
+class Properties(_PropertiesModel):
     """A database, as `pg_database` and its neighbours describe it."""
 
     format: Literal[1] = 1
@@ -93,7 +95,7 @@ def properties_in(reader: SetReader) -> Properties | None:
         return None
     try:
         # Not by pydantic's own parser: bytes that are no text are written as halves of pairs.
-        found = json.loads(b"".join(reader.blocks(PROPERTIES)))
+        found = read_json(bytes_of(reader, PROPERTIES))
         if isinstance(found, dict) and found.get("format") != 1:
             raise FormatError(
                 f"'{PROPERTIES}' of set '{reader.manifest.set_id}' has a format that this release does not know",

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import psycopg
 
 _DATABASE = """
-    SELECT datname::text AS name, pg_get_userbyid(datdba)::text AS owner, pg_encoding_to_char(encoding)::text AS encoding,
+    SELECT datname::text AS name, pg_get_userbyid(datdba)::text AS owner,
+           pg_encoding_to_char(encoding)::text AS encoding,
            datcollate::text AS collate, datctype::text AS ctype, datconnlimit AS connection_limit,
            datistemplate AS is_template, t.spcname::text AS tablespace,
            shobj_description(d.oid, 'pg_database') AS comment, datacl IS NULL AS no_grants, {more}

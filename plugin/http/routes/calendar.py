@@ -8,10 +8,11 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
-from airflow_backup.plugin.schemas.base import Id
+from airflow_backup.plugin.schemas.base import AskedId
 from airflow_backup.plugin.schemas.calendar import DayStrips, Timeline
 from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep, TrendsDep
@@ -34,9 +35,9 @@ def show_timeline(
 ) -> Timeline:
     """Lay out the coming runs, with windows, calendars and holds applied, and how long they will take."""
     rows = queries.visible(catalog, access)
-    dags = airflow_reads.dags(session, [dag_id(row.id) for row in rows])
+    dags = airflow_reads.our_dags(session)
     live = {name for name, dag in dags.items() if not dag.paused and not dag.stale}
-    now = queries.now()
+    now = utc_now()
     return timeline(
         [row for row in rows if dag_id(row.id) in live],
         now=now,
@@ -52,13 +53,13 @@ def show_days(
     catalog: CatalogDep,
     trends: TrendsDep,
     access: AccessDep,
-    ids: Annotated[list[Id], Query(max_length=500)],
+    ids: Annotated[list[AskedId], Query(max_length=500)],
     count: Count = 30,
     offset: Offset = 0,
 ) -> DayStrips:
     """Say how each of the past days went for some schedules: the worst status of the day."""
     ahead = timedelta(minutes=offset)
-    today = (queries.now() + ahead).date()
+    today = (utc_now() + ahead).date()
     days = [today - timedelta(days=back) for back in reversed(range(count))]
     begin = datetime.combine(days[0], time(), tzinfo=UTC) - ahead
     readable = access.readable(ids)

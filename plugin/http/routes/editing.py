@@ -8,9 +8,10 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Depends, Header, Response, status
 
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.clock import utc_now
 from airflow_backup.plugin.access import Access, AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
-from airflow_backup.plugin.http.permissions import may_edit
+from airflow_backup.plugin.http.permissions import may_change, may_edit
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import Deleted, Validation, VersionList
 from airflow_backup.plugin.schemas.requests import (
@@ -32,7 +33,7 @@ IfMatch = Annotated[str | None, Header(description="the ETag of the version that
 
 
 def _editor(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> Editor:
-    return Editor(catalog, session, access, now=queries.now())
+    return Editor(catalog, session, access, now=utc_now())
 
 
 EditorDep = Annotated[Editor, Depends(_editor)]
@@ -57,12 +58,12 @@ def validate_schedule(
         body.yaml if isinstance(body, DefinitionText) else body,
         rows=queries.visible(catalog, access),
         slots=airflow_reads.pool_slots(session, airflow_reads.POOL),
-        durations=trends.medians(now=queries.now()),
-        now=queries.now(),
+        durations=trends.medians(now=utc_now()),
+        now=utc_now(),
     )
 
 
-@router.put("/{schedule_id}", dependencies=may_edit("PUT"))
+@router.put("/{schedule_id}", dependencies=may_change("PUT"))
 def replace_schedule(
     schedule_id: ScheduleId,
     body: Definition,
@@ -74,7 +75,7 @@ def replace_schedule(
     return _shown(editor, editor.replace(schedule_id, body, if_match), response)
 
 
-@router.patch("/{schedule_id}", dependencies=may_edit("PUT"))
+@router.patch("/{schedule_id}", dependencies=may_change("PUT"))
 def change_schedule(
     schedule_id: ScheduleId,
     body: Definition,
@@ -86,7 +87,7 @@ def change_schedule(
     return _shown(editor, editor.patch(schedule_id, body, if_match), response)
 
 
-@router.delete("/{schedule_id}", dependencies=may_edit("DELETE"))
+@router.delete("/{schedule_id}", dependencies=may_change("DELETE"))
 def delete_schedule(
     schedule_id: ScheduleId,
     body: Annotated[Nothing, Body()],

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.logging.decorators import action_logging
-from fastapi import APIRouter, Body, Depends, status
+from fastapi import APIRouter, Body, status
 from starlette.exceptions import HTTPException
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import NotFound
 from airflow_backup.plugin.access import AccessDep
-from airflow_backup.plugin.http.permissions import FromPage, may_hold
+from airflow_backup.plugin.http.permissions import FromPage, logged, may_hold
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.edits import BulkResults, Lifted
 from airflow_backup.plugin.schemas.requests import BulkRequest, Nothing, PauseRequest, SkipRequest
@@ -33,7 +33,7 @@ def skip_next_run(
     """Skip the next run of a schedule; what a person starts runs nevertheless."""
     row = queries.one(catalog, access, schedule_id)
     by = access.user.get_name()
-    hold = verbs.skip_next(catalog, row, by=by, reason=body.reason, now=queries.now())
+    hold = verbs.skip_next(catalog, row, by=by, reason=body.reason, now=utc_now())
     return schedule_views.hold_info(hold, schedule_of(row.definition))
 
 
@@ -43,7 +43,7 @@ def pause_schedule(
 ) -> HoldInfo:
     """Start nothing until a moment; it goes on by itself after that."""
     row = queries.one(catalog, access, schedule_id)
-    by, now = access.user.get_name(), queries.now()
+    by, now = access.user.get_name(), utc_now()
     hold = verbs.pause(catalog, row, until=body.until, by=by, reason=body.reason, now=now)
     return schedule_views.hold_info(hold, schedule_of(row.definition))
 
@@ -58,7 +58,7 @@ def lift_hold(
 ) -> Lifted:
     """End a hold before its time."""
     queries.one(catalog, access, schedule_id)
-    now = queries.now()
+    now = utc_now()
     holds = catalog.holds.active(schedule_id, now=now)
     if hold_id not in {hold.id for hold in holds if hold.schedule_id == schedule_id}:
         raise NotFound(f"no hold {hold_id} on {schedule_id!r}", hint="is it over already?")
@@ -66,7 +66,7 @@ def lift_hold(
     return Lifted(schedule_id=schedule_id, hold_id=hold_id)
 
 
-@router.post("/bulk", dependencies=[Depends(action_logging("backup_bulk"))])
+@router.post("/bulk", dependencies=logged("backup_bulk"))
 def act_on_many(
     body: BulkRequest,
     from_page: FromPage,
@@ -81,5 +81,5 @@ def act_on_many(
         raise HTTPException(403)
     if not rows and not access.may_edit():
         raise HTTPException(403)
-    one_by_one = bulk.Bulk(catalog, session, access, body, now=queries.now(), from_page=from_page)
+    one_by_one = bulk.Bulk(catalog, session, access, body, now=utc_now(), from_page=from_page)
     return bulk.summed([one_by_one.act(row, may[row.id]) for row in rows])

@@ -13,6 +13,7 @@ from airflow_backup.actions.alerts.notify.channels import Channel, channels_of
 from airflow_backup.actions.alerts.notify.deliver import Sender
 from airflow_backup.actions.alerts.notify.trial import send_test
 from airflow_backup.catalog.notices.health import ReceiverHealth
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import BackupError, NotFound
 from airflow_backup.operators.notifiers import send_by_notifier
 from airflow_backup.operators.shared.airflow_settings import connection
@@ -20,7 +21,6 @@ from airflow_backup.plugin.access import AccessDep
 from airflow_backup.plugin.http.permissions import may_test_messages
 from airflow_backup.plugin.schemas.receivers import ReceiverList, ReceiverState, Tested
 from airflow_backup.plugin.schemas.requests import Nothing
-from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 
 router = APIRouter(prefix="/receivers", tags=["receivers"])
@@ -42,7 +42,9 @@ def test_receiver(
 ) -> Tested:
     """Send a test message to a receiver now, and say whether it took it."""
     every = channels_of(subjects_of_catalog(catalog)).values()
-    receiver = next((each.receiver for each in every if each.receiver.key == name), None)
+    named = [each for each in every if each.receiver.key == name]
+    readable = access.readable({one for each in named for one in each.notices})
+    receiver = next((each.receiver for each in named if readable & each.notices.keys()), None)
     if receiver is None:
         raise NotFound(
             f"no receiver {name!r}", hint="GET /backup/api/v1/receivers lists them; is it deployed?"
@@ -52,7 +54,7 @@ def test_receiver(
             Sender(connection, notifier=send_by_notifier),
             receiver,
             by=access.user.get_name(),
-            now=queries.now(),
+            now=utc_now(),
             link=conf.get("api", "base_url", fallback=None) or None,
             salt=secrets.token_hex(8),
         )

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.logging.decorators import action_logging
-from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, status
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Response, status
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.ids import schedule_id_of
 from airflow_backup.plugin.access import AccessDep
-from airflow_backup.plugin.http.permissions import may_cancel, may_control
+from airflow_backup.plugin.http.permissions import logged, may_cancel, may_control
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.base import Moment
 from airflow_backup.plugin.schemas.edits import BulkResults, Controlled
 from airflow_backup.plugin.schemas.requests import Nothing, OrderRequest
-from airflow_backup.plugin.schemas.runs import CancelledRun, RunDetail, RunList
-from airflow_backup.plugin.services import bulk, queries, run_details
+from airflow_backup.plugin.schemas.runs import CancelledRun, RunDetail, RunList, RunPage
+from airflow_backup.plugin.services import bulk, queries, run_details, run_history
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.services.run_orders import Teller
 from airflow_backup.plugin.views.rows import Row
+from airflow_backup.plugin.views.run_filters import RunChoice, RunFilters
+from airflow_backup.plugin.views.run_table import as_csv
 
 router = APIRouter(tags=["runs"])
 
@@ -41,6 +43,47 @@ def list_runs(
     return queries.runs(catalog, session, row, limit=limit, before=before)
 
 
+@router.get("/runs")
+def list_all_runs(
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
+    filters: Annotated[RunFilters, Query()],
+) -> RunPage:
+    """
+    List the executions of all schedules that you may read, the newest first.
+
+    A page may be shorter than `limit` and still not be the last one; `next_cursor` says where to go on.
+    """
+    return run_history.run_page(catalog, session, access, filters)
+
+
+@router.get(
+    "/runs/csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "a table, with a line of names"}},
+)
+def export_runs(
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
+    choice: Annotated[RunChoice, Query()],
+) -> Response:
+    """
+    Export the executions of all schedules as CSV, the newest first, at most 10,000.
+
+    Where there are more, or may be, the header `X-More` is `true`: ask again with the `X-Next-Cursor` as `cursor`.
+    """
+    runs, cursor = run_history.run_export(catalog, session, access, choice)
+    headers = {
+        "Content-Disposition": 'attachment; filename="runs.csv"',
+        "X-More": str(cursor is not None).lower(),
+    }
+    if cursor is not None:
+        headers["X-Next-Cursor"] = cursor
+    return Response(as_csv(runs), media_type="text/csv; charset=utf-8", headers=headers)
+
+
 @router.get("/runs/active")
 def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> RunList:
     """List what is queued or running now, with live progress."""
@@ -48,7 +91,7 @@ def list_active_runs(catalog: CatalogDep, session: SessionDep, access: AccessDep
 
 
 def _teller(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> Teller:
-    return Teller(catalog, session, by=access.user.get_name(), now=queries.now())
+    return Teller(catalog, session, by=access.user.get_name(), now=utc_now())
 
 
 TellerDep = Annotated[Teller, Depends(_teller)]
@@ -72,7 +115,7 @@ TellerOfOneDep = Annotated[Teller, Depends(_teller_of_one)]
 RowsDep = Annotated[list[Row], Depends(_rows_to_tell)]
 
 
-@router.post("/runs/active/pause", dependencies=[Depends(action_logging("backup_control_all"))])
+@router.post("/runs/active/pause", dependencies=logged("backup_control_all"))
 def pause_active_runs(
     teller: TellerDep, rows: RowsDep, access: AccessDep, body: Annotated[OrderRequest, Body()]
 ) -> BulkResults:
@@ -80,7 +123,7 @@ def pause_active_runs(
     return bulk.summed(teller.pause_all(access, rows, body.reason))
 
 
-@router.post("/runs/active/resume", dependencies=[Depends(action_logging("backup_control_all"))])
+@router.post("/runs/active/resume", dependencies=logged("backup_control_all"))
 def resume_active_runs(
     teller: TellerDep, rows: RowsDep, access: AccessDep, body: Annotated[Nothing, Body()]
 ) -> BulkResults:

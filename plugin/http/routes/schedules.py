@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import APIRouter, Header, Path, Query, Response, status
 
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.ids import SCHEDULE_ID, dag_id
 from airflow_backup.plugin.access import AccessDep
 from airflow_backup.plugin.http.permissions import FromPage, may_run, may_toggle
@@ -23,16 +24,7 @@ from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.services.edits import etag
 from airflow_backup.plugin.views import rhythms
 from airflow_backup.plugin.views import schedules as schedule_views
-from airflow_backup.plugin.views.briefs import briefs, written
-from airflow_backup.plugin.views.listing import (
-    Filters,
-    facets,
-    is_written,
-    select,
-    select_written,
-    sort,
-    sort_written,
-)
+from airflow_backup.plugin.views.listing import Filters, facets
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 
@@ -48,6 +40,17 @@ ScheduleId = Annotated[
 ]
 
 
+RunKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="any text that is new for each run that is wanted",
+    ),
+]
+
+
 @router.get("")
 def list_schedules(
     catalog: CatalogDep,
@@ -56,21 +59,11 @@ def list_schedules(
     filters: Annotated[Filters, Query()],
 ) -> ScheduleList:
     """List the schedules that you may read, with how each of them is."""
-    rows = queries.visible(catalog, access)
-    every = [written(row) for row in rows]
-    groups, tags = facets(every)
-    chosen = select_written(every, filters)
+    rows, ids, written = queries.wanted(catalog, session, access, filters)
+    groups, tags = facets(written[row.id] for row in rows)
     by_id = {row.id: row for row in rows}
-    data = None
-    if is_written(filters):
-        ids = [each.id for each in sort_written(chosen, filters.sort)]
-    else:
-        asked = [by_id[each.id] for each in chosen]
-        data = queries.schedule_data(catalog, session, asked)
-        ids = [each.id for each in sort(select(briefs(asked, data), filters), filters.sort)]
     shown = [by_id[name] for name in ids[filters.offset : filters.offset + filters.limit]]
-    if data is None:
-        data = queries.schedule_data(catalog, session, shown)
+    data = queries.schedule_data(catalog, session, shown)
     may = access.permissions(row.id for row in shown)
     return ScheduleList(
         now=data.now,
@@ -111,7 +104,7 @@ def list_next_runs(
     schedule = rhythms.schedule_of(row.definition)
     if schedule is None:
         return NextRunList(timezone="UTC", runs=[])
-    now = queries.now()
+    now = utc_now()
     holds = catalog.holds.active(schedule_id, now=now)
     runs = rhythms.coming(schedule, after=now, count=count, holds=holds)
     return NextRunList(timezone=schedule.timezone, runs=runs)
@@ -127,7 +120,7 @@ def toggle_schedule(
 ) -> Toggled:
     """Enable or disable a schedule: Airflow's own pause. Enabling starts nothing from the past."""
     row = queries.one(catalog, access, schedule_id)
-    by, now = access.user.get_name(), queries.now()
+    by, now = access.user.get_name(), utc_now()
     verbs.switch(catalog, session, row, enabled=body.enabled, by=by, now=now)
     return Toggled(schedule_id=schedule_id, enabled=body.enabled)
 
@@ -140,8 +133,15 @@ def run_schedule(
     catalog: CatalogDep,
     session: SessionDep,
     access: AccessDep,
+    key: RunKey = None,
 ) -> Started:
-    """Run a schedule now. Refused while one of its runs is queued or running, or it is disabled."""
+    """
+    Run a schedule now. Refused while one of its runs is queued or running, or it is disabled.
+
+    Who asks again with the same `Idempotency-Key`, because the answer was lost, gets the run of the first request.
+    """
     row = queries.one(catalog, access, schedule_id)
-    run_id = verbs.run(catalog, session, access, row, body, now=queries.now(), from_page=from_page)
+    run_id = verbs.run(
+        catalog, session, access, row, body, now=utc_now(), from_page=from_page, key=key
+    )
     return Started(schedule_id=schedule_id, dag_id=dag_id(schedule_id), run_id=run_id)

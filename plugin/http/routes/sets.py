@@ -12,6 +12,7 @@ from airflow_backup.actions.report.page import sentence_of
 from airflow_backup.actions.report.report import report
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import ConfigError, Refused
 from airflow_backup.core.ids import SET_ID, dag_id
 from airflow_backup.plugin.access import Access, AccessDep
@@ -23,6 +24,7 @@ from airflow_backup.plugin.schemas.requests import PinRequest, RestoreRequest, V
 from airflow_backup.plugin.schemas.schedules import Started
 from airflow_backup.plugin.schemas.sets import (
     Pinned,
+    PlaceList,
     RecoveryPlan,
     ReportSummary,
     RetentionView,
@@ -30,7 +32,7 @@ from airflow_backup.plugin.schemas.sets import (
     SetDetail,
     SetList,
 )
-from airflow_backup.plugin.services import queries
+from airflow_backup.plugin.services import places, queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.services.requests import Requests
 from airflow_backup.plugin.views import sets as set_facts
@@ -64,7 +66,7 @@ def list_sets(
 
 
 @router.get("/schedules/{schedule_id}/recovery-path")
-def show_recovery_path(
+def show_recovery_chain(
     schedule_id: ScheduleId,
     catalog: CatalogDep,
     access: AccessDep,
@@ -72,7 +74,13 @@ def show_recovery_path(
 ) -> RecoveryPlan:
     """Say which sets bring the source back to a moment, how much is read, how long it takes, and what is missing."""
     queries.one(catalog, access, schedule_id)
-    return set_facts.recovery(catalog, schedule_id, at or queries.now())
+    return set_facts.recovery(catalog, schedule_id, at or utc_now())
+
+
+@router.get("/places")
+def list_places(catalog: CatalogDep, access: AccessDep) -> PlaceList:
+    """List the workers that a restore can be sent to: those of the schedules that you may read."""
+    return PlaceList(places=places.listed(catalog, access))
 
 
 @router.get("/schedules/{schedule_id}/retention")
@@ -89,7 +97,7 @@ def show_retention(
     schedule = schedule_of(row.definition)
     if schedule is None:
         raise ConfigError(f"schedule {schedule_id!r} is not understood", hint="mend its problems")
-    return set_facts.retention(catalog, schedule, policy=policy, now=queries.now())
+    return set_facts.retention(catalog, schedule, policy=policy, now=utc_now())
 
 
 @router.get("/sets/{set_id}")
@@ -111,7 +119,7 @@ def verify_set(
 ) -> Started:
     """Verify a set now, in a run of the DAG `backup_verify`."""
     row = _visible(catalog, access, set_id)
-    asked = Requests(catalog, session, access, queries.now(), from_page)
+    asked = Requests(catalog, session, access, utc_now(), from_page)
     return asked.verify(row, body)
 
 
@@ -128,7 +136,7 @@ def restore_set(
 ) -> Started:
     """Restore a set, in a run of the DAG `backup_restore`; `confirm` is the schedule's id, typed."""
     row = _visible(catalog, access, set_id)
-    asked = Requests(catalog, session, access, queries.now(), from_page)
+    asked = Requests(catalog, session, access, utc_now(), from_page)
     return asked.restore(row, body)
 
 
@@ -136,7 +144,7 @@ def restore_set(
 def pin_set(set_id: SetId, body: PinRequest, catalog: CatalogDep, access: AccessDep) -> Pinned:
     """Keep a set whatever the rules say, or no longer; `lock_until` needs `confirm`, and cannot be taken back."""
     row = _visible(catalog, access, set_id)
-    now = queries.now()
+    now = utc_now()
     if body.lock_until is not None:
         _check_lock(access, row, body, now=now)
     if body.pinned is not None:
@@ -162,7 +170,7 @@ def show_report(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> 
     """Say what is proven of every schedule that you may read."""
     rows = queries.visible(catalog, access)
     schedules = [found for row in rows if (found := schedule_of(row.definition)) is not None]
-    now = queries.now()
+    now = utc_now()
     dags = airflow_reads.dags(session, [dag_id(row.id) for row in rows])
     judged = queries.protections_of(catalog, rows, dags, now=now)
     reports = report(schedules, catalog, now=now, protections=judged)

@@ -1,4 +1,7 @@
-"""How everything is: Airflow's processes, counts, the next runs, what could not be loaded; for people and for Prometheus."""
+"""
+How everything is: Airflow's processes, counts, the next runs, what could not be loaded; for people and for
+Prometheus.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
-from airflow_backup.actions.report.report import report
+from airflow_backup.core.clock import utc_now
 from airflow_backup.plugin.access import AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.http.permissions import may_maintain, may_read_connections
@@ -15,8 +18,6 @@ from airflow_backup.plugin.schemas.requests import MaintenanceRequest
 from airflow_backup.plugin.schemas.status import MaintenanceState, Status
 from airflow_backup.plugin.services import coverage, queries, verbs
 from airflow_backup.plugin.services.catalog_access import CatalogDep
-from airflow_backup.plugin.views import schedules as schedule_views
-from airflow_backup.plugin.views.briefs import briefs
 from airflow_backup.plugin.views.metrics import MEDIA_TYPE, metrics
 from airflow_backup.plugin.views.overview import (
     component_of,
@@ -24,7 +25,6 @@ from airflow_backup.plugin.views.overview import (
     maintenance_info,
     overview,
 )
-from airflow_backup.plugin.views.rhythms import schedule_of
 from airflow_backup.schedules.times.holds import EVERY_SCHEDULE, maintenance_of
 
 router = APIRouter(tags=["status"])
@@ -33,20 +33,19 @@ router = APIRouter(tags=["status"])
 @router.get("/status")
 def show_status(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> Status:
     """Say how everything is that you may read."""
-    rows = queries.visible(catalog, access)
-    found = queries.schedule_data(catalog, session, rows)
+    rows, look = queries.all_visible(catalog, session, access)
     problems = file_problems(
         catalog.load_errors.all(),
         readable=access.readable,
         all_files=access.sees_load_errors(),
     )
     return overview(
-        briefs(rows, found),
+        queries.listed(catalog, session, rows, look),
         problems,
         airflow_reads.components(),
-        now=found.now,
+        now=look.now,
         local=queries.local_places(rows),
-        maintenance=maintenance_of(found.holds.get(EVERY_SCHEDULE, ())),
+        maintenance=maintenance_of(look.holds.get(EVERY_SCHEDULE, ())),
         may_maintain=access.may_maintain(),
         covered=coverage.counts(catalog, session, access),
     )
@@ -63,7 +62,7 @@ def switch_maintenance(
     body: MaintenanceRequest, catalog: CatalogDep, access: AccessDep
 ) -> MaintenanceState:
     """Let nothing start, whatever is scheduled or asked for, and let it start again. What runs goes on to its end."""
-    now = queries.now()
+    now = utc_now()
     if not body.enabled:
         verbs.end_maintenance(catalog, now=now)
         return MaintenanceState(maintenance=None)
@@ -75,20 +74,14 @@ def switch_maintenance(
 @router.get("/metrics", response_class=PlainTextResponse)
 def show_metrics(catalog: CatalogDep, session: SessionDep, access: AccessDep) -> PlainTextResponse:
     """Give Prometheus what is known of every schedule that you may read."""
-    rows = queries.visible(catalog, access)
-    found = queries.schedule_data(catalog, session, rows)
-    may = access.permissions(row.id for row in rows)
-    schedules = schedule_views.summaries(rows, found, permissions=may)
-    known = [given for row in rows if (given := schedule_of(row.definition)) is not None]
-    reports = report(known, catalog, now=found.now, protections=found.protections)
-    components = [component_of(airflow_runs) for airflow_runs in airflow_reads.components()]
-    in_maintenance = EVERY_SCHEDULE in found.holds
+    rows, look = queries.all_visible(catalog, session, access)
     text = metrics(
-        schedules,
-        reports,
-        components,
-        now=found.now,
-        in_maintenance=in_maintenance,
+        queries.listed(catalog, session, rows, look),
+        {name: each.judged for name, each in look.answers.items()},
+        queries.sums(catalog, look),
+        [component_of(process) for process in airflow_reads.components()],
+        now=look.now,
+        in_maintenance=EVERY_SCHEDULE in look.holds,
         covered=coverage.counts(catalog, session, access),
     )
     return PlainTextResponse(text, media_type=MEDIA_TYPE)

@@ -20,13 +20,13 @@ def read(text: str, *, origin: str, path: Path) -> Reading:
     found: list[Connection] = []
     notes = []
     for name, given in _entries(text, origin, path):
-        written = given if isinstance(given, str) else json.dumps(given, default=str)
         try:
+            written = given if isinstance(given, str) else json.dumps(given, default=str)
             if not _WRITTEN.match(written):
                 # The name of a type is shown, and of other text that would be its beginning.
                 raise ConfigError(f"{origin}: this is no connection")
             found.append(parse(name, written, origin=origin))
-        except ConfigError:
+        except (ConfigError, TypeError, ValueError):
             notes.append(f"{origin}: the connection {quoted(name)} cannot be read")
     made = of_connections(found, origin)
     if made.drafts:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatch
 
 from airflow_backup.schedules.setup.patterns import escaped
 
@@ -63,6 +64,52 @@ def of_patterns(lines: Iterable[str]) -> tuple[list[str], list[str | None]]:
             back = ours(rest, style)
             found.append(None if back is None else f"!{back}")
     found.reverse()
-    while found and found[0] is not None and found[0].startswith("!"):
-        found.pop(0)
-    return roots, found
+    found = reachable(found)
+    first = next((at for at, each in enumerate(found) if each and each[0] != "!"), len(found))
+    return roots, [
+        each for at, each in enumerate(found) if at > first or not each or each[0] != "!"
+    ]
+
+
+def reachable(patterns: Iterable[str | None]) -> list[str | None]:
+    """
+    Leave out patterns that would close a folder in which something is taken back: None stands for each.
+
+    borg goes on into what it leaves out, and finds what is kept in it; here a folder that is left out is not entered.
+
+    >>> reachable(["/home/*", "!/home/susan/docs"]), reachable(["/home/*", "!/home/susan"])
+    ([None, '!/home/susan/docs'], ['/home/*', '!/home/susan'])
+    """
+    found = list(patterns)
+    for position, back in enumerate(found):
+        if back is None or not back.startswith("!"):
+            continue
+        parts = back.removeprefix("!").strip("/").split("/")
+        for before, pattern in enumerate(found[:position]):
+            if pattern is not None and not pattern.startswith("!") and _closes(pattern, parts):
+                found[before] = None
+    return found
+
+
+def _closes(pattern: str, parts: Sequence[str]) -> bool:
+    """Whether a pattern may match a folder above what is taken back."""
+    theirs = pattern.strip("/").split("/")
+    is_placed = "/" in pattern.rstrip("/") and theirs[0] not in ("*", "**")
+    theirs = theirs[1:] if theirs[0] == "**" else theirs
+    for length in range(1, len(parts)):
+        above = parts[:length]
+        if "**" in theirs or "**" in above:
+            return True
+        ours = above if is_placed else above[-len(theirs) :]
+        if len(ours) == len(theirs) and all(map(_may_be, theirs, ours)):
+            return True
+    return False
+
+
+def _may_be(one: str, other: str) -> bool:
+    has_star = any(letter in one + other for letter in "*?[\\")
+    return one == other or (has_star and (fnmatch(other, one) or _is_pattern(other)))
+
+
+def _is_pattern(name: str) -> bool:
+    return any(letter in name for letter in "*?[\\")

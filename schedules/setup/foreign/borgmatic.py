@@ -17,7 +17,7 @@ from airflow_backup.schedules.setup.foreign.programs.folders import (
     patterns_of_file,
     unread,
 )
-from airflow_backup.schedules.setup.foreign.shell.follow import Value
+from airflow_backup.schedules.setup.foreign.shell.value import Value
 from airflow_backup.schedules.setup.keeping import rules
 from airflow_backup.schedules.setup.names import listed
 
@@ -61,8 +61,9 @@ def read(text: str, *, origin: str, folder: Path | None, home: str | None) -> Re
     options = _filled(options, constants if isinstance(constants, dict) else {}, home)
     retention, said = _retention(options)
     shared = [NOT_ADOPTED, *_encryption(options), *said]
-    drafts = _folders(options, origin, shared)
-    problems = [
+    drafts, lost = _folders(options, origin, shared)
+    problems = [f"{origin}: {each}" for each in lost]
+    problems += [
         f"{origin}: {key} is no list, and was not carried over"
         for key in (*_LISTS, *ENGINES)
         if options.get(key) is not None and not isinstance(options[key], list)
@@ -75,7 +76,7 @@ def read(text: str, *, origin: str, folder: Path | None, home: str | None) -> Re
                 problems.append(f"{origin}, {key}: one entry was not carried over: {error}")
                 continue
             drafts.append(replace(made, notes=(*shared, *made.notes)))
-    drafts = [replace(each, retention=retention, job="borgmatic") for each in drafts]
+    drafts = [replace(each, retention=retention, job=f"borgmatic:{origin}") for each in drafts]
     return Reading(tuple(drafts), (*problems, *_notes(options, origin)))
 
 
@@ -112,7 +113,10 @@ def _list(options: Mapping[str, Any], key: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _folders(options: Mapping[str, Any], origin: str, notes: Sequence[str]) -> list[Draft]:
+def _folders(
+    options: Mapping[str, Any], origin: str, notes: Sequence[str]
+) -> tuple[list[Draft], list[str]]:
+    """Return schedules for folders, and where there are none, what is to be said of that."""
     roots = [str(each) for each in _list(options, "source_directories")]
     lines = [str(each) for each in _list(options, "patterns")]
     more, excluded = borg_patterns.of_patterns(lines)
@@ -126,6 +130,9 @@ def _folders(options: Mapping[str, Any], origin: str, notes: Sequence[str]) -> l
         if found is None:
             said.append(unread(Value(str(each))))
         excluded += [borg_patterns.ours(line) for line in found or ()]
+    above = str(options.get("working_directory") or "")
+    if above.startswith("/"):
+        roots = [each if each.startswith("/") else f"{above.rstrip('/')}/{each}" for each in roots]
     right = [each for each in roots if each.startswith("/") and "${" not in each]
     if len(right) < len(roots):
         lost = len(roots) - len(right)
@@ -135,12 +142,13 @@ def _folders(options: Mapping[str, Any], origin: str, notes: Sequence[str]) -> l
     unread_patterns = sum(each is None for each in excluded)
     if unread_patterns:
         said.append(
-            f"regular expressions of what was left out: {unread_patterns}; not carried over"
+            "regular expressions, and patterns of folders in which something is taken back: "
+            f"{unread_patterns}; not carried over, so what they left out is stored"
         )
     kept = [each for each in excluded if each is not None]
     if not right:
-        return []
-    return folders(right, kept, f"{origin}, source_directories", notes=said)
+        return [], said[len(notes) :]
+    return folders(right, kept, f"{origin}, source_directories", notes=said), []
 
 
 def _retention(options: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:

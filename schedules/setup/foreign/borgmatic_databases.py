@@ -34,6 +34,8 @@ def database(engine: str, given: Any, origin: str) -> Draft:
     if not isinstance(given, dict) or not isinstance(given.get("name"), (str, int)):
         raise ValueError("it has no name")
     name = str(given["name"])
+    if "${" in name or name.startswith("{credential"):
+        raise ValueError("only a variable of its environment can tell its name")
     left = sorted(str(key) for key in given if key not in _HANDLED and key not in _SSL)
     notes = [f"its options that were not carried over: {listed(left)}"] if left else []
     if engine == "sqlite":
@@ -48,7 +50,7 @@ def database(engine: str, given: Any, origin: str) -> Draft:
 
 def _sqlite(name: str, given: dict[str, Any], origin: str, notes: list[str]) -> Draft:
     path = given.get("path")
-    if not isinstance(path, str) or not path.startswith("/"):
+    if not isinstance(path, str) or not path.startswith("/") or "${" in path:
         raise ValueError("it has no absolute path")
     return Draft(name, {"engine": "sqlite", "path": path}, origin, notes=tuple(notes))
 

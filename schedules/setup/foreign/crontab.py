@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_backup.schedules.setup.draft import Reading, Start
-from airflow_backup.schedules.setup.foreign.programs.commands import Found, collect, name_of_script
+from airflow_backup.schedules.setup.foreign.programs.borgmatic import job_of as borgmatic_job
+from airflow_backup.schedules.setup.foreign.programs.commands import (
+    Found,
+    collect,
+    is_known_program,
+    name_of_script,
+    script_of,
+    shown_name,
+)
+from airflow_backup.schedules.setup.foreign.programs.notes import by_the_day
 from airflow_backup.schedules.setup.foreign.programs.pgbackrest import start_of
 from airflow_backup.schedules.setup.foreign.shell.follow import SECRET, Command, Shell
 from airflow_backup.schedules.setup.times import TIME_IS_LOST, from_cron, is_zone
@@ -16,6 +25,10 @@ from airflow_backup.schedules.setup.times import TIME_IS_LOST, from_cron, is_zon
 _VARIABLE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|\"[^\"]*\"|'[^']*')\s*=\s*(.*)")
 _FIELD = r"[0-9a-zA-Z*?,/~#-]+"
 _JOB = re.compile(rf"-?(@[A-Za-z_]+|{_FIELD}(?:[ \t]+{_FIELD}){{4}})[ \t]+(.+)")
+_TIME_WORDS = {
+    *("mon", "tue", "wed", "thu", "fri", "sat", "sun", "jan", "feb", "mar", "apr", "may", "jun"),
+    *("jul", "aug", "sep", "oct", "nov", "dec", "h", "l", "w"),
+}
 _USER = re.compile(r"([a-z_][a-z0-9_-]*)[ \t]+(.+)")
 _NO_SCRIPTS = {
     *("cd", "test", "true", "sleep", "exec", "export", "set", "sh", "bash", "su", "find", "cp"),
@@ -78,8 +91,9 @@ def _job(number: int, line: str, has_users: bool, origin: str, notes: list[str])
     """Read one line of a job; one that cannot be read is named."""
     place = f"{origin}, line {number}"
     found = _JOB.fullmatch(line)
-    if found is None:
-        notes.append(f"{place}: this line cannot be read")
+    words = set() if found is None else set(re.findall(r"[a-z]+", found[1].lower()))
+    if found is None or (not found[1].startswith("@") and words - _TIME_WORDS):
+        notes.append(f"{place}: this line cannot be read")  # and may hold a password
         return None
     command = found[2].strip()
     if has_users or _names_a_user(command):
@@ -127,8 +141,10 @@ def _commands(
     place = f"{origin}, line {job.number}"
     starts = [each for command in commands for each in _starts(command, job, timezone, place)]
     seen = collect(commands, found, origin=origin, says_all=True)
+    notes = (*job.notes, *by_the_day(job.command))
+    starts = [replace(each, notes=(*each.notes, *notes[len(job.notes) :])) for each in starts]
     found.drafts[before:] = [
-        replace(each, when=job.when, timezone=timezone, notes=(*each.notes, *job.notes))
+        replace(each, when=job.when, timezone=timezone, notes=(*each.notes, *notes))
         for each in found.drafts[before:]
     ]
     if not seen and not starts:
@@ -143,13 +159,18 @@ def _starts(command: Command, job: _Line, timezone: str | None, place: str) -> l
         if started is None:
             return []
         return [Start(started.job, job.when, place, started.kind, timezone, job.notes)]
-    is_script = command.path.startswith(("/", "~", ".")) and command.program not in _NO_SCRIPTS
     if command.program == "borgmatic":
-        return [Start("borgmatic", job.when, place, timezone=timezone, notes=job.notes)]
-    runs = (
-        command.arguments[0].text if command.program in ("sh", "bash") and command.arguments else ""
-    )
-    if runs or is_script:
-        name = name_of_script(runs or command.path)
+        name = borgmatic_job(command)
+        return (
+            [Start(name, job.when, place, timezone=timezone, notes=job.notes)]
+            if name is not None
+            else []
+        )
+    is_own = command.program not in _NO_SCRIPTS and not is_known_program(command.program)
+    script = script_of(command)
+    if script is None and is_own and command.path.startswith(("/", "~", ".")):
+        script = shown_name(command.program)
+    if script is not None and not is_known_program(command.program):
+        name = name_of_script(script)
         return [Start(name, job.when, place, timezone=timezone, notes=job.notes)]
     return []

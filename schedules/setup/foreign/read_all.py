@@ -53,18 +53,31 @@ def joined(readings: Sequence[Reading]) -> tuple[list[Draft], list[str]]:
     notes = [each for reading in readings for each in reading.notes]
     drafts: list[Draft] = []
     jobs = set()
+    starts = _of_the_only_one(starts, [each.job for reading in readings for each in reading.drafts])
     for reading in readings:
         for draft in reading.drafts:
             mine = [each for each in starts if each.job == draft.job and draft.job]
-            mine += [each for each in starts if _names_no_stanza(each, draft)]
+            mine += [each for each in starts if _names_none(each, draft)]
             jobs |= {each.job for each in mine}
             drafts += _started(draft, mine)
     notes += [_missing(each) for each in starts if each.job not in jobs]
     return drafts, notes
 
 
-def _names_no_stanza(start: Start, draft: Draft) -> bool:
-    return start.job == "pgbackrest:" and draft.job.startswith("pgbackrest:")
+def _names_none(start: Start, draft: Draft) -> bool:
+    """Whether a command names no stanza and no configuration, and so starts them all."""
+    return start.job in ("pgbackrest:", "borgmatic:") and draft.job.startswith(start.job)
+
+
+def _of_the_only_one(starts: Iterable[Start], jobs: Sequence[str]) -> list[Start]:
+    """Let borgmatic's only configuration be what is started, whatever its file is called there."""
+    files = {each for each in jobs if each.startswith("borgmatic:")}
+    return [
+        replace(each, job="borgmatic:")
+        if len(files) == 1 and each.job.startswith("borgmatic:")
+        else each
+        for each in starts
+    ]
 
 
 def _started(draft: Draft, starts: Sequence[Start]) -> list[Draft]:

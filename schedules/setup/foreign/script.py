@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from airflow_backup.schedules.setup.draft import Reading
 from airflow_backup.schedules.setup.foreign.programs.commands import Found, collect, name_of_script
+from airflow_backup.schedules.setup.foreign.programs.notes import by_the_day
 from airflow_backup.schedules.setup.foreign.shell.follow import Shell
 
 
@@ -14,5 +15,9 @@ def read(text: str, *, origin: str, path: str, home: str | None) -> Reading:
     found = Found()
     shell = Shell({}, home=home)
     collect(shell.commands(text), found, origin=origin, says_all=False)
-    drafts = tuple(replace(each, job=name_of_script(path)) for each in found.finished())
+    said = by_the_day(text)
+    drafts = tuple(
+        replace(each, job=name_of_script(path), notes=(*each.notes, *said))
+        for each in found.finished()
+    )
     return Reading(drafts, tuple(found.notes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,20 @@ def _included(loader: _Loader, node: yaml.Node) -> Any:
     return found
 
 
+@dataclass(frozen=True)
+class _Marked:
+    """A value that says how it is joined with those of an included file: `!retain` alone, `!omit` takes away."""
+
+    sign: str
+    value: Any
+
+
 def _plain(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
+    found = _untagged(loader, node)
+    return _Marked(suffix, found) if suffix in ("retain", "omit") else found
+
+
+def _untagged(loader: _Loader, node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
@@ -47,6 +61,10 @@ _Loader.add_multi_constructor("!", _plain)
 
 def read(text: str, *, origin: str, folder: Path | None, depth: int = 0) -> Any:
     """Return plain data; ConfigError with the line of what is no YAML."""
+    return unmarked(_read(text, origin=origin, folder=folder, depth=depth))
+
+
+def _read(text: str, *, origin: str, folder: Path | None, depth: int) -> Any:
     loader = _Loader(text)
     loader.folder, loader.origin, loader.depth = folder, origin, depth
     try:
@@ -120,7 +138,7 @@ def _read_file(loader: _Loader, name: str) -> Any:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise _unreadable(loader.origin, name) from None
-    return read(text, origin=path.name, folder=path.parent, depth=loader.depth + 1)
+    return _read(text, origin=path.name, folder=path.parent, depth=loader.depth + 1)
 
 
 def _unreadable(origin: str, name: str) -> ConfigError:
@@ -137,6 +155,9 @@ def merged(below: Any, above: Any) -> Any:
     >>> merged({"a": 1, "l": [1]}, {"b": 2, "l": [2]})
     {'a': 1, 'l': [1, 2], 'b': 2}
     """
+    if isinstance(above, _Marked) and above.sign == "retain":
+        return above
+    below = below.value if isinstance(below, _Marked) else below
     if isinstance(below, Mapping) and isinstance(above, Mapping):
         return {
             **below,
@@ -146,5 +167,21 @@ def merged(below: Any, above: Any) -> Any:
             },
         }
     if isinstance(below, list) and isinstance(above, list):
-        return [*below, *above]
+        omitted = [each.value for each in above if _is_omitted(each)]
+        return [*(each for each in below if each not in omitted), *above]
     return above
+
+
+def _is_omitted(value: Any) -> bool:
+    return isinstance(value, _Marked) and value.sign == "omit"
+
+
+def unmarked(value: Any) -> Any:
+    """Take the signs of joining away, and what is omitted."""
+    if isinstance(value, _Marked):
+        return unmarked(value.value)
+    if isinstance(value, dict):
+        return {key: unmarked(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [unmarked(each) for each in value if not _is_omitted(each)]
+    return value

@@ -1,4 +1,7 @@
-"""A restore into ``connection:ID/NAME``: a name that looks like an option, an address or a path is a name, or is refused."""
+"""
+A restore into ``connection:ID/NAME``: a name that looks like an option, an address or a path is a name, or is
+refused.
+"""
 
 from __future__ import annotations
 

@@ -86,11 +86,11 @@ def test_every_program_that_reads_a_set_and_asks_no_server_is_in_the_sandbox(
         assert isinstance(engine, Decoder)
         assert isinstance(engine, RestoreTester)
         assert engine.decode(path, context).inconclusive is None
-        proof = engine.try_restore(path, context)
+        report = engine.try_restore(path, context)
         if given["engine"] != "firebird":
             engine.restore(path, tmp_path / f"back-{number}", context)
         _look(on=False)
-        assert {"no network", "landlock", "seccomp"} <= {*proof.isolation}
+        assert {"no network", "landlock", "seccomp"} <= {*report.isolation}
     for command in looking:
         if sandbox.__file__ in command:
             inside.add(os.path.basename(command[command.index(sandbox.__file__) + 2]))

@@ -31,7 +31,7 @@ from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.shared import assertions as shared_assertions
 from support.argument_lists import ArgumentLists
 from support.servers.firebird import PASSWORD, Firebird, is_installed, make_firebird
-from support.stored.sets import START, Clock, PlainJob, path_of, run_number, stored
+from support.stored.sets import START, Clock, PlainJob, chain_of, run_number, stored
 
 if not is_installed() and not os.environ.get("CI"):
     pytest.skip("Firebird is not installed", allow_module_level=True)
@@ -120,9 +120,9 @@ def test_every_link_of_a_chain_of_levels_restores_its_own_moment(
             results.append(result)
     assert results[1].bytes_read < results[0].bytes_read / 2
     for result in results:
-        path = path_of(place.job("physical"), result)
+        chain = chain_of(place.job("physical"), result)
         target = tmp_path / f"restored-{result.set_id}"
-        FirebirdEngine().restore(path, target, place.context)
+        FirebirdEngine().restore(chain, target, place.context)
         assert place.notes(target / "bank.fdb") == expected[result.set_id]
         assert place.total(target / "bank.fdb") == 20_000
 
@@ -156,8 +156,8 @@ def test_a_restore_test_counts_and_asks(place: Place) -> None:
     path = [stored(place.job("logical"), place.take(1, "logical"))]
     engine = FirebirdEngine()
     holds = ["SELECT SUM(balance) = 20000 FROM account"]
-    proof = engine.try_restore(path, place.context, assertions=holds)
-    assert proof.counts == {"ACCOUNT": 200, "NOTE": 300}
+    report = engine.try_restore(path, place.context, assertions=holds)
+    assert report.counts == {"ACCOUNT": 200, "NOTE": 300}
     assert engine.check_format(path[0])
     with pytest.raises(VerifyError, match="the assertion does not hold: SELECT 1 = 2"):
         engine.try_restore(path, place.context, assertions=["SELECT 1 = 2 FROM rdb$database"])

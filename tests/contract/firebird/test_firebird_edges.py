@@ -19,7 +19,7 @@ from airflow_backup.engines.firebird.engine import FirebirdEngine
 from airflow_backup.engines.firebird.physical import dump_pages
 from airflow_backup.engines.firebird.program import Database
 from contract.firebird.test_firebird import Place, place
-from support.stored.sets import path_of, stored
+from support.stored.sets import chain_of, stored
 
 __all__ = ["place"]
 
@@ -46,10 +46,10 @@ def count(place: Place, database: Path, table: str) -> int:
 
 
 def restored(place: Place, result: BackupResult, method: str, target: Path) -> Path:
-    path = path_of(place.job(method), result)
-    proof = FirebirdEngine().try_restore(path, place.context)
-    assert proof.inconclusive is None
-    FirebirdEngine().restore(path, target, place.context)
+    chain = chain_of(place.job(method), result)
+    report = FirebirdEngine().try_restore(chain, place.context)
+    assert report.inconclusive is None
+    FirebirdEngine().restore(chain, target, place.context)
     return target / place.database.name
 
 
@@ -108,10 +108,10 @@ def test_no_trigger_of_the_database_runs_for_a_copy_and_external_rows_are_told_o
     held = beside.read_bytes()
     for number, method in enumerate(("logical", "physical"), 1):
         result = place.take(number, method)
-        path = path_of(place.job(method), result)
+        chain = chain_of(place.job(method), result)
         holds = ["SELECT COUNT(*) = 1 FROM inside"]
-        FirebirdEngine().try_restore(path, place.context, assertions=holds)
-        FirebirdEngine().restore(path, tmp_path / method, place.context)
+        FirebirdEngine().try_restore(chain, place.context, assertions=holds)
+        FirebirdEngine().restore(chain, tmp_path / method, place.context)
         assert beside.read_bytes() == held
     manifest = stored(place.job("logical"), place.take(3, "logical")).manifest
     assert manifest.warnings == (
@@ -208,16 +208,16 @@ def test_a_colon_in_a_path_is_refused_before_it_is_taken_for_a_machine(
     place: Place, tmp_path: Path
 ) -> None:
     for number, method in enumerate(("logical", "physical"), 1):
-        path = path_of(place.job(method), place.take(number, method))
+        chain = chain_of(place.job(method), place.take(number, method))
         with pytest.raises(ConfigError, match="takes what stands before a colon"):
-            FirebirdEngine().restore(path, tmp_path / "a:b", place.context)
+            FirebirdEngine().restore(chain, tmp_path / "a:b", place.context)
     assert not (tmp_path / "a:b").exists()
 
 
 def test_a_name_of_its_own_for_the_file_of_changes_is_told_of(place: Place, tmp_path: Path) -> None:
     elsewhere = place.firebird.folder / "changes.dif"
     place.firebird.run(place.database, f"ALTER DATABASE ADD DIFFERENCE FILE '{elsewhere}'; COMMIT;")
-    path = path_of(place.job("physical"), place.take(1, "physical"))
-    report = FirebirdEngine().restore(path, tmp_path / "back", place.context)
+    chain = chain_of(place.job("physical"), place.take(1, "physical"))
+    report = FirebirdEngine().restore(chain, tmp_path / "back", place.context)
     (warning,) = report.warnings
     assert f"in '{elsewhere}', as the original does" in warning

@@ -29,7 +29,7 @@ from airflow_backup.engines.shared import limits
 from airflow_backup.engines.shared.test_server import Place as Room
 from contract.firebird.test_firebird import Place, place
 from support.servers.firebird import is_installed
-from support.stored.sets import path_of
+from support.stored.sets import chain_of
 
 __all__ = ["place"]
 
@@ -162,8 +162,8 @@ def left(place: Place, mark: Path) -> list[str]:
 
 
 def tried(place: Place, method: str, *assertions: str) -> VerificationReport:
-    path = path_of(place.job(method), place.take(1, method))
-    return FirebirdEngine().try_restore(path, place.context, assertions=assertions)
+    chain = chain_of(place.job(method), place.take(1, method))
+    return FirebirdEngine().try_restore(chain, place.context, assertions=assertions)
 
 
 def emptied(place: Place, mark: Path) -> None:
@@ -178,14 +178,14 @@ def test_code_of_a_database_gets_nowhere(
     place: Place, mark: Path, monkeypatch: pytest.MonkeyPatch, way: str, method: str
 ) -> None:
     hostile(place, mark, way)
-    path = path_of(place.job(method), place.take(1, method))
+    chain = chain_of(place.job(method), place.take(1, method))
     emptied(place, mark)
     assert left(place, mark) == []
     asked = ["SELECT COUNT(*) = 1 FROM kept", "SELECT SUM(n) = 1 FROM looks_harmless"]
     for how in ("both", "sandbox"):
         with monkeypatch.context() as patch:
             hold_by(how, patch)
-            report = FirebirdEngine().try_restore(path, place.context, assertions=asked)
+            report = FirebirdEngine().try_restore(chain, place.context, assertions=asked)
         assert left(place, mark) == [], how
         assert report.inconclusive is None, report.inconclusive
         assert {"no network", "landlock", "seccomp", "limits"} <= {*report.isolation}
@@ -196,10 +196,10 @@ def test_the_attack_works_where_nothing_holds_it(
     place: Place, mark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile(place, mark, "index")
-    path = path_of(place.job("logical"), place.take(1, "logical"))
+    chain = chain_of(place.job("logical"), place.take(1, "logical"))
     emptied(place, mark)
     hold_by("nothing", monkeypatch)
-    report = FirebirdEngine().try_restore(path, place.context)
+    report = FirebirdEngine().try_restore(chain, place.context)
     assert "landlock" not in report.isolation
     everything = {"program", "environment", "external", "taken", "a row next door"}
     assert everything <= {*left(place, mark)}
@@ -212,10 +212,10 @@ def test_settings_of_our_own_hold_what_they_can_where_there_is_no_sandbox(
     place: Place, mark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile(place, mark, "index")
-    path = path_of(place.job("logical"), place.take(1, "logical"))
+    chain = chain_of(place.job("logical"), place.take(1, "logical"))
     emptied(place, mark)
     hold_by("settings", monkeypatch)
-    report = FirebirdEngine().try_restore(path, place.context)
+    report = FirebirdEngine().try_restore(chain, place.context)
     assert "module at location" in str(report.inconclusive)
     assert left(place, mark) == []
 
@@ -225,11 +225,11 @@ def test_definitions_make_no_file_outside(
     place: Place, mark: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     hostile(place, mark, "definitions")
-    path = path_of(place.job("logical"), place.take(1, "logical"))
+    chain = chain_of(place.job("logical"), place.take(1, "logical"))
     emptied(place, mark)
     hold_by(how, monkeypatch)
     with pytest.raises(VerifyError, match="DELETE operation is not allowed for system table"):
-        FirebirdEngine().try_restore(path, place.context)
+        FirebirdEngine().try_restore(chain, place.context)
     assert left(place, mark) == (
         [] if how == "both" else ["difference", "second", "shadow", "a row next door"]
     )
@@ -244,10 +244,10 @@ def test_a_dump_that_never_ends_is_ended(
         place.database,
         f"SET TERM ^; ALTER FUNCTION attack (n BIGINT) RETURNS BIGINT AS {endless}^ SET TERM ;^ COMMIT;",
     )
-    path = path_of(place.job("logical"), place.take(1, "logical"))
+    chain = chain_of(place.job("logical"), place.take(1, "logical"))
     monkeypatch.setattr(limits, "_LEAST_SECONDS", 2.0)
     monkeypatch.setattr(limits, "_LOOK", 0.2)
-    report = FirebirdEngine().try_restore(path, place.context)
+    report = FirebirdEngine().try_restore(chain, place.context)
     assert "the restore test was ended after" in str(report.inconclusive)
 
 
@@ -270,13 +270,13 @@ def test_isql_itself_runs_no_program_where_a_question_got_through_as_a_command(
     from airflow_backup.engines.firebird import questions
 
     monkeypatch.setattr(questions, "query_of", lambda text: text)
-    path = path_of(place.job("logical"), place.take(1, "logical"))
+    chain = chain_of(place.job("logical"), place.take(1, "logical"))
     told = f"SELECT 1 FROM rdb$database;\nSHELL touch {mark}/program;\nOUTPUT {mark}/written"
     for how in ("both", "nothing"):
         with monkeypatch.context() as patch:
             hold_by(how, patch)
             with contextlib.suppress(VerifyError):
-                FirebirdEngine().try_restore(path, place.context, assertions=[told])
+                FirebirdEngine().try_restore(chain, place.context, assertions=[told])
         assert left(place, mark) == ([] if how == "both" else ["program", "written"]), how
 
 
@@ -301,11 +301,11 @@ def test_a_database_next_door_hears_nothing(
             f"'SELECT 1 FROM rdb$database' ON EXTERNAL 'localhost/{port}:/x.fdb' AS USER 'a' PASSWORD 'b' INTO :n; "
             "WHEN ANY DO n = 1; END SUSPEND; END^ SET TERM ;^ COMMIT;",
         )
-        path = path_of(place.job("logical"), place.take(1, "logical"))
+        chain = chain_of(place.job("logical"), place.take(1, "logical"))
         for how in ("sandbox", "settings", "nothing"):
             with monkeypatch.context() as patch:
                 hold_by(how, patch)
                 FirebirdEngine().try_restore(
-                    path, place.context, assertions=["SELECT SUM(n) = 1 FROM calls"]
+                    chain, place.context, assertions=["SELECT SUM(n) = 1 FROM calls"]
                 )
             assert came.wait(5 if how == "nothing" else 0.5) is (how == "nothing"), how

@@ -1,4 +1,6 @@
-"""What real MariaDB servers hold that no example has: rows that checks forbid, folders elsewhere, views of neighbours."""
+"""
+What real MariaDB servers hold that no example has: rows that checks forbid, folders elsewhere, views of neighbours.
+"""
 
 from __future__ import annotations
 

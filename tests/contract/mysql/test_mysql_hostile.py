@@ -87,20 +87,20 @@ def test_a_dump_gets_nowhere(server: MariaDB, tmp_path: Path, mark: Path, attack
     reader, context = taken(server, tmp_path)
     changed = Changed(reader, ATTACKS[attack].replace("{mark}", str(mark)))
     try:
-        proof = MysqlEngine().try_restore([changed], context)
+        report = MysqlEngine().try_restore([changed], context)
     except VerifyError:
-        proof = None
+        report = None
     assert [each.name for each in mark.iterdir()] == ["secret"]
-    assert proof is None or proof.inconclusive is not None or proof.counts == {"bank.kept": 1}
+    assert report is None or report.inconclusive is not None or report.counts == {"bank.kept": 1}
 
 
 def test_an_honest_dump_passes_and_says_what_held_it(server: MariaDB, tmp_path: Path) -> None:
     reader, context = taken(server, tmp_path)
-    proof = MysqlEngine().try_restore(
+    report = MysqlEngine().try_restore(
         [reader], context, assertions=["SELECT count(*) = 1 FROM kept"]
     )
-    assert proof.counts == {"bank.kept": 1}
-    assert {"no network", "landlock", "limits"} <= {*proof.isolation}
+    assert report.counts == {"bank.kept": 1}
+    assert {"no network", "landlock", "limits"} <= {*report.isolation}
 
 
 @pytest.mark.parametrize(

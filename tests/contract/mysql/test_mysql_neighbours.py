@@ -1,4 +1,7 @@
-"""Restores into a MariaDB that holds other databases: what they touch, what steers them, and what is left when they fail."""
+"""
+Restores into a MariaDB that holds other databases: what they touch, what steers them, and what is left when they
+fail.
+"""
 
 from __future__ import annotations
 
@@ -427,8 +430,8 @@ def test_no_program_reads_what_is_somebodys_own(
     load(live, keeper, result, overwrite=True)
     assert live.query("SELECT n FROM bank.t ORDER BY n") == [(1,), (2,), (3,)]
     assert live.query("SELECT count(*) FROM shop.sessions") == [(2,)]
-    proof = MysqlEngine().try_restore(keeper.path(result), EngineContext())
-    assert proof.inconclusive is None
+    report = MysqlEngine().try_restore(keeper.path(result), EngineContext())
+    assert report.inconclusive is None
 
 
 def test_two_restores_into_one_database_do_not_meet(
@@ -512,12 +515,12 @@ def test_what_is_encrypted_at_rest_comes_back(tmp_path: Path) -> None:
                 full = keeper.take()
                 run(encrypted, "bank", "INSERT INTO t SELECT MAX(n) + 1, 'more' FROM t")
                 for result in (full, keeper.take(Kind.ARCHIVE_LOG)):
-                    proof = MysqlEngine().try_restore(keeper.path(result), EngineContext())
-                    assert proof.inconclusive is None
+                    report = MysqlEngine().try_restore(keeper.path(result), EngineContext())
+                    assert report.inconclusive is None
         keys.unlink()
-        proof = MysqlEngine().try_restore(keeper.path(full), EngineContext())
-        assert proof.inconclusive is not None
-        assert "its keys cannot be read here" in proof.inconclusive
+        report = MysqlEngine().try_restore(keeper.path(full), EngineContext())
+        assert report.inconclusive is not None
+        assert "its keys cannot be read here" in report.inconclusive
 
 
 def test_a_physical_chain_with_ddl_and_accounts_between_comes_back(

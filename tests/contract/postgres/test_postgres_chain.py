@@ -149,9 +149,9 @@ def test_every_link_and_every_moment_between_links_comes_back(
     moments = [keeper.moment_of(result) for result in results]
     for number, (before, after) in enumerate(pairwise(moments)):
         between = before + (after - before) / 2
-        path = keeper.catalog.sets.recovery_chain("bank", between)
-        assert isinstance(path, RecoveryChain)
-        assert path.consistent_at == between, path
+        chain = keeper.catalog.sets.recovery_chain("bank", between)
+        assert isinstance(chain, RecoveryChain)
+        assert chain.consistent_at == between, chain
         keeper.check(f"between-{number}", at=between)
 
 

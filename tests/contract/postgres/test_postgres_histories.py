@@ -86,27 +86,27 @@ def test_a_strange_database_comes_back_as_the_same_database(
             connections=connections,
             clock=lambda: datetime.now(UTC),
         )
-    path = open_chain(open_storage(item.repository), Trust(item.id), result.set_id)
+    chain = open_chain(open_storage(item.repository), Trust(item.id), result.set_id)
     context = EngineContext(connections=connections)
     engine = PostgresEngine()
 
-    globals_ = b"".join(path[0].blocks("globals.sql"))
+    globals_ = b"".join(chain[0].blocks("globals.sql"))
     theirs = source.run_bytes("pg_dumpall", "--globals-only", "--no-role-passwords")
     assert _plain(globals_) == _plain(theirs)
     kept = other.run_bytes("pg_dump", "neighbour")
     other.run_bytes("psql", "-X", "-q", "-d", "postgres", given=globals_)  # some roles are there
 
     copy = f"copy {seed}"
-    engine.load(path, context, connection="other", database=copy)
+    engine.load(chain, context, connection="other", database=copy)
     assert described(other, copy, version) == expected
-    engine.load(path, context, connection="other", database=copy, overwrite=True)
+    engine.load(chain, context, connection="other", database=copy, overwrite=True)
     assert described(other, copy, version) == expected
-    engine.load(path, context, connection="pg", overwrite=True)
+    engine.load(chain, context, connection="pg", overwrite=True)
     assert described(source, strange.database, version) == expected
 
-    proof = engine.try_restore(path, context)
-    assert proof.inconclusive is None
-    assert proof.counts == path[0].manifest.counts
+    report = engine.try_restore(chain, context)
+    assert report.inconclusive is None
+    assert report.counts == chain[0].manifest.counts
     assert _plain(other.run_bytes("pg_dump", "neighbour")) == _plain(kept)
     for server, database in ((source, strange.database), (other, copy)):
         target = f"DATABASE {quoted(database)}"

@@ -42,12 +42,12 @@ def place() -> Iterator[Machine]:
 
 def restored(keeper: Keeper, result: BackupResult, target: Path, *queries: str) -> list[str]:
     """Start a server on what a set restores to, and ask it."""
-    path = open_chain(open_storage(keeper.schedule.repository), Trust("bank"), result.set_id)
-    proof = PostgresEngine().try_restore(path, EngineContext())
-    assert proof.inconclusive is None
-    last = path[-1].manifest
+    chain = open_chain(open_storage(keeper.schedule.repository), Trust("bank"), result.set_id)
+    report = PostgresEngine().try_restore(chain, EngineContext())
+    assert report.inconclusive is None
+    last = chain[-1].manifest
     until = last.consistent_at if last.kind is Kind.ARCHIVE_LOG else None
-    PostgresEngine().restore(path, target, EngineContext(), until=until)
+    PostgresEngine().restore(chain, target, EngineContext(), until=until)
     with postgres(data=target, found=keeper.bank.programs) as back:
         for _ in range(100):
             if back.query("bank", "SELECT pg_is_in_recovery()") == "f":

@@ -119,10 +119,10 @@ def test_nothing_of_the_person_who_runs_the_worker_chooses_a_server_a_user_or_op
     found = server.connection(shop)
     reader = take(tmp_path, server, found, method=method)
     context = EngineContext(connections=lambda name: found)
-    proof = PostgresEngine().try_restore(
+    report = PostgresEngine().try_restore(
         [reader], context, assertions=["SELECT count(*) = 9 FROM kept"]
     )
-    assert proof.inconclusive is None
+    assert report.inconclusive is None
     if method == "logical":
         PostgresEngine().load([reader], context, connection="pg", overwrite=True)
     assert {
@@ -218,8 +218,8 @@ def test_no_setting_of_a_database_or_a_role_is_in_the_way(
     context = EngineContext(connections=lambda name: found)
     try:
         reader = take(tmp_path, server, found, method=method)
-        proof = PostgresEngine().try_restore([reader], context)
-        assert proof.inconclusive is None
+        report = PostgresEngine().try_restore([reader], context)
+        assert report.inconclusive is None
         if method == "logical":
             PostgresEngine().load([reader], context, connection="pg", overwrite=True)
             PostgresEngine().load([reader], context, connection="pg", overwrite=True)

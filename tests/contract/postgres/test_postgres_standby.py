@@ -82,9 +82,9 @@ def test_the_restore_test_of_a_set_of_a_standby_ends(
     pair: tuple[Postgres, Postgres], tmp_path: Path
 ) -> None:
     path = take(tmp_path, pair[1])
-    proof = PostgresEngine().try_restore(path, EngineContext())
-    assert proof.inconclusive is None
-    assert proof.counts["bank: public.pgbench_accounts"] == 100_000
+    report = PostgresEngine().try_restore(path, EngineContext())
+    assert report.inconclusive is None
+    assert report.counts["bank: public.pgbench_accounts"] == 100_000
 
 
 def test_a_standby_holds_the_wal_of_its_copy_and_keeps_a_slot(
@@ -109,9 +109,9 @@ def test_a_test_server_that_waits_for_something_that_never_comes_is_given_up_wit
     monkeypatch.setattr(activity, "_STILL", 4.0)
     monkeypatch.setattr(activity, "_LOOK", 1.0)
     begun = time.monotonic()
-    proof = PostgresEngine().try_restore(path, EngineContext())
-    assert proof.inconclusive is not None
-    assert "has done nothing for 4 seconds and does not answer" in proof.inconclusive
+    report = PostgresEngine().try_restore(path, EngineContext())
+    assert report.inconclusive is not None
+    assert "has done nothing for 4 seconds and does not answer" in report.inconclusive
     assert time.monotonic() - begun < 60
 
 
@@ -142,12 +142,12 @@ def test_a_standby_that_takes_over_begins_a_chain_of_its_own(tmp_path: Path) -> 
             assert (third.kind, third.reason) == (Kind.ARCHIVE_LOG, None)
             for result, rows in ((first, "1"), (second, "1,2"), (third, "1,2,3")):
                 target = tmp_path / result.set_id
-                path = open_chain(
+                chain = open_chain(
                     open_storage(keeper.schedule.repository), Trust("bank"), result.set_id
                 )
-                is_log = path[-1].manifest.kind is Kind.ARCHIVE_LOG
-                until = path[-1].manifest.consistent_at if is_log else None
-                PostgresEngine().restore(path, target, EngineContext(), until=until)
+                is_log = chain[-1].manifest.kind is Kind.ARCHIVE_LOG
+                until = chain[-1].manifest.consistent_at if is_log else None
+                PostgresEngine().restore(chain, target, EngineContext(), until=until)
                 with postgres(data=target) as back:
                     wait_until(back, "SELECT pg_is_in_recovery()", "f")
                     found = back.query(

@@ -75,13 +75,13 @@ def test_a_set_is_decoded_and_restored_into_a_test_server(
     assert decoded.inconclusive is None
     assert decoded.checks
     physical = source.get("method") == "physical"
-    proof = PostgresEngine().try_restore(path, context, assertions=[INVARIANT])
-    assert proof.inconclusive is None
+    report = PostgresEngine().try_restore(path, context, assertions=[INVARIANT])
+    assert report.inconclusive is None
     if physical:
-        assert proof.counts["bank: public.pgbench_accounts"] == 200_000
+        assert report.counts["bank: public.pgbench_accounts"] == 200_000
     else:
-        assert proof.counts == path[0].manifest.counts
-        assert proof.counts['"Odd name"."T"'] == 77
+        assert report.counts == path[0].manifest.counts
+        assert report.counts['"Odd name"."T"'] == 77
     with pytest.raises(VerifyError, match="the assertion 'SELECT false' does not hold"):
         PostgresEngine().try_restore(path, context, assertions=["SELECT false"])
     left = set(context.scratch.iterdir()) - before
@@ -99,10 +99,10 @@ def test_a_chain_with_logs_is_decoded_and_tried(
     finally:
         bank.query("bank", "SELECT pg_drop_replication_slot('tried')")
     for length in range(1, len(path) + 1):
-        proof = PostgresEngine().decode(path[:length], context)
-        assert proof.inconclusive is None
-    proof = PostgresEngine().try_restore(path, context, assertions=[INVARIANT])
-    assert proof.inconclusive is None
+        report = PostgresEngine().decode(path[:length], context)
+        assert report.inconclusive is None
+    report = PostgresEngine().try_restore(path, context, assertions=[INVARIANT])
+    assert report.inconclusive is None
 
 
 @pytest.mark.parametrize("source", [SOURCES["custom"], SOURCES["directory"]], ids=["c", "d"])
@@ -190,9 +190,9 @@ def test_a_missing_program_is_no_verdict(
     (reader,) = take(tmp_path, bank)
     tools = dict(reader.manifest.tools) | {"pg_dump": "99", "postgresql": "99.1"}
     reader.manifest = reader.manifest.model_copy(update={"tools": tools})
-    for proof in (
+    for report in (
         PostgresEngine().decode([reader], context),
         PostgresEngine().try_restore([reader], context),
     ):
-        assert proof.inconclusive is not None
-        assert "of PostgreSQL 99 or newer is not installed" in proof.inconclusive
+        assert report.inconclusive is not None
+        assert "of PostgreSQL 99 or newer is not installed" in report.inconclusive

@@ -107,9 +107,9 @@ def test_tables_that_come_and_go_fail_no_dump_or_leave_no_set(
                 assert not list(folder.rglob("manifest.json"))
                 continue
             completed += 1
-            proof = PostgresEngine().try_restore([reader], EngineContext())
-            assert proof.inconclusive is None
-            assert proof.counts == reader.manifest.counts
+            report = PostgresEngine().try_restore([reader], EngineContext())
+            assert report.inconclusive is None
+            assert report.counts == reader.manifest.counts
     finally:
         ended.set()
         other.join()
@@ -182,7 +182,7 @@ def test_a_busy_server_with_little_wal_is_copied_whole(server: Postgres, tmp_pat
         ended.set()
         for each in threads:
             each.join()
-    proof = PostgresEngine().try_restore([reader], EngineContext())
-    assert proof.inconclusive is None
-    assert proof.counts["shop: public.kept"] == 150_000
+    report = PostgresEngine().try_restore([reader], EngineContext())
+    assert report.inconclusive is None
+    assert report.counts["shop: public.kept"] == 150_000
     assert server.query("shop", "SELECT count(*) FROM pg_replication_slots") == "0"

@@ -151,9 +151,9 @@ def test_what_pg_restore_alone_refuses_comes_back(
     engine.load([reader], context, connection="pg", database="copy", overwrite=state == "full")
     assert contents(server, "copy", *rows) == before
 
-    proof = engine.try_restore([reader], context)
-    assert proof.inconclusive is None
-    assert proof.counts == reader.manifest.counts
+    report = engine.try_restore([reader], context)
+    assert report.inconclusive is None
+    assert report.counts == reader.manifest.counts
     left = "SELECT count(*) FROM pg_database WHERE datname ~ '^(restore|replaced)_'"
     assert server.query("postgres", left) == "0"
 

@@ -48,7 +48,7 @@ class Place:
             clock=Clock(),
         )
 
-    def back(self, target: Path) -> trees.Facts:
+    def back(self, target: Path) -> trees.Tree:
         restore(
             Trust.of(self.job),
             repository=self.job.repository,
@@ -57,7 +57,7 @@ class Place:
             connections=self.connections,
             clock=Clock(),
         )
-        return trees.facts(target)
+        return trees.tree_at(target)
 
     def objects(self) -> list[str]:
         storage = open_storage(
@@ -134,7 +134,7 @@ def test_a_connection_that_is_cut_in_the_middle_leaves_no_false_set(
             place.run(catalog)
         assert not [name for name in place.objects() if name.endswith("manifest.json")]
         place.run(catalog, attempt=2)
-    assert place.back(tmp_path / "back") == trees.facts(source)
+    assert place.back(tmp_path / "back") == trees.tree_at(source)
     assert len(place.objects()) == 3
 
 
@@ -146,7 +146,7 @@ def test_a_restore_whose_connection_is_cut_goes_on(
     if not place.tries_again:
         with pytest.raises(StorageUnavailable):
             place.back(tmp_path / "back")
-    assert place.back(tmp_path / "back") == trees.facts(source)
+    assert place.back(tmp_path / "back") == trees.tree_at(source)
 
 
 LOST = {

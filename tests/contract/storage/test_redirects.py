@@ -1,4 +1,6 @@
-"""An endpoint that sends the worker on to somewhere else: what holds with https, and what comes back of what does not."""
+"""
+An endpoint that sends the worker on to somewhere else: what holds with https, and what comes back of what does not.
+"""
 
 from __future__ import annotations
 

@@ -86,18 +86,18 @@ def test_a_chain_lives_its_whole_life_there(
     (root / "large").write_bytes(bytes(range(256)) * 80_000)
     source = FilesOptions(engine="files", path=str(root))
     job = PlainJob(source, repository, connection="place", retention=Retention(last=2))
-    expected: dict[str, trees.Facts] = {}
+    expected: dict[str, trees.Tree] = {}
     for step in range(6):
         if step:
             trees.change_tree(root, step)
         kind = Kind.INCREMENTAL if step % 3 else Kind.FULL
         result = take(job, catalog, run=run_number(step), kind=kind)
         assert (result.kind, result.reason) == (kind, None)
-        expected[result.set_id] = trees.facts(root)
+        expected[result.set_id] = trees.tree_at(root)
     for set_id, facts in expected.items():
         target = tmp_path / f"restored-{set_id}"
         _restore(job, target, set_id)
-        assert trees.facts(target) == facts
+        assert trees.tree_at(target) == facts
     pruned = prune(
         job,
         catalog=catalog,
@@ -115,7 +115,7 @@ def test_a_chain_lives_its_whole_life_there(
         ]
     last = list(expected)[-1]
     _restore(job, tmp_path / "at-last", last)
-    assert trees.facts(tmp_path / "at-last") == expected[last]
+    assert trees.tree_at(tmp_path / "at-last") == expected[last]
 
 
 def _restore(job: PlainJob, target: Path, set_id: str) -> None:

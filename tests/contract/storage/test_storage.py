@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
+import obstore
 import pytest
 
 from airflow_backup.core.errors import NameTaken, NotFound, StorageError
 from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.memory import MemoryStorage
+from airflow_backup.storage.objects import ObjectStorage
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 from support.servers.azure import AzureServer
@@ -186,6 +190,44 @@ def test_folders_are_the_next_segments(storage: Storage) -> None:
     assert list(storage.folders()) == ["a", "b"]
     assert list(storage.folders("a/sets/")) == ["1", "2"]
     assert list(storage.folders("z/")) == []
+
+
+ODD = ("lost+found/x", "System Volume Information/sets/x", "a/sets/odd name", "a/sets/caf\u00e9/m")
+
+
+def test_what_no_object_is_called_is_passed_over(tmp_path: Path) -> None:
+    for name in (*ODD, "a/sets/\x1b[2J\nforged/m", "a/sets/1/m"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    storage = FolderStorage(tmp_path)
+    assert list(storage.folders()) == ["a"]
+    assert list(storage.folders("a/sets/")) == ["1"]
+    assert names(storage) == ["a/sets/1/m"]
+
+
+def test_what_no_object_of_a_bucket_is_called_is_passed_over(s3: S3Server) -> None:
+    url = f"s3://{s3.new_bucket()}/some/prefix"
+    storage = open_storage(url, s3.connections, connection="aws_backup")
+    assert isinstance(storage, ObjectStorage)
+    for name in (*ODD, "a/sets/1/m"):
+        obstore.put(storage._store, name, b"")
+    assert list(storage.folders()) == ["a"]
+    assert list(storage.folders("a/sets/")) == ["1"]
+    assert names(storage) == ["a/sets/1/m"]
+
+
+@pytest.mark.parametrize("place", ["object", "folder"])
+def test_a_pipe_or_a_folder_in_the_place_of_an_object_is_not_waited_for(
+    tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "a").mkdir()
+    if place == "object":
+        os.mkfifo(tmp_path / "a" / "m")
+    else:
+        (tmp_path / "a" / "m").mkdir()
+    storage = FolderStorage(tmp_path)
+    with pytest.raises(NotFound, match=r"'a/m' in .* is not a file"):
+        storage.read("a/m", length=1)
 
 
 def test_a_deleted_name_is_gone_and_deleting_it_again_says_so(storage: Storage) -> None:

@@ -1,4 +1,7 @@
-"""Configurations of other tools, as people have them; FOLDER, HOST, PORT and USER are filled in, CANARY is no secret of ours."""
+"""
+Configurations of other tools, as people have them; FOLDER, HOST, PORT and USER are filled in, CANARY is no secret of
+ours.
+"""
 
 from __future__ import annotations
 

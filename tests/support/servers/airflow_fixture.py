@@ -125,6 +125,7 @@ class AirflowHome:
         ]
         for process in ending:
             _signal_group(process, signal.SIGTERM)
+            _signal_group(process, signal.SIGCONT)
         deadline = time.monotonic() + _GRACE
         for process in ending:
             with suppress(subprocess.TimeoutExpired):
@@ -132,6 +133,14 @@ class AirflowHome:
             # A scheduler may leave its executor's workers behind; the group is ended in any case.
             _signal_group(process, signal.SIGKILL)
             process.wait()
+
+    def hold(self) -> None:
+        """Let its processes do nothing, and cost nothing, until `go_on`."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let its processes work again."""
+        self._signal(signal.SIGCONT)
 
     def pid(self, component: str) -> int:
         """Return the number of a process that was started, which is that of its group."""
@@ -141,7 +150,7 @@ class AirflowHome:
         """Run an ``airflow`` command and return what it prints."""
         done = subprocess.run(
             [str(self.python), "-m", "airflow", *arguments],
-            env=self.environment,
+            env=self.unmeasured(),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -161,11 +170,14 @@ class AirflowHome:
     def add_users(self) -> None:
         """Make a user for each role, where the auth manager keeps them in Airflow's database."""
         for role in ROLES:
-            self.run(
-                *("users", "create", "--username", role, "--password", role, "--role"),
-                *(role.capitalize(), "--email", f"{role}@example.com"),
-                *("--firstname", role, "--lastname", role),
-            )
+            self.add_user(role, role=role.capitalize())
+
+    def add_user(self, name: str, *, role: str) -> None:
+        """Make a user, whose password is the name."""
+        self.run(
+            *("users", "create", "--username", name, "--password", name, "--role", role),
+            *("--email", f"{name}@example.com", "--firstname", name, "--lastname", name),
+        )
 
     def token(self, user: str) -> str:
         """Log in and return the token."""
@@ -210,6 +222,18 @@ class AirflowHome:
             f"--- {file.name}\n{file.read_text(errors='replace')[-3000:]}"
             for file in sorted(self.folder.glob("*.log"))
         )
+
+    def unmeasured(self) -> dict[str, str]:
+        """
+        Return the environment without what measures which lines run.
+
+        Most of what these processes run others run, too, and each task of theirs is one more process that is slower.
+        """
+        return {
+            name: value
+            for name, value in self.environment.items()
+            if not name.startswith("COV_") and not name.startswith("COVERAGE_")
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -257,13 +281,17 @@ class AirflowHome:
         with (self.folder / f"{component}.log").open("ab") as log:
             return subprocess.Popen(
                 [str(self.python), "-m", "airflow", component, *arguments],
-                env=self.environment,
+                env=self.environment if component == "api-server" else self.unmeasured(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes.values():
+            _signal_group(process, number)
 
     def _check_alive(self) -> None:
         for name, process in self._processes.items():
@@ -319,6 +347,16 @@ def chromium(**options: Any) -> Iterator[Any]:
 def chromium_path() -> str | None:
     """Find the machine's Chromium."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def require_chromium() -> None:
+    """Skip the tests that need Chromium where there is none; in CI that is a failure."""
+    import pytest  # the demo brings up the same Airflow, and tests nothing
+
+    if chromium_path() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no chromium on this machine")
+        pytest.skip("there is no chromium on this machine: apt-get install chromium")
 
 
 def _clean_environment(python: Path) -> dict[str, str]:

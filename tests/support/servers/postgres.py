@@ -112,7 +112,9 @@ def modern_programs() -> Path | None:
 
 
 def require(release: str = "debian") -> Path:
-    """Return the server programs of a release, ``debian`` or ``18``; without them a test is skipped, and fails in CI."""
+    """
+    Return the server programs of a release, ``debian`` or ``18``; without them a test is skipped, and fails in CI.
+    """
     found = programs() if release == "debian" else modern_programs()
     if found is None:
         how = (

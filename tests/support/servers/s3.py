@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import boto3
 import pytest
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 
 from airflow_backup.core.connections import Connection, Connections
@@ -61,9 +64,30 @@ class S3Server:
         return look_up
 
 
+_turn = threading.RLock()
+
+
+def _one_at_a_time(*names: str) -> None:
+    """Let the server look whether a name is taken, and take it, in one step; by itself it looks, and takes it later."""
+    for name in names:
+        given = getattr(S3Response, name)
+        if not hasattr(given, "__wrapped__"):
+            setattr(S3Response, name, _in_turn(given))
+
+
+def _in_turn(given: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(given)
+    def alone(*arguments: Any, **named: Any) -> Any:
+        with _turn:
+            return given(*arguments, **named)
+
+    return alone
+
+
 @contextmanager
 def s3_server() -> Iterator[S3Server]:
-    """Run a server on a free port."""
+    """Run a server on a free port; as of S3 itself, of two that write a new name one is first."""
+    _one_at_a_time("put_object", "_key_response_post")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

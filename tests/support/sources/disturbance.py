@@ -1,4 +1,7 @@
-"""Somebody who works in a tree while it is read: files grow, are cut, rewritten, replaced, removed, become something else."""
+"""
+Somebody who works in a tree while it is read: files grow, are cut, rewritten, replaced, removed, become something
+else.
+"""
 
 from __future__ import annotations
 

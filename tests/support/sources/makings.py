@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_backup.engines.airflow.options import AirflowOptions
 from airflow_backup.engines.command.options import CommandOptions
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.firebird.options import FirebirdOptions
@@ -23,6 +24,7 @@ from airflow_backup.engines.sqlite.options import SqliteOptions
 from support.servers import firebird as firebird_servers
 from support.servers import mariadb as mariadb_servers
 from support.servers import postgres as servers
+from support.sources import airflows
 from support.stored.sets import PlainJob
 
 SEED = 20260504
@@ -199,6 +201,16 @@ def mysql_physical_making(folder: Path) -> Iterator[Making]:
     yield from mysql_making(folder, "physical")
 
 
+def airflow_making(folder: Path) -> Iterator[Making]:
+    home = airflows.made(folder / "home").home
+
+    def change(step: int) -> None:
+        (home / "dags" / "hello.py").write_text(airflows.DAG % step)
+
+    source = AirflowOptions(engine="airflow", home=str(home))
+    yield Making(PlainJob(source, f"file://{folder}/repository"), change, False)
+
+
 MAKINGS: dict[str, Callable[[Path], Iterator[Making]]] = {
     "files": files_making,
     "sqlite": sqlite_making,
@@ -209,4 +221,5 @@ MAKINGS: dict[str, Callable[[Path], Iterator[Making]]] = {
     "restic": restic_making,
     "postgres physical": postgres_physical_making,
     "mysql physical": mysql_physical_making,
+    "airflow": airflow_making,
 }

@@ -1,8 +1,8 @@
 """
 A seam under every read of a source: chosen calls fail, come short, or find something changed.
 
-It stands in for `os.open`, `os.read`, `os.preadv`, `os.lseek` where it looks for holes, `os.scandir`, `os.listxattr`, `os.getxattr` and `os.readlink`, and
-lets everything outside the source pass.
+It stands in for `os.open`, `os.read`, `os.preadv`, `os.lseek` where it looks for holes, `os.scandir`, `os.listxattr`,
+`os.getxattr` and `os.readlink`, and lets everything outside the source pass.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ import random
 import stat
 from pathlib import Path
 
-Facts = dict[bytes, tuple[object, ...]]
+Tree = dict[bytes, tuple[object, ...]]
 
 
-def facts(root: Path, *, owners: bool = True) -> Facts:
+def tree_at(root: Path, *, owners: bool = True) -> Tree:
     """Return what must survive, by relative path: kind, mode, times, links, content, attributes."""
-    found: Facts = {}
+    found: Tree = {}
     numbers: dict[tuple[int, int], int] = {}
     base = os.fsencode(root)
     for folder, folders, files in os.walk(base):
@@ -35,7 +35,7 @@ def facts(root: Path, *, owners: bool = True) -> Facts:
     return _with_link_groups(found)
 
 
-def _with_link_groups(found: Facts) -> Facts:
+def _with_link_groups(found: Tree) -> Tree:
     groups: dict[object, bytes] = {}
     for path in sorted(found):
         if found[path][4] is not None:

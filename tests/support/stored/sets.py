@@ -70,7 +70,7 @@ def take(
     )
 
 
-def path_of(job: PlainJob, result: BackupResult) -> list[StoredSet]:
+def chain_of(job: PlainJob, result: BackupResult) -> list[StoredSet]:
     """Open the sets that restore one."""
     return open_chain(open_storage(job.repository), Trust(job.id), result.set_id)
 

@@ -54,7 +54,7 @@ def job(tmp_path: Path, key: Identity) -> PlainJob:
     return PlainJob(source, f"file://{tmp_path}/repository", encryption=encryption)
 
 
-def back(job: PlainJob, set_id: str, target: Path, *keys: Identity) -> trees.Facts:
+def back(job: PlainJob, set_id: str, target: Path, *keys: Identity) -> trees.Tree:
     restore(
         Trust.of(job),
         repository=job.repository,
@@ -64,7 +64,7 @@ def back(job: PlainJob, set_id: str, target: Path, *keys: Identity) -> trees.Fac
         set_id=set_id,
         keys=keys,
     )
-    return trees.facts(target)
+    return trees.tree_at(target)
 
 
 def test_a_worker_with_public_keys_alone_takes_incrementals_and_reads_nothing_else(
@@ -76,7 +76,7 @@ def test_a_worker_with_public_keys_alone_takes_incrementals_and_reads_nothing_el
             trees.change_tree(tmp_path / "source", number)
         result = take(job, catalog, run=run_number(number), kind=kind)
         assert (result.kind, result.reason) == (kind, None)
-        moments.append((result, trees.facts(tmp_path / "source")))
+        moments.append((result, trees.tree_at(tmp_path / "source")))
     for number, (result, expected) in enumerate(moments):
         assert back(job, result.set_id, tmp_path / f"restored-{number}", key) == expected
     last = moments[-1][0]
@@ -140,7 +140,7 @@ def test_pieces_open_with_another_program_for_age(
     command = f"zstd -d | tar -x -p --xattrs --xattrs-include='*' -C {target}"
     subprocess.run(["bash", "-o", "pipefail", "-c", command], input=raw, check=True)
     owners = os.geteuid() == 0
-    assert trees.facts(target, owners=owners) == trees.facts(tmp_path / "source", owners=owners)
+    assert trees.tree_at(target, owners=owners) == trees.tree_at(tmp_path / "source", owners=owners)
 
 
 def test_new_recipients_begin_a_new_chain(job: PlainJob, catalog: Catalog, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_new_recipients_begin_a_new_chain(job: PlainJob, catalog: Catalog, tmp_p
     result = take(rotated, catalog, run=run_number(2), kind=Kind.INCREMENTAL)
     assert result.kind is Kind.FULL
     assert "the encryption changed since set" in str(result.reason)
-    assert back(rotated, result.set_id, tmp_path / "x", fresh) == trees.facts(tmp_path / "source")
+    assert back(rotated, result.set_id, tmp_path / "x", fresh) == trees.tree_at(tmp_path / "source")
 
 
 def test_a_flipped_bit_in_an_encrypted_piece_is_located(
@@ -175,7 +175,7 @@ def test_every_compression_comes_back(
     result = take(plain, catalog, run=run_number(9))
     expected = "none" if compression == "none" else "zstd"
     assert stored(plain, result).manifest.compression == expected
-    assert back(plain, result.set_id, tmp_path / "x") == trees.facts(tmp_path / "source")
+    assert back(plain, result.set_id, tmp_path / "x") == trees.tree_at(tmp_path / "source")
 
 
 def test_secret_keys_come_from_a_file_or_a_connection(tmp_path: Path, key: Identity) -> None:

@@ -14,13 +14,18 @@ from airflow_backup.actions.alerts.monitor.check import check
 from airflow_backup.actions.alerts.monitor.monitor import words_of
 from airflow_backup.actions.alerts.monitor.silent import close_silent
 from airflow_backup.actions.alerts.monitor.unserved import overdue
+from airflow_backup.actions.backup.limits.source_lease import LASTS
+from airflow_backup.actions.maintain.sync import sync
 from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.notices.monitor_state import Observation
 from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import ExecutionStatus, Trigger
+from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.schedules.model.schedule import Schedule
+from airflow_backup.storage.folder import FolderStorage
+from support.stored.sets import PlainJob, run_number, take
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -200,6 +205,25 @@ def test_a_run_that_a_person_ends_between_two_attempts_has_failed_for_good_once(
     assert catalog.standings.of(["wiki"], now=later)["wiki"].failures_in_row == 1
 
 
+def test_a_run_whose_set_is_stored_has_completed_though_nobody_said_so(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a").write_text("x")
+    source = FilesOptions(engine="files", path=str(tmp_path / "source"))
+    run = run_number(1)
+    with Catalog.open("sqlite://") as elsewhere:
+        result = take(PlainJob(source, f"file://{tmp_path}/repository"), elsewhere, run=run)
+    catalog.executions.begin("wiki", run.id, run_at=run.at, trigger=run.trigger, at=run.at)
+    # its worker is killed between its two notes in the catalog
+    storage = FolderStorage(tmp_path / "repository")
+    sync(storage, f"file://{tmp_path}/repository", catalog)
+    (closed,) = close_silent(catalog, lambda schedule_id, run_id: True, now=run.at + MINUTE)
+    assert (closed.status, closed.set_id, closed.files) == ("completed", result.set_id, 2)
+    assert closed.reason == "its set is stored, and its worker ended before it could say so"
+    assert [event.action for event in catalog.events.after(0)] == ["started", "completed"]
+
+
 def test_an_attempt_that_begins_while_the_monitor_looks_is_not_given_up(catalog: Catalog) -> None:
     begun = catalog.executions.begin("wiki", "r1", run_at=NOW, trigger=Trigger.SCHEDULE, at=NOW)
     failure = Failure(error="no answer", hint=None, failure_class=FailureClass.NETWORK)
@@ -214,3 +238,53 @@ def test_an_attempt_that_begins_while_the_monitor_looks_is_not_given_up(catalog:
 
     assert close_silent(catalog, is_over, now=NOW + MINUTE) == []
     assert [str(each.status) for each in catalog.executions.active()] == ["running"]
+
+
+def test_what_a_task_says_itself_while_the_monitor_looks_is_not_written_over(
+    catalog: Catalog,
+) -> None:
+    begun = catalog.executions.begin("wiki", "r1", run_at=NOW, trigger=Trigger.SCHEDULE, at=NOW)
+    failure = Failure(error="no answer", hint=None, failure_class=FailureClass.NETWORK)
+
+    def is_over(schedule_id: str, run_id: str) -> bool:
+        failed = Outcome(status=ExecutionStatus.FAILED, failure=failure)
+        catalog.executions.finish(begun, failed, at=NOW)
+        return True
+
+    assert close_silent(catalog, is_over, now=NOW + MINUTE) == []
+    ended = catalog.executions.get("wiki", "r1")
+    assert ended is not None
+    assert (ended.error, ended.failure_class) == ("no answer", FailureClass.NETWORK)
+    assert [event.action for event in catalog.events.after(0)] == ["started", "failed_final"]
+
+
+def test_a_run_whose_worker_is_still_heard_of_is_not_given_up(catalog: Catalog) -> None:
+    """Marked in Airflow a moment ago, or cut off from it: the worker ends by itself, and says how."""
+    catalog.executions.begin("wiki", "r1", run_at=NOW, trigger=Trigger.SCHEDULE, at=NOW)
+
+    def renew(at: datetime) -> None:
+        catalog.leases.take(
+            "source:x", schedule_id="wiki", run_id="r1", host="here", at=at, lasts=LASTS
+        )
+
+    def look(at: datetime) -> list[str]:
+        closed = close_silent(catalog, lambda schedule_id, run_id: True, now=at)
+        return [each.run_id for each in closed]
+
+    renew(NOW)
+    assert look(NOW + MINUTE / 2) == []
+    renew(NOW + MINUTE)
+    assert look(NOW + 1.5 * MINUTE) == []
+    assert look(NOW + 2.5 * MINUTE) == ["r1"], "a lease that nobody renews means nothing"
+
+
+def test_whoever_was_told_of_a_failure_hears_that_the_run_completed_after_all(
+    catalog: Catalog,
+) -> None:
+    begun = catalog.executions.begin("wiki", "r1", run_at=NOW, trigger=Trigger.SCHEDULE, at=NOW)
+    assert close_silent(catalog, lambda schedule_id, run_id: True, now=NOW + MINUTE)
+    for _ in range(2):  # the answer to the first is lost
+        done = Outcome(status=ExecutionStatus.COMPLETED)
+        catalog.executions.finish(begun, done, at=NOW + 2 * MINUTE)
+    told = [event.action for event in catalog.events.after(0)]
+    assert told == ["started", "failed_final", "completed"]

@@ -14,12 +14,12 @@ import pytest
 
 from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.actions.maintain.sync import sync
-from airflow_backup.actions.sets.repository import MARKER_NAME
+from airflow_backup.actions.sets.repository import MARKER_NAME, StillThere, read_marker
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
 from airflow_backup.core.classify import classify
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import RepositoryMissing, VerifyError
+from airflow_backup.core.errors import RepositoryMissing, StorageError, VerifyError
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
@@ -115,6 +115,91 @@ def test_a_disk_that_goes_while_a_run_is_at_work_leaves_no_set_on_the_root_disk(
     with pytest.raises(RepositoryMissing, match="it was there when the run began"):
         take(job, catalog, run=run_number(2))
     assert not list((tmp_path / "repository").rglob("manifest.json"))
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_disk_that_goes_when_all_is_written_is_missed_and_nothing_is_made_in_its_place(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    take(job, catalog, run=run_number(1))
+    dump = FilesEngine.dump
+    left: list[Path] = []
+
+    def unmounting(self: FilesEngine, *given: Any, **named: Any) -> Any:
+        report = dump(self, *given, **named)
+        unmount(tmp_path, how)
+        left.extend(sorted(tmp_path.rglob("*")))
+        return report
+
+    monkeypatch.setattr(FilesEngine, "dump", unmounting)
+    with pytest.raises(RepositoryMissing, match="it was there when the run began"):
+        take(job, catalog, run=run_number(2))
+    assert sorted(tmp_path.rglob("*")) == left
+
+
+def test_a_folder_that_is_gone_in_the_middle_is_not_made_again(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path / "repository")
+    storage.put("a/first", b"x")
+    (tmp_path / "repository").rename(tmp_path / "unmounted")
+    with pytest.raises(StorageError, match="is the disk mounted"):
+        storage.put("a/second", b"x")
+    assert not (tmp_path / "repository").exists()
+
+
+def test_a_long_run_looks_now_and_then_whether_its_repository_is_still_there(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    take(job, catalog, run=run_number(1))
+    storage, now = FolderStorage(tmp_path / "repository"), [0.0]
+    marker = read_marker(storage)
+    look = StillThere(storage, marker, every=10, monotonic=lambda: now[0])
+    unmount(tmp_path, "an empty folder")
+    now[0] = 9.0
+    look()
+    now[0] = 11.0
+    with pytest.raises(RepositoryMissing):
+        look()
+
+
+def test_a_disk_that_goes_during_sync_or_prune_costs_no_memory_of_its_sets(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        take(job, catalog, run=run_number(number))
+    known = {row.set_id for row in catalog.sets.of("wiki")}
+    folders, delete = FolderStorage.folders, FolderStorage.delete
+
+    def vanish() -> None:
+        if not (tmp_path / "unmounted").exists():
+            unmount(tmp_path, "an empty folder")
+
+    def listed(self: FolderStorage, prefix: str = "") -> Iterator[str]:
+        vanish()
+        return folders(self, prefix)
+
+    def deleted(self: FolderStorage, name: str) -> None:
+        vanish()
+        delete(self, name)
+
+    storage = FolderStorage(tmp_path / "repository")
+    monkeypatch.setattr(FolderStorage, "folders", listed)
+    with pytest.raises(RepositoryMissing):
+        sync(storage, job.repository, catalog)
+    assert {row.set_id for row in catalog.sets.of("wiki")} == known
+    assert catalog.sets.lost("wiki") == []
+    shutil.rmtree(tmp_path / "repository")
+    (tmp_path / "unmounted").rename(tmp_path / "repository")
+    monkeypatch.setattr(FolderStorage, "folders", folders)
+    monkeypatch.setattr(FolderStorage, "delete", deleted)
+    with pytest.raises(RepositoryMissing):
+        prune(
+            job,
+            catalog=catalog,
+            connections=from_environment,
+            clock=lambda: datetime.now(UTC),
+            actor="ann",
+        )
+    assert {row.set_id for row in catalog.sets.of("wiki")} == known
 
 
 def test_the_first_run_of_another_schedule_knows_the_repository_too(

@@ -301,6 +301,16 @@ def test_an_older_head_under_a_newer_name_is_tampered(house: House) -> None:
         house.restore()
 
 
+def test_what_somebody_puts_beside_the_heads_takes_the_place_of_none(house: House) -> None:
+    folder = house.heads[0].parent
+    for name in ("zzz.json", "zzzz.json"):
+        (folder / name).write_bytes(b"[]")
+    newest = take(house.job, house.catalog, run=run_number(9))
+    assert {"0000000003.json", "0000000004.json"} <= {path.name for path in house.heads}
+    assert house.verdict(newest.set_id) == (VerificationOutcome.PASSED, set())
+    assert house.restore() == house.restore(newest.set_id)
+
+
 def test_a_catalog_misses_the_newest_set_though_its_head_went_with_it(house: House) -> None:
     shutil.rmtree(house.manifest().parent)
     house.heads[-1].unlink()

@@ -16,14 +16,16 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Boolean, Integer, String, Table, create_engine, inspect, select, text
 
 from airflow_backup.catalog import Catalog, migrate
-from airflow_backup.catalog.columns import metadata
+from airflow_backup.catalog.changes import WATCHED, changes, forget_changes
+from airflow_backup.catalog.columns import Json, Moment, Words, metadata
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.migrate import HEAD, VERSION_TABLE, scripts
-from airflow_backup.catalog.records import DeployedState, SetRow
-from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
+from airflow_backup.catalog.records import DeployedState, Saving, SetRow
+from airflow_backup.catalog.run_records import AttemptRow, Failure, Outcome
+from airflow_backup.catalog.runs.history import Wanted
 from airflow_backup.catalog.stores.deployed import DeployedSchedules
 from airflow_backup.catalog.tables import executions, sets
 from airflow_backup.core.errors import CatalogError, Refused
@@ -46,7 +48,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         yield catalog
 
 
-def begin(catalog: Catalog, schedule: str, hours: int, **more: Any) -> Attempt:
+def begin(catalog: Catalog, schedule: str, hours: int, **more: Any) -> AttemptRow:
     at = NOW + timedelta(hours=hours)
     return catalog.executions.begin(
         schedule, f"run-{hours:05}", run_at=at, trigger=Trigger.SCHEDULE, at=at, **more
@@ -59,7 +61,7 @@ def complete(catalog: Catalog, schedule: str, hours: int) -> None:
     catalog.executions.finish(attempt, outcome, at=NOW + timedelta(hours=hours, minutes=5))
 
 
-def fail(catalog: Catalog, attempt: Attempt) -> None:
+def fail(catalog: Catalog, attempt: AttemptRow) -> None:
     failure = Failure(error="no room", hint="df", failure_class=FailureClass.SPACE)
     outcome = Outcome(status=ExecutionStatus.FAILED, failure=failure)
     catalog.executions.finish(attempt, outcome, at=attempt.started_at + timedelta(minutes=1))
@@ -140,11 +142,11 @@ def test_an_attempt_that_never_ended_is_noted_as_failed_when_the_next_begins(
 
 
 def test_an_attempt_given_up_for_dead_does_not_speak_for_the_execution(catalog: Catalog) -> None:
-    ghost = begin(catalog, "wiki", 1)
+    earlier = begin(catalog, "wiki", 1)
     second = begin(catalog, "wiki", 1)
     catalog.executions.finish(second, Outcome(status=ExecutionStatus.COMPLETED), at=NOW)
-    fail(catalog, ghost)
-    execution = catalog.executions.get("wiki", ghost.run_id)
+    fail(catalog, earlier)
+    execution = catalog.executions.get("wiki", earlier.run_id)
     assert execution is not None
     assert execution.status is ExecutionStatus.COMPLETED
 
@@ -235,6 +237,43 @@ def test_a_schedule_is_saved_after_the_version_that_its_author_saw(catalog: Cata
     assert catalog.schedules.all() == []
 
 
+def saving(name: str, *, after: int) -> Saving:
+    action = "schedule_created"
+    return Saving(id=name, definition={}, after_version=after, action=action, detail={"version": 1})
+
+
+def test_several_schedules_are_saved_together_with_what_tells_of_them(catalog: Catalog) -> None:
+    made = catalog.schedules.save_all(
+        [saving("one", after=0), saving("two", after=0)], author="ann", at=NOW
+    )
+    assert catalog.schedules.all() == made
+    told = [(each.actor, each.action, each.subject) for each in catalog.events.recent()]
+    assert told == [("ann", "schedule_created", "two"), ("ann", "schedule_created", "one")]
+    assert catalog.events.first_broken() is None
+
+
+def test_of_several_schedules_none_is_saved_when_one_cannot_be(catalog: Catalog) -> None:
+    catalog.schedules.save("two", {"a": 1}, author="bob", at=NOW, after_version=0)
+    with pytest.raises(Refused, match="schedule 'two' has version 1, not 0"):
+        catalog.schedules.save_all(
+            [saving("one", after=0), saving("two", after=0)], author="ann", at=NOW
+        )
+    assert [(each.id, each.author) for each in catalog.schedules.all()] == [("two", "bob")]
+    assert catalog.events.recent() == []
+
+
+def test_of_several_schedules_none_is_saved_when_the_database_fails_at_the_last(
+    catalog: Catalog,
+) -> None:
+    untold = Saving(
+        id="two", definition={}, after_version=0, action=None, detail={}  # type: ignore[arg-type]  # the table takes no NULL
+    )  # fmt: skip
+    with pytest.raises(CatalogError):
+        catalog.schedules.save_all([saving("one", after=0), untold], author="ann", at=NOW)
+    assert catalog.schedules.all() == []
+    assert catalog.events.recent() == []
+
+
 def test_a_hold_counts_until_its_time_or_until_it_is_lifted(catalog: Catalog) -> None:
     skip = catalog.holds.add("one", "skip_next", by="ann", at=NOW)
     catalog.holds.add("one", "pause_until", by="ann", at=NOW, until=NOW + timedelta(hours=1))
@@ -315,7 +354,7 @@ def test_the_newest_sets_of_many_schedules_are_probed_and_not_grouped(catalog: C
 def test_the_tables_are_what_the_migrations_make(catalog: Catalog, tmp_path: Path) -> None:
     migrated = Database(f"sqlite:///{tmp_path}/migrated.db")
     with migrated.writing() as connection:
-        migrate._run(connection, None, migrated.name)
+        migrate._run(connection)
     assert _shape(migrated) == _shape(catalog._database)
     with migrated.reading() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
@@ -542,3 +581,107 @@ def test_a_run_that_is_cancelled_while_it_waits_is_told_once(catalog: Catalog) -
         ("between", "cancelled"),
         ("works", "started"),
     ]
+
+
+def test_the_history_of_many_schedules_has_one_order_whatever_the_letters(catalog: Catalog) -> None:
+    names = ("a-b", "a_b", "ab", "aB", "Ab", "a-c", "ac", "a_c")
+    runs = ("manual__1", "manual_2", "Manual__1", "scheduled__2026-11-29T02:00:00+00:00")
+    for name in names:
+        for run_id in runs:
+            catalog.skips.note(
+                name, run_id, run_at=NOW, trigger=Trigger.SCHEDULE, at=NOW, reason="frozen"
+            )
+    wanted = Wanted(schedules=names)
+    found: list[tuple[str, str]] = []
+    below = None
+    while page := catalog.history.page(wanted, limit=3, below=below):
+        found += [(each.schedule_id, each.run_id) for each in page]
+        below = (page[-1].since, page[-1].schedule_id, page[-1].run_id)
+    assert found == sorted(((name, run_id) for name in names for run_id in runs), reverse=True)
+    assert catalog.history.page(Wanted(schedules=()), limit=3) == []
+
+
+def _any_row(table: Table) -> dict[str, Any]:
+    """Return something for each column."""
+    by_type: tuple[tuple[Any, Any], ...] = (
+        *((Moment, NOW), (Json, {}), (Boolean, False), (Integer, 1), ((String, Words), "x")),
+    )
+    return {
+        column.name: next(value for kind, value in by_type if isinstance(column.type, kind))
+        for column in table.columns
+    }
+
+
+def test_whoever_writes_what_says_how_safe_a_schedule_is_leaves_a_note(catalog: Catalog) -> None:
+    database = catalog.standings._database
+    mark, _ = catalog.changes.since(None)
+    for name in WATCHED:
+        table = metadata.tables[name]
+        mine = table.c.schedule_id == name
+        for statement in (
+            table.insert().values(_any_row(table) | {"schedule_id": name}),
+            table.update().where(mine).values(schedule_id=name),
+            table.delete().where(mine),
+        ):
+            with database.writing() as connection:
+                connection.execute(statement)
+            mark, found = catalog.changes.since(mark)
+            assert found == {name}, statement
+    assert catalog.changes.since(mark)[1] == set()
+
+
+def test_a_row_that_is_given_to_another_schedule_is_a_change_of_both(catalog: Catalog) -> None:
+    catalog.standings.note_seen(["crm"], at=NOW)
+    mark, _ = catalog.changes.since(None)
+    with catalog.standings._database.writing() as connection:
+        connection.execute(metadata.tables["first_seen"].update().values(schedule_id="erp"))
+    assert catalog.changes.since(mark)[1] == {"crm", "erp"}
+
+
+def test_old_notes_of_changes_are_taken_away_and_new_ones_stay(catalog: Catalog) -> None:
+    database, now = catalog.standings._database, datetime.now(UTC)
+    for name, age in (("old", timedelta(hours=2)), ("new", timedelta(minutes=50))):
+        with database.writing() as connection:
+            connection.execute(changes.insert().values(schedule_id=name, at=now - age))
+    with database.writing() as connection:
+        forget_changes(connection)
+    with database.reading() as connection:
+        assert connection.scalars(select(changes.c.schedule_id)).all() == ["new"]
+
+
+def test_a_worker_whose_clock_is_ahead_takes_no_new_note_away(catalog: Catalog) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    catalog.standings.note_seen(["crm"], at=NOW)
+    mark, _ = catalog.changes.since(None)
+    catalog.standings.note_seen(["erp"], at=NOW)
+    for run_id in ("one", "two"):
+        catalog.executions.begin("wiki", run_id, run_at=ahead, trigger=Trigger.MANUAL, at=ahead)
+    assert catalog.changes.since(mark)[1] == {"erp", "wiki"}
+
+
+def test_who_slept_while_notes_were_forgotten_is_told_to_read_everything(catalog: Catalog) -> None:
+    database = catalog.standings._database
+    empty, _ = catalog.changes.since(None)
+    catalog.standings.note_seen(["crm"], at=NOW)
+    mark, _ = catalog.changes.since(None)
+    catalog.standings.note_seen(["erp"], at=NOW)
+    assert catalog.changes.since(empty)[1] == {"crm", "erp"}
+    with database.writing() as connection:
+        connection.execute(changes.update().values(at=NOW - timedelta(days=100)))
+        forget_changes(connection)
+    catalog.standings.note_seen(["hr"], at=NOW)
+    assert catalog.changes.since(mark)[1] is None
+    assert catalog.changes.since(empty)[1] is None
+
+
+def test_a_copy_that_had_as_many_changes_since_is_another_history(catalog: Catalog) -> None:
+    catalog.standings.note_seen(["crm"], at=NOW)
+    catalog.standings.note_seen(["lost"], at=NOW)
+    mark, _ = catalog.changes.since(None)
+    number = mark.last[0] if mark.last else 0
+    # As if a copy from between the two had been put back, and others had changed since.
+    with catalog.standings._database.writing() as connection:
+        connection.execute(changes.delete().where(changes.c.id == number))
+        others = [{"id": each, "schedule_id": "other", "at": NOW} for each in (number, number + 1)]
+        connection.execute(changes.insert(), others)
+    assert catalog.changes.since(mark)[1] is None

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Event
-from airflow_backup.catalog.run_records import Attempt, Failure, Outcome
+from airflow_backup.catalog.run_records import AttemptRow, Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.words import (
     EventKind,
@@ -38,7 +38,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         yield catalog
 
 
-def begin(catalog: Catalog, run: str = "r1", minutes: int = 0, attempt: int = 1) -> Attempt:
+def begin(catalog: Catalog, run: str = "r1", minutes: int = 0, attempt: int = 1) -> AttemptRow:
     at = NOW + timedelta(minutes=minutes)
     return catalog.executions.begin(
         "wiki", run, run_at=NOW, trigger=Trigger.SCHEDULE, at=at, attempt=attempt
@@ -46,7 +46,7 @@ def begin(catalog: Catalog, run: str = "r1", minutes: int = 0, attempt: int = 1)
 
 
 def end(
-    catalog: Catalog, attempt: Attempt, status: str, *, again: bool = False, minutes: int = 1
+    catalog: Catalog, attempt: AttemptRow, status: str, *, again: bool = False, minutes: int = 1
 ) -> None:
     word = ExecutionStatus(status)
     failure = None if word is ExecutionStatus.COMPLETED else FAILURE

@@ -1,4 +1,6 @@
-"""Whether a schedule is safe: forty situations and the word for each; and that the worst wins, whatever comes together."""
+"""
+Whether a schedule is safe: forty situations and the word for each; and that the worst wins, whatever comes together.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_backup.catalog.records import LostSet, SetRow
-from airflow_backup.catalog.rules.protection import Known, KnownSets, Protection, protection
+from airflow_backup.catalog.rules.known import Known, KnownSets
+from airflow_backup.catalog.rules.protection import Protection, protection
 from airflow_backup.core.words import ProtectionState
 from support.situations import DAY, FRESH, NOW, OLD, SITUATIONS, UNVERIFIED, checked, gone, row
 

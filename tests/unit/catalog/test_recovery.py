@@ -98,7 +98,7 @@ def test_a_moment_is_restored_from_the_sets_up_to_it(hour: float, expected: list
 
 def test_before_the_first_set_is_a_gap_that_says_when_the_first_one_is() -> None:
     assert recovery_chain(CHAIN, at(-1)) == Gap(
-        at(-1), ("there is no set of that moment or before",), at(0)
+        at(-1), ("there is no set of that moment or before",), at(0), is_empty=True
     )
 
 
@@ -129,6 +129,23 @@ def test_a_log_that_reaches_over_the_moment_is_appended() -> None:
     found = recovery_chain(logs, at(4))
     assert isinstance(found, RecoveryChain)
     assert found.consistent_at == at(4)
+
+
+def test_a_log_that_continues_another_one_than_the_last_is_not_appended() -> None:
+    logs = [row(0), row(1, 0, kind=LOG), row(2, 1, kind=LOG), row(3, 1, kind=LOG)]
+    found = recovery_chain(logs, at(3))
+    assert ids(found) == ["0000", "0001", "0002"]
+    assert isinstance(found, RecoveryChain)
+    assert found.skipped == ("set '0003': it continues '0001' and not '0002'",)
+
+
+def test_a_log_that_continues_a_later_one_is_not_appended() -> None:
+    """A clock that went backwards: the order of the moments is not that of the logs."""
+    logs = [row(0), row(2, 5, kind=LOG), row(5, 0, kind=LOG)]
+    found = recovery_chain(logs, at(3))
+    assert ids(found) == ["0000"]
+    assert isinstance(found, RecoveryChain)
+    assert found.skipped == ("set '0002': it continues '0005', which is later than '0000'",)
 
 
 WITH_LOGS = [

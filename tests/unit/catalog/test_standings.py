@@ -9,7 +9,8 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
-from airflow_backup.catalog.rules.protection import Known, KnownSets, Protection, protection
+from airflow_backup.catalog.rules.known import Known, KnownSets
+from airflow_backup.catalog.rules.protection import Protection, protection
 from airflow_backup.catalog.tables import sets
 from airflow_backup.core.words import Kind
 from support.situations import NOW, row

@@ -17,6 +17,7 @@ windows:
 schedules:
   - id: wiki
     description: costs $${HOME}
+    tags: ["1e5", "null"]
     source: {engine: files, path: /srv, exclude: ["*.tmp"]}
     levels: {full: "0 2 * * sun", incremental: "0 2 * * mon-sat"}
     window: [nightly, off_hours]
@@ -73,7 +74,7 @@ def test_nothing_is_imported_from_a_file_that_is_wrong(
     (folder / "schedules.yaml").write_text(FILE.replace("1h30m", "soon"))
     assert main(["import", "schedules.yaml"]) == 1
     assert (
-        "schedules.yaml:14:12: schedules.1.every: 'soon' is not a duration"
+        "schedules.yaml:15:12: schedules.1.every: 'soon' is not a duration"
         in capsys.readouterr().err
     )
     with Catalog.open(f"sqlite:///{folder}/airflow_backup.db") as catalog:
@@ -83,3 +84,13 @@ def test_nothing_is_imported_from_a_file_that_is_wrong(
 def test_exporting_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "wikis"]) == 3
     assert "no schedule 'wikis'\nHINT: did you mean `wiki`?" in capsys.readouterr().err
+
+
+def test_a_file_that_says_what_a_catalog_cannot_keep_is_not_half_taken(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exception = "unprotected: [{connection: legacy, reason: nobody reads it}]\n"
+    (folder / "schedules.yaml").write_text(FILE + exception)
+    assert main(["import", "schedules.yaml"]) == 1
+    assert "schedules.yaml:16: exceptions cannot be kept" in capsys.readouterr().err
+    assert not (folder / "airflow_backup.db").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.cli.main import main
+from airflow_backup.core.format.signing import SigningKey, new_key
 
 FILE = """\
 version: 1
@@ -73,6 +74,26 @@ def test_nothing_was_there_yet(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_a_folder_that_holds_something_is_left_alone(folder: Path) -> None:
     assert main(["restore", "notes", "--to", "notes"]) == 1
     assert (folder / "notes" / "a.txt").read_text() == "after"
+
+
+@pytest.mark.parametrize("address", ["{}", "{}/", "file://localhost{}"])
+def test_an_unsigned_set_is_not_taken_over_however_its_repository_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    key = str(SigningKey(new_key()).public)
+    text = (folder / "schedules.yaml").read_text()
+    signing = f"    signing: {{public_keys: ['{key}'], unsigned_before: 2030-01-01}}\n"
+    (folder / "schedules.yaml").write_text(text.rstrip("\n") + "\n" + signing)
+    for path in folder.glob("airflow_backup.db*"):
+        path.unlink()
+    url = address.format(folder / "repository")
+    url = url if "://" in url else f"file://{url}"
+    assert main(["sync", "--repository", url]) == 1
+    said = capsys.readouterr().out
+    assert "0 sets added" in said
+    assert "it is not signed" in said
+    assert main(["restore", "notes", "--to", "back"]) != 0
+    assert not (folder / "back").exists()
 
 
 def test_a_lost_catalog_is_rebuilt(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

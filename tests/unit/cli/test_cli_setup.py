@@ -118,7 +118,7 @@ def test_a_crontab_is_taken_over_line_by_line(
     assert found["wiki"]["source"] == {
         "engine": "files",
         "path": str(home / "wiki"),
-        "exclude": ["/cache", "*.tmp"],
+        "exclude": ["**/wiki/cache", "*.tmp", "/cache"],
     }
     assert found["my-docs"]["source"]["exclude"] == ["/drafts", "node_modules/"]
     assert found["web-shop"]["source"]["database"] == "web shop"

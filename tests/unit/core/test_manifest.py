@@ -89,12 +89,23 @@ WRONG: dict[str, dict[str, Any]] = {
     "a kind that does not exist": {"kind": "partial"},
     "a full set with a parent": {"parent": SET_ID, "base": SET_ID},
     "an incremental without a parent": {"kind": "incremental"},
+    "an incremental without a base": {"kind": "incremental", "parent": SET_ID, "base": None},
+    "a full set with a base": {"base": SET_ID},
     "a set id that leads elsewhere": {"set_id": "../../etc"},
     "a schedule id that leads elsewhere": {"schedule_id": "../x"},
     "a time without a zone": {"run_at": "2026-05-04T02:00:00"},
     "version 0": {"format_version": 0},
     "a version that is text": {"format_version": "1"},
+    "the end of time, in another zone": {"run_at": "9999-12-31T23:59:59-14:00"},
+    "the beginning of time, in another zone": {"consistent_at": "0001-01-01T00:00:00+14:00"},
+    "a moment that nobody can reckon with": {"locked_until": "9999-12-31T23:59:59Z"},
     "a negative size": {"totals": {"files": -1}},
+    "a size that no catalog can store": {"totals": {"bytes_read": 2**63}},
+    "a count that no catalog can store": {"counts": {"a": 10**30}},
+    "a run id that no catalog can store": {"run_id": "a\0b"},
+    "a run id of two lines": {"run_id": "a\nb"},
+    "an engine that no catalog can store": {"engine": "x" * 64},
+    "a host that draws on a terminal": {"worker": {"host": "\x1b[2J"}},
     "a piece that leads elsewhere": {"pieces": [{"name": "../x"}]},
     "a piece that is the manifest": {
         "pieces": [PIECE.model_dump(mode="json") | {"name": "manifest.json"}]
@@ -116,7 +127,17 @@ def test_what_is_no_manifest_is_refused(change: dict[str, Any]) -> None:
         read_manifest(json.dumps(plain).encode(), name="x")
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}", b"[" * 100_000, b'{"a":' * 100_000]
+)
 def test_what_is_not_even_json_is_refused(data: bytes) -> None:
     with pytest.raises(VerifyError, match=r"^'x' is not"):
         read_manifest(data, name="x")
+
+
+def test_a_key_that_somebody_chose_does_not_draw_on_a_terminal_or_forge_a_line() -> None:
+    plain = json.loads(example().to_bytes()) | {"tools": {"\x1b[2J\nforged": 1}}
+    with pytest.raises(VerifyError) as caught:
+        read_manifest(json.dumps(plain).encode(), name="x")
+    assert r"tools.\x1b[2J\nforged: " in caught.value.message
+    assert caught.value.message.isprintable()

@@ -175,6 +175,18 @@ def test_restore_and_verify_on_demand_go_by_the_newest_edit(
         start(RequestedVerifyOperator(task_id="verify"))
 
 
+def save_at_nas(patch: pytest.MonkeyPatch, machine: Machine, catalog: Catalog) -> None:
+    """Make a schedule on the page, whose tasks run in the queue ``nas``, and read it."""
+    for name, value in (
+        ("SOURCE_ROOTS", "/srv"),
+        ("REPOSITORY_ROOTS", "/b"),
+        ("ALLOWED_QUEUES", "nas"),
+    ):
+        patch.setenv(f"AIRFLOW__BACKUP__{name}", value)
+    save(catalog, queue="nas")
+    machine.parse()
+
+
 @pytest.mark.parametrize("place", ["", "__other"])
 def test_what_was_asked_for_is_done_only_where_the_schedule_is_placed_by_now(
     machines: tuple[Machine, Machine],
@@ -182,11 +194,7 @@ def test_what_was_asked_for_is_done_only_where_the_schedule_is_placed_by_now(
     monkeypatch: pytest.MonkeyPatch,
     place: str,
 ) -> None:
-    for name, value in (("SOURCE_ROOTS", "/srv"), ("REPOSITORY_ROOTS", "/b"), ("QUEUES", "nas")):
-        option = f"ALLOWED_{name}" if name == "QUEUES" else name
-        monkeypatch.setenv(f"AIRFLOW__BACKUP__{option}", value)
-    save(catalog, queue="nas")
-    machines[0].parse()
+    save_at_nas(monkeypatch, machines[0], catalog)
     catalog.tickets.issue(
         "manual__1",
         "verify",
@@ -204,6 +212,28 @@ def test_what_was_asked_for_is_done_only_where_the_schedule_is_placed_by_now(
         start(task(f"backup_verify{place}"))
     with pytest.raises(BackupError, match=r"20261121T020000Z-2a642dede1|file:///b"):
         start(task("backup_verify__nas"))  # which has its ticket still
+
+
+def test_what_was_asked_for_on_chosen_workers_is_done_there_alone(
+    machines: tuple[Machine, Machine], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_at_nas(monkeypatch, machines[0], catalog)
+    asked: dict[str, Any] = {
+        "set_id": None,
+        "at": None,
+        "target": "/srv/x",
+        "paths": [],
+        "place": "backup_restore",
+    }
+    catalog.tickets.issue("manual__1", "restore", "made", asked, person="a", at=datetime.now(UTC))
+
+    def task(name: str) -> Any:
+        return machines[1].dag(name).get_task("restore")
+
+    with pytest.raises(Refused, match="is a run of DAG 'backup_restore', and this is one of"):
+        start(task("backup_restore__nas"))
+    with pytest.raises(Refused, match="'/srv/x' does not lie below"):  # it has its ticket still
+        start(task("backup_restore"))
 
 
 def test_a_worker_with_old_files_goes_by_what_the_dag_processor_read(

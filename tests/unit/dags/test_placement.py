@@ -182,3 +182,11 @@ def test_a_hand_written_task_takes_its_queue_from_airflow_and_refuses_one_that_w
 def test_free_content_for_an_executor_is_no_key_of_a_schedule() -> None:
     loaded = parse(FILE.replace("executor_config: nas-volume", "executor_config: {image: evil}"))
     assert [problem.path for problem in loaded.problems] == ["templates.pod.executor_config"]
+
+
+def test_no_queue_has_the_name_of_another_place() -> None:
+    """Else one DAG would restore for both, on the workers of one."""
+    place = Placement(queue="nas", pool="slow")
+    assert place.name is not None
+    assert Placement(queue=place.name).name != place.name
+    assert Placement(queue="nas-1").name == "nas-1"

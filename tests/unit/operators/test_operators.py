@@ -168,7 +168,7 @@ def test_a_backup_stops_when_its_window_closes(home: Path, monkeypatch: pytest.M
     opened = datetime(2026, 11, 21, 1, 59, 58, tzinfo=UTC)
     begun = time.monotonic()
     monkeypatch.setattr(
-        "airflow_backup.operators.backup._now",
+        "airflow_backup.operators.backup.utc_now",
         lambda: opened + timedelta(seconds=time.monotonic() - begun),
     )
     with pytest.raises(WindowClosed, match="not finished when its window closed"):
@@ -231,7 +231,7 @@ CLOSED = datetime(2026, 11, 21, 2, 0, 1, tzinfo=UTC)
 def test_the_window_is_asked_again_when_work_begins(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: CLOSED)
+    monkeypatch.setattr("airflow_backup.operators.backup.utc_now", lambda: CLOSED)
     task = BackupOperator.of(in_saturday_nights(home), task_id="backup")
     with pytest.raises(TaskDeferred) as waiting:
         task.execute(context("scheduled"))
@@ -243,7 +243,7 @@ def test_the_window_is_asked_again_when_work_begins(
 def test_what_a_queue_carried_out_of_its_window_is_skipped_where_it_says_so(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: CLOSED)
+    monkeypatch.setattr("airflow_backup.operators.backup.utc_now", lambda: CLOSED)
     schedule = in_saturday_nights(home, outside_window="skip")
     task = BackupOperator.of(schedule, task_id="backup")
     with pytest.raises(AirflowSkipException, match="outside the window"):
@@ -705,7 +705,7 @@ def test_a_task_that_is_no_schedule_says_what_is_wrong_and_is_not_tried_again(ho
 def test_a_retry_that_is_outside_its_window_has_failed_for_good(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_backup.operators.backup._now", lambda: CLOSED)
+    monkeypatch.setattr("airflow_backup.operators.backup.utc_now", lambda: CLOSED)
     task = BackupOperator.of(in_saturday_nights(home, outside_window="skip"), task_id="backup")
     given = context("scheduled")
     given["ti"].try_number = 2

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from airflow_backup.actions.report.report import report
 from airflow_backup.catalog import Catalog
 from airflow_backup.plugin.schemas.status import Component, CoverageCounts
 from airflow_backup.plugin.views.metrics import metrics
@@ -53,10 +52,11 @@ def page(
     world.tell(rows)
     data = world.page()
     shown = summaries([world.row()], data, permissions={"wiki": MAY})
-    reports = report([world.schedule], catalog, now=world.now, protections=data.protections)
+    sums = catalog.sums.of(["wiki"])
     processes = [Component(name="scheduler", healthy=True)]
     covered = CoverageCounts(unprotected=unprotected, total=3)
-    return metrics(shown, reports, processes, now=world.now, covered=covered), world.now
+    text = metrics(shown, data.protections, sums, processes, now=world.now, covered=covered)
+    return text, world.now
 
 
 def alerts(text: str, now: datetime) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 from airflow_backup.catalog.run_records import Execution, Order
 from airflow_backup.core.words import ExecutionStatus, Trigger
 from airflow_backup.plugin.airflow.records import AirflowRun, AirflowTask
-from airflow_backup.plugin.schemas.runs import Run
+from airflow_backup.plugin.schemas.runs import RunSummary
 from airflow_backup.plugin.views.runs import history
 from airflow_backup.schedules.model.schedule import Schedule
 
@@ -50,7 +50,7 @@ def execution_of(status: ExecutionStatus, **given: Any) -> Execution:
     )
 
 
-def only(*args: Any, **kwargs: Any) -> Run:
+def only(*args: Any, **kwargs: Any) -> RunSummary:
     """Join both sides, which know one run."""
     (run,) = history(*args, now=NOW, **kwargs)
     return run

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.models import import_all_models
+from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.definitions import Definitions, StoredDefinition
 from airflow_backup.catalog.run_records import Failure, Outcome
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus, Trigger
 from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import reads
+from airflow_backup.plugin.airflow.newest_runs import last_runs
+from airflow_backup.plugin.kept.kept import kept_of
 from airflow_backup.plugin.schemas.schedules import Permissions
 from airflow_backup.plugin.services import queries
-from airflow_backup.plugin.views.briefs import Brief, briefs, written
+from airflow_backup.plugin.views.briefs import written
 from airflow_backup.plugin.views.rhythms import MOST, coming, coming_until, next_run
 from airflow_backup.plugin.views.schedules import summaries
 from airflow_backup.schedules.loading.index import compile_index
 
 NOBODY = Permissions(toggle=False, run=False, cancel=False, edit=False)
-COMPARED = (
-    *("id", "state", "description", "group", "engine", "source", "timezone", "enabled"),
-    *("next_run", "active_run"),
-)
 LINE = "  - {{id: {name}, tags: [night], cron: '0 2 * * *', source: {{engine: files, path: /srv}}}}"
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    """Airflow's tables, empty."""
-    import_all_models()  # type: ignore[no-untyped-call]  # Airflow gives it no types
-    engine = create_engine(f"sqlite:///{tmp_path}/airflow.db")
-    DagRun.metadata.create_all(engine)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
 
 
 def filled(catalog: Catalog, session: Session, folder: Path, count: int) -> None:
@@ -101,8 +91,11 @@ def statements_of_a_look(folder: Path, session: Session, count: int) -> tuple[in
         filled(catalog, session, folder, count)
         event.listen(Engine, "before_cursor_execute", note)
         try:
-            rows = queries.every_row(catalog)
+            rows = list(queries.all_rows(catalog).rows)
             data = queries.schedule_data(catalog, session, rows)
+            look = kept_of(catalog, clock=utc_now).look(catalog, session)
+            queries.listed(catalog, session, rows, look)
+            queries.sums(catalog, look)
         finally:
             event.remove(Engine, "before_cursor_execute", note)
         return len(seen), len(data.protections)
@@ -118,28 +111,6 @@ def test_ten_times_as_many_schedules_take_no_more_queries(tmp_path: Path, sessio
     assert many == few
 
 
-def test_a_brief_says_what_the_summary_says(tmp_path: Path, session: Session) -> None:
-    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
-        filled(catalog, session, tmp_path, 14)
-        rows = queries.every_row(catalog)
-        data = queries.schedule_data(catalog, session, rows)
-    short = briefs(rows, data)
-    whole = summaries(rows, data, permissions=dict.fromkeys((row.id for row in rows), NOBODY))
-    assert sum(isinstance(each, Brief) for each in short) == 8, "done and failed ones are plain"
-    for brief, summary in zip(short, whole, strict=True):
-        assert [getattr(brief, name) for name in COMPARED] == [
-            getattr(summary, name) for name in COMPARED
-        ]
-        for name in ("state", "since", "deadline", "needs_attention"):
-            assert getattr(brief.protection, name) == getattr(summary.protection, name)
-        assert list(brief.tags) == summary.tags
-        for mine, shown in (
-            (brief.last_run, summary.last_run),
-            (brief.last_good, summary.last_good),
-        ):
-            assert (mine and mine.finished_at) == (shown and shown.finished_at)
-
-
 def test_the_newest_run_that_is_over_is_found_however_old_it_is(session: Session) -> None:
     now = datetime.now(UTC)
     for name, days in (("often", (0, 1, 2)), ("seldom", (40, 70)), ("other", (0,))):
@@ -147,7 +118,7 @@ def test_the_newest_run_that_is_over_is_found_however_old_it_is(session: Session
             at = now - timedelta(days=day)
             session.add(airflow_run(name, f"r{day}", at, "failed" if day else "running"))
     session.commit()
-    found = reads.last_runs(session, [dag_id("often"), dag_id("seldom")], now=now, known=())
+    found = last_runs(session, [dag_id("often"), dag_id("seldom")], now=now, known=())
     assert sorted((run.dag_id, run.run_id) for run in found) == [
         (dag_id("often"), "r1"),
         (dag_id("seldom"), "r40"),
@@ -187,14 +158,16 @@ def test_a_schedule_that_cannot_be_shown_costs_its_own_row(
     monkeypatch.setattr(FilesOptions, "summary", raises)
     with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
         filled(catalog, session, tmp_path, 2)
-        rows = queries.every_row(catalog)
+        rows = list(queries.all_rows(catalog).rows)
         data = queries.schedule_data(catalog, session, rows)
+        look = kept_of(catalog, clock=utc_now).look(catalog, session)
+        listed = queries.listed(catalog, session, rows, look)
     shown = [written(row) for row in rows]
     whole = summaries(rows, data, permissions=dict.fromkeys((row.id for row in rows), NOBODY))
     assert [(each.id, each.description, each.source) for each in shown] == [
         (each.id, each.description, each.source) for each in whole
     ]
-    assert [each.protection.state for each in briefs(rows, data)] == ["broken", "broken"]
+    assert [each.protection.state for each in listed] == ["broken", "broken"]
 
 
 def test_what_was_reckoned_before_is_what_would_be_reckoned_now(
@@ -213,3 +186,39 @@ def test_what_was_reckoned_before_is_what_would_be_reckoned_now(
         found = coming_until(schedule, definition, now=now, until=until)
         assert found == coming(schedule, after=now, count=MOST, until=until)
         assert next_run(schedule, definition, now=now) == coming(schedule, after=now, count=1)[0]
+
+
+class ReadsNothing(SimpleAuthManager):
+    """Lets nobody read any DAG, whether it is there or not."""
+
+    def get_authorized_dag_ids(self, **given: Any) -> set[str]:
+        return set()
+
+    def filter_authorized_dag_ids(self, **given: Any) -> set[str]:
+        return set()
+
+
+def test_who_made_many_and_may_read_none_of_them_costs_no_statement_for_each(
+    tmp_path: Path, session: Session
+) -> None:
+    user = SimpleAuthManagerUser(username="ann", role="VIEWER")
+    access = Access(user=user, session=session, manager=ReadsNothing())  # type: ignore[no-untyped-call]
+    seen: list[str] = []
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
+        for n in range(30):
+            at, given = datetime.now(UTC), {"id": f"s{n}"}
+            catalog.schedules.save(f"s{n}", given, author="ann", at=at, after_version=0)
+            if n:
+                session.add(DagModel(dag_id=dag_id(f"s{n}"), bundle_name="dags"))  # type: ignore[no-untyped-call]
+        session.commit()
+
+        def note(*given: Any) -> None:
+            seen.append(given[2])
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            found = queries.visible(catalog, access)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+    assert [row.id for row in found] == ["s0"], "the one that has no DAG yet"
+    assert len(seen) < 10, seen

@@ -16,6 +16,7 @@ from airflow_backup.actions.report.report import report
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import LostSet, SetRow, Verification
 from airflow_backup.catalog.run_records import Failure, Outcome
+from airflow_backup.catalog.sums import Sums
 from airflow_backup.catalog.tables import lost_sets, sets, verifications
 from airflow_backup.cli.main import main
 from airflow_backup.core.failure_class import FailureClass
@@ -153,14 +154,14 @@ def test_every_door_says_the_same_word(
     status = overview(shown, [], [], now=world.now)
     assert (status.protection[shown[0].protection.state], status.troubled) == (1, int(attention))
 
-    text = metrics(shown, [], [], now=world.now)
+    text = metrics(shown, data.protections, {"wiki": Sums()}, [], now=world.now)
     assert re.findall(r'protection_state\{.*state="(\w+)"\} 1\n', text) == [word]
     assert f'airflow_backup_protected{{schedule="wiki",group=""}} {int(word == "good")}\n' in text
     late = re.findall(r"airflow_backup_seconds_until_late\{.*\} (-?[\d.]+)\n", text)
     assert (float(late[0]) < 0) == (shown[0].protection.late_at < world.now)
 
-    (proof,) = report([world.schedule], world.catalog, now=world.now, protections=data.protections)
-    assert (proof.protection, proof.why) == (word, shown[0].protection.reason)
+    (judged,) = report([world.schedule], world.catalog, now=world.now, protections=data.protections)
+    assert (judged.protection, judged.why) == (word, shown[0].protection.reason)
 
     if shown[0].protection.late_at == world.now:
         return  # the shell has a clock of its own, and it is a moment later

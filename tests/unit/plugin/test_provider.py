@@ -11,9 +11,10 @@ from pathlib import Path
 
 import jsonschema
 
+import airflow_backup
 from airflow_backup.plugin.provider_info import get_provider_info
 
-ROOT = Path(__file__).parents[3]
+PACKAGE = Path(airflow_backup.__file__).parent
 ROOMS = ("operators", "dags", "plugin", "cli")
 
 
@@ -40,7 +41,7 @@ def test_every_module_that_the_metadata_name_is_there() -> None:
 
 def test_every_option_is_described_has_a_default_and_is_read_by_something() -> None:
     options = get_provider_info()["config"]["backup"]["options"]
-    code = "".join(path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    code = "".join(path.read_text() for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))
     read = set(re.findall(r"""\b(?:option|folders)\("(\w+)"\)|AIRFLOW__BACKUP__(\w+)""", code))
     assert set(options) == {(name or variable).lower() for name, variable in read}
     for name, option in options.items():

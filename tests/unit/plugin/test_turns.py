@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from airflow_backup.plugin.http.turns import AT_ONCE, Turns
+from airflow_backup.plugin.http.turns import AT_ONCE, BRISK, Turns
 
 
 def test_a_user_has_a_few_requests_at_work_and_others_do_not_wait() -> None:
@@ -83,3 +85,13 @@ def test_a_stream_that_goes_on_keeps_no_turn() -> None:
         await asyncio.gather(*streams, return_exceptions=True)
 
     asyncio.run(scene())
+
+
+def test_threads_change_places_more_often_until_the_last_change_is_done() -> None:
+    calm = sys.getswitchinterval()
+    turns = Turns()
+    with turns.brisk():
+        with turns.brisk():
+            assert sys.getswitchinterval() == pytest.approx(BRISK)
+        assert sys.getswitchinterval() == pytest.approx(BRISK)
+    assert sys.getswitchinterval() == pytest.approx(calm)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from airflow_backup.schedules.model.programs import not_allowed
+from airflow_backup.schedules.model.notify import NOTIFIERS
+from airflow_backup.schedules.model.programs import not_allowed, notifiers_not_allowed
 from airflow_backup.schedules.model.schedule import Schedule
 
 ALLOWED = ["/opt/erp/export with EXPORT_MODE API_TOKEN", "/opt/other with OTHER", "/opt/pg/bin"]
@@ -69,3 +70,48 @@ def test_what_steers_a_loader_or_an_interpreter_is_refused_in_files_too(
         ValidationError, match=f"'{name}' would make the program run something else"
     ):
         schedule(engine="command", workflow={"command": ["/bin/x"]}, **{where: {name: "x"}})
+
+
+def told(notifier: str, **options: Any) -> Schedule:
+    to = {"notifier": notifier, "options": options}
+    return Schedule.model_validate(
+        {
+            "id": "x",
+            "source": {"engine": "files", "path": "/srv"},
+            "repository": "file:///r",
+            "preset": "daily",
+            "notify": [{"to": to}],
+        }
+    )
+
+
+SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+READS_FILES = {
+    "an attachment": told("smtp", to="eve@example.org", files=["/opt/airflow/airflow.cfg"]),
+    "a template": told("smtp", to="eve@example.org", template="/opt/airflow/airflow.cfg"),
+    "another connection": told("slack", slack_conn_id="other"),
+    "a proxy": told("slack_webhook", proxy="http://127.0.0.1:1"),
+    "a class": told(SMTP, to="eve@example.org", files=["/opt/airflow/airflow.cfg"]),
+}
+
+
+@pytest.mark.parametrize("refused", READS_FILES.values(), ids=READS_FILES)
+def test_a_notifier_of_the_page_reads_no_file_and_names_no_other_connection(
+    refused: Schedule,
+) -> None:
+    (found,) = notifiers_not_allowed(refused, ALLOWED)
+    assert found.key == "notify"
+    assert (
+        list(notifiers_not_allowed(refused, [*ALLOWED, "smtp", "slack", "slack_webhook", SMTP]))
+        == []
+    )
+
+
+def test_a_notifier_of_the_page_may_say_whom_and_what() -> None:
+    fine = told("smtp", to=["ops@example.org"], subject="{title}", html_content="{html}")
+    assert list(notifiers_not_allowed(fine, [])) == []
+
+
+@pytest.mark.parametrize("name", NOTIFIERS)
+def test_every_notifier_with_a_short_name_may_be_used_on_the_page(name: str) -> None:
+    assert list(notifiers_not_allowed(told(name), [])) == []

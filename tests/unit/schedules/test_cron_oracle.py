@@ -84,6 +84,7 @@ def item(chance: random.Random, field: str) -> str:
             f"{first}-{one()}",
             f"{first}-{one()}/{chance.randint(1, 4)}",
             f"{first}-{first}/{chance.randint(1, 4)}",
+            f"{first}/{chance.randint(1, 4)}",
             f"*/{chance.randint(1, 5)}",
             f"{low}-{high}",
         )
@@ -96,7 +97,9 @@ def expression(chance: random.Random) -> str:
         if chance.random() < {"minute": 0.1, "hour": 0.2}.get(field, 0.45):
             fields.append("*")
         else:
-            fields.append(",".join(item(chance, field) for _ in range(chance.choice((1, 1, 1, 2)))))
+            fields.append(
+                ",".join(item(chance, field) for _ in range(chance.choice((1, 1, 1, 2, 3))))
+            )
     return " ".join(fields)
 
 
@@ -140,6 +143,10 @@ MEANT = {
     "0 2 * * mon#1": ["2026-12-07T02:00", "2027-01-04T02:00"],
     "0 2 * * L5": ["2026-11-27T02:00", "2026-12-25T02:00"],
     "0 2 L * *": ["2026-11-30T02:00", "2026-12-31T02:00"],
+    "0 2 15W * *": ["2026-12-15T02:00", "2027-01-15T02:00"],
+    "0 2 1W * ?": ["2026-12-01T02:00", "2027-01-01T02:00"],
+    "0 2 2-31,1/9 * mon": ["2026-11-22T02:00", "2026-11-23T02:00"],
+    "0 2 1 * 0-3/2,6-3,1/1": ["2026-11-22T02:00", "2026-11-23T02:00"],
     "30-30 0 2 * * 4-4": ["2026-11-26T02:00:30", "2026-12-03T02:00:30"],
 }
 
@@ -150,6 +157,13 @@ def test_a_range_with_equal_ends_is_one_value(cron: str, expected: list[str]) ->
     for text in expected:
         at = next_of_cron(check_cron(cron), "UTC", at)
         assert at == datetime.fromisoformat(f"{text}+00:00")
+
+
+@pytest.mark.parametrize("cron", ["0 2 15W * mon", "0 2 1w * 1-5", "0 0 2 31W 2 L5"])
+def test_the_nearest_working_day_goes_with_no_day_of_the_week(cron: str) -> None:
+    """The one would hide the other: a backup every Monday that is written, and never made."""
+    with pytest.raises(ValueError, match="write two levels or two schedules"):
+        check_cron(cron)
 
 
 def test_a_step_from_a_star_beside_a_weekday_is_pointed_out() -> None:

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from airflow_backup.schedules.model.base import TimezoneName
 from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.times.deadlines import deadline_of
 from airflow_backup.schedules.times.start_policy import StartPolicy, start_policy_of
@@ -47,3 +49,12 @@ def test_windows_and_times_of_a_throttle_are_read_again_as_they_were(when: dict[
 def test_how_old_a_set_may_be_is_reckoned_with_every_window(when: dict[str, Any]) -> None:
     schedule = Schedule.model_validate({**BASE, "window": [when]})
     assert deadline_of(schedule).days >= 2
+
+
+@pytest.mark.parametrize(
+    "zone", ["localtime", "Factory", "posixrules", "posix/Europe/Berlin", "right/Europe/Berlin"]
+)
+def test_a_zone_is_a_place_that_every_machine_and_browser_knows(zone: str) -> None:
+    """The page told no time at all where one schedule had such a zone, and `right/` counts leap seconds."""
+    with pytest.raises(ValidationError, match="is not a timezone"):
+        TypeAdapter(TimezoneName).validate_python(zone)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_backup.schedules.loading.loader import load, parse
+from airflow_backup.schedules.loading.loader import check_definition, load, parse
 from airflow_backup.schedules.model.repository_url import check_repository
 
 GOOD = """\
@@ -460,3 +461,30 @@ def test_a_repository_with_a_port_that_there_is_not_is_wrong_where_it_is_written
 ) -> None:
     with pytest.raises(ValueError, match="has no port that there is"):
         check_repository(f"sftp://{place}/backups")
+
+
+SECRETS: dict[str, dict[str, Any]] = {
+    "restic's way": {"repository": "rest:https://me:s3cret@host/"},
+    "large letters": {"repository": "SFTP://me:s3cret@host/x"},
+    "no scheme": {"repository": "sftp:me:s3cret@host/x"},
+    "a slash": {"repository": "sftp://me:s3cret/more@host/x"},
+    "behind the cut": {"repository": f"rest:https://me:s3cret{'x' * 100}@host/"},
+    "a connection": {"connection": "postgresql://me:s3cret@host/db"},
+    "a source": {"source": {"engine": "postgres", "connection": "postgresql://me:s3cret@host/db"}},
+    "a key": {"source": {"engine": "sqlite", "path": "sqlite://me:s3cret@host"}},
+    "a time": {"every": "me:s3cret@host"},
+}
+
+
+@pytest.mark.parametrize("more", SECRETS.values(), ids=SECRETS)
+def test_a_problem_tells_no_password(more: dict[str, Any]) -> None:
+    """Whoever may read the schedule reads its problems, and import errors stand in Airflow for all."""
+    base = {
+        "id": "a",
+        "source": {"engine": "files", "path": "/srv/a"},
+        "repository": "file:///b/a",
+        "cron": "0 2 * * *",
+    }
+    loaded = check_definition(base | more, known_ids=())
+    assert loaded.problems
+    assert "s3cret" not in repr(loaded.problems)

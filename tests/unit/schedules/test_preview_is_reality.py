@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,8 +14,10 @@ from airflow.timetables.base import DataInterval, TimeRestriction
 from pendulum import instance
 
 from airflow_backup.dags.timetable import BackupTimetable
+from airflow_backup.plugin.views.rhythms import next_run
 from airflow_backup.schedules.model.schedule import Schedule
-from airflow_backup.schedules.times.fire_times import upcoming
+from airflow_backup.schedules.times import fire_times
+from airflow_backup.schedules.times.fire_times import first_to_start, next_occurrence, upcoming
 from airflow_backup.schedules.times.holds import PAUSE_UNTIL, SKIP_NEXT, hold_text, pause_at
 from airflow_backup.schedules.times.start_policy import decide, start_policy_of
 
@@ -131,16 +134,48 @@ def happened(
     return now, None
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_the_preview_is_what_the_scheduler_creates(seed: int) -> None:
+def previews(seed: int) -> Iterator[tuple[Schedule, datetime, list[Hold], list[fire_times.Fire]]]:
+    """Yield schedules, moments near a change of clocks, what is held, and the preview of it."""
     chosen = random.Random(seed)
     for _ in range(COMBINATIONS // 10):
         schedule = schedules(chosen)
         now = chosen.choice(CHANGES) + timedelta(minutes=chosen.randrange(-2880, 2880))
         held = holds(chosen, now)
-        preview = upcoming(schedule, after=now, count=8, holds=held)
+        yield schedule, now, held, upcoming(schedule, after=now, count=8, holds=held)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_preview_is_what_the_scheduler_creates(seed: int) -> None:
+    for schedule, now, held, preview in previews(seed):
         assert [fire.at for fire in preview] == created(schedule, now, 8), schedule
         left = list(held)
         assert [(fire.opens_at, fire.skipped) for fire in preview] == [
             happened(schedule, fire.at, left) for fire in preview
         ], schedule
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_next_run_is_the_first_of_the_preview_that_starts(seed: int) -> None:
+    for schedule, now, held, preview in previews(seed):
+        expected = next((fire for fire in preview if fire.skipped is None), preview[0])
+        assert first_to_start(schedule, after=now, among=8, holds=held) == expected, schedule
+
+
+def test_for_the_next_run_no_more_is_reckoned_than_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hold on 5,000 schedules is asked about at once."""
+    asked: list[datetime] = []
+
+    def noted(rhythm: fire_times.Rhythm, after: datetime) -> fire_times.Occurrence | None:
+        asked.append(after)
+        return next_occurrence(rhythm, after)
+
+    monkeypatch.setattr(fire_times, "next_occurrence", noted)
+    given = {"id": "s", "source": {"engine": "files", "path": "/"}, "repository": "file:///b"}
+    schedule = Schedule.model_validate({**given, "cron": "0 2 * * *"})
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    found = next_run(schedule, {}, now=now, holds=[Hold(1, SKIP_NEXT, None)])
+    assert found is not None
+    assert found.at == now + timedelta(days=1, hours=2)
+    assert len(asked) <= 3

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from airflow_backup.schedules.model import windows as model
 from airflow_backup.schedules.model.schedule import Schedule
@@ -19,7 +20,7 @@ from airflow_backup.schedules.model.windows import (
     opening_at,
     openings_a_week,
 )
-from airflow_backup.schedules.times.start_policy import StartPolicy, decide
+from airflow_backup.schedules.times.start_policy import StartPolicy, decide, local_text
 
 NIGHTLY = Window.model_validate({"days": ["mon-fri"], "from": "22:00", "to": "06:00"})
 
@@ -231,3 +232,19 @@ def test_more_openings_than_can_be_reckoned_are_refused() -> None:
     given = {"id": "wiki", "source": {"engine": "files", "path": "/srv"}, "repository": "file:///b"}
     with pytest.raises(ValueError, match="`window` opens 1,400 times a week"):
         Schedule.model_validate(given | {"cron": "0 2 * * *", "window": windows})
+
+
+@pytest.mark.parametrize("days", [[], {}, 7, None])
+def test_days_that_are_no_list_are_refused(days: object) -> None:
+    with pytest.raises(ValidationError, match="`days` is a list such as"):
+        Window.model_validate({"days": days, "from": "22:00", "to": "06:00"})
+
+
+def test_without_windows_every_moment_is_open() -> None:
+    moment = at("2026-05-04T02:00")
+    assert next_opening((), moment, timezone="Europe/Berlin") == moment
+
+
+def test_a_moment_at_the_end_of_time_is_written_in_utc() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    assert local_text(last, "Asia/Tokyo") == "Fri 31 Dec 23:59 UTC"

@@ -1,4 +1,5 @@
 import { setServerTime } from "../clock";
+import { readExactly } from "../exact";
 import type { FieldProblem } from "./types";
 
 /** A refused or failed request, in the words of the server's problem document. */
@@ -81,7 +82,7 @@ const request = async <T>(url: string, init: RequestInit): Promise<T> => {
   if (response.status === 401) {
     goToLogin();
   }
-  const body: unknown = await response.json().catch(() => null);
+  const body = await response.text().then(read, () => null);
 
   if (!response.ok) {
     throw problem(response.status, body);
@@ -91,6 +92,19 @@ const request = async <T>(url: string, init: RequestInit): Promise<T> => {
   }
 
   return body as T;
+};
+
+/** What a schedule says goes back as it came; all other numbers are for reading. */
+const read = (text: string): unknown => {
+  try {
+    const body: unknown = JSON.parse(text);
+
+    return isRecord(body) && isRecord(body.definition)
+      ? { ...body, definition: (readExactly(text) as typeof body).definition }
+      : body;
+  } catch {
+    return null;
+  }
 };
 
 const problem = (status: number, body: unknown): ApiError => {

@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/engines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Engines
+         * @description List the engines that are installed, and the options of a source of each.
+         */
+        get: operations["list_engines_api_v1_engines_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -90,6 +110,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Schedules
+         * @description Export schedules that you may read as one schedules file, each whole, as `airflow-backup validate` accepts it.
+         *
+         *     The header `X-Left-Out` says how many are not in it because what is written of them is wrong; its head names them.
+         */
+        get: operations["export_schedules_api_v1_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Schedules
+         * @description Make the schedules of a schedules file here, all or none.
+         *
+         *     All are checked first; where one is refused, nothing is saved, and the problem document has the `results`. With
+         *     `dry_run` the results come in any case, and nothing is saved. A schedule that a file makes is never replaced.
+         */
+        post: operations["import_schedules_api_v1_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/maintenance": {
         parameters: {
             query?: never;
@@ -122,6 +187,26 @@ export interface paths {
          * @description Give Prometheus what is known of every schedule that you may read.
          */
         get: operations["show_metrics_api_v1_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/places": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Places
+         * @description List the workers that a restore can be sent to: those of the schedules that you may read.
+         */
+        get: operations["list_places_api_v1_places_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -190,6 +275,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Runs
+         * @description List the executions of all schedules that you may read, the newest first.
+         *
+         *     A page may be shorter than `limit` and still not be the last one; `next_cursor` says where to go on.
+         */
+        get: operations["list_all_runs_api_v1_runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/active": {
         parameters: {
             query?: never;
@@ -244,6 +351,28 @@ export interface paths {
          * @description Let every backup that waits go on; one answer for each.
          */
         post: operations["resume_active_runs_api_v1_runs_active_resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Runs
+         * @description Export the executions of all schedules as CSV, the newest first, at most 10,000.
+         *
+         *     Where there are more, or may be, the header `X-More` is `true`: ask again with the `X-Next-Cursor` as `cursor`.
+         */
+        get: operations["export_runs_api_v1_runs_csv_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -514,10 +643,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show Recovery Path
+         * Show Recovery Chain
          * @description Say which sets bring the source back to a moment, how much is read, how long it takes, and what is missing.
          */
-        get: operations["show_recovery_path_api_v1_schedules__schedule_id__recovery_path_get"];
+        get: operations["show_recovery_chain_api_v1_schedules__schedule_id__recovery_path_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -558,6 +687,8 @@ export interface paths {
         /**
          * Run Schedule
          * @description Run a schedule now. Refused while one of its runs is queued or running, or it is disabled.
+         *
+         *     Who asks again with the same `Idempotency-Key`, because the answer was lost, gets the run of the first request.
          */
         post: operations["run_schedule_api_v1_schedules__schedule_id__run_post"];
         delete?: never;
@@ -758,6 +889,26 @@ export interface paths {
          * @description Say how everything is that you may read.
          */
         get: operations["show_status_api_v1_status_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Templates
+         * @description List whole schedules to begin with.
+         */
+        get: operations["list_templates_api_v1_templates_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1026,6 +1177,76 @@ export interface components {
             version: number;
         };
         /**
+         * EngineInfo
+         * @description An engine that is installed on the API server, and the options of its source.
+         */
+        EngineInfo: {
+            /** Description */
+            description: string;
+            /**
+             * Name
+             * @description The word after `engine:`.
+             */
+            name: string;
+            /** Options */
+            options: components["schemas"]["EngineOption"][];
+            /**
+             * Problem
+             * @description Why its options cannot be told: the package that brings it is broken.
+             */
+            problem: string | null;
+        };
+        /**
+         * EngineList
+         * @description All engines that are installed, by name.
+         */
+        EngineList: {
+            /** Engines */
+            engines: components["schemas"]["EngineInfo"][];
+        };
+        /**
+         * EngineOption
+         * @description One key of a source, and how a form asks for it.
+         */
+        EngineOption: {
+            /**
+             * Choices
+             * @description What it may be, where `kind` is `choice`.
+             */
+            choices: components["schemas"]["OptionChoice"][];
+            /**
+             * Default
+             * @description What holds where nothing is written.
+             */
+            default: string | number | boolean | string[] | null;
+            /** Description */
+            description: string;
+            /** Example */
+            example: string;
+            /**
+             * Is Usual
+             * @description Whether most schedules write it.
+             */
+            is_usual: boolean;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @description `list`: a list of texts; `yaml`: it has parts of its own, and no single field holds it.
+             * @enum {string}
+             */
+            kind: "text" | "number" | "switch" | "choice" | "list" | "yaml";
+            /** Label */
+            label: string;
+            /** Required */
+            required: boolean;
+            /**
+             * Several
+             * @description The key that takes the values where there is more than one.
+             */
+            several: string | null;
+        };
+        /**
          * EventKind
          * @description What happened to a schedule, in the feed that page, webhooks and notifications read.
          * @enum {string}
@@ -1174,6 +1395,125 @@ export interface components {
             text: string;
             /** Until */
             until: string | null;
+        };
+        /**
+         * ImportCounts
+         * @description How many schedules of a file come to what.
+         */
+        ImportCounts: {
+            /**
+             * Created
+             * @default 0
+             */
+            created: number;
+            /**
+             * Refused
+             * @default 0
+             */
+            refused: number;
+            /**
+             * Replaced
+             * @default 0
+             */
+            replaced: number;
+            /**
+             * Skipped
+             * @default 0
+             */
+            skipped: number;
+            /**
+             * Unchanged
+             * @default 0
+             */
+            unchanged: number;
+        };
+        /**
+         * ImportRequest
+         * @description A schedules file whose schedules are to be made here.
+         */
+        ImportRequest: {
+            /**
+             * Dry Run
+             * @description Only say what would become of each; nothing is saved.
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * On Conflict
+             * @description What to do with a schedule that is here already and says something else: refuse the file, leave it, or change it.
+             * @default fail
+             * @enum {string}
+             */
+            on_conflict: "fail" | "skip" | "replace";
+            /** Yaml */
+            yaml: string;
+        };
+        /**
+         * ImportResults
+         * @description What becomes of each schedule of the file, in its order.
+         */
+        ImportResults: {
+            counts: components["schemas"]["ImportCounts"];
+            /** Dry Run */
+            dry_run: boolean;
+            /**
+             * Possible
+             * @description Whether none is refused: otherwise nothing is saved, also of the others.
+             */
+            possible: boolean;
+            /**
+             * Problems
+             * @description What is wrong with the file as a whole.
+             * @default []
+             */
+            problems: components["schemas"]["FieldProblem"][];
+            /**
+             * Saved
+             * @description Whether something was saved.
+             */
+            saved: boolean;
+            /** Schedules */
+            schedules: components["schemas"]["ImportedSchedule"][];
+        };
+        /**
+         * ImportedSchedule
+         * @description What becomes of one schedule of the file.
+         */
+        ImportedSchedule: {
+            /**
+             * Changes
+             * @description What replacing it changes.
+             * @default []
+             */
+            changes: components["schemas"]["KeyChange"][];
+            /**
+             * Detail
+             * @description Why it is refused or skipped.
+             */
+            detail: string | null;
+            /** Hint */
+            hint: string | null;
+            /**
+             * Line
+             * @description Where it stands in the file.
+             */
+            line: number;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "created" | "replaced" | "unchanged" | "skipped" | "refused";
+            /**
+             * Problems
+             * @description What is wrong with it.
+             * @default []
+             */
+            problems: components["schemas"]["FieldProblem"][];
+            /**
+             * Schedule Id
+             * @description Null where it has none.
+             */
+            schedule_id: string | null;
         };
         /**
          * KeyChange
@@ -1358,6 +1698,19 @@ export interface components {
             opens_at: string;
         };
         /**
+         * OptionChoice
+         * @description One of the values that an option may have.
+         */
+        OptionChoice: {
+            /**
+             * Label
+             * @description What it means, in words.
+             */
+            label: string;
+            /** Value */
+            value: string;
+        };
+        /**
          * OrderRequest
          * @description Tell a run to wait, or to stop.
          */
@@ -1451,6 +1804,46 @@ export interface components {
             set_id: string;
         };
         /**
+         * Place
+         * @description Workers that can restore: those of one or more schedules.
+         */
+        Place: {
+            /** Executor */
+            executor: string | null;
+            /** Executor Config */
+            executor_config: string | null;
+            /**
+             * Hosts
+             * @description On which hosts schedules with these workers ran last; of the first few of them.
+             */
+            hosts: string[];
+            /**
+             * Id
+             * @description The DAG that restores there; `POST /sets/{set_id}/restore` takes it as `place`.
+             */
+            id: string;
+            /** Pool */
+            pool: string | null;
+            /**
+             * Queue
+             * @description Null where schedules name none: Airflow's default.
+             */
+            queue: string | null;
+            /**
+             * Schedules
+             * @description How many schedules that you may read name these workers.
+             */
+            schedules: number;
+        };
+        /**
+         * PlaceList
+         * @description Where a restore can write.
+         */
+        PlaceList: {
+            /** Places */
+            places: components["schemas"]["Place"][];
+        };
+        /**
          * ProblemDocument
          * @description What went wrong, and what to try.
          */
@@ -1473,6 +1866,14 @@ export interface components {
              * @description A question or a command to try.
              */
             hint: string | null;
+            /**
+             * Results
+             * @description Of an import that is refused: what would become of each schedule of the file.
+             * @default null
+             */
+            results: {
+                [key: string]: unknown;
+            } | null;
             /** Status */
             status: number;
             /** Title */
@@ -1724,6 +2125,11 @@ export interface components {
              */
             paths?: string[];
             /**
+             * Place
+             * @description On which workers: an `id` of `GET /places`; on those of the set's schedule when missing.
+             */
+            place?: string | null;
+            /**
              * Target
              * @description A new folder below one of `[backup] restore_roots`, or `connection:ID/database`.
              */
@@ -1800,10 +2206,133 @@ export interface components {
             when: string;
         };
         /**
-         * Run
+         * RunAttempt
+         * @description One try of an execution.
+         */
+        RunAttempt: {
+            /**
+             * Definition
+             * @description A digest of the schedule as it was carried out.
+             */
+            definition: string | null;
+            /**
+             * Definition Version
+             * @description The number of that version, of a schedule made here.
+             */
+            definition_version: number | null;
+            /** Error */
+            error: string | null;
+            /** Executor */
+            executor: string | null;
+            failure_class: components["schemas"]["FailureClass"] | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Hint */
+            hint: string | null;
+            /**
+             * Host
+             * @description The machine that took it.
+             */
+            host: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Queue
+             * @description The queue by which Airflow sent it there.
+             */
+            queue: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            status: components["schemas"]["ExecutionStatus"];
+        };
+        /**
+         * RunDetail
+         * @description One execution, with all of its attempts and what people told it, in order.
+         */
+        RunDetail: {
+            /** Attempts */
+            attempts: components["schemas"]["RunAttempt"][];
+            /** Orders */
+            orders: components["schemas"]["RunOrder"][];
+            run: components["schemas"]["RunSummary"];
+        };
+        /**
+         * RunList
+         * @description Executions, the newest first.
+         */
+        RunList: {
+            /**
+             * Next Before
+             * @description Send it as `before` for the page after this one; null at the end.
+             */
+            next_before: string | null;
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
+            /** Runs */
+            runs: components["schemas"]["RunSummary"][];
+        };
+        /**
+         * RunOrder
+         * @description What a person told a run.
+         */
+        RunOrder: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "pause" | "resume" | "cancel";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Reason */
+            reason: string | null;
+        };
+        /**
+         * RunPage
+         * @description Executions of many schedules, the newest first.
+         */
+        RunPage: {
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the page after this one; null at the end.
+             */
+            next_cursor: string | null;
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
+            /** Runs */
+            runs: components["schemas"]["RunSummary"][];
+        };
+        /**
+         * RunRequest
+         * @description Run a schedule now.
+         */
+        RunRequest: {
+            /** @description What to take; what the schedule takes when missing. */
+            kind?: components["schemas"]["Kind"] | null;
+            /**
+             * Note
+             * @description For those who read the history.
+             */
+            note?: string | null;
+        };
+        /**
+         * RunSummary
          * @description One execution of a schedule.
          */
-        Run: {
+        RunSummary: {
             /**
              * Attempts
              * @default 0
@@ -1899,111 +2428,6 @@ export interface components {
             user: string | null;
         };
         /**
-         * RunAttempt
-         * @description One try of an execution.
-         */
-        RunAttempt: {
-            /**
-             * Definition
-             * @description A digest of the schedule as it was carried out.
-             */
-            definition: string | null;
-            /**
-             * Definition Version
-             * @description The number of that version, of a schedule made here.
-             */
-            definition_version: number | null;
-            /** Error */
-            error: string | null;
-            /** Executor */
-            executor: string | null;
-            failure_class: components["schemas"]["FailureClass"] | null;
-            /** Finished At */
-            finished_at: string | null;
-            /** Hint */
-            hint: string | null;
-            /**
-             * Host
-             * @description The machine that took it.
-             */
-            host: string | null;
-            /** Number */
-            number: number;
-            /**
-             * Queue
-             * @description The queue by which Airflow sent it there.
-             */
-            queue: string | null;
-            /**
-             * Started At
-             * Format: date-time
-             */
-            started_at: string;
-            status: components["schemas"]["ExecutionStatus"];
-        };
-        /**
-         * RunDetail
-         * @description One execution, with all of its attempts and what people told it, in order.
-         */
-        RunDetail: {
-            /** Attempts */
-            attempts: components["schemas"]["RunAttempt"][];
-            /** Orders */
-            orders: components["schemas"]["RunOrder"][];
-            run: components["schemas"]["Run"];
-        };
-        /**
-         * RunList
-         * @description Executions, the newest first.
-         */
-        RunList: {
-            /**
-             * Next Before
-             * @description Send it as `before` for the page after this one; null at the end.
-             */
-            next_before: string | null;
-            /**
-             * Now
-             * Format: date-time
-             */
-            now: string;
-            /** Runs */
-            runs: components["schemas"]["Run"][];
-        };
-        /**
-         * RunOrder
-         * @description What a person told a run.
-         */
-        RunOrder: {
-            /**
-             * Action
-             * @enum {string}
-             */
-            action: "pause" | "resume" | "cancel";
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** By */
-            by: string;
-            /** Reason */
-            reason: string | null;
-        };
-        /**
-         * RunRequest
-         * @description Run a schedule now.
-         */
-        RunRequest: {
-            /** @description What to take; what the schedule takes when missing. */
-            kind?: components["schemas"]["Kind"] | null;
-            /**
-             * Note
-             * @description For those who read the history.
-             */
-            note?: string | null;
-        };
-        /**
          * SavedBy
          * @description Who saved a schedule that was made here, not deployed as a file.
          */
@@ -2023,7 +2447,7 @@ export interface components {
          * @description One schedule with everything that was written about it.
          */
         ScheduleDetail: {
-            active_run: components["schemas"]["Run"] | null;
+            active_run: components["schemas"]["RunSummary"] | null;
             /**
              * Alert After
              * @description Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts.
@@ -2063,9 +2487,9 @@ export interface components {
             /** Id */
             id: string;
             /** @description The newest completed one. */
-            last_good: components["schemas"]["Run"] | null;
+            last_good: components["schemas"]["RunSummary"] | null;
             /** @description The newest one that is over. */
-            last_run: components["schemas"]["Run"] | null;
+            last_run: components["schemas"]["RunSummary"] | null;
             /** @description The version that was saved here; null for a schedule from a file. */
             made: components["schemas"]["SavedBy"] | null;
             next_run: components["schemas"]["NextRun"] | null;
@@ -2222,7 +2646,7 @@ export interface components {
          * @description One schedule, as the list shows it.
          */
         ScheduleSummary: {
-            active_run: components["schemas"]["Run"] | null;
+            active_run: components["schemas"]["RunSummary"] | null;
             /**
              * Alert After
              * @description Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts.
@@ -2255,9 +2679,9 @@ export interface components {
             /** Id */
             id: string;
             /** @description The newest completed one. */
-            last_good: components["schemas"]["Run"] | null;
+            last_good: components["schemas"]["RunSummary"] | null;
             /** @description The newest one that is over. */
-            last_run: components["schemas"]["Run"] | null;
+            last_run: components["schemas"]["RunSummary"] | null;
             /** @description The version that was saved here; null for a schedule from a file. */
             made: components["schemas"]["SavedBy"] | null;
             next_run: components["schemas"]["NextRun"] | null;
@@ -2560,6 +2984,41 @@ export interface components {
             version: string;
         };
         /**
+         * TemplateInfo
+         * @description A whole schedule to begin with; its names of connections, places and paths are examples.
+         */
+        TemplateInfo: {
+            /**
+             * Definition
+             * @description as in a schedules file
+             */
+            definition: {
+                [key: string]: unknown;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Summary
+             * @description What it does, in a sentence.
+             */
+            summary: string;
+            /** Title */
+            title: string;
+            /**
+             * Yaml
+             * @description The same as a schedules file.
+             */
+            yaml: string;
+        };
+        /**
+         * TemplateList
+         * @description Schedules to begin with.
+         */
+        TemplateList: {
+            /** Templates */
+            templates: components["schemas"]["TemplateInfo"][];
+        };
+        /**
          * Tested
          * @description What became of a test message.
          */
@@ -2670,6 +3129,12 @@ export interface components {
             next_runs: components["schemas"]["NextRun"][];
             /** Problems */
             problems: components["schemas"]["FieldProblem"][];
+            /**
+             * Rhythms
+             * @description When each kind is taken, in words.
+             * @default []
+             */
+            rhythms: components["schemas"]["Rhythm"][];
             /**
              * Timezone
              * @default UTC
@@ -3029,6 +3494,125 @@ export interface operations {
             };
         };
     };
+    list_engines_api_v1_engines_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineList"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     list_events_api_v1_events_get: {
         parameters: {
             query?: {
@@ -3276,6 +3860,264 @@ export interface operations {
             };
         };
     };
+    export_schedules_api_v1_export_get: {
+        parameters: {
+            query?: {
+                /** @description Part of the id, description, group, source or a tag, whatever the case. */
+                q?: string;
+                group?: string | null;
+                tag?: string | null;
+                state?: ("loaded" | "rejected" | "last_known_good" | "enabled" | "disabled" | "running" | "attention" | "broken" | "lost" | "late" | "at_risk" | "never" | "good") | null;
+                /** @description The engine that reads it, for example `files`. */
+                source?: string | null;
+                /** @description Only these; may be given several times. */
+                schedule?: string[];
+                /** @description Only those that were made here (`true`), or that files make (`false`). */
+                made?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a schedules file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": {
+                        schedules: Record<string, never>[];
+                        /** @constant */
+                        version: 1;
+                    };
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    import_schedules_api_v1_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResults"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     switch_maintenance_api_v1_maintenance_post: {
         parameters: {
             query?: never;
@@ -3415,6 +4257,125 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    list_places_api_v1_places_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceList"];
                 };
             };
             /** @description not logged in */
@@ -3881,6 +4842,145 @@ export interface operations {
             };
         };
     };
+    list_all_runs_api_v1_runs_get: {
+        parameters: {
+            query?: {
+                /** @description The id of one schedule. */
+                schedule?: string | null;
+                /** @description Part of the id, description, group, source or a tag of the schedule, whatever the case. */
+                q?: string;
+                group?: string | null;
+                tag?: string | null;
+                /** @description The engine that reads it, for example `files`. */
+                source?: string | null;
+                /** @description What became of them; may be given several times. */
+                status?: components["schemas"]["ExecutionStatus"][];
+                trigger?: components["schemas"]["Trigger"][];
+                kind?: components["schemas"]["Kind"][];
+                /** @description Only those that came into being from this moment on. */
+                after?: string | null;
+                /** @description Only those that came into being before this moment. */
+                before?: string | null;
+                /** @description Where the answer before ended: its `next_cursor`, or its `X-Next-Cursor`. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPage"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     list_active_runs_api_v1_runs_active_get: {
         parameters: {
             query?: never;
@@ -4143,6 +5243,144 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BulkResults"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    export_runs_api_v1_runs_csv_get: {
+        parameters: {
+            query?: {
+                /** @description The id of one schedule. */
+                schedule?: string | null;
+                /** @description Part of the id, description, group, source or a tag of the schedule, whatever the case. */
+                q?: string;
+                group?: string | null;
+                tag?: string | null;
+                /** @description The engine that reads it, for example `files`. */
+                source?: string | null;
+                /** @description What became of them; may be given several times. */
+                status?: components["schemas"]["ExecutionStatus"][];
+                trigger?: components["schemas"]["Trigger"][];
+                kind?: components["schemas"]["Kind"][];
+                /** @description Only those that came into being from this moment on. */
+                after?: string | null;
+                /** @description Only those that came into being before this moment. */
+                before?: string | null;
+                /** @description Where the answer before ended: its `next_cursor`, or its `X-Next-Cursor`. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a table, with a line of names */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
                 };
             };
             /** @description not logged in */
@@ -6276,7 +7514,7 @@ export interface operations {
             };
         };
     };
-    show_recovery_path_api_v1_schedules__schedule_id__recovery_path_get: {
+    show_recovery_chain_api_v1_schedules__schedule_id__recovery_path_get: {
         parameters: {
             query?: {
                 /** @description the moment; now when missing */
@@ -6530,6 +7768,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description any text that is new for each run that is wanted */
+                "Idempotency-Key"?: string | null;
                 /** @description `page`: the page itself */
                 "X-Backup-Client"?: string | null;
             };
@@ -7802,6 +9042,125 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    list_templates_api_v1_templates_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateList"];
                 };
             };
             /** @description not logged in */

@@ -1,7 +1,14 @@
-import { keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
+import {
+  keepPreviousData,
+  QueryClient,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
 
-import { serverNow, useBrowserNow } from "../clock";
+import { serverNow } from "../clock";
 import { ApiError, changeVersion, get, post, remove } from "./client";
 import type {
   BulkResults,
@@ -10,22 +17,28 @@ import type {
   CoverageList,
   DayStrips,
   Deleted,
+  EngineList,
   EventList,
   HoldInfo,
+  ImportConflict,
+  ImportResults,
   Lifted,
   ListState,
   MaintenanceState,
   NextRunList,
   ReceiverList,
+  PlaceList,
   RecoveryPlan,
   RetentionView,
   RunDetail,
   RunList,
+  RunPage,
   ScheduleDetail,
   ScheduleList,
   SetList,
   Started,
   Status,
+  TemplateList,
   Tested,
   Timeline,
   Toggled,
@@ -43,9 +56,14 @@ const WATCH = 10_000;
 export const createClient = (): QueryClient =>
   new QueryClient({
     defaultOptions: {
+      // A change that waited for the network would be made when nobody expects it any more.
+      mutations: { networkMode: "always" },
       queries: {
+        // The browser's guess at whether there is a network hides that the server does not answer.
+        networkMode: "always",
         refetchInterval: IDLE,
-        retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+        retry: (failures, error) =>
+          failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
         staleTime: 1_000,
       },
     },
@@ -67,11 +85,28 @@ export const useCoverage = (isAsked: boolean) =>
 /** Longer than this without an answer, and what is shown may be over: two looks that brought nothing. */
 const STALE = 2.25 * IDLE;
 
-/** Since when nothing was heard of the server, in milliseconds of the browser's clock; null while it answers. */
-export const useStaleSince = ({ dataUpdatedAt, failureCount }: { dataUpdatedAt: number; failureCount: number }): number | null => {
-  const now = useBrowserNow();
+type Asked = {
+  data: { now: string } | undefined;
+  dataUpdatedAt: number;
+  failureCount: number;
+  failureReason: Error | null;
+};
 
-  return dataUpdatedAt > 0 && (failureCount > 0 || now - dataUpdatedAt > STALE) ? dataUpdatedAt : null;
+/** What is shown is of `at`, on the server's clock, and why nothing newer came; null while the server answers. */
+export type Stale = { at: number; why: string | null } | null;
+
+export const useStale = ({ data, dataUpdatedAt, failureCount, failureReason }: Asked): Stale => {
+  const [oldAt, setOldAt] = useState(0);
+
+  useEffect(() => {
+    const timer = setTimeout(() => setOldAt(dataUpdatedAt), Math.max(dataUpdatedAt + STALE - Date.now(), 0));
+
+    return () => clearTimeout(timer);
+  }, [dataUpdatedAt]);
+
+  return data !== undefined && (failureCount > 0 || oldAt === dataUpdatedAt)
+    ? { at: Date.parse(data.now), why: failureReason?.message ?? null }
+    : null;
 };
 
 export const useSchedules = (query: ListQuery) =>
@@ -85,6 +120,7 @@ export const useSchedule = (id: string) =>
   useQuery({
     queryFn: ({ signal }) => get<ScheduleDetail>(`schedules/${encodeURIComponent(id)}`, {}, signal),
     queryKey: ["backup", "schedule", id],
+    structuralSharing: false, // it would make something else of numbers that are kept as text
   });
 
 export const useRuns = (id: string, limit: number) =>
@@ -92,6 +128,21 @@ export const useRuns = (id: string, limit: number) =>
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => get<RunList>(`schedules/${encodeURIComponent(id)}/runs`, { limit }, signal),
     queryKey: ["backup", "runs", id, limit],
+  });
+
+export type RunQuery = { after: string; q: string; status: string; trigger: string };
+
+const RUNS = 30;
+
+/** The runs of all schedules, page after page; the ones that are shown are asked for again only while they are few. */
+export const useAllRuns = (query: RunQuery) =>
+  useInfiniteQuery({
+    getNextPageParam: (last: RunPage) => last.next_cursor,
+    initialPageParam: null as string | null,
+    placeholderData: keepPreviousData,
+    queryFn: ({ pageParam, signal }) => get<RunPage>("runs", { ...query, cursor: pageParam, limit: RUNS }, signal),
+    queryKey: ["backup", "all-runs", query],
+    refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 3 ? false : IDLE),
   });
 
 export const useNextRuns = (id: string, count: number) =>
@@ -187,7 +238,8 @@ export const useDays = (ids: readonly string[]) =>
   useQuery({
     enabled: ids.length > 0,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => get<DayStrips>("days", { count: 30, ids, offset: -new Date().getTimezoneOffset() }, signal),
+    queryFn: ({ signal }) =>
+      get<DayStrips>("days", { count: 30, ids, offset: -new Date().getTimezoneOffset() }, signal),
     queryKey: ["backup", "days", ...ids],
     refetchInterval: 120_000,
   });
@@ -206,6 +258,7 @@ export const useValidation = (body: Record<string, unknown> | null) =>
     queryFn: ({ signal }) => post<Validation>("schedules/validate", body ?? {}, signal),
     queryKey: ["backup-validate", JSON.stringify(body)],
     refetchInterval: false,
+    structuralSharing: false, // as above
     staleTime: 60_000,
   });
 
@@ -222,14 +275,48 @@ export const useSave = () =>
   useChange(async ({ definition, version }: Saving) =>
     version === null
       ? post<ScheduleDetail>("schedules", definition)
-      : changeVersion<ScheduleDetail>("PUT", `schedules/${encodeURIComponent(String(definition.id))}`, version, definition),
+      : changeVersion<ScheduleDetail>(
+          "PUT",
+          `schedules/${encodeURIComponent(String(definition.id))}`,
+          version,
+          definition,
+        ),
   );
 
 export const useClone = (id: string) =>
   useChange(async (copy: string) => post<ScheduleDetail>(`schedules/${encodeURIComponent(id)}/clone`, { id: copy }));
 
 export const useDelete = (id: string) =>
-  useChange(async (version: number) => changeVersion<Deleted>("DELETE", `schedules/${encodeURIComponent(id)}`, version));
+  useChange(async (version: number) =>
+    changeVersion<Deleted>("DELETE", `schedules/${encodeURIComponent(id)}`, version),
+  );
+
+export type Import = { on_conflict: ImportConflict; yaml: string };
+
+/** What would become of each schedule of a file; nothing is saved. */
+export const useImportCheck = () =>
+  useMutation({ mutationFn: async (body: Import) => post<ImportResults>("import", { ...body, dry_run: true }) });
+
+export const useImport = () => useChange(async (body: Import) => post<ImportResults>("import", body));
+
+/** Whole schedules to begin with; they change with a release only. */
+export const useTemplates = () =>
+  useQuery({
+    queryFn: ({ signal }) => get<TemplateList>("templates", {}, signal),
+    queryKey: ["backup-templates"],
+    refetchInterval: false,
+    staleTime: Infinity,
+  });
+
+/** The engines and the options of their sources; they change with what is installed only. */
+export const useEngines = () =>
+  useQuery({
+    queryFn: ({ signal }) => get<EngineList>("engines", {}, signal),
+    queryKey: ["backup-engines"],
+    refetchInterval: false,
+    select: ({ engines }) => engines,
+    staleTime: Infinity,
+  });
 
 export const useSkipNext = (id: string) =>
   useChange(async () => post<HoldInfo>(`schedules/${encodeURIComponent(id)}/skip-next`));
@@ -289,9 +376,7 @@ export const useBulk = () =>
 
 export const useControl = () =>
   useChange(async ({ dagId, pause, runId }: { dagId: string; pause: boolean; runId: string }) =>
-    post<Controlled>(
-      `runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/${pause ? "pause" : "resume"}`,
-    ),
+    post<Controlled>(`runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}/${pause ? "pause" : "resume"}`),
   );
 
 /** Lets every backup that runs wait, or every one that waits go on. */
@@ -327,7 +412,15 @@ export const useVerifySet = () =>
     post<Started>(`sets/${encodeURIComponent(setId)}/verify`, { level }),
   );
 
+/** The workers that a restore can be sent to. */
+export const usePlaces = () =>
+  useQuery({
+    queryFn: ({ signal }) => get<PlaceList>("places", {}, signal),
+    queryKey: ["backup", "places"],
+  });
+
 export const useRestoreSet = () =>
-  useChange(async ({ setId, ...body }: { at: string; confirm: string; setId: string; target: string }) =>
-    post<Started>(`sets/${encodeURIComponent(setId)}/restore`, body),
+  useChange(
+    async ({ setId, ...body }: { at: string; confirm: string; place?: string; setId: string; target: string }) =>
+      post<Started>(`sets/${encodeURIComponent(setId)}/restore`, body),
   );

@@ -2,15 +2,16 @@ import { Button, Drawer, Stack, Tabs, Text, Textarea } from "@chakra-ui/react";
 import { useEffect, useMemo, useState } from "react";
 
 import { useSave, useValidation } from "../api/queries";
-import { tell, tellError } from "../components/toaster";
+import type { EngineInfo } from "../api/types";
+import { tell, tellError } from "../shared/toaster";
 import { formatCount } from "../format";
 import { toYaml } from "../yaml";
-import { BLANK, definitionOf, type Form, formOf, SOURCE_FIELDS, sortProblems } from "./form";
+import { BLANK, definitionOf, type Form, formOf } from "./form";
 import { FormFields } from "./FormFields";
+import { sortProblems } from "./places";
 import { Concerns, NextRuns } from "./Preview";
 
 const PAUSE = 350;
-const ENGINES = Object.keys(SOURCE_FIELDS);
 
 const useLater = <T,>(value: T): T => {
   const [later, setLater] = useState(value);
@@ -24,8 +25,15 @@ const useLater = <T,>(value: T): T => {
   return later;
 };
 
+/** The fields that a change gives another text. */
+const typed = (change: Partial<Form>, form: Form): readonly string[] =>
+  Object.entries(change)
+    .filter(([name, text]) => text !== (form[name as keyof Form] ?? ""))
+    .map(([name]) => name);
+
 type EditorProps = {
   readonly definition: Record<string, unknown> | null;
+  readonly engines: readonly EngineInfo[];
   readonly onDone: () => void;
   /** Told whether something is typed that closing would lose. */
   readonly onTyped: (isTyped: boolean) => void;
@@ -34,15 +42,18 @@ type EditorProps = {
 };
 
 /** Write a schedule: a form for what most need, YAML for everything; the server checks both as files are checked. */
-export const Editor = ({ definition, onDone, onTyped, version: shownVersion }: EditorProps) => {
+export const Editor = ({ definition, engines, onDone, onTyped, version: shownVersion }: EditorProps) => {
   // The version that was opened: what somebody else saves meanwhile must not be overwritten unseen.
   const [version] = useState(shownVersion);
   const isNew = version === null;
   const [before, setBefore] = useState(definition ?? BLANK);
-  const [form, setForm] = useState<Form>(() => formOf(before));
+  const [form, setForm] = useState<Form>(() => formOf(before, engines));
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
   const [yaml, setYaml] = useState<string | null>(null);
-  const written = useMemo(() => definitionOf(form, before), [before, form]);
+  // The text that the form was turned into, or read from: while the form says the same, the text stays, comments
+  // and all.
+  const [kept, setKept] = useState<{ form: Form; text: string } | null>(null);
+  const written = useMemo(() => definitionOf(form, before, engines), [before, engines, form]);
   const body = useMemo(() => (yaml === null ? written : { yaml }), [written, yaml]);
   const asked = useLater(body);
   const { data, isFetching, isPlaceholderData } = useValidation(asked);
@@ -50,12 +61,12 @@ export const Editor = ({ definition, onDone, onTyped, version: shownVersion }: E
   const current = asked === body && !isPlaceholderData && !isFetching ? data : undefined;
   const checked = current?.valid === true ? current.definition : null;
   const { isPending, mutate } = useSave();
-  const { elsewhere, fields } = sortProblems(yaml === null ? (data?.problems ?? []) : [], form.engine);
+  const { elsewhere, fields } = sortProblems(yaml === null ? (data?.problems ?? []) : [], engines, form.engine);
   const shown = Object.fromEntries(Object.entries(fields).filter(([name]) => !isNew || touched.has(name)));
   const wrong = data?.problems.length ?? 0;
-  const engines = ENGINES.includes(form.engine) ? ENGINES : [...ENGINES, form.engine];
 
-  const isTyped = touched.size > 0 || yaml !== null;
+  const isSame = yaml === kept?.text;
+  const isTyped = touched.size > 0 || (yaml !== null && !isSame);
 
   useEffect(() => onTyped(isTyped), [isTyped, onTyped]);
 
@@ -77,13 +88,20 @@ export const Editor = ({ definition, onDone, onTyped, version: shownVersion }: E
 
   const turn = (tab: string): void => {
     if (tab === "yaml") {
-      setYaml(toYaml(written));
-    } else {
-      const known = checked ?? written;
+      const text = kept?.form === form ? kept.text : toYaml(written);
 
-      setBefore(known);
-      setForm(formOf(known));
-      setTouched(new Set(Object.keys(form)));
+      setKept({ form, text });
+      setYaml(text);
+    } else if (yaml !== null) {
+      if (!isSame) {
+        const known = checked ?? written;
+        const read = formOf(known, engines);
+
+        setBefore(known);
+        setForm(read);
+        setKept({ form: read, text: yaml });
+        setTouched(new Set(Object.keys(read)));
+      }
       setYaml(null);
     }
   };
@@ -92,9 +110,14 @@ export const Editor = ({ definition, onDone, onTyped, version: shownVersion }: E
     <>
       <Drawer.Body>
         <Stack gap="5">
-          <Tabs.Root onValueChange={({ value }) => turn(value)} size="sm" value={yaml === null ? "form" : "yaml"} variant="line">
+          <Tabs.Root
+            onValueChange={({ value }) => turn(value)}
+            size="sm"
+            value={yaml === null ? "form" : "yaml"}
+            variant="line"
+          >
             <Tabs.List>
-              <Tabs.Trigger disabled={yaml !== null && checked === null} value="form">
+              <Tabs.Trigger disabled={yaml !== null && !isSame && checked === null} value="form">
                 Form
               </Tabs.Trigger>
               <Tabs.Trigger value="yaml">YAML</Tabs.Trigger>
@@ -106,8 +129,9 @@ export const Editor = ({ definition, onDone, onTyped, version: shownVersion }: E
                 form={form}
                 isNew={isNew}
                 onChange={(change) => {
-                  setForm((old) => ({ ...old, ...change }));
-                  setTouched((old) => new Set([...old, ...Object.keys(change)]));
+                  setForm((old) => ({ ...old, ...change }) as Form);
+                  // Another engine brings fields that nobody has touched yet.
+                  setTouched((old) => new Set([...old, ...typed(change, form)]));
                 }}
               />
             </Tabs.Content>
@@ -138,13 +162,7 @@ export const Editor = ({ definition, onDone, onTyped, version: shownVersion }: E
         <Button onClick={onDone} size="sm" variant="outline">
           Cancel
         </Button>
-        <Button
-          colorPalette="brand"
-          disabled={checked === null}
-          loading={isPending}
-          onClick={save}
-          size="sm"
-        >
+        <Button colorPalette="brand" disabled={checked === null} loading={isPending} onClick={save} size="sm">
           {isNew ? "Create schedule" : "Save"}
         </Button>
       </Drawer.Footer>

@@ -1,8 +1,14 @@
 import { Box, SimpleGrid, Stack } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
-import { Choice, GroupTitle, TextField } from "./fields";
-import { type Form, PRESETS, type Sorted, SOURCE_FIELDS, type SourceField, type When, type WindowChoice } from "./form";
+import type { EngineInfo } from "../api/types";
+import { CronField } from "./CronField";
+import { type Bind, Choice, GroupTitle, TextField, withOther } from "./fields";
+import { type Form, PRESETS, type When } from "./form";
+import type { Sorted } from "./places";
+import { OtherSourceFields, SourceFields } from "./SourceFields";
+import { otherEngine } from "./sources";
+import type { WindowChoice } from "./windows";
 
 const WHEN: readonly (readonly [When, string])[] = [
   ["preset", "At well-known times"],
@@ -20,7 +26,7 @@ const WINDOWS: readonly (readonly [WindowChoice, string])[] = [
 ];
 
 type FormFieldsProps = {
-  readonly engines: readonly string[];
+  readonly engines: readonly EngineInfo[];
   readonly fields: Sorted["fields"];
   readonly form: Form;
   readonly isNew: boolean;
@@ -33,8 +39,11 @@ export const FormFields = ({ engines, fields, form, isNew, onChange }: FormField
     name,
     onChange: (value: string) => onChange({ [name]: value }),
     problem: fields[name],
-    value: form[name],
+    value: form[name] ?? "",
   });
+
+  const source = { bind, engine: form.engine, engines };
+  const isWide = form.when === "cron" || form.when === "levels";
 
   return (
     <Stack gap="7">
@@ -48,12 +57,19 @@ export const FormFields = ({ engines, fields, form, isNew, onChange }: FormField
             readOnly={!isNew}
             required
           />
-          <TextField {...bind("description")} label="Description" placeholder="What it protects, for people" />
-          <Choice {...bind("engine")} label="Engine" options={engines.map((name) => [name, name] as const)} />
-          {(SOURCE_FIELDS[form.engine] ?? []).map((field) => (
-            <SourceFieldInput bind={bind} engine={form.engine} field={field} key={field} />
-          ))}
+          <TextField {...bind("description")} isLong label="Description" placeholder="What it protects, for people" />
+          <Choice
+            {...bind("engine")}
+            label="Engine"
+            onChange={(engine) => onChange({ engine, ...otherEngine(engines, engine, form) })}
+            options={withOther(
+              engines.map(({ name }) => [name, name] as const),
+              form.engine,
+            )}
+          />
+          <SourceFields {...source} />
           <TextField {...bind("tags")} label="Tags" placeholder="prod, shop" />
+          <OtherSourceFields {...source} key={form.engine} />
         </SimpleGrid>
       </Group>
       <Group title="Where to">
@@ -71,7 +87,7 @@ export const FormFields = ({ engines, fields, form, isNew, onChange }: FormField
             options={WHEN}
             value={form.when}
           />
-          <WhenField bind={bind} when={form.when} />
+          {isWide ? undefined : <WhenField bind={bind} when={form.when} />}
           <TextField {...bind("timezone")} label="Timezone" placeholder="UTC" />
           <Choice
             label="May start"
@@ -81,11 +97,17 @@ export const FormFields = ({ engines, fields, form, isNew, onChange }: FormField
             value={form.window}
           />
         </SimpleGrid>
+        {isWide ? (
+          <Box mt="4">
+            <WhenField bind={bind} when={form.when} />
+          </Box>
+        ) : undefined}
         {form.window === "custom" ? (
-          <SimpleGrid columns={3} gap="4" mt="4">
+          <SimpleGrid columns={{ base: 2, md: 4 }} gap="4" mt="4">
             <TextField {...bind("days")} label="Days" placeholder="mon-fri" />
             <TextField {...bind("from")} label="From" placeholder="22:00" />
             <TextField {...bind("to")} label="To" placeholder="06:00" />
+            <TextField {...bind("windowZone")} label="In the zone" placeholder={form.timezone.trim() || "UTC"} />
           </SimpleGrid>
         ) : undefined}
       </Group>
@@ -115,51 +137,12 @@ const Group = ({ children, title }: { readonly children: ReactNode; readonly tit
   </Box>
 );
 
-type Bound = ReturnType<(name: keyof Form) => Omit<Parameters<typeof TextField>[0], "label">>;
-
-type SourceFieldInputProps = {
-  readonly bind: (name: keyof Form) => Bound;
-  readonly engine: string;
-  readonly field: SourceField;
-};
-
-const METHODS: readonly (readonly [string, string])[] = [
-  ["logical", "A dump of the database"],
-  ["physical", "The files of the server"],
-];
-
-/** One option of the source; which ones are asked for depends on the engine. */
-const SourceFieldInput = ({ bind, engine, field }: SourceFieldInputProps) => {
-  switch (field) {
-    case "database":
-      return <TextField {...bind(field)} label="Database" placeholder="the connection's" />;
-    case "exclude":
-      return <TextField {...bind(field)} label="Leave out" placeholder="*.tmp, cache/" />;
-    case "method":
-      return <Choice {...bind(field)} label="How" options={METHODS} />;
-    case "path":
-      return engine === "sqlite" ? (
-        <TextField {...bind(field)} label="Database file" placeholder="/srv/shop/orders.db" />
-      ) : (
-        <TextField {...bind(field)} label="Path" placeholder="/srv/wiki, /etc" required />
-      );
-    case "resticRepository":
-      return <TextField {...bind(field)} label="restic's repository" placeholder="/srv/restic" required />;
-    case "sourceConnection":
-      return engine === "sqlite" ? (
-        <TextField {...bind(field)} label="Or its Airflow connection" placeholder="orders_db" />
-      ) : (
-        <TextField {...bind(field)} label="Airflow connection" placeholder="orders_db" required />
-      );
-  }
-};
-
-const WhenField = ({ bind, when }: { readonly bind: (name: keyof Form) => Bound; readonly when: When }) => {
+const WhenField = ({ bind, when }: { readonly bind: Bind<keyof Form>; readonly when: When }) => {
   if (when === "preset") {
-    return <Choice {...bind("preset")} label="Which" options={PRESETS} />;
+    return <Choice {...bind("preset")} label="Which" options={withOther(PRESETS, bind("preset").value)} />;
   }
   if (when === "cron") {
-    return <TextField {...bind("cron")} label="Cron" placeholder="0 2 * * *" required />;
+    return <CronField {...bind("cron")} isOpen label="Cron" placeholder="0 2 * * *" required />;
   }
   if (when === "every") {
     return <TextField {...bind("every")} label="Every" placeholder="45m" required />;
@@ -169,11 +152,11 @@ const WhenField = ({ bind, when }: { readonly bind: (name: keyof Form) => Bound;
   }
 
   return (
-    <SimpleGrid columns={2} gap="2">
-      <TextField {...bind("full")} label="Full" placeholder="0 2 * * sun" />
-      <TextField {...bind("incremental")} label="Incremental" placeholder="0 2 * * mon-sat" />
-      <TextField {...bind("differential")} label="Differential" placeholder="none" />
-      <TextField {...bind("archiveLog")} label="Archived log" placeholder="none" />
+    <SimpleGrid columns={{ base: 1, md: 2 }} gap="3">
+      <CronField {...bind("full")} label="Full" placeholder="0 2 * * sun" />
+      <CronField {...bind("incremental")} label="Incremental" placeholder="0 2 * * mon-sat" />
+      <CronField {...bind("differential")} label="Differential" placeholder="none" />
+      <CronField {...bind("archiveLog")} label="Archived log" placeholder="none" />
     </SimpleGrid>
   );
 };

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { BLANK, definitionOf, formOf, placeOf, sortProblems, startFor } from "./form";
+import { ENGINES } from "../test/engines";
+import { BLANK, definitionOf, type Form, formOf, startFor } from "./form";
+import { sortProblems } from "./places";
+import { otherEngine } from "./sources";
 
 const SCHEDULE = {
   alert_after: "26h",
@@ -13,20 +16,25 @@ const SCHEDULE = {
   window: [{ days: ["mon", "tue"], from: "22:00", to: "06:00" }],
 };
 
+type Data = Record<string, unknown>;
+
+const open = (data: Data): Form => formOf(data, ENGINES);
+const written = (form: Form, before: Data): Data => definitionOf(form, before, ENGINES);
+
 describe("the form", () => {
   it("gives back what it was filled from, and keeps what it does not ask for", () =>
-    expect(definitionOf(formOf(SCHEDULE), SCHEDULE)).toEqual(SCHEDULE));
+    expect(written(open(SCHEDULE), SCHEDULE)).toEqual(SCHEDULE));
 
   it("replaces one answer to when by another", () => {
-    const form = { ...formOf(SCHEDULE), every: "45m", when: "every" as const };
-    const found = definitionOf(form, SCHEDULE);
+    const form = { ...open(SCHEDULE), every: "45m", when: "every" as const };
+    const found = written(form, SCHEDULE);
 
     expect(found.every).toBe("45m");
     expect(found).not.toHaveProperty("levels");
   });
 
   it("begins with retention and a daily run", () => {
-    const found = definitionOf({ ...formOf(BLANK), id: "new", path: "/srv/a", repository: "file:///b" }, BLANK);
+    const found = written({ ...open(BLANK), id: "new", repository: "file:///b", "source.path": "/srv/a" }, BLANK);
 
     expect(found).toEqual({
       id: "new",
@@ -38,8 +46,8 @@ describe("the form", () => {
   });
 
   it("takes several paths, and removes what was emptied", () => {
-    const form = { ...formOf(SCHEDULE), alertAfter: "", exclude: "", path: "/a, /b" };
-    const found = definitionOf(form, SCHEDULE);
+    const form = { ...open(SCHEDULE), alertAfter: "", "source.exclude": "", "source.path": "/a, /b" };
+    const found = written(form, SCHEDULE);
 
     expect(found.source).toEqual({ engine: "files", paths: ["/a", "/b"] });
     expect(found).not.toHaveProperty("alert_after");
@@ -47,7 +55,7 @@ describe("the form", () => {
 
   it("begins a schedule for a connection, under a name that an id may be", () => {
     const start = startFor("2nd Orders.DB", { connection: "2nd Orders.DB", engine: "sqlite" });
-    const found = definitionOf(formOf(start), start);
+    const found = written(open(start), start);
 
     expect(found.id).toBe("nd-orders-db");
     expect(found.source).toEqual({ connection: "2nd Orders.DB", engine: "sqlite" });
@@ -55,55 +63,160 @@ describe("the form", () => {
   });
 
   it("forgets the options of another engine", () => {
-    const form = { ...formOf(SCHEDULE), engine: "sqlite", path: "/srv/a.db" };
+    const form = { ...open(SCHEDULE), engine: "sqlite", "source.path": "/srv/a.db" };
 
-    expect(definitionOf(form, SCHEDULE).source).toEqual({ engine: "sqlite", path: "/srv/a.db" });
+    expect(written(form, SCHEDULE).source).toEqual({ engine: "sqlite", path: "/srv/a.db" });
   });
 
   it("asks each engine for its own options", () => {
-    const form = { ...formOf(SCHEDULE), database: "orders", engine: "postgres", method: "physical", sourceConnection: "orders_db" };
+    const form = {
+      ...open(SCHEDULE),
+      engine: "postgres",
+      "source.connection": "orders_db",
+      "source.database": "orders",
+      "source.method": "physical",
+    };
 
-    expect(definitionOf(form, SCHEDULE).source).toEqual({
+    expect(written(form, SCHEDULE).source).toEqual({
       connection: "orders_db",
       database: "orders",
       engine: "postgres",
       method: "physical",
     });
-    expect(formOf({ source: { connection: "c", engine: "mysql" } })).toMatchObject({ method: "logical", sourceConnection: "c" });
+    expect(open({ source: { connection: "c", engine: "postgres" } })).toMatchObject({
+      "source.connection": "c",
+      "source.jobs": "1",
+      "source.method": "logical",
+    });
   });
 
   it("keeps the options of a source that only YAML shows", () => {
     const source = { engine: "command", workflow: { command: ["/bin/x"] } };
     const before = { ...SCHEDULE, source };
 
-    expect(definitionOf(formOf(before), before).source).toEqual(source);
+    expect(written(open(before), before).source).toEqual(source);
   });
 
-  it("says above the form what is wrong with an option that the form does not show", () => {
-    const problem = { field: "source", hint: null, message: "write either `path` or `paths`" };
+  it("keeps what an option of each kind says, and writes nothing that holds anyway", () => {
+    const before = { ...SCHEDULE, source: { connection: "c", engine: "postgres" } };
+    const change = (typed: Data): unknown => written({ ...open(before), ...typed }, before).source;
 
-    expect(sortProblems([problem as never], "files").fields.path).toBe(problem);
-    expect(sortProblems([problem as never], "command").elsewhere).toEqual([problem]);
+    expect(change({ "source.jobs": "4", "source.wal": "slot" })).toEqual({ ...before.source, jobs: 4, wal: "slot" });
+    expect(change({ "source.jobs": "four" })).toEqual({ ...before.source, jobs: "four" });
+    expect(change({ "source.jobs": "99999999999999999999" })).toEqual({
+      ...before.source,
+      jobs: "99999999999999999999",
+    });
+    expect(change({ "source.jobs": " 1 " })).toEqual(before.source);
+    expect(change({ "source.database": "" })).toEqual(before.source);
+    const files = { ...SCHEDULE, source: { allow_empty: true, engine: "files", path: "/a" } };
+
+    expect(open(files)["source.allow_empty"]).toBe("true");
+    expect(written({ ...open(files), "source.allow_empty": "false" }, files).source).toEqual({
+      engine: "files",
+      path: "/a",
+    });
+  });
+
+  it("says nothing where something is usual", () => {
+    const before = { ...SCHEDULE, source: { engine: "tape" } };
+
+    expect(open(before)["source.patterns"]).toBe("*.old");
+    expect(written({ ...open(before), "source.patterns": "" }, before).source).toEqual({
+      engine: "tape",
+      patterns: [],
+    });
+  });
+
+  it("carries over to another engine what may be said there", () => {
+    const typed = { "source.connection": "c", "source.method": "odd", "source.path": "/a" };
+    const form = { ...open(SCHEDULE), engine: "postgres", ...otherEngine(ENGINES, "postgres", typed) };
+
+    expect(written(form, SCHEDULE).source).toEqual({ connection: "c", engine: "postgres" });
   });
 
   it("leaves windows alone that it cannot show", () => {
     const window = [{ preset: "off_hours" }, { days: ["sun"], from: "00:00", to: "12:00" }];
     const before = { ...SCHEDULE, window };
 
-    expect(formOf(before).window).toBe("written");
-    expect(definitionOf(formOf(before), before).window).toBe(window);
+    expect(open(before).window).toBe("written");
+    expect(written(open(before), before).window).toBe(window);
   });
 
   it("sends what is no number as it is, so that the server can say so", () =>
-    expect(definitionOf({ ...formOf(SCHEDULE), last: "many" }, SCHEDULE).retention).toEqual({ last: "many", within: "3d" }));
+    expect(written({ ...open(SCHEDULE), last: "many" }, SCHEDULE).retention).toEqual({
+      last: "many",
+      within: "3d",
+    }));
 });
 
-it("puts problems at their fields", () => {
-  expect(placeOf("source")).toBe("path");
-  expect(placeOf("levels.full")).toBe("full");
-  expect(placeOf("checksum")).toBeNull();
-  const one = { field: "cron", hint: null, line: null, message: "x" };
-  const other = { ...one, field: "" };
+describe("a problem", () => {
+  const problem = (field: string, message = "x") => ({ field, hint: null, line: null, message });
+  const placed = (engine: string, found: ReturnType<typeof problem>) => sortProblems([found], ENGINES, engine);
 
-  expect(sortProblems([one, other], "files")).toEqual({ elsewhere: [other], fields: { cron: one } });
+  it("stands at its field", () => {
+    expect(Object.keys(placed("files", problem("levels.full")).fields)).toEqual(["full"]);
+    expect(Object.keys(placed("files", problem("source.exclude.0")).fields)).toEqual(["source.exclude"]);
+    expect(Object.keys(placed("files", problem("source.paths")).fields)).toEqual(["source.path"]);
+    expect(Object.keys(placed("files", problem("source.engine")).fields)).toEqual(["engine"]);
+  });
+
+  it("of the whole source stands at the field that it names", () => {
+    const paths = problem("source", "write either `path` or `paths`");
+
+    expect(placed("files", paths).fields["source.path"]).toBe(paths);
+    expect(placed("command", paths).elsewhere).toEqual([paths]);
+    const wal = problem("source", "`wal` needs `method: physical`");
+
+    expect(placed("postgres", wal).fields["source.wal"]).toBe(wal);
+  });
+
+  it("that the form does not ask about stands above it", () => {
+    for (const field of ["checksum", "", "source.workflow", "source.workflow.command"]) {
+      expect(placed("command", problem(field)).elsewhere).toHaveLength(1);
+    }
+  });
+});
+
+describe("what the form opens", () => {
+  it("keeps a pattern that has a comma, beside the one that is added", () => {
+    const before = { ...SCHEDULE, source: { engine: "files", exclude: ["*,v"], path: "/srv/a,b" } };
+    const form = open(before);
+
+    expect([form["source.exclude"], form["source.path"]]).toEqual(['"*,v"', '"/srv/a,b"']);
+    expect(written({ ...form, "source.exclude": '"*,v", *.tmp' }, before).source).toEqual({
+      engine: "files",
+      exclude: ["*,v", "*.tmp"],
+      path: "/srv/a,b",
+    });
+  });
+
+  it("shows a window until midnight, and keeps its name and its zone when another end is typed", () => {
+    const before = { ...SCHEDULE, window: [{ from: "20:00", name: "evening", timezone: "Asia/Tokyo" }] };
+    const form = open(before);
+
+    expect(form).toMatchObject({
+      days: "mon-sun",
+      from: "20:00",
+      to: "24:00",
+      window: "custom",
+      windowZone: "Asia/Tokyo",
+    });
+    expect(written({ ...form, to: "23:00" }, before).window).toEqual([{ ...before.window[0], to: "23:00" }]);
+  });
+
+  it("says in words which days a window has", () => {
+    const window = [{ days: ["mon", "tue", "wed", "fri", "sun"], from: "20:00" }];
+
+    expect(open({ ...SCHEDULE, window }).days).toBe("mon-wed, fri, sun");
+  });
+
+  it("leaves rules for keeping alone that were given and are empty", () =>
+    expect(
+      written({ ...open({ ...SCHEDULE, retention: {} }), group: "docs" }, { ...SCHEDULE, retention: {} }),
+    ).toEqual({
+      ...SCHEDULE,
+      group: "docs",
+      retention: {},
+    }));
 });

@@ -1,47 +1,42 @@
-import type { FieldProblem } from "../api/types";
+import { listText, readList } from "./lists";
+import type { EngineInfo } from "../api/types";
+import { type Data, fieldsOf, nameOf, numberOf, type SourceForm, sourceForm, writeFields } from "./sources";
+import { windowForm, type WindowForm, windowOf } from "./windows";
 
 export type When = "after" | "cron" | "every" | "levels" | "preset";
-export type WindowChoice = "any" | "business_hours" | "custom" | "off_hours" | "written";
 
-/** What the form asks for, as text; everything else of a definition is kept as it was. */
-export type Form = {
+type OwnForm = WindowForm & {
   after: string;
   alertAfter: string;
   archiveLog: string;
   connection: string;
   cron: string;
   daily: string;
-  database: string;
-  days: string;
   description: string;
   differential: string;
   engine: string;
   every: string;
-  exclude: string;
-  from: string;
   full: string;
   group: string;
   id: string;
   incremental: string;
   last: string;
-  method: string;
   monthly: string;
-  path: string;
   preset: string;
   repository: string;
-  resticRepository: string;
   retries: string;
   retryDelay: string;
-  sourceConnection: string;
   tags: string;
   timezone: string;
-  to: string;
   weekly: string;
   when: When;
-  window: WindowChoice;
 };
 
-type Data = Record<string, unknown>;
+/**
+ * What the form asks for, as text; everything else of a definition is kept as it was. What it asks for the source comes
+ * from its engine, under `source.KEY`.
+ */
+export type Form = OwnForm & SourceForm;
 
 export const PRESETS: readonly (readonly [string, string])[] = [
   ["hourly", "Every hour"],
@@ -54,25 +49,12 @@ export const PRESETS: readonly (readonly [string, string])[] = [
   ["weekly_cleanup", "Every Sunday at 02:00"],
 ];
 
-/** By engine, the options of its source that the form asks for; an engine that is not here is written as YAML. */
-export const SOURCE_FIELDS: Readonly<Record<string, readonly SourceField[]>> = {
-  command: [],
-  files: ["path", "exclude"],
-  firebird: ["sourceConnection", "database", "method"],
-  mysql: ["sourceConnection", "database", "method"],
-  postgres: ["sourceConnection", "database", "method"],
-  restic: ["path", "resticRepository", "sourceConnection"],
-  sqlite: ["path", "sourceConnection"],
-};
-
-const ALL_SOURCE_FIELDS: ReadonlySet<string> = new Set(Object.values(SOURCE_FIELDS).flat());
-
-export type SourceField = "database" | "exclude" | "method" | "path" | "resticRepository" | "sourceConnection";
+const FIRST_ENGINE = "files";
 
 export const BLANK: Data = {
   preset: "daily",
   retention: { daily: 14, last: 7, monthly: 12, weekly: 8 },
-  source: { engine: "files" },
+  source: { engine: FIRST_ENGINE },
 };
 
 /** A new schedule for a source; named after what it protects, as far as an id may be. */
@@ -86,41 +68,25 @@ export const startFor = (name: string, source: Data): Data => ({
   source,
 });
 
-const text = (value: unknown): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
-const list = (value: unknown): string => (Array.isArray(value) ? value.map(text).join(", ") : text(value));
+const text = (value: unknown): string =>
+  typeof value === "string" ? value : typeof value === "number" ? String(value) : "";
+const list = (value: unknown): string => (Array.isArray(value) ? listText(value.map(text)) : text(value));
 const record = (value: unknown): Data =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Data) : {};
-const words = (value: string): string[] =>
-  value
-    .split(",")
-    .map((word) => word.trim())
-    .filter(Boolean);
 
 const whenOf = (data: Data): When =>
   (["levels", "cron", "every", "after"] as const).find((key) => data[key] !== undefined) ?? "preset";
 
-const windowOf = (value: unknown): WindowChoice => {
-  if (!Array.isArray(value) || value.length === 0) {
-    return "any";
-  }
-  const only = record(value[0]);
-
-  if (value.length > 1 || only.timezone !== undefined) {
-    return "written";
-  }
-  if (only.preset === "business_hours" || only.preset === "off_hours") {
-    return only.preset;
-  }
-
-  return only.from === undefined ? "written" : "custom";
-};
-
 /** Fill the form from a definition. */
-export const formOf = (data: Data): Form => {
-  const { levels, retention, retry, source } = data;
-  const window = record(Array.isArray(data.window) ? data.window[0] : undefined);
-  const keep = record(retention);
-  const level = record(levels);
+export const formOf = (data: Data, engines: readonly EngineInfo[]): Form => {
+  const [keep, level, retry, source] = [data.retention, data.levels, data.retry, data.source].map(record) as [
+    Data,
+    Data,
+    Data,
+    Data,
+  ];
+
+  const engine = text(source.engine) || FIRST_ENGINE;
 
   return {
     after: list(data.after),
@@ -129,45 +95,32 @@ export const formOf = (data: Data): Form => {
     connection: text(data.connection),
     cron: text(data.cron),
     daily: text(keep.daily),
-    database: text(record(source).database),
-    days: list(window.days) || "mon-fri",
     description: text(data.description),
     differential: text(level.differential),
-    engine: text(record(source).engine) || "files",
+    engine,
     every: text(data.every),
-    exclude: list(record(source).exclude),
-    from: text(window.from) || "22:00",
     full: text(level.full),
     group: text(data.group),
     id: text(data.id),
     incremental: text(level.incremental),
     last: text(keep.last),
-    method: text(record(source).method) || "logical",
     monthly: text(keep.monthly),
-    path: list(record(source).paths) || text(record(source).path),
     preset: text(data.preset) || "daily",
     repository: text(data.repository),
-    resticRepository: text(record(source).restic_repository),
-    retries: text(record(retry).max_retries),
-    retryDelay: text(record(retry).delay),
-    sourceConnection: text(record(source).connection),
+    retries: text(retry.max_retries),
+    retryDelay: text(retry.delay),
     tags: list(data.tags),
     timezone: text(data.timezone),
-    to: text(window.to) || "06:00",
     weekly: text(keep.weekly),
     when: whenOf(data),
-    window: windowOf(data.window),
+    ...sourceForm(engines, engine, source),
+    ...windowForm(data.window),
   };
 };
 
-/** A number where one was typed; else the text, so that the server says what is wrong with it. */
-const count = (value: string): number | string | undefined => {
-  const trimmed = value.trim();
-
-  return trimmed === "" ? undefined : /^\d+$/u.test(trimmed) ? Number(trimmed) : trimmed;
-};
-
 const filled = (value: string): string | undefined => (value.trim() === "" ? undefined : value.trim());
+
+const orNothing = <T extends object>(value: T): T | undefined => (Object.keys(value).length === 0 ? undefined : value);
 
 const put = (data: Data, changes: Data): Data => {
   const merged = Object.entries({ ...data, ...changes }).filter(([, value]) => value !== undefined);
@@ -175,147 +128,99 @@ const put = (data: Data, changes: Data): Data => {
   return Object.fromEntries(merged);
 };
 
-const orNothing = (data: Data): Data | undefined => (Object.keys(data).length === 0 ? undefined : data);
+const LEVELS = {
+  archive_log: "archiveLog",
+  differential: "differential",
+  full: "full",
+  incremental: "incremental",
+} as const;
 
-const sourceOf = (form: Form, before: Data): Data => {
-  const kept = before.engine === form.engine ? before : {};
-  const asked = SOURCE_FIELDS[form.engine] ?? [];
-
-  return asked.reduce((found, field) => put(found, optionOf(field, form)), put(kept, { engine: form.engine }));
+/** The fields in which each answer to "when" is written. */
+const ANSWERS: Readonly<Record<When, readonly (keyof Form)[]>> = {
+  after: ["after"],
+  cron: ["cron"],
+  every: ["every"],
+  levels: Object.values(LEVELS),
+  preset: ["preset"],
 };
 
-/** What a field of the form says about the source. */
-const optionOf = (field: SourceField, form: Form): Data => {
-  const exclude = words(form.exclude);
-  const paths = words(form.path);
+/** What was typed, and what it was typed over: only what differs is written into the definition. */
+class Change {
+  readonly #form: Form;
+  readonly #start: Form;
 
-  switch (field) {
-    case "database":
-      return { database: filled(form.database) };
-    case "exclude":
-      return { exclude: exclude.length > 0 ? exclude : undefined };
-    case "method":
-      return { method: form.method === "logical" ? undefined : form.method };
-    case "path":
-      return { path: paths.length === 1 ? paths[0] : undefined, paths: paths.length > 1 ? paths : undefined };
-    case "resticRepository":
-      return { restic_repository: filled(form.resticRepository) };
-    case "sourceConnection":
-      return { connection: filled(form.sourceConnection) };
+  constructor(form: Form, start: Form) {
+    this.#form = form;
+    this.#start = start;
   }
+
+  isIn(...names: readonly (keyof Form)[]): boolean {
+    return names.some((name) => this.#form[name] !== this.#start[name]);
+  }
+
+  /** The keys of the fields that were changed, each as `read` understands its text. */
+  keys(fields: Readonly<Record<string, keyof Form>>, read: (value: string) => unknown): Data {
+    const changed = Object.entries(fields).filter(([, name]) => this.isIn(name));
+
+    return Object.fromEntries(changed.map(([key, name]) => [key, read(this.#form[name] ?? "")]));
+  }
+}
+
+const TEXTS = {
+  alert_after: "alertAfter",
+  connection: "connection",
+  description: "description",
+  group: "group",
+  repository: "repository",
+  timezone: "timezone",
+} as const;
+const COUNTS = { daily: "daily", last: "last", monthly: "monthly", weekly: "weekly" } as const;
+
+const sourceOf = (form: Form, before: Data, change: Change, engines: readonly EngineInfo[]): Data => {
+  const isOther = change.isIn("engine");
+  const written = fieldsOf(engines, form.engine).filter((option) => isOther || change.isIn(nameOf(option)));
+
+  return writeFields({ ...(isOther ? {} : before), engine: form.engine }, written, form);
 };
 
-const whenKeys = (form: Form, before: Data): Data => ({
-  after: form.when === "after" ? words(form.after) : undefined,
-  cron: form.when === "cron" ? form.cron.trim() : undefined,
-  every: form.when === "every" ? form.every.trim() : undefined,
-  kind: form.when === "levels" ? undefined : before.kind,
-  levels:
-    form.when === "levels"
-      ? put(record(before.levels), {
-          archive_log: filled(form.archiveLog),
-          differential: filled(form.differential),
-          full: filled(form.full),
-          incremental: filled(form.incremental),
-        })
-      : undefined,
-  preset: form.when === "preset" ? form.preset : undefined,
-});
+const whenKeys = (form: Form, before: Data, change: Change): Data => {
+  const levels = change.isIn("when")
+    ? Object.fromEntries(Object.entries(LEVELS).map(([key, name]) => [key, filled(form[name])]))
+    : change.keys(LEVELS, filled);
 
-const windowKey = (form: Form, before: unknown): unknown => {
-  if (form.window === "written") {
-    return before;
-  }
-  if (form.window === "custom") {
-    return [{ days: words(form.days), from: form.from, to: form.to }];
-  }
-
-  return form.window === "any" ? undefined : [form.window];
+  return {
+    after: form.when === "after" ? readList(form.after) : undefined,
+    cron: form.when === "cron" ? form.cron.trim() : undefined,
+    every: form.when === "every" ? form.every.trim() : undefined,
+    kind: form.when === "levels" ? undefined : before.kind,
+    levels: form.when === "levels" ? put(record(before.levels), levels) : undefined,
+    preset: form.when === "preset" ? form.preset : undefined,
+  };
 };
 
-/** Write the form into the definition that it was filled from. */
-export const definitionOf = (form: Form, before: Data): Data => {
-  const tags = words(form.tags);
+/**
+ * Write the form into the definition that it was filled from.
+ *
+ * Only keys whose field was changed are written: what nobody touched stays as it was, letter for letter.
+ */
+export const definitionOf = (form: Form, before: Data, engines: readonly EngineInfo[]): Data => {
+  const change = new Change(form, formOf(before, engines));
+  const source = fieldsOf(engines, form.engine).map(nameOf);
+  const keep = { ...record(before.retention), ...change.keys(COUNTS, numberOf) };
+  const retry = {
+    ...record(before.retry),
+    ...change.keys({ max_retries: "retries" }, numberOf),
+    ...change.keys({ delay: "retryDelay" }, filled),
+  };
 
   return put(before, {
-    ...whenKeys(form, before),
-    alert_after: filled(form.alertAfter),
-    connection: filled(form.connection),
-    description: filled(form.description),
-    group: filled(form.group),
-    id: form.id.trim(),
-    repository: filled(form.repository),
-    retention: orNothing(
-      put(record(before.retention), {
-        daily: count(form.daily),
-        last: count(form.last),
-        monthly: count(form.monthly),
-        weekly: count(form.weekly),
-      }),
-    ),
-    retry: orNothing(
-      put(record(before.retry), { delay: filled(form.retryDelay), max_retries: count(form.retries) }),
-    ),
-    source: sourceOf(form, record(before.source)),
-    tags: tags.length > 0 ? tags : undefined,
-    timezone: filled(form.timezone),
-    window: windowKey(form, before.window),
+    ...change.keys({ id: "id" }, (value) => value.trim()),
+    ...change.keys(TEXTS, filled),
+    ...change.keys({ tags: "tags" }, (value) => orNothing(readList(value))),
+    ...(change.isIn("when", ...ANSWERS[form.when]) ? whenKeys(form, before, change) : {}),
+    ...(change.isIn(...Object.values(COUNTS)) ? { retention: orNothing(put(keep, {})) } : {}),
+    ...(change.isIn("retries", "retryDelay") ? { retry: orNothing(put(retry, {})) } : {}),
+    ...(change.isIn("engine", ...source) ? { source: sourceOf(form, record(before.source), change, engines) } : {}),
+    ...(change.isIn("window", "days", "from", "to", "windowZone") ? { window: windowOf(form, before.window) } : {}),
   });
-};
-
-/** Where on the form a key of the definition stands; the first that fits wins. */
-const PLACES: readonly (readonly [string, keyof Form])[] = [
-  ["id", "id"],
-  ["description", "description"],
-  ["group", "group"],
-  ["tags", "tags"],
-  ["source.engine", "engine"],
-  ["source.exclude", "exclude"],
-  ["source.connection", "sourceConnection"],
-  ["source.database", "database"],
-  ["source.method", "method"],
-  ["source.restic_repository", "resticRepository"],
-  ["source", "path"],
-  ["repository", "repository"],
-  ["connection", "connection"],
-  ["timezone", "timezone"],
-  ["cron", "cron"],
-  ["every", "every"],
-  ["preset", "preset"],
-  ["levels.incremental", "incremental"],
-  ["levels.differential", "differential"],
-  ["levels.archive_log", "archiveLog"],
-  ["levels", "full"],
-  ["after", "after"],
-  ["window", "days"],
-  ["retention.daily", "daily"],
-  ["retention.weekly", "weekly"],
-  ["retention.monthly", "monthly"],
-  ["retention", "last"],
-  ["retry.delay", "retryDelay"],
-  ["retry", "retries"],
-  ["alert_after", "alertAfter"],
-];
-
-export const placeOf = (field: string): keyof Form | null =>
-  PLACES.find(([key]) => field === key || field.startsWith(`${key}.`))?.[1] ?? null;
-
-export type Sorted = { elsewhere: FieldProblem[]; fields: Partial<Record<keyof Form, FieldProblem>> };
-
-/** Put each problem where it belongs; the rest is said above the form. */
-export const sortProblems = (problems: readonly FieldProblem[], engine: string): Sorted => {
-  const sorted: Sorted = { elsewhere: [], fields: {} };
-
-  for (const problem of problems) {
-    const place = placeOf(problem.field);
-    const isHidden = ALL_SOURCE_FIELDS.has(place ?? "") && !(SOURCE_FIELDS[engine] ?? []).includes(place as SourceField);
-
-    if (place === null || isHidden) {
-      sorted.elsewhere.push(problem);
-    } else {
-      sorted.fields[place] ??= problem;
-    }
-  }
-
-  return sorted;
 };

@@ -1,15 +1,18 @@
-import { ChakraProvider, defaultSystem } from "@chakra-ui/react";
-import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
-import { MemoryRouter, Route, Routes } from "react-router-dom";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import { createClient } from "../api/queries";
 import type { ConnectionCoverage, ReceiverState, Run, ScheduleSummary, Status } from "../api/types";
+import { ENGINES } from "../test/engines";
+import { show } from "../test/page";
 import { BROKEN, MAINTENANCE, RUN, SCHEDULE, STATUS, VIEWER } from "../test/samples";
-import { BackupsPage } from "./BackupsPage";
 
-type World = { posts: string[]; receivers: ReceiverState[]; runs: Run[]; schedules: ScheduleSummary[]; status: Status | number };
+type World = {
+  posts: string[];
+  receivers: ReceiverState[];
+  runs: Run[];
+  schedules: ScheduleSummary[];
+  status: Status | number;
+};
 
 let world: World;
 
@@ -44,7 +47,14 @@ const respond = (url: URL, init?: RequestInit): Response => {
     if (path === "schedules/validate") {
       const problem = { field: "repository", hint: null, line: null, message: "`repository` is missing" };
 
-      return json({ definition: null, next_runs: [], problems: [problem], timezone: "UTC", valid: false, warnings: [] });
+      return json({
+        definition: null,
+        next_runs: [],
+        problems: [problem],
+        timezone: "UTC",
+        valid: false,
+        warnings: [],
+      });
     }
     if (path === "receivers/on-call/test") {
       return json({ error: null, hint: null, name: "on-call", sent: true });
@@ -56,7 +66,9 @@ const respond = (url: URL, init?: RequestInit): Response => {
     return json({});
   }
   if (path === "status") {
-    return typeof world.status === "number" ? json({ detail: "the catalog does not answer" }, world.status) : json(world.status);
+    return typeof world.status === "number"
+      ? json({ detail: "the catalog does not answer" }, world.status)
+      : json(world.status);
   }
   if (path === "runs/active") {
     return json({ next_before: null, now: STATUS.now, runs: world.runs });
@@ -64,9 +76,20 @@ const respond = (url: URL, init?: RequestInit): Response => {
   if (path === "schedules") {
     const isTroubled = url.searchParams.get("state") === "attention";
     const q = url.searchParams.get("q") ?? "";
-    const found = world.schedules.filter(({ id, protection }) => id.includes(q) && (!isTroubled || protection.needs_attention));
+    const found = world.schedules.filter(
+      ({ id, protection }) => id.includes(q) && (!isTroubled || protection.needs_attention),
+    );
 
-    return json({ groups: [], limit: 50, may_create: true, now: STATUS.now, offset: 0, schedules: found, tags: [], total: found.length });
+    return json({
+      groups: [],
+      limit: 50,
+      may_create: true,
+      now: STATUS.now,
+      offset: 0,
+      schedules: found,
+      tags: [],
+      total: found.length,
+    });
   }
   if (path === "timeline") {
     return json({ lanes: [], now: STATUS.now, slots: 2, total: 0, until: "2026-11-22T12:00:00Z" });
@@ -75,10 +98,20 @@ const respond = (url: URL, init?: RequestInit): Response => {
     return json({ days: [], schedules: {} });
   }
   if (path === "coverage") {
-    return json({ connections: CONNECTIONS, exceptions: 0, percent: 50, protected: 1, unknown_exceptions: [], unprotected: 1 });
+    return json({
+      connections: CONNECTIONS,
+      exceptions: 0,
+      percent: 50,
+      protected: 1,
+      unknown_exceptions: [],
+      unprotected: 1,
+    });
   }
   if (path === "receivers") {
     return json({ may_test: true, receivers: world.receivers });
+  }
+  if (path === "engines") {
+    return json({ engines: ENGINES });
   }
   if (path === "events") {
     return json({ cursor: 7, events: [], more: false, newest: 7 });
@@ -94,24 +127,6 @@ beforeEach(() => {
   world = { posts: [], receivers: [], runs: [], schedules: [SCHEDULE], status: STATUS };
   vi.stubGlobal("fetch", async (url: string, init?: RequestInit) => Promise.resolve(respond(new URL(url), init)));
 });
-
-const show = (path = "/plugin/backup"): QueryClient => {
-  const client = createClient();
-
-  render(
-    <ChakraProvider value={defaultSystem}>
-      <QueryClientProvider client={client}>
-        <MemoryRouter initialEntries={[path]}>
-          <Routes>
-            <Route element={<BackupsPage />} path="plugin/:page/*" />
-          </Routes>
-        </MemoryRouter>
-      </QueryClientProvider>
-    </ChakraProvider>,
-  );
-
-  return client;
-};
 
 describe("the page", () => {
   it("says in one sentence how everything is", async () => {
@@ -133,9 +148,25 @@ describe("the page", () => {
     await screen.findByRole("heading", { level: 1, name: "Everything is backed up" }, { timeout: 5000 });
   });
 
+  it("shows all again when it is asked to, whatever was typed", async () => {
+    show();
+    await screen.findByRole("checkbox", { name: "wiki is enabled" });
+    const field = screen.getByRole("searchbox", { name: "Search schedules" });
+
+    fireEvent.change(field, { target: { value: "nothing like it" } });
+    fireEvent.click(await screen.findByRole("button", { name: "Show all" }));
+    await screen.findByRole("checkbox", { name: "wiki is enabled" });
+    expect(field).toHaveProperty("value", "");
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(screen.queryByText("No schedule matches")).toBeNull();
+  });
+
   it("lives with a percent sign in the address", async () => {
     show("/plugin/backup/%25");
-    expect(await screen.findByRole("heading", { hidden: true, level: 1 })).toHaveProperty("textContent", "Everything is backed up");
+    expect(await screen.findByRole("heading", { hidden: true, level: 1 })).toHaveProperty(
+      "textContent",
+      "Everything is backed up",
+    );
   });
 
   it("asks before it throws away what was typed", async () => {
@@ -186,7 +217,15 @@ describe("the page", () => {
   });
 
   it("offers to lift the hold that keeps a schedule from running", async () => {
-    const hold = { author: "op", id: 7, kind: "skip_next", reason: null, since: STATUS.now, text: "skip next, by op", until: null };
+    const hold = {
+      author: "op",
+      id: 7,
+      kind: "skip_next",
+      reason: null,
+      since: STATUS.now,
+      text: "skip next, by op",
+      until: null,
+    };
 
     world.schedules = [{ ...SCHEDULE, holds: [hold] }];
     show();
@@ -208,7 +247,9 @@ describe("the page", () => {
     await screen.findByText(/by ada: the vault moves/u);
     fireEvent.click(screen.getByRole("button", { name: "End maintenance" }));
     await waitFor(() => expect(world.posts).toEqual(['maintenance {"enabled":false}']));
-    expect(screen.queryByRole("button", { name: "More for all schedules" })).toBeNull();
+    fireEvent.click(await screen.findByRole("button", { name: "More for all schedules" }));
+    await screen.findByRole("menuitem", { name: "Export all" });
+    expect(screen.queryByRole("menuitem", { name: "Begin maintenance…" })).toBeNull();
   });
 
   it("does the same to all that are ticked", async () => {
@@ -235,7 +276,9 @@ describe("the page", () => {
     fireEvent.click(await screen.findByRole("button", { name: "New schedule" }));
     const drawer = await screen.findByRole("dialog", { name: "New schedule" });
 
-    fireEvent.change(within(drawer).getByRole("textbox", { name: /^Id/u }), { target: { value: "made-here" } });
+    fireEvent.change(await within(drawer).findByRole("textbox", { name: /^Id/u }), {
+      target: { value: "made-here" },
+    });
     await waitFor(() => expect(world.posts.some((sent) => sent.includes('"id":"made-here"'))).toBe(true));
     expect(within(drawer).getByRole("button", { name: "Create schedule" })).toHaveProperty("disabled", true);
     expect(world.posts.every((sent) => sent.startsWith("schedules/validate"))).toBe(true);
@@ -251,8 +294,8 @@ describe("the page", () => {
     fireEvent.click(await within(panel).findByRole("button", { name: "Protect billing" }));
     const drawer = await screen.findByRole("dialog", { name: "New schedule" });
 
-    expect(within(drawer).getByRole("textbox", { name: /^Id/u })).toHaveProperty("value", "billing");
-    expect(drawer.querySelector('input[name="sourceConnection"]')).toHaveProperty("value", "billing");
+    expect(await within(drawer).findByRole("textbox", { name: /^Id/u })).toHaveProperty("value", "billing");
+    expect(drawer.querySelector('input[name="source.connection"]')).toHaveProperty("value", "billing");
     await waitFor(() => expect(world.posts.some((sent) => sent.includes('"connection":"billing"'))).toBe(true));
   });
 
@@ -274,7 +317,16 @@ describe("the page", () => {
   });
 
   it("shows how far a running backup is, and offers to stop it", async () => {
-    const progress = { bytes_done: 4_000_000, bytes_total: 10_000_000, eta: 12, files_done: 3, files_total: 9, percent: 40, rate: 500_000, stage: "reading" };
+    const progress = {
+      bytes_done: 4_000_000,
+      bytes_total: 10_000_000,
+      eta: 12,
+      files_done: 3,
+      files_total: 9,
+      percent: 40,
+      rate: 500_000,
+      stage: "reading",
+    };
 
     world.runs = [{ ...RUN, progress, status: "running" }];
     show();

@@ -1,42 +1,51 @@
-import { Button, EmptyState, Flex, Link, Skeleton, Stack, Text } from "@chakra-ui/react";
+import { Button, EmptyState, Flex, Link, Skeleton, Stack, Tabs, Text } from "@chakra-ui/react";
 import { useCallback, useMemo, useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router-dom";
 
-import { type ListQuery, useActiveRuns, useLiveRefresh, useSchedules, useStaleSince, useStatus } from "../api/queries";
+import { type ListQuery, useActiveRuns, useLiveRefresh, useSchedules, useStale, useStatus } from "../api/queries";
 import type { Run } from "../api/types";
-import { ActiveRuns } from "../components/ActiveRuns";
-import { Attention } from "../components/Attention";
-import { BulkBar } from "../components/BulkBar";
-import { Failure } from "../components/Failure";
-import { Hero, HeroSkeleton } from "../components/Hero";
-import { FileText, Search } from "../components/icons";
-import { MaintenanceBanner, MaintenanceDialog } from "../components/Maintenance";
-import { Panel } from "../components/Panel";
-import { ScheduleDrawer } from "../components/ScheduleDrawer";
-import { ScheduleTable } from "../components/ScheduleTable";
-import { TimelinePanel } from "../components/TimelinePanel";
-import { News } from "../components/News";
-import { Receivers } from "../components/Receivers";
-import { Unprotected } from "../components/Unprotected";
-import { Toasts } from "../components/toaster";
-import { listState, Toolbar } from "../components/Toolbar";
+import { ActiveRuns } from "../runs/ActiveRuns";
+import { Attention } from "../overview/Attention";
+import { BulkBar } from "../schedules/BulkBar";
+import { Failure } from "../shared/Failure";
+import { Hero, HeroSkeleton } from "../overview/Hero";
+import { useKeptFocus } from "../shared/focus";
+import { FileText, Search } from "../shared/icons";
+import { MaintenanceBanner, MaintenanceDialog } from "../overview/Maintenance";
+import { CLEAR, SCHEDULES_ID, SkipLink } from "../shared/manners";
+import { Panel } from "../shared/Panel";
+import { ScheduleDrawer } from "../schedules/ScheduleDrawer";
+import { ScheduleTable } from "../schedules/ScheduleTable";
+import { TimelinePanel } from "../overview/TimelinePanel";
+import { News } from "../overview/News";
+import { Receivers } from "../overview/Receivers";
+import { Unprotected } from "../overview/Unprotected";
+import { Toasts } from "../shared/toaster";
+import { listState, Toolbar } from "../schedules/Toolbar";
+import { type RunChoice, runChoice, RunsPanel } from "../runs/RunsPanel";
 import { EditorDrawer, NEW } from "../editor/EditorDrawer";
+import { ImportDialog } from "../exchange/ImportDialog";
 import { startFor } from "../editor/form";
 import { needsAttention, whyReadOnly } from "../words";
 
 const PAGE = 50;
+const RUNS = "runs";
 
 /** What needs attention is asked for apart from the table, so that no filter can hide it. */
 const TROUBLED: ListQuery = { limit: 50, offset: 0, q: "", sort: "protection", state: "attention" };
 
 /** The page "Backups": one sentence, what needs attention, what runs, all schedules. */
 export const BackupsPage = () => {
+  const focus = useKeptFocus();
   const status = useStatus();
-  const staleSince = useStaleSince(status);
-  const { drawer, offset, q, set, sort, state } = useAddress();
+  const stale = useStale(status);
+  const { choice, drawer, offset, q, set, sort, state, view } = useAddress();
   const list = useSchedules({ limit: PAGE, offset, q, sort, state });
   const troubled = useSchedules(TROUBLED);
   const active = useActiveRuns();
+  const staleRuns = useStale(active);
+  const staleList = useStale(list);
+  const staleTroubles = useStale(troubled);
   const runs = useMemo(() => active.data?.runs ?? [], [active.data]);
   const bySchedule = useMemo(() => new Map<string, Run>(runs.map((run) => [run.schedule_id, run])), [runs]);
   const known = useMemo(
@@ -53,12 +62,24 @@ export const BackupsPage = () => {
   // Only what is in sight is acted on: a filter or a page further on takes the rest out of the choice.
   const inSight = (list.data?.schedules ?? []).map(({ id }) => id).filter((id) => chosen.has(id));
   const [maintaining, setMaintaining] = useState(false);
+  const [importing, setImporting] = useState(false);
   const mayMaintain = status.data?.may_maintain === true && status.data.maintenance === null;
   const mayCreate = list.data?.may_create === true;
   const filtered = q !== "" || state !== "";
 
   return (
-    <Stack gap="6" maxW="8xl" mx="auto" p={{ base: "4", md: "6" }} width="full">
+    <Stack
+      {...CLEAR}
+      data-backup="page"
+      gap="6"
+      position="relative"
+      ref={focus}
+      maxW="8xl"
+      mx="auto"
+      p={{ base: "4", md: "6" }}
+      width="full"
+    >
+      <SkipLink />
       {status.data === undefined ? (
         status.isPending ? (
           <HeroSkeleton />
@@ -66,16 +87,17 @@ export const BackupsPage = () => {
           <Failure error={status.error} onRetry={() => void status.refetch()} what="The state of your backups" />
         )
       ) : (
-        <Hero staleSince={staleSince} status={status.data} />
+        <Hero stale={stale} status={status.data} />
       )}
       {status.data?.maintenance ? (
         <MaintenanceBanner maintenance={status.data.maintenance} mayEnd={status.data.may_maintain} />
       ) : undefined}
-      <ActiveRuns onOpen={drawer.open} runs={runs} schedules={known} />
+      <ActiveRuns onOpen={drawer.open} runs={runs} schedules={known} stale={staleRuns} />
       {status.data === undefined ? undefined : (
         <Attention
           onOpen={drawer.open}
           schedules={(troubled.data?.schedules ?? []).filter(needsAttention)}
+          stale={stale ?? staleTroubles}
           status={status.data}
         />
       )}
@@ -92,49 +114,71 @@ export const BackupsPage = () => {
           status={status.data}
         />
       )}
-      <TimelinePanel onOpen={drawer.open} />
-      {status.data?.total === 0 && !filtered ? (
-        <NoSchedules onNew={mayCreate ? () => setEditing(NEW) : null} />
-      ) : (
-        <Panel title="Schedules">
-          <Toolbar
-            onChange={set}
-            onMaintain={mayMaintain ? () => setMaintaining(true) : null}
-            onNew={mayCreate ? () => setEditing(NEW) : null}
-            q={q}
-            readOnly={whyReadOnly(list.data?.schedules ?? [])}
-            state={state}
-            total={list.data?.total}
-          />
-          {list.data === undefined ? (
-            list.isPending ? (
-              <Stack aria-busy="true" gap="3" p="4">
-                <Skeleton height="10" />
-                <Skeleton height="10" />
-                <Skeleton height="10" />
-              </Stack>
-            ) : (
-              <Failure error={list.error} onRetry={() => void list.refetch()} what="The schedules" />
-            )
-          ) : list.data.schedules.length === 0 ? (
-            <NothingFound onClear={() => set({ q: "", state: "" })} />
+      <TimelinePanel onOpen={drawer.open} stale={stale} />
+      <Tabs.Root
+        lazyMount
+        onValueChange={({ value }) => set({ view: value === RUNS ? RUNS : "" })}
+        size="sm"
+        unmountOnExit
+        value={view}
+        variant="line"
+      >
+        <Tabs.List id={SCHEDULES_ID} tabIndex={-1}>
+          <Tabs.Trigger value="schedules">Schedules</Tabs.Trigger>
+          <Tabs.Trigger value={RUNS}>Runs</Tabs.Trigger>
+        </Tabs.List>
+        <Tabs.Content value="schedules">
+          {status.data?.total === 0 && !filtered ? (
+            <NoSchedules
+              onImport={mayCreate ? () => setImporting(true) : null}
+              onNew={mayCreate ? () => setEditing(NEW) : null}
+            />
           ) : (
-            <>
-              <ScheduleTable
-                activeRuns={bySchedule}
-                chosen={chosen}
-                onChoose={choose}
-                onEdit={setEditing}
-                onOpen={drawer.open}
-                onSort={(next) => set({ sort: next })}
-                schedules={list.data.schedules}
-                sort={sort}
+            <Panel stale={staleList} title="Schedules">
+              <Toolbar
+                onChange={set}
+                onImport={mayCreate ? () => setImporting(true) : null}
+                onMaintain={mayMaintain ? () => setMaintaining(true) : null}
+                onNew={mayCreate ? () => setEditing(NEW) : null}
+                q={q}
+                readOnly={whyReadOnly(list.data?.schedules ?? [])}
+                state={state}
+                total={list.data?.total}
               />
-              <Pages offset={offset} onChange={(next) => set({ offset: next })} total={list.data.total} />
-            </>
+              {list.data === undefined ? (
+                list.isPending ? (
+                  <Stack aria-busy="true" gap="3" p="4">
+                    <Skeleton height="10" />
+                    <Skeleton height="10" />
+                    <Skeleton height="10" />
+                  </Stack>
+                ) : (
+                  <Failure error={list.error} onRetry={() => void list.refetch()} what="The schedules" />
+                )
+              ) : list.data.schedules.length === 0 ? (
+                <NothingFound onClear={() => set({ q: "", state: "" })} />
+              ) : (
+                <>
+                  <ScheduleTable
+                    activeRuns={bySchedule}
+                    chosen={chosen}
+                    onChoose={choose}
+                    onEdit={setEditing}
+                    onOpen={drawer.open}
+                    onSort={(next) => set({ sort: next })}
+                    schedules={list.data.schedules}
+                    sort={sort}
+                  />
+                  <Pages offset={offset} onChange={(next) => set({ offset: next })} total={list.data.total} />
+                </>
+              )}
+            </Panel>
           )}
-        </Panel>
-      )}
+        </Tabs.Content>
+        <Tabs.Content value={RUNS}>
+          <RunsPanel active={runs} choice={choice} onChange={set} onOpen={drawer.open} />
+        </Tabs.Content>
+      </Tabs.Root>
       <Receivers />
       <ScheduleDrawer
         id={drawer.id}
@@ -145,6 +189,7 @@ export const BackupsPage = () => {
         }}
       />
       {maintaining ? <MaintenanceDialog onClose={() => setMaintaining(false)} /> : undefined}
+      {importing ? <ImportDialog onClose={() => setImporting(false)} /> : undefined}
       <EditorDrawer
         id={editing}
         onClose={() => {
@@ -160,7 +205,7 @@ export const BackupsPage = () => {
   );
 };
 
-type Change = { offset?: number; q?: string; sort?: string; state?: string };
+type Change = Partial<RunChoice> & { offset?: number; sort?: string; state?: string; view?: string };
 
 /** The address bar holds what is shown, so that a link shows the same to somebody else. */
 const useAddress = () => {
@@ -169,10 +214,7 @@ const useAddress = () => {
   const navigate = useNavigate();
   const root = `/plugin/${page}`;
   const query = search.toString();
-  const go = useCallback(
-    (path: string) => void navigate({ pathname: path, search: query }),
-    [navigate, query],
-  );
+  const go = useCallback((path: string) => void navigate({ pathname: path, search: query }), [navigate, query]);
   const set = useCallback(
     (change: Change) =>
       setSearch(
@@ -198,6 +240,7 @@ const useAddress = () => {
   );
 
   return {
+    choice: runChoice(search),
     drawer: {
       close: () => go(root),
       id: rest === "" ? null : decoded(rest),
@@ -208,6 +251,7 @@ const useAddress = () => {
     set,
     sort: search.get("sort") ?? "id",
     state: listState(search.get("state")),
+    view: search.get("view") === RUNS ? RUNS : "schedules",
   };
 };
 
@@ -220,13 +264,17 @@ const decoded = (text: string): string => {
   }
 };
 
-const NoSchedules = ({ onNew }: { readonly onNew: (() => void) | null }) => (
+type NoSchedulesProps = { readonly onImport: (() => void) | null; readonly onNew: (() => void) | null };
+
+const NoSchedules = ({ onImport, onNew }: NoSchedulesProps) => (
   <EmptyState.Root borderWidth="1px" rounded="lg">
     <EmptyState.Content>
       <EmptyState.Indicator>
         <FileText />
       </EmptyState.Indicator>
-      <EmptyState.Title>Write your first schedule</EmptyState.Title>
+      <EmptyState.Title asChild>
+        <h2>Write your first schedule</h2>
+      </EmptyState.Title>
       <EmptyState.Description maxW="lg" textAlign="center">
         Put a file schedules.yaml beside the DAG file backup_dags.py. Every schedule in it becomes a DAG and shows up
         here within a minute; check it first with{" "}
@@ -238,6 +286,11 @@ const NoSchedules = ({ onNew }: { readonly onNew: (() => void) | null }) => (
       {onNew === null ? undefined : (
         <Button colorPalette="brand" onClick={onNew} size="sm">
           Or make one here
+        </Button>
+      )}
+      {onImport === null ? undefined : (
+        <Button onClick={onImport} size="sm" variant="outline">
+          Or import a file
         </Button>
       )}
     </EmptyState.Content>

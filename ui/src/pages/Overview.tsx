@@ -1,18 +1,18 @@
 import { Box, Link } from "@chakra-ui/react";
 import { Link as RouterLink } from "react-router-dom";
 
-import { useStaleSince, useStatus } from "../api/queries";
-import { Failure } from "../components/Failure";
-import { Hero, HeroSkeleton } from "../components/Hero";
+import { useStale, useStatus } from "../api/queries";
+import { Failure } from "../shared/Failure";
+import { Hero, HeroSkeleton } from "../overview/Hero";
 
 /** The card on Airflow's dashboard: the one sentence and its numbers. */
 export const Overview = () => {
   const status = useStatus();
-  const staleSince = useStaleSince(status);
+  const stale = useStale(status);
   const { data, error, isPending, refetch } = status;
 
   return (
-    <Box aria-label="Backups" as="section" borderWidth="1px" p="4" rounded="lg" width="full">
+    <Box aria-label="Backups" as="section" borderWidth="1px" data-backup="card" p="4" rounded="lg" width="full">
       {data === undefined ? (
         isPending ? (
           <HeroSkeleton />
@@ -21,7 +21,7 @@ export const Overview = () => {
         )
       ) : (
         <>
-          <Hero isCard staleSince={staleSince} status={data} />
+          <Hero isCard stale={stale} status={data} />
           <Link asChild color="fg.info" fontSize="sm" mt="3">
             <RouterLink to="/plugin/backup">Open Backups</RouterLink>
           </Link>

@@ -77,7 +77,14 @@ export const BROKEN: ScheduleSummary = {
   last_run: null,
   next_run: null,
   problems: [
-    { column: 5, file: "schedules.yaml", hint: "did you mean `cron`?", line: 12, message: "unknown key `crn`", path: "schedules.1.crn" },
+    {
+      column: 5,
+      file: "schedules.yaml",
+      hint: "did you mean `cron`?",
+      line: 12,
+      message: "unknown key `crn`",
+      path: "schedules.1.crn",
+    },
   ],
   protection: {
     ...SCHEDULE.protection,

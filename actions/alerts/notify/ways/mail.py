@@ -6,7 +6,6 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
@@ -18,6 +17,7 @@ from airflow_backup.actions.alerts.notify.ways.failed import (
     unreachable,
 )
 from airflow_backup.actions.alerts.notify.written.rendered import Rendered
+from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import Connection, Connections
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.schedules.model.notify import Receiver
@@ -27,7 +27,9 @@ _TIMEOUT = 20.0
 
 
 def send_mail(receiver: Receiver, message: Rendered, connections: Connections) -> None:
-    """Send one mail to all addresses of a receiver; raise SendFailed, and PartlySent when some of them were not taken."""
+    """
+    Send one mail to all addresses of a receiver; raise SendFailed, and PartlySent when some of them were not taken.
+    """
     connection = connections(receiver.connection or DEFAULT_CONNECTION)
     mail = mail_of(receiver, message, sender=_sender(connection))
     where = f"the mail server of connection '{connection.id}'"
@@ -60,7 +62,7 @@ def mail_of(receiver: Receiver, message: Rendered, *, sender: str) -> EmailMessa
     mail["Subject"] = message.title
     mail["From"] = sender
     mail["To"] = ", ".join(receiver.email or ())
-    mail["Date"] = format_datetime(datetime.now(UTC))
+    mail["Date"] = format_datetime(utc_now())
     mail["Message-ID"] = f"<{message.id}@airflow-backup>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Airflow-Backup"] = ", ".join(

@@ -7,10 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from airflow_backup.schedules.setup.draft import Draft
-from airflow_backup.schedules.setup.foreign.programs.folders import excludes, folders, without_star
+from airflow_backup.schedules.setup.foreign.programs.folders import (
+    excludes,
+    folders,
+    with_names,
+    without_star,
+)
 from airflow_backup.schedules.setup.foreign.programs.notes import elsewhere, left_out
-from airflow_backup.schedules.setup.foreign.shell.arguments import bundled, grammar, read
-from airflow_backup.schedules.setup.foreign.shell.follow import Command, Value
+from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments, bundled, grammar, read
+from airflow_backup.schedules.setup.foreign.shell.follow import Command
+from airflow_backup.schedules.setup.foreign.shell.value import Value
 from airflow_backup.schedules.setup.names import of_path
 from airflow_backup.schedules.setup.patterns import escaped
 
@@ -50,12 +56,25 @@ def tar(command: Command, origin: str) -> list[Draft]:
         raise ValueError("it makes no archive")
     if given.has("files-from"):
         raise ValueError("the list of what it saves was not read")
-    roots = _roots(given.operands, given.text("directory"))
+    roots = _roots(given.operands, _folders(given))
     excluded, notes = excludes(given, "exclude", "exclude-from")
+    if any(not each.text.startswith("/") for each in given.operands):
+        excluded, lost = _by_relative_names(excluded)
+        notes += lost
+    for each, root in zip(given.operands, roots, strict=True):
+        excluded += with_names(excluded, root, each.text.removeprefix("./"))
     notes += [*left_out(given, _TAR_IGNORED, "tar"), *elsewhere(command, _MUST)]
     files = [each.text for each in given.all("file")]
     made = folders(roots, excluded, origin, notes=notes)
     return [replace(each, target=files[-1] if files else "") for each in made]
+
+
+def _by_relative_names(patterns: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Leave out absolute patterns, which match nothing where tar stores relative names."""
+    kept = [each for each in patterns if not each.startswith("/")]
+    lost = len(patterns) - len(kept)
+    note = f"absolute patterns that left nothing out there, because its names are relative: {lost}"
+    return kept, [note] if lost else []
 
 
 def rsync(command: Command, origin: str) -> list[Draft]:
@@ -71,8 +90,14 @@ def rsync(command: Command, origin: str) -> list[Draft]:
     *sources, target = given.operands
     if any(re.match(r"[^/]*:", each.text) for each in sources):
         raise ValueError("it fetches from another machine; write the schedule for a worker there")
-    roots = _roots(sources, None)
+    roots = _roots(sources)
     excluded, notes = excludes(given, "exclude", "exclude-from")
+    if any(each == "!" or each.startswith("+ ") for each in excluded):
+        raise ValueError("it takes some of the files back (`+` or `!` among what is left out)")
+    excluded = [each.removeprefix("- ") for each in excluded]
+    for each, root in zip(sources, roots, strict=True):
+        own = "" if each.text.endswith("/") else of_path(root)
+        excluded += with_names(excluded, root, own)
     excluded = [_from_source(each, sources, roots) for each in excluded]
     notes += [*left_out(given, _RSYNC_IGNORED, "rsync"), *elsewhere(command, _MUST)]
     made = folders(roots, excluded, origin, notes=notes)
@@ -92,12 +117,33 @@ def _from_source(pattern: str, sources: Sequence[Value], roots: Sequence[str]) -
     return f"{escaped(roots[0].rstrip('/'))}/{inside}"
 
 
-def _roots(given: Iterable[Value], folder: str | None) -> list[str]:
-    """Return absolute sources; ValueError where one cannot be told, because then it would be missing."""
+def _folders(given: Arguments) -> list[str]:
+    """
+    Return where tar is for each operand: the last `-C` before it counts, as GNU tar has it; "" where nobody knows.
+    """
     found = []
-    for each in given:
+    for count in given.before:
+        folder = ""
+        for name, value in given.options[:count]:
+            if name == "directory" and value is not None:
+                is_below = bool(folder) and not value.text.startswith("/")
+                text = f"{folder.rstrip('/')}/{value.text}" if is_below else value.text
+                folder = text if value.is_known and text.startswith("/") else ""
+        found.append(folder)
+    return found
+
+
+def _roots(given: Iterable[Value], folders: Sequence[str] = ()) -> list[str]:
+    """
+    Return absolute sources; ValueError where one cannot be told, because then it would be missing.
+
+    ``folders`` are where relative ones begin.
+    """
+    found = []
+    for position, each in enumerate(given):
+        folder = folders[position] if position < len(folders) else ""
         path = each.text if each.has_glob else without_star(each.text)
-        if not path.startswith("/") and folder is not None and folder.startswith("/"):
+        if not path.startswith("/") and folder:
             path = folder.rstrip("/") + "/" + path.removeprefix("./")
         if not each.is_known or not path.startswith("/"):
             raise ValueError("what it saves cannot be told: a path is relative, or made by a shell")

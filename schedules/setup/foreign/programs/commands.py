@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 from airflow_backup.core.text.durations import parse_duration
@@ -18,6 +16,7 @@ from airflow_backup.schedules.setup.foreign.programs import (
     restic,
     sqlite,
 )
+from airflow_backup.schedules.setup.foreign.programs.cleanup import Cleanup, cleanup_of
 from airflow_backup.schedules.setup.foreign.shell.follow import Command
 from airflow_backup.schedules.setup.names import of_path
 
@@ -53,31 +52,45 @@ _OTHERS: Mapping[str, str] = {
         ("mongodump", "redis-cli", "slapcat", "influx", "etcdctl", "mydumper"), _NO_ENGINE
     ),
     **dict.fromkeys(("borg", "duplicity", "rdiff-backup", "rsnapshot", "duply"), _NO_ENGINE),
+    **dict.fromkeys(
+        ("pg_probackup", "wal-g", "barman", "mysqlpump", "mysqlsh", "mysqlhotcopy"), _NO_ENGINE
+    ),
+    **dict.fromkeys(
+        ("innobackupex", "clickhouse-backup", "vzdump", "proxmox-backup-client"), _NO_ENGINE
+    ),
+    **dict.fromkeys(
+        ("kopia", "tarsnap", "bup", "duplicacy", "dar", "xfsdump", "resticprofile", "autorestic"),
+        _NO_ENGINE,
+    ),
+    **dict.fromkeys(
+        ("virsh", "dump", "partclone", "bsdtar", "gtar", "7z", "7za", "ar"), _NO_ENGINE
+    ),
     **dict.fromkeys(("gbak", "nbackup"), "write `engine: firebird` with a connection"),
     **dict.fromkeys(("find", "tmpwatch", "logrotate"), "how long is written as `retention`"),
     **dict.fromkeys(("cp", "dd", "zip", "cpio", "git", "psql", "mysql"), "it was not looked into"),
 }
-_OLDER = re.compile(r"\+?(\d{1,5})")
-
-
-@dataclass(frozen=True)
-class _Cleanup:
-    """A folder in which ``find`` removes what is older than so many days, and which names."""
-
-    folder: str
-    days: int
-    name: str
-
-    def removes(self, target: str) -> bool:
-        """
-        Whether it removes what a dump writes.
-
-        >>> both = _Cleanup("/backup", 14, "*.sql")
-        >>> both.removes("/backup/db/a.sql"), both.removes("/backup/a.tgz"), both.removes("/backup2/a.sql")
-        (True, False, False)
-        """
-        is_below = target.startswith(f"{self.folder}/")
-        return is_below and fnmatch.fnmatchcase(target.rpartition("/")[2], self.name)
+_SPEAKERS = {
+    *("echo", "printf", "logger", "which", "type", "hash", "command", "[", "[[", "test", "grep"),
+    *(
+        "pgrep",
+        "pkill",
+        "killall",
+        "trap",
+        "apt",
+        "apt-get",
+        "dnf",
+        "yum",
+        "apk",
+        "zypper",
+        "export",
+    ),
+}
+"""Programs that say the names of others, and start none."""
+_SAVES = "|".join(
+    re.escape(each)
+    for each in (*_READERS, "restic", *(name for name in _OTHERS if _OTHERS[name] == _NO_ENGINE))
+)
+_HIDDEN = re.compile(rf"(?:^|[;&|(]\s*|^\S*/s?bin/)({_SAVES})(?=$|[\s;&|)])")
 
 
 @dataclass
@@ -89,7 +102,7 @@ class Found:
     kept: dict[str, Any] = field(default_factory=dict)
     """What ``restic forget`` keeps, which counts for all backups of restic in the file."""
     kept_notes: list[str] = field(default_factory=list)
-    cleanups: list[_Cleanup] = field(default_factory=list)
+    cleanups: list[Cleanup] = field(default_factory=list)
 
     def keep(self, rules: dict[str, Any]) -> None:
         """Take what one `restic forget` keeps; of several, each rule that keeps more."""
@@ -133,8 +146,46 @@ def collect(commands: Iterable[Command], found: Found, *, origin: str, says_all:
                 f"{place}: {command.program} was not carried over: {_OTHERS[command.program]}"
             )
             known = says_all
+        elif not known and (told := _not_looked_into(command, says_all=says_all)):
+            found.notes.append(f"{place}: {told}")
+            known = True
         seen = seen or known
     return seen
+
+
+def _not_looked_into(command: Command, *, says_all: bool) -> str | None:
+    """Say what of a command may be a backup all the same; None where nothing is."""
+    if not command.program:
+        return "a program was not looked into: only a shell can tell its name"
+    for each in command.arguments if command.program not in _SPEAKERS else ():
+        hidden = _HIDDEN.search(each.text)
+        if hidden is not None:
+            return f"{hidden[1]} is started there in a way that is not known here; not carried over"
+    if says_all:  # a crontab says of each line what it starts
+        return None
+    if command.program in ("borgmatic", "pgbackrest"):
+        return f"it starts {command.program}: --from its configuration, too"
+    name = script_of(command)
+    return None if name is None else f"it starts {name}, which was not looked into: --from it, too"
+
+
+def script_of(command: Command) -> str | None:
+    """Return the name of a script that a command starts, by a shell or by its path; None for none."""
+    if command.program in ("sh", "bash", "dash", "ksh", "zsh"):
+        files = [each.text for each in command.arguments if not each.text.startswith(("-", "+"))]
+        return shown_name(of_path(files[0])) if files else None
+    is_script = command.path.endswith((".sh", ".bash")) or "backup" in command.program
+    return shown_name(command.program) if is_script and "/" in command.path else None
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a script; what may be anything else, such as a line that is malformed, is not shown."""
+    return name if re.fullmatch(r"[\w.+@-]{1,100}", name) else "a script that cannot be told"
+
+
+def is_known_program(name: str) -> bool:
+    """Whether it is known what a program is, so that it is nobody's own script."""
+    return name in _READERS or name in _OTHERS or name == "restic"
 
 
 def _take(command: Command, found: Found, place: str) -> bool:
@@ -187,7 +238,7 @@ def _find(command: Command, found: Found, place: str) -> bool:
     words = [each.text for each in command.arguments]
     if "-delete" not in words and "rm" not in words:
         return False
-    cleanup = _cleanup(words)
+    cleanup = cleanup_of(words)
     if cleanup is None:
         found.notes.append(f"{place}: find removes files; how long is written as `retention`")
         return True
@@ -197,22 +248,6 @@ def _find(command: Command, found: Found, place: str) -> bool:
         "sets of what was written there have that as `retention`"
     )
     return True
-
-
-def _cleanup(words: Sequence[str]) -> _Cleanup | None:
-    """Return what is removed; None where the conditions say more than names and days."""
-    given = dict(pairwise(words))
-    days = _OLDER.fullmatch(given.get("-mtime", ""))
-    conditions = {each for each in words if re.fullmatch(r"-[a-z]+|!", each)}
-    if days is None or not words[0].startswith("/") or conditions - _SIMPLE:
-        return None
-    return _Cleanup(words[0].rstrip("/"), int(days[1]), given.get("-name", "*"))
-
-
-_SIMPLE = {
-    *("-mtime", "-name", "-type", "-delete", "-exec", "-maxdepth", "-mindepth", "-f", "-rf"),
-    *("-print", "-xdev"),
-}
 
 
 def name_of_script(path: str) -> str:

@@ -9,9 +9,15 @@ from typing import Any
 
 from airflow_backup.schedules.setup.draft import Draft
 from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments
-from airflow_backup.schedules.setup.foreign.shell.follow import Value
+from airflow_backup.schedules.setup.foreign.shell.value import Value
 from airflow_backup.schedules.setup.names import of_path
-from airflow_backup.schedules.setup.patterns import for_root, glob_root, is_absolute, without_nested
+from airflow_backup.schedules.setup.patterns import (
+    for_root,
+    from_names,
+    glob_root,
+    is_absolute,
+    without_nested,
+)
 
 _LARGEST_LIST = 2**20
 
@@ -73,6 +79,13 @@ def excludes(given: Arguments, direct: str, of_file: str) -> tuple[list[str], li
         else:
             found += lines
     return found, notes
+
+
+def with_names(patterns: Sequence[str], root: str, name: str) -> list[str]:
+    """Return what else relative patterns leave out, where the source itself is stored as ``name``."""
+    names = [part for part in name.split("/") if part not in ("", ".")]
+    found = (from_names(each, root, names) for each in patterns)
+    return [each for each in found if each is not None]
 
 
 def unread(name: Value) -> str:

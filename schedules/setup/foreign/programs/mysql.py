@@ -47,11 +47,13 @@ def read_command(command: Command, origin: str) -> list[Draft]:
     notes = left_out(given, _IGNORED, command.program, asked=("host", "port", "user", "socket"))
     notes += elsewhere(command, "the worker must reach it by host and port")
     if given.has("defaults-file", "defaults-extra-file", "login-path"):
-        notes.append("the option file was not read: what it says belongs into the connection")
+        notes.append("the option file was not read: what it says belongs in the connection")
     notes.append(LOGIN_NOTE)
     connection = _connection(command, given)
     if not is_copy:
         return _databases(given, origin, notes, connection)
+    if given.has("databases", "tables", "tables-file", "databases-file"):
+        notes.append("only some databases or tables were copied; here it is the whole server")
     source = {"engine": "mysql", "method": "physical"}
     called = connection.host or "mysql"
     return [Draft(called, source, origin, notes=tuple(notes), connection=connection)]
@@ -73,6 +75,9 @@ def _databases(
 ) -> list[Draft]:
     names = [each.text for each in given.operands]
     said = [*notes]
+    if len(names) > 1 and given.has("password") and not given.all("password"):
+        # Nobody answers a question at night, so the first name is most likely the password.
+        raise ValueError(f"{WHICH}: after a password without a value stand several names")
     if not given.has("databases", "all-databases") and len(names) > 1:
         said.append("only some tables were dumped; here it is the whole database")
         names = names[:1]

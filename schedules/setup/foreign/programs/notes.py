@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from airflow_backup.schedules.setup.foreign.shell.arguments import Arguments
 from airflow_backup.schedules.setup.foreign.shell.follow import Command
 
-LOGIN_NOTE = "its password was not copied, wherever it stood: it belongs into the connection"
+LOGIN_NOTE = "its password was not copied, wherever it stood: it belongs in the connection"
 WHICH = "which database it saves cannot be told"
+
+
+_DAY_RULE = re.compile(
+    r"""(?:\[|\(\(|\b(?:test|expr|case|if)\b|(?:^|[\s;])\w+=["']?[$`])[^;&|\n]*"""
+    r"""\bdate\b[^|;&)`\n]*\+["']?\\?%-?[aAudejVWUwmkHh]\b"""
+)
+_BY_THE_DAY = "what it does depends on the day or the hour, by `date`; here all of it runs each time: look when it runs"
+
+
+def by_the_day(script: str) -> tuple[str, ...]:
+    """
+    Say that commands ask for the day of the week or the month, as a schedule's time does not.
+
+    >>> len(by_the_day("[ $(date +%d) -le 7 ] && pg_dump shop")), by_the_day("pg_dump x > $(date +%u)")
+    (1, ())
+    """
+    return (_BY_THE_DAY,) if _DAY_RULE.search(script) else ()
 
 
 def left_out(

@@ -36,7 +36,7 @@ _IGNORED = (
     "wal-method checkpoint label progress P clean create C if-exists blobs b large-objects z R "
     "write-recovery-conf lock-wait-timeout no-sync gzip roles-only globals-only g database l"
 )
-_WANTED = ("host", "port", "user", "dbname")
+_WANTED = ("host", "port", "user", "dbname", "service")
 
 
 def read_command(command: Command, origin: str) -> list[Draft]:
@@ -49,6 +49,8 @@ def read_command(command: Command, origin: str) -> list[Draft]:
     source: dict[str, Any] = {"engine": "postgres"}
     notes = left_out(given, _IGNORED, command.program, asked=("host", "port", "username"))
     notes += elsewhere(command, "the worker must reach it by host and port")
+    if facts.pop("service", None) or command.variable("PGSERVICE"):
+        notes.append("the service file was not read: what it says belongs in the connection")
     if command.program == "pg_dump":
         if name is None:
             notes.append("the database was not named here; it is the connection's")

@@ -10,6 +10,7 @@ from airflow_backup.schedules.setup.foreign.programs.folders import (
     excludes,
     folders,
     patterns_of_file,
+    with_names,
     without_star,
 )
 from airflow_backup.schedules.setup.foreign.programs.notes import elsewhere, left_out
@@ -52,6 +53,8 @@ def backup(command: Command, origin: str) -> list[Draft]:
     given.operands.pop(0)
     excluded, notes = excludes(given, "exclude", "exclude-file")
     roots = _roots(given, notes)
+    for root in roots:
+        excluded += with_names(excluded, root, root)
     notes += left_out(given, _IGNORED, "restic")
     notes += elsewhere(command, "the worker must have the folder")
     return folders(roots, excluded, origin, notes=(NOT_ADOPTED, ENCRYPTION, *notes))
@@ -102,7 +105,7 @@ def verb(command: Command) -> str:
     """
     Return what restic is told to do.
 
-    >>> from airflow_backup.schedules.setup.foreign.shell.follow import Value
+    >>> from airflow_backup.schedules.setup.foreign.shell.value import Value
     >>> words = [Value(each) for each in ("-r", "/repo", "--verbose", "backup", "/home")]
     >>> verb(Command(1, "restic", "restic", tuple(words), {}))
     'backup'

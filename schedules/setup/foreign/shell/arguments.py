@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from airflow_backup.schedules.setup.foreign.shell.follow import Value
+from airflow_backup.schedules.setup.foreign.shell.value import Value
 
 _PASSWORD = re.compile(r"(pass(?:word|phrase|wd)?)(?!-)\w.*", re.IGNORECASE | re.DOTALL)
 """An option whose password was written without the sign between them."""
@@ -41,6 +41,13 @@ class Arguments:
 
     options: list[tuple[str, Value | None]] = field(default_factory=list)
     operands: list[Value] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    """How many options stand before each operand."""
+
+    def add(self, *operands: Value) -> None:
+        """Add operands that stand behind the options there are."""
+        self.operands += operands
+        self.before += [len(self.options)] * len(operands)
 
     def has(self, *names: str) -> bool:
         """Whether one of these options was given."""
@@ -58,7 +65,7 @@ class Arguments:
     def others(self, known: str) -> list[str]:
         """Name the options that are not among the words of ``known``, each once and without its value."""
         ignored = set(known.split())
-        cut = (_PASSWORD.sub(r"\1", name) for name, _ in self.options)
+        cut = (name if name in ignored else _PASSWORD.sub(r"\1", name) for name, _ in self.options)
         found = dict.fromkeys(name for name in cut if name not in ignored)
         return [f"-{name}" if len(name) == 1 else f"--{name}" for name in found]
 
@@ -70,14 +77,14 @@ def read(given: Sequence[Value], rules: Grammar) -> Arguments:
     while rest:
         word = rest.pop(0)
         if word.text == "--" and word.is_known:
-            found.operands += rest
+            found.add(*rest)
             return found
         if word.text.startswith("--"):
             _long(word, rest, rules, found)
         elif word.text.startswith("-") and len(word.text) > 1:
             _short(word, rest, rules, found)
         else:
-            found.operands.append(word)
+            found.add(word)
     return found
 
 

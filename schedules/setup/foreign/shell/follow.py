@@ -8,28 +8,20 @@ from dataclasses import dataclass, field, replace
 
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.schedules.setup.foreign.shell.braces import without_braces
+from airflow_backup.schedules.setup.foreign.shell.branches import Branches, without_keywords
 from airflow_backup.schedules.setup.foreign.shell.scanner import Part, Scanner, Simple, Word
-from airflow_backup.schedules.setup.foreign.shell.wrappers import Inner, unwrapped
+from airflow_backup.schedules.setup.foreign.shell.value import Value
+from airflow_backup.schedules.setup.foreign.shell.wrappers import Inner, is_shell, unwrapped
 
 SECRET = re.compile(r"pass|pwd|pw$|secret|token|credential|key|auth", re.IGNORECASE)
 """Names of variables whose values are never looked at."""
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.DOTALL)
-_KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "!", "{", "time"})
+_READS = frozenset({"read", "mapfile", "readarray", "getopts"})
 _DECLARES = frozenset({"export", "local", "declare", "readonly", "typeset"})
 _MOST = 5000
 """Commands of one file, with loops written out; one that has more is refused, for the rest would be missing."""
 _DEEPEST = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One argument, as far as it can be known without a shell."""
-
-    text: str
-    is_known: bool = True
-    has_glob: bool = False
-    """Whether the shell would look for files that match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +52,39 @@ class Shell:
         self._arrays: dict[str, list[Value]] = {}
         self._home = home
         self._left = _MOST
+        self._branches = Branches()
 
     def commands(self, text: str, *, line: int = 1) -> Iterator[Command]:
         """Yield the commands of a text in their order."""
-        yield from self._all(_piped(Scanner(text, line=line).commands()), depth=0)
+        try:
+            yield from self._all(_piped(Scanner(text, line=line).commands()), depth=0)
+        except RecursionError:
+            raise ConfigError(
+                "a script has quotes and brackets inside each other too deep to be read"
+            ) from None
 
     def _all(self, simples: Sequence[Simple], depth: int) -> Iterator[Command]:
         position = 0
         while position < len(simples):
             simple = simples[position]
             position += 1
-            words = _without_keywords(simple.words)
+            words = without_keywords(simple.words)
+            self._branches.pass_by(simple, self._values)
+            yield from self._inside(simple, depth)
             if words and words[0].plain == "for" and len(words) > 3 and depth < _DEEPEST:
                 end = _end_of_loop(simples, position)
                 yield from self._loop(words, simples[position:end], depth)
                 position = end
                 continue
             yield from self._one(simple, depth)
+
+    def _inside(self, simple: Simple, depth: int) -> Iterator[Command]:
+        """Yield what runs in the ``$(...)`` of a command."""
+        for line, text in simple.inner if depth < _DEEPEST else ():
+            child = Shell({}, home=self._home)
+            child._values, child._arrays, child._left = dict(self._values), self._arrays, self._left
+            yield from child._all(_piped(Scanner(text, line=line).commands()), depth + 1)
+            self._left = child._left
 
     def _loop(self, words: Sequence[Word], body: Sequence[Simple], depth: int) -> Iterator[Command]:
         name, values = words[1].plain or "", self._values_of(words[3:])
@@ -91,7 +99,7 @@ class Shell:
                 hint="is it one that makes backups?",
             )
         self._left -= 1
-        words = _without_keywords(simple.words)
+        words = without_keywords(simple.words)
         own = dict(self._values)
         is_declared = bool(words) and words[0].plain in _DECLARES
         if is_declared:
@@ -99,11 +107,19 @@ class Shell:
         while words and self._assign(words[0], own):
             words.pop(0)
         if is_declared or not words:
+            self._branches.assigned(self._values, own)
+            self._values = own
+            return
+        if words[0].plain in _READS:
+            names = (each.plain for each in words[1:])
+            own |= {name: Value("", is_known=False) for name in names if name}
             self._values = own
             return
         outputs = tuple(each for word in simple.outputs for each in self._values_of([word]))
         arguments = self._values_of(words)
-        if arguments and arguments[0].is_known:
+        if arguments and not arguments[0].is_known:
+            yield Command(simple.line, "", "", tuple(arguments[1:]), own, outputs)
+        elif arguments:
             inner = unwrapped([each.text if each.is_known else None for each in arguments])
             yield from self._unwrapped(simple, arguments, inner, own, outputs, depth)
 
@@ -116,15 +132,20 @@ class Shell:
         outputs: tuple[Value, ...],
         depth: int,
     ) -> Iterator[Command]:
-        if inner.script is not None:
+        rest = arguments[inner.skipped :]
+        script = inner.script
+        runs = script if script is not None else rest[0].text if rest else ""
+        if simple.given and is_shell(runs.strip()):
+            script = simple.given
+        if script is not None:
+            where = inner.inside or ("another machine" if runs.endswith("ssh") else "")
             if depth < _DEEPEST:
                 child = Shell({}, home=self._home)
                 child._values, child._left = dict(own), self._left
-                for each in child.commands(inner.script, line=simple.line):
-                    yield replace(each, inside=inner.inside or each.inside)
+                for each in child.commands(script, line=simple.line):
+                    yield replace(each, inside=where or each.inside)
                 self._left = child._left
             return
-        rest = arguments[inner.skipped :]
         if not rest or not rest[0].is_known or not rest[0].text:
             return
         path = rest[0].text
@@ -225,20 +246,12 @@ def _has_glob(text: str) -> bool:
     return re.search(r"[*?\[]", text) is not None
 
 
-def _without_keywords(words: Sequence[Word]) -> list[Word]:
-    """Return the words of a command after ``do``, ``then`` and their like."""
-    rest = list(words)
-    while rest and rest[0].plain in _KEYWORDS:
-        rest.pop(0)
-    return rest
-
-
 def _end_of_loop(simples: Sequence[Simple], position: int) -> int:
     """Return where the loop that began before ``position`` is over."""
     depth = 1
     while position < len(simples):
         words = simples[position].words
-        rest = _without_keywords(words)
+        rest = without_keywords(words)
         leading = [each.plain for each in words[: len(words) - len(rest) + 1]]
         depth += sum(each in _LOOPS for each in leading)
         if leading[-1] == "done":

@@ -17,6 +17,9 @@ _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _BRACED = re.compile(r"\{(#?[A-Za-z_][A-Za-z0-9_]*)(\[[@*]\])?(?::?-([^}$`]*))?\}")
 _OPERATORS = re.compile(r"&&|\|\||;;|\|&|[;&|()\n]")
 _REDIRECT = re.compile(r"(\d*|&)(<<<|<<-?|<>|>>|>\||>&|<&|[<>])")
+_WHICH = re.compile(
+    r"\s*(?:\S*/which|which|command\s+-v|type\s+-[pP])\s+([\w./-]+)\s*(?:2>\s*\S+)?\s*"
+)
 _ENDS = frozenset(" \t\n;&|()<>")
 
 
@@ -53,6 +56,10 @@ class Simple:
     words: list[Word] = field(default_factory=list)
     outputs: list[Word] = field(default_factory=list)
     operator: str = "\n"
+    inner: list[tuple[int, str]] = field(default_factory=list)
+    """What stands in its ``$(...)``, which is run before it, each with its line."""
+    given: str = ""
+    """The text of its here-documents."""
 
 
 class Scanner:
@@ -62,6 +69,8 @@ class Scanner:
         self._text, self._at, self._line = text, 0, line
         self._here: list[str] = []
         self._is_in_array = False
+        self._inner: list[tuple[int, str]] = []
+        self._given = ""
 
     def commands(self) -> Iterator[Simple]:
         """Yield the simple commands in their order."""
@@ -70,11 +79,17 @@ class Scanner:
             operator = self._step(found)
             if operator is not None:
                 found.operator = operator
-                if found.words:
+                if self._is_one(found):
                     yield found
                 found = Simple(self._line)
-        if found.words:
+        if self._is_one(found):
             yield found
+
+    def _is_one(self, found: Simple) -> bool:
+        """Give a command what was read with it; False where there is none."""
+        found.inner, self._inner = self._inner, []
+        found.given, self._given = self._given, ""
+        return bool(found.words or found.inner)
 
     def _step(self, found: Simple) -> str | None:
         """Take the next blank, comment, redirection, operator or word; return an operator."""
@@ -122,6 +137,8 @@ class Scanner:
         """Leave out the text of here-documents; one that never ends takes the rest."""
         for end in self._here:
             closing = re.compile(rf"^{end}$", re.MULTILINE).search(self._text, self._at)
+            ends = len(self._text) if closing is None else closing.start()
+            self._given += self._text[self._at : ends]
             self._skip((len(self._text) if closing is None else closing.end()) - self._at)
         self._here = []
 
@@ -203,12 +220,15 @@ class Scanner:
         text = self._text
         if text[self._at] == "`":
             end = text.find("`", self._at + 1)
+            begin, line = self._at + 1, self._line
             self._skip((len(text) if end < 0 else end + 1) - self._at)
-            return Part("unknown", quoted=quoted)
+            return self._run(text[begin : self._at - 1], line, quoted=quoted)
         self._at += 1
         if text.startswith("(", self._at):
+            begin, line, before = self._at + 1, self._line, len(self._inner)
             self._skip_brackets()
-            return Part("unknown", quoted=quoted)
+            del self._inner[before:]  # what stands deeper is found when this is read
+            return self._run(text[begin : self._at - 1], line, quoted=quoted)
         if text.startswith("'", self._at) and not quoted:
             return self._single()
         if text.startswith("{", self._at):
@@ -221,6 +241,15 @@ class Scanner:
             self._at += 1
             return Part("unknown", quoted=quoted)
         return Part("text", "$", quoted=True)
+
+    def _run(self, script: str, line: int, *, quoted: bool) -> Part:
+        """Take what a shell puts in place of a command: unknown, unless it is a program's own name."""
+        named = _WHICH.fullmatch(script)
+        if named is not None:
+            return Part("text", named[1], quoted=True)
+        if not script.startswith("("):  # else it is arithmetic
+            self._inner.append((line, script))
+        return Part("unknown", quoted=quoted)
 
     def _braced(self, *, quoted: bool) -> Part:
         found = _BRACED.match(self._text, self._at)

@@ -38,14 +38,23 @@ _VALUED = {
     "stdbuf": "ioe",
     "systemd-cat": "tp",
     "systemd-inhibit": "",
-    "eval": "",
+    "runuser": "ugG",
+    "gosu": "",
+    "su-exec": "",
+    "sshpass": "pfdeP",
+    "taskset": "",
+    "trickle": "udstlnL",
+    "unbuffer": "",
+    "systemd-run": "uptMEp",
+    "proxychains": "f",
+    "proxychains4": "f",
 }
 """By program, the letters of its options that take the next word."""
 _LONG_VALUED = {
     *("--env", "--env-file", "--user", "--workdir", "--namespace", "--container", "--index"),
     *("--group", "--chdir", "--unset", "--signal", "--kill-after", "--adjustment"),
 }
-_OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1}
+_OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1, "gosu": 1, "su-exec": 1, "taskset": 1}
 _SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh", "ash"})
 _AS_USER = frozenset({"su", "runuser"})
 _CONTAINERS = frozenset({"docker", "podman", "nerdctl", "docker-compose", "kubectl", "lxc"})
@@ -73,6 +82,8 @@ def unwrapped(words: Sequence[str | None]) -> Inner:
         place = _place(name, words, skipped)
         if place is not None:
             skipped, inside = place
+        elif name == "command" and words[skipped + 1 : skipped + 2] in (["-v"], ["-V"]):
+            break  # it only asks where a program is
         elif name in _VALUED:
             skipped = _after_options(words, skipped + 1, _VALUED[name]) + _OPERANDS.get(name, 0)
             while skipped < len(words) and (found := _VARIABLE.fullmatch(words[skipped] or "")):
@@ -85,6 +96,11 @@ def unwrapped(words: Sequence[str | None]) -> Inner:
     return Inner(skipped, None, inside, variables)
 
 
+def is_shell(path: str) -> bool:
+    """Whether a program runs what is written to it: a shell, here, as another user or elsewhere."""
+    return path.rpartition("/")[2] in (*_SHELLS, *_AS_USER, "ssh", "sudo")
+
+
 def _after_options(words: Sequence[str | None], position: int, valued: str) -> int:
     while position < len(words):
         word = words[position] or ""
@@ -92,14 +108,18 @@ def _after_options(words: Sequence[str | None], position: int, valued: str) -> i
             return position + 1
         if not word.startswith("-") or word == "-":
             return position
-        is_letter = not word.startswith("--") and len(word) == 2
-        takes_next = (is_letter and word[1] in valued) or word in _LONG_VALUED
+        # Letters may stand together, as in `sudo -iu postgres`; what follows one that takes a value is it.
+        letters = "" if word.startswith("--") else word[1:]
+        first = next((at for at, letter in enumerate(letters) if letter in valued), None)
+        takes_next = first == len(letters) - 1 if letters else word in _LONG_VALUED
         position += 2 if takes_next else 1
     return position
 
 
 def _script(name: str, rest: Sequence[str | None]) -> str | None:
-    """Return the text that a shell is told to run by ``-c``."""
+    """Return the text that a shell is told to run by ``-c``, or by ``eval``."""
+    if name == "eval":
+        return None if None in rest else " ".join(each or "" for each in rest)
     if name not in _SHELLS and name not in _AS_USER and name != "flock":
         return None
     for position, word in enumerate(rest[:-1]):

@@ -260,7 +260,7 @@ def test_a_second_run_of_the_same_run_adopts_its_set(job: PlainJob, catalog: Cat
     assert (second.set_id, second.adopted) == (first.set_id, True)
 
 
-def test_a_ghost_that_lost_its_pieces_takes_its_manifest_back(
+def test_an_earlier_attempt_that_lost_its_pieces_takes_its_manifest_back(
     job: PlainJob, catalog: Catalog, storage: FailingStorage
 ) -> None:
     def lose_a_piece(now: str, name: str) -> None:

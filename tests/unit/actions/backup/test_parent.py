@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_backup.actions.backup.parent import choose_parent, newest_log
 from airflow_backup.actions.backup.result import Run
 from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.trust import Trust
@@ -18,8 +19,10 @@ from airflow_backup.core.errors import ConfigError, SourceError
 from airflow_backup.core.format.manifest import ReadBy
 from airflow_backup.core.words import ExecutionStatus, Kind
 from airflow_backup.core.worker import Worker
+from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.sqlite.options import SqliteOptions
+from airflow_backup.storage.open import open_storage
 from support.stored.sets import Clock, PlainJob, run_number, stored, take
 
 INCREMENTAL, DIFFERENTIAL = Kind.INCREMENTAL, Kind.DIFFERENTIAL
@@ -262,3 +265,68 @@ def test_what_is_missing_is_missing_on_a_host(job: PlainJob, catalog: Catalog) -
     with pytest.raises(SourceError, match=r"/not/there.*\(on host 'nas2'\)"):
         take(gone, catalog, run=on("nas2", 1))
     assert str(catalog.executions.last()["wiki"].error).endswith("(on host 'nas2')")
+
+
+def test_a_differential_without_any_full_set_is_a_full_one(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    full = take(job, catalog, run=run_number(1))
+    last = take(job, catalog, run=run_number(2), kind=INCREMENTAL)
+    forget_the_full(tmp_path, catalog, full.set_id, last.set_id)
+    result = take(job, catalog, run=run_number(3), kind=DIFFERENTIAL)
+    assert (result.kind, result.reason) == (
+        Kind.FULL,
+        "full instead of differential: there is no full set",
+    )
+
+
+def test_another_layout_of_an_engine_takes_a_full_set(
+    job: PlainJob, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = take(job, catalog, run=run_number(1))
+    monkeypatch.setattr(FilesEngine, "version", "999")
+    result = take(job, catalog, run=run_number(2), kind=INCREMENTAL)
+    assert result.kind is Kind.FULL
+    assert f"set '{first.set_id}' has the layout" in str(result.reason)
+    assert "this release writes 999" in str(result.reason)
+
+
+def test_a_parent_that_is_pruned_while_it_is_chosen_is_not_built_upon(
+    job: PlainJob, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = take(job, catalog, run=run_number(1))
+    monkeypatch.setattr(catalog.sets, "chain", lambda set_id: ())
+    result = take(job, catalog, run=run_number(2), kind=INCREMENTAL)
+    assert result.kind is Kind.FULL
+    assert f"set '{first.set_id}' was removed meanwhile" in str(result.reason)
+
+
+def test_an_archived_log_continues_the_newest_set_of_any_kind(
+    job: PlainJob, catalog: Catalog
+) -> None:
+    engine, storage = FilesEngine(), open_storage(job.repository)
+    choice = choose_parent(job, Kind.ARCHIVE_LOG, engine, storage, catalog)
+    assert choice.reason == "full instead of archive_log: there is no set yet"
+    take(job, catalog, run=run_number(1))
+    last = take(job, catalog, run=run_number(2), kind=INCREMENTAL)
+    choice = choose_parent(job, Kind.ARCHIVE_LOG, engine, storage, catalog)
+    assert choice.kind is Kind.ARCHIVE_LOG
+    assert choice.parent is not None
+    assert choice.parent.manifest.set_id == last.set_id
+
+
+def test_only_a_log_that_is_stored_here_and_whole_is_continued(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(job.repository)
+    assert newest_log(job, storage, catalog) is None
+    stored_log = take(job, catalog, run=run_number(1))
+    row = catalog.sets.of("wiki")[0]
+    monkeypatch.setattr(catalog.sets, "latest_log", lambda schedule_id: row)
+    found = newest_log(job, storage, catalog)
+    assert found is not None
+    assert found.set_id == stored_log.set_id
+    moved = PlainJob(job.source, f"file://{tmp_path}/elsewhere")
+    assert newest_log(moved, storage, catalog) is None
+    lose_the_parent(tmp_path, catalog, "", stored_log.set_id)
+    assert newest_log(job, storage, catalog) is None

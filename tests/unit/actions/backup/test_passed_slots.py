@@ -13,7 +13,7 @@ from airflow_backup.actions.alerts.monitor.monitor import monitor
 from airflow_backup.actions.alerts.notify.deliver import Sender
 from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.run_records import Attempt, Outcome
+from airflow_backup.catalog.run_records import AttemptRow, Outcome
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import ExecutionStatus, Trigger
 from airflow_backup.schedules.model.schedule import Schedule
@@ -43,7 +43,7 @@ def look(catalog: Catalog, wiki: Schedule, *, at: datetime) -> None:
     )
 
 
-def begin(catalog: Catalog, *, at: datetime = AT_TWO, run_id: str = "r1") -> Attempt:
+def begin(catalog: Catalog, *, at: datetime = AT_TWO, run_id: str = "r1") -> AttemptRow:
     return catalog.executions.begin("wiki", run_id, run_at=at, trigger=Trigger.SCHEDULE, at=at)
 
 

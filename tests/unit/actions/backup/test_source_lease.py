@@ -159,7 +159,7 @@ def test_a_crash_frees_the_source_after_a_while_and_for_the_retry_at_once(
         second.take()
     clock.now += timedelta(seconds=1)
     second.take()
-    with pytest.raises(SourceBusy, match="schedule 'second'"):  # a ghost notices
+    with pytest.raises(SourceBusy, match="schedule 'second'"):  # the earlier attempt notices
         dead.renew()
     assert [held.schedule_id for held in catalog.leases.active(now=clock.now)] == ["second"]
 

@@ -145,7 +145,7 @@ def test_what_ionice_tells_in_another_language_is_set_again_all_the_same(
 
 def test_who_stands_back_further_already_is_not_brought_forward() -> None:
     program = (
-        "import os; os.nice(12)\n"
+        "import os; os.nice(max(0, 12 - os.nice(0)))\n"
         "from airflow_backup.actions.backup.limits.throttle import standing_back\n"
         "from airflow_backup.schedules.model.limits import Throttle\n"
         "with standing_back(Throttle(nice=5)): print(os.nice(0))\n"
@@ -154,7 +154,8 @@ def test_who_stands_back_further_already_is_not_brought_forward() -> None:
     told = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert told.stdout.split() == ["12", "15"]
+    ours = os.getpriority(os.PRIO_PROCESS, 0)  # the tests themselves may stand back already
+    assert told.stdout.split() == [str(max(12, ours)), str(max(15, ours))]
 
 
 def test_a_set_that_is_stored_does_not_fail_because_its_io_class_stays(

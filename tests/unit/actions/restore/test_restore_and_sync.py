@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -137,6 +138,44 @@ def test_a_set_that_is_gone_is_forgotten_and_one_that_cannot_be_read_is_not(
     assert [row.set_id for row in catalog.sets.of("wiki")] == [damaged.set_id]
 
 
+PLANTED: dict[str, dict[str, Any]] = {
+    "the end of time": {"run_at": "9999-12-31T23:59:59-14:00"},
+    "a moment that nobody can reckon with": {"consistent_at": "0001-01-01T00:00:00Z"},
+    "a size that no catalog can store": {"totals": {"bytes_stored": 10**30}},
+    "a text that no catalog can store": {"run_id": "a\0b"},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("change", PLANTED.values(), ids=PLANTED)
+def test_a_planted_manifest_keeps_no_other_set_out_of_the_catalog(
+    job: PlainJob, catalog: Catalog, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    good = take(job, catalog, run=run_number(1))
+    sets = tmp_path / "repository/wiki/sets"
+    planted = "20250101T000000Z-0123456789"
+    told = json.loads((sets / good.set_id / "manifest.json").read_bytes()) | {"set_id": planted}
+    (sets / planted).mkdir()
+    data = json.dumps(told | change) if change else '{"a":' * 100_000
+    (sets / planted / "manifest.json").write_text(data)
+    catalog.sets.forget(good.set_id)
+    result = sync(FolderStorage(tmp_path / "repository"), job.repository, catalog)
+    assert result.recorded == 1
+    assert [planted in problem for problem in result.problems] == [True]
+    assert [row.set_id for row in catalog.sets.of("wiki")] == [good.set_id]
+
+
+def test_a_repository_may_be_a_whole_disk(job: PlainJob, catalog: Catalog, tmp_path: Path) -> None:
+    for name in ("lost+found", "System Volume Information", "$RECYCLE.BIN"):
+        (tmp_path / "repository" / name).mkdir(parents=True)
+    taken = take(job, catalog)
+    storage = FolderStorage(tmp_path / "repository")
+    assert sync(storage, job.repository, catalog).problems == ()
+    assert back(job, tmp_path / "back").set_ids == (taken.set_id,)
+    with pytest.raises(NotFound, match=r"there are sets of: wiki$"):
+        back(replace(job, id="gone"), tmp_path / "x")
+
+
 def lay_leftovers(repository: Path, set_id: str) -> list[Path]:
     """Leave what a killed attempt leaves: a piece, half a piece, and a piece beside a good set."""
     dead = repository / "wiki/sets" / "20250101T000000Z-0123456789"
@@ -144,7 +183,7 @@ def lay_leftovers(repository: Path, set_id: str) -> list[Path]:
     left = [
         dead / "files.tar.000000.aa.zst",
         dead / ".index.000000.aa.zst.0a0b.part",
-        repository / "wiki/sets" / set_id / "files.tar.000000.ghost.zst",
+        repository / "wiki/sets" / set_id / "files.tar.000000.other.zst",
     ]
     for path in left:
         path.write_bytes(b"left")
@@ -289,3 +328,13 @@ def test_fifty_thousand_manifests_are_taken_over(
     with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as fresh:
         assert sync(FolderStorage(repository), f"file://{repository}", fresh).recorded == 50_000
         assert len(fresh.sets.latest_of()) == 100
+
+
+def test_the_only_set_says_why_it_does_not_restore(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    full = take(job, catalog, run=run_number(1))
+    above = take(job, catalog, kind=Kind.INCREMENTAL, run=run_number(2))
+    (tmp_path / f"repository/wiki/sets/{full.set_id}/manifest.json").unlink()
+    with pytest.raises(NotFound, match=rf"has no set that can be restored: set '{above.set_id}': "):
+        back(job, tmp_path / "x")

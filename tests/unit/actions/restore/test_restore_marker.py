@@ -25,7 +25,7 @@ from airflow_backup.engines.protocol import EngineContext
 from airflow_backup.engines.shared import restore_marker
 from airflow_backup.engines.shared.restore_marker import MARKER
 from support.sources import trees
-from support.stored.sets import Clock, PlainJob, path_of, run_number, take
+from support.stored.sets import Clock, PlainJob, chain_of, run_number, take
 
 
 @pytest.fixture
@@ -102,9 +102,9 @@ def test_a_source_with_the_name_of_the_marker_comes_back(
     (tmp_path / "source" / "plain").write_text("changed")
     take(job, catalog, run=run_number(2), kind=Kind.INCREMENTAL)
     back(job, tmp_path / "back")
-    assert trees.facts(tmp_path / "back") == trees.facts(tmp_path / "source")
-    proof = FilesEngine().try_restore(path_of(job, full), EngineContext())
-    assert proof.inconclusive is None
+    assert trees.tree_at(tmp_path / "back") == trees.tree_at(tmp_path / "source")
+    report = FilesEngine().try_restore(chain_of(job, full), EngineContext())
+    assert report.inconclusive is None
 
 
 def test_a_restore_that_was_killed_goes_on_with_the_name_of_the_marker(
@@ -120,7 +120,7 @@ def test_a_restore_that_was_killed_goes_on_with_the_name_of_the_marker(
         back(job, tmp_path / "back")
     monkeypatch.undo()
     back(job, tmp_path / "back")
-    assert trees.facts(tmp_path / "back") == trees.facts(tmp_path / "source")
+    assert trees.tree_at(tmp_path / "back") == trees.tree_at(tmp_path / "source")
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
@@ -138,12 +138,12 @@ def test_a_kill_around_the_end_of_the_marker_keeps_the_file_of_its_name(
             real(folder)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("airflow_backup.actions.restore.target.put_right", die)
+    monkeypatch.setattr("airflow_backup.actions.restore.marking.put_right", die)
     with pytest.raises(KeyboardInterrupt):
         back(job, target, replace=True)
     monkeypatch.undo()
     back(job, target, replace=True)
-    found, wanted = trees.facts(target), trees.facts(tmp_path / "source")
+    found, wanted = trees.tree_at(target), trees.tree_at(tmp_path / "source")
     if done:  # the time of the folder itself is set after that
         del found[b"."], wanted[b"."]
     assert found == wanted
@@ -160,7 +160,7 @@ def test_the_name_of_the_marker_is_restored_alone(catalog: Catalog, tmp_path: Pa
     assert {each.name: each.read_text() for each in (tmp_path / "back").iterdir()} == {MARKER: "{}"}
 
 
-END = "import sys, pathlib; from airflow_backup.actions.restore.target import end_marker; "
+END = "import sys, pathlib; from airflow_backup.actions.restore.marking import end_marker; "
 END += "end_marker(pathlib.Path(sys.argv[1]), {})"
 ROOT_AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 ROOT_AS_ANYBODY += ["--inh-caps=-dac_override,-dac_read_search"]

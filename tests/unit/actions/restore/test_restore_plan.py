@@ -164,7 +164,7 @@ def test_a_restore_that_was_stopped_goes_on(
     found = planned(job, target)
     assert (found.resumes, found.holds) == (True, "an unfinished restore of the same sets")
     back(job, target)
-    assert trees.facts(target) == trees.facts(tmp_path / "source")
+    assert trees.tree_at(target) == trees.tree_at(tmp_path / "source")
     assert {path: path.stat().st_ino for path in kept} == kept, (
         "what was whole is not written again"
     )
@@ -189,7 +189,7 @@ def test_a_file_that_was_half_written_is_written_again(
             path.unlink()
             path.write_bytes(b"hal")
     back(job, target)
-    assert trees.facts(target) == trees.facts(tmp_path / "source")
+    assert trees.tree_at(target) == trees.tree_at(tmp_path / "source")
 
 
 def test_an_unfinished_restore_of_something_else_is_left_alone(
@@ -217,7 +217,7 @@ def test_a_full_target_is_refused_or_swapped_whole(
         back(job, target, replace=True, reporter=stop_after(0))
     assert (target / "precious").read_text() == "mine", "nothing changed before it is whole"
     result = back(job, target, replace=True)
-    assert trees.facts(target) == trees.facts(tmp_path / "source")
+    assert trees.tree_at(target) == trees.tree_at(tmp_path / "source")
     assert (result.kept / "precious").read_text() == "mine"
     assert not (tmp_path / "back.restoring").exists()
 
@@ -259,10 +259,10 @@ def test_a_restore_that_was_killed_goes_on(
     command = [sys.executable, "-m", "airflow_backup.cli.main", "restore", "wiki"]
     command += ["--repository", job.repository, "--to"]
     target = _killed_in_the_middle(command, tmp_path, folders)
-    assert trees.facts(target) != trees.facts(tmp_path / "source")
+    assert trees.tree_at(target) != trees.tree_at(tmp_path / "source")
     done = subprocess.run([*command, str(target)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert trees.facts(target) == trees.facts(tmp_path / "source")
+    assert trees.tree_at(target) == trees.tree_at(tmp_path / "source")
 
 
 def _killed_in_the_middle(command: Sequence[str], place: Path, folders: int) -> Path:
@@ -296,7 +296,7 @@ def test_the_command_prints_the_plan_and_restores(
     assert main([*bare, "--to", str(tmp_path / "source"), "--dry-run", "--format", "json"]) == 1
     assert "is not empty" in json.loads(capsys.readouterr().out)["refused"]
     assert main([*bare, "--to", str(tmp_path / "back"), "--at", "2026-12-01"]) == 0
-    assert trees.facts(tmp_path / "back") == trees.facts(tmp_path / "source")
+    assert trees.tree_at(tmp_path / "back") == trees.tree_at(tmp_path / "source")
     assert main([*bare, "--to", "connection:there"]) == 1
     assert "the files engine restores into folders only" in capsys.readouterr().err
 

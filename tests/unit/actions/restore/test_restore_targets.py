@@ -232,7 +232,7 @@ def test_a_restore_that_fails_does_not_block_its_own_target(
         back(job, target, only=["nope"])
     assert target.exists() == exists
     back(job, target)
-    assert trees.facts(target) == trees.facts(tmp_path / "source")
+    assert trees.tree_at(target) == trees.tree_at(tmp_path / "source")
 
 
 def test_a_dry_run_refuses_what_the_restore_refuses(
@@ -340,10 +340,10 @@ def test_nothing_is_restored_into_or_over_the_repository(
     job: PlainJob, catalog: Catalog, tmp_path: Path, where: str
 ) -> None:
     take(job, catalog)
-    before = trees.facts(tmp_path)
+    before = trees.tree_at(tmp_path)
     with pytest.raises(Refused, match="the repository"):
         back(job, tmp_path / where, replace=True)
-    assert trees.facts(tmp_path) == before
+    assert trees.tree_at(tmp_path) == before
 
 
 @pytest.mark.parametrize(("path", "names"), [(".", ["a", "b"]), ("./a", ["a"]), ("b//c", ["b"])])
@@ -370,4 +370,4 @@ def test_two_restores_into_one_target_do_not_mix(
 
     monkeypatch.setattr(FilesEngine, "restore", meeting)
     back(job, target)
-    assert trees.facts(target) == trees.facts(tmp_path / "source")
+    assert trees.tree_at(target) == trees.tree_at(tmp_path / "source")

@@ -20,7 +20,7 @@ from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import EngineContext
 from support.sources import trees
-from support.stored.sets import PlainJob, path_of, run_number, stored, take
+from support.stored.sets import PlainJob, chain_of, run_number, stored, take
 
 INCREMENTAL, DIFFERENTIAL = Kind.INCREMENTAL, Kind.DIFFERENTIAL
 OLD_ENOUGH = 0.06
@@ -50,7 +50,7 @@ def counts(job: PlainJob, result: BackupResult) -> dict[str, int]:
 
 
 def back(job: PlainJob, result: BackupResult, target: Path, *only: str) -> Path:
-    FilesEngine().restore(path_of(job, result), target, EngineContext(), only=only)
+    FilesEngine().restore(chain_of(job, result), target, EngineContext(), only=only)
     return target
 
 
@@ -62,16 +62,16 @@ def test_every_link_of_a_chain_is_the_tree_of_its_moment(
     trees.make_tree(root)
     job = job_of(root, compare=compare)
     kinds = [Kind.FULL, INCREMENTAL, INCREMENTAL, DIFFERENTIAL, INCREMENTAL, INCREMENTAL]
-    moments: list[tuple[BackupResult, trees.Facts]] = []
+    moments: list[tuple[BackupResult, trees.Tree]] = []
     for number, kind in enumerate(kinds):
         if number:
             trees.change_tree(root, number)
         result = take(job, catalog, run=run_number(number), kind=kind)
         assert (result.kind, result.reason) == (kind, None)
-        moments.append((result, trees.facts(root)))
+        moments.append((result, trees.tree_at(root)))
     for number, (result, expected) in enumerate(moments):
-        assert trees.facts(back(job, result, tmp_path / f"restored-{number}")) == expected
-    assert [len(path_of(job, result)) for result, _ in moments] == [1, 2, 3, 2, 3, 4]
+        assert trees.tree_at(back(job, result, tmp_path / f"restored-{number}")) == expected
+    assert [len(chain_of(job, result)) for result, _ in moments] == [1, 2, 3, 2, 3, 4]
 
 
 def test_what_did_not_change_is_not_stored_again(root: Path, catalog: Catalog) -> None:
@@ -108,7 +108,7 @@ def test_what_is_gone_is_recorded_and_not_restored(
         b"- goes/file",
         b"- goes.too/file",
     ]
-    assert trees.facts(back(job, result, tmp_path / "x")) == trees.facts(root)
+    assert trees.tree_at(back(job, result, tmp_path / "x")) == trees.tree_at(root)
 
 
 def test_a_change_right_after_the_dump_within_one_tick_of_the_clock_is_seen(
@@ -141,7 +141,7 @@ def test_content_that_changed_behind_the_same_times_is_found_when_told(
     result = take(job, catalog, run=run_number(2), kind=INCREMENTAL)
     patches = [piece for piece in stored(job, result).manifest.pieces if "patches" in piece.name]
     assert 1_000_000 < sum(piece.raw_size for piece in patches) < 1_100_000
-    assert trees.facts(back(job, result, tmp_path / "x")) == trees.facts(root)
+    assert trees.tree_at(back(job, result, tmp_path / "x")) == trees.tree_at(root)
 
 
 def test_of_a_large_file_only_the_changed_blocks_are_stored(
@@ -160,7 +160,7 @@ def test_of_a_large_file_only_the_changed_blocks_are_stored(
     large.chmod(0o600)
     again = take(job, catalog, run=run_number(3), kind=INCREMENTAL)
     assert again.bytes_stored < 20_000
-    assert trees.facts(back(job, again, tmp_path / "x")) == trees.facts(root)
+    assert trees.tree_at(back(job, again, tmp_path / "x")) == trees.tree_at(root)
 
 
 def test_a_file_that_became_nothing_but_a_hole_stays_a_file(
@@ -173,8 +173,8 @@ def test_a_file_that_became_nothing_but_a_hole_stays_a_file(
         os.truncate(root / "disk.img", 0)
         os.truncate(root / "disk.img", size)
         result = take(job, catalog, run=run_number(number), kind=INCREMENTAL)
-        assert trees.facts(back(job, result, tmp_path / f"x{number}")) == trees.facts(root)
-        assert FilesEngine().decode(path_of(job, result), EngineContext()).checks
+        assert trees.tree_at(back(job, result, tmp_path / f"x{number}")) == trees.tree_at(root)
+        assert FilesEngine().decode(chain_of(job, result), EngineContext()).checks
 
 
 def test_one_path_is_restored_from_its_own_frames(
@@ -224,9 +224,9 @@ def test_a_chain_without_its_middle_is_refused(
     take(job, catalog, run=run_number(1))
     take(job, catalog, run=run_number(2), kind=INCREMENTAL)
     result = take(job, catalog, run=run_number(3), kind=INCREMENTAL)
-    path = path_of(job, result)
+    chain = chain_of(job, result)
     with pytest.raises(EngineError, match="needs the whole chain"):
-        FilesEngine().restore([path[0], path[2]], tmp_path / "x", EngineContext())
+        FilesEngine().restore([chain[0], chain[2]], tmp_path / "x", EngineContext())
 
 
 def test_the_patches_unpack_with_tar_into_a_folder_for_each_file(

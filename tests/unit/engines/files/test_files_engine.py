@@ -79,7 +79,7 @@ def test_only_what_is_included_is_there_with_the_folders_above_it(
     (root / "docs").chmod(0o711)
     _, restored = back(tmp_path, catalog, path=str(root), include=["*.sql"])
     assert files(restored) == ["docs", "docs/deep", "docs/deep/three.sql", "top.sql"]
-    assert trees.facts(restored)[b"docs"] == trees.facts(root)[b"docs"]
+    assert trees.tree_at(restored)[b"docs"] == trees.tree_at(root)[b"docs"]
 
 
 def test_what_lies_below_an_included_folder_is_included_empty_folders_too(
@@ -101,7 +101,7 @@ def test_several_paths_keep_their_whole_names(root: Path, tmp_path: Path, catalo
     paths = [str(root / "a"), str(root / "top.sql")]
     _, restored = back(tmp_path, catalog, paths=paths)
     below = str(root).lstrip("/")
-    assert trees.facts(restored / below / "a") == trees.facts(root / "a")
+    assert trees.tree_at(restored / below / "a") == trees.tree_at(root / "a")
     assert (restored / below / "top.sql").read_bytes() == b"top.sql"
 
 
@@ -116,7 +116,7 @@ def test_a_root_may_be_a_link_but_links_below_are_only_stored(
     (root / "out").symlink_to(tmp_path)
     (tmp_path / "way-in").symlink_to(root)
     _, restored = back(tmp_path, catalog, path=str(tmp_path / "way-in"))
-    assert trees.facts(restored) == trees.facts(root)
+    assert trees.tree_at(restored) == trees.tree_at(root)
 
 
 def test_paths_inside_each_other_are_a_problem(root: Path) -> None:

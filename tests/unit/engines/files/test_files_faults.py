@@ -30,7 +30,7 @@ from airflow_backup.engines.files.engine import FilesEngine
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.protocol import EngineContext, RestoreReport
 from support.sources.source_faults import Strike, read_error, struck
-from support.stored.sets import PlainJob, path_of, run_number, take
+from support.stored.sets import PlainJob, chain_of, run_number, take
 
 MIB = 1024 * 1024
 
@@ -61,7 +61,7 @@ def job_of(root: Path, tmp_path: Path, *, on_unreadable: str = "warn") -> PlainJ
 
 
 def restored(job: PlainJob, result: BackupResult, target: Path) -> RestoreReport:
-    return FilesEngine().restore(path_of(job, result), target, EngineContext())
+    return FilesEngine().restore(chain_of(job, result), target, EngineContext())
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_read_costs_no_other_file(
     del expected[name]
     assert content(tmp_path / "restored") == expected
     assert report.warnings == (f"'{name}' is not in the set: it could not be read",)
-    FilesEngine().decode(path_of(job, result), EngineContext())
+    FilesEngine().decode(chain_of(job, result), EngineContext())
 
 
 def test_plain_tar_reads_on_behind_a_file_that_could_not_be_read_whole(
@@ -98,7 +98,7 @@ def test_plain_tar_reads_on_behind_a_file_that_could_not_be_read_whole(
     job = job_of(root, tmp_path)
     with struck(root, fails_in("10-large", 2 * MIB)):
         result = take(job, catalog)
-    archive = b"".join(path_of(job, result)[-1].blocks("files.tar"))
+    archive = b"".join(chain_of(job, result)[-1].blocks("files.tar"))
     with tarfile.open(fileobj=io.BytesIO(archive)) as found:
         assert len(found.getnames()) == len(content(root)) + 1
 
@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_not_taken_for_emptied(
 
     with struck(root, strike):
         second = take(job, catalog, run=run_number(2), kind=Kind.INCREMENTAL)
-    manifest = path_of(job, second)[-1].manifest
+    manifest = chain_of(job, second)[-1].manifest
     assert (manifest.counts["unread"], manifest.counts["removed"]) == (1, 0)
     assert manifest.warnings == ("left out '05-folder': input/output error",)
     third = take(job, catalog, run=run_number(3), kind=Kind.INCREMENTAL)
@@ -216,7 +216,7 @@ def test_a_path_that_could_not_be_read_is_not_found_when_it_is_asked_for(
         result = take(job, catalog)
     with pytest.raises(NotFound, match=r"'10-large' is not in the set: it could not be read"):
         FilesEngine().restore(
-            path_of(job, result), tmp_path / "restored", EngineContext(), only=["10-large"]
+            chain_of(job, result), tmp_path / "restored", EngineContext(), only=["10-large"]
         )
 
 
@@ -308,7 +308,7 @@ def test_a_file_of_any_date_is_a_member_that_every_tar_reads(
     result = take(job, catalog)
     restored(job, result, tmp_path / "restored")
     assert (tmp_path / "restored/dated").stat().st_mtime_ns == moment
-    archive = b"".join(path_of(job, result)[-1].blocks("files.tar"))
+    archive = b"".join(chain_of(job, result)[-1].blocks("files.tar"))
     listed = subprocess.run(["tar", "-t"], input=archive, capture_output=True, check=True).stdout
     assert listed.split() == [b"./", b"before", b"dated", b"later"]
 
@@ -393,7 +393,7 @@ def test_a_restore_test_reaches_paths_longer_than_the_system_takes_at_once(
     os.close(here)
     job = job_of(root, tmp_path)
     result = take(job, catalog)
-    FilesEngine().try_restore(path_of(job, result), EngineContext(scratch=tmp_path))
+    FilesEngine().try_restore(chain_of(job, result), EngineContext(scratch=tmp_path))
     remove_tree(root)
 
 

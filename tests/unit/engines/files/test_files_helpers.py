@@ -24,7 +24,7 @@ from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.restore import restore_archive
 from airflow_backup.engines.protocol import EngineContext
 from support.sources import trees
-from support.stored.sets import PlainJob, path_of, run_number, take
+from support.stored.sets import PlainJob, chain_of, run_number, take
 
 Started = list[Process]
 
@@ -80,8 +80,8 @@ def test_a_tree_is_the_same_at_every_link_of_a_chain(tmp_path: Path, started: St
             kind = Kind.INCREMENTAL if step else Kind.FULL
             result = take(job, catalog, run=run_number(step), kind=kind)
             target = tmp_path / f"restored-{step}"
-            FilesEngine().restore(path_of(job, result), target, EngineContext())
-            assert trees.facts(target) == trees.facts(root)
+            FilesEngine().restore(chain_of(job, result), target, EngineContext())
+            assert trees.tree_at(target) == trees.tree_at(root)
             trees.change_tree(root, step + 1)
     assert len(started) == 6
 
@@ -207,9 +207,9 @@ def test_what_lies_where_the_command_is_given_is_never_run(
         (here / f"{name}.py").write_text(f"open({str(tmp_path / 'planted')!r}, 'w').close()")
     job = PlainJob(FilesOptions(engine="files", path=str(source)), f"file://{tmp_path}/repository")
     with Catalog.open("sqlite://") as catalog:
-        path = path_of(job, take(job, catalog))
+        chain = chain_of(job, take(job, catalog))
     monkeypatch.chdir(here)
-    FilesEngine().restore(path, tmp_path / "target", EngineContext())
+    FilesEngine().restore(chain, tmp_path / "target", EngineContext())
     assert started
     assert (tmp_path / "target" / "one").read_text() == "content"
     assert not (tmp_path / "planted").exists()

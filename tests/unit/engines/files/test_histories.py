@@ -110,7 +110,7 @@ def test_every_completed_set_of_a_tree_restores_what_it_does_not_list_as_missing
 class _Expected:
     """What a set must give back."""
 
-    facts: trees.Facts
+    facts: trees.Tree
     missing: tuple[str, ...]
     touched: set[bytes]
     """What somebody changed while it was read."""
@@ -149,7 +149,7 @@ class _Files:
             self._check(set_id, expected)
 
     def _take(self, number: int) -> None:
-        facts = trees.facts(self.place / "source")
+        facts = trees.tree_at(self.place / "source")
         kind = self.rng.choice((Kind.INCREMENTAL, Kind.INCREMENTAL, Kind.DIFFERENTIAL, Kind.FULL))
         struck_before: set[str] = set()  # an attempt may take over what the one before it stored
         for attempt in (1, 2, 3):
@@ -176,7 +176,7 @@ class _Files:
             return Faults(self.rng, reads=False, disturbance=Disturbance(self.tree.root, self.rng))
         return Faults(self.rng, reads=self.seed % 4 == 0 and attempt == 1)
 
-    def _note(self, result: BackupResult, facts: trees.Facts, faults: Faults) -> None:
+    def _note(self, result: BackupResult, facts: trees.Tree, faults: Faults) -> None:
         listed = [_LISTED.match(each) for each in result.warnings]
         others = [
             each for each, found in zip(result.warnings, listed, strict=True) if found is None
@@ -197,13 +197,13 @@ class _Files:
 
     def _check(self, set_id: str, expected: _Expected) -> None:
         target = self.place / "restored"
-        path = open_chain(self.storage, Trust(self.job.id), set_id, [KEY])
-        report = FilesEngine().restore(path, target, EngineContext())
-        everything = trees.facts(target)
-        found = {path: each for path, each in everything.items() if path not in expected.touched}
+        chain = open_chain(self.storage, Trust(self.job.id), set_id, [KEY])
+        report = FilesEngine().restore(chain, target, EngineContext())
+        everything = trees.tree_at(target)
+        found = {chain: each for chain, each in everything.items() if chain not in expected.touched}
         missing = expected.missing
         wanted = {
-            path: each for path, each in expected.facts.items() if not _is_listed(path, missing)
+            chain: each for chain, each in expected.facts.items() if not _is_listed(chain, missing)
         }
         _regroup(wanted)
         _regroup(found)
@@ -239,7 +239,7 @@ def _made_on_the_way(missing: tuple[str, ...]) -> set[bytes]:
     return {each.encode("utf-8", "surrogateescape") for each in missing}
 
 
-def _regroup(facts: trees.Facts) -> None:
+def _regroup(facts: trees.Tree) -> None:
     """Name each group of hard links by the first of its names that is wanted."""
     groups: dict[object, list[bytes]] = {}
     for path in sorted(facts):
@@ -389,8 +389,8 @@ class _Database:
 
     def _check(self, set_id: str, told: list[Any]) -> None:
         target = self.place / "restored"
-        path = open_chain(self.storage, Trust(self.job.id), set_id)
-        SqliteEngine().restore(path, target, EngineContext())
+        chain = open_chain(self.storage, Trust(self.job.id), set_id)
+        SqliteEngine().restore(chain, target, EngineContext())
         (database,) = target.iterdir()
         with closing(sqlite3.connect(database)) as restored:
             assert told_by(restored) == told, (self.seed, set_id)

@@ -34,7 +34,7 @@ from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.storage.memory import MemoryStorage
 from support.sources import trees
 from support.stored.forged import Forger, streams_of
-from support.stored.sets import Clock, PlainJob, path_of, run_number, take
+from support.stored.sets import Clock, PlainJob, chain_of, run_number, take
 
 COUNT = int(os.environ.get("MUTATIONS", "120"))
 FIRST = int(os.environ.get("FIRST_MUTATION", "0"))
@@ -65,7 +65,7 @@ class Mutated:
         for number, change in enumerate(changes, start=1):
             change()
             result = take(job, catalog, run=run_number(number), kind=Kind.INCREMENTAL)
-        self.path = path_of(job, result)
+        self.path = chain_of(job, result)
         self.below = [streams_of(each) for each in self.path[:-1]]
         self.own = streams_of(self.path[-1])
 
@@ -89,9 +89,9 @@ class Mutated:
         return found.outcome is VerificationOutcome.PASSED
 
     def restores(self, storage: MemoryStorage, target: Path) -> bool:
-        path = open_chain(storage, Trust(self.job.id), self.path[-1].manifest.set_id)
+        chain = open_chain(storage, Trust(self.job.id), self.path[-1].manifest.set_id)
         try:
-            self.engine.restore(path, target, EngineContext())
+            self.engine.restore(chain, target, EngineContext())
         except BackupError:
             return False
         return True
@@ -168,7 +168,7 @@ def test_every_set_of_a_tree_that_would_not_restore_is_found(
     )
     changes: list[Callable[[], None]] = [partial(change_tree, root, n) for n in range(links)]
     mutated = Mutated(FilesEngine(), job, catalog, changes)
-    wanted = trees.facts(root)
+    wanted = trees.tree_at(root)
     kinds = (in_header, in_header, in_record, out_of_step, in_line, of_lines)
     found = {"passed": 0, "found": 0}
     for seed in range(FIRST, FIRST + COUNT):
@@ -182,14 +182,14 @@ def test_every_set_of_a_tree_that_would_not_restore_is_found(
             assert is_good, seed
             # What is taken out of the middle of a content may end where the next header begins.
             whole = kind is not out_of_step
-            assert shape(trees.facts(target), whole=whole) == shape(wanted, whole=whole), seed
+            assert shape(trees.tree_at(target), whole=whole) == shape(wanted, whole=whole), seed
         else:
             found["found"] += streams != mutated.own
         shutil.rmtree(target, ignore_errors=True)
     assert min(found.values()) > COUNT // 20, found
 
 
-def shape(facts: trees.Facts, *, whole: bool) -> dict[bytes, object]:
+def shape(facts: trees.Tree, *, whole: bool) -> dict[bytes, object]:
     """Return what a verification answers for: names, kinds, links between names, and ``whole`` content."""
     return {path: (each[0], each[4], each[6] if whole else None) for path, each in facts.items()}
 

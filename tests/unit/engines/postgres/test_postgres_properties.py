@@ -17,6 +17,7 @@ from airflow_backup.engines.postgres.properties.model import (
     properties_in,
 )
 from airflow_backup.engines.postgres.properties.statements import in_order, statements
+from airflow_backup.engines.shared.json_stream import MOST_BYTES, readable
 
 PLAIN = Properties(name="shop", owner="me", encoding="UTF8", collate="C", ctype="C")
 
@@ -24,8 +25,11 @@ PLAIN = Properties(name="shop", owner="me", encoding="UTF8", collate="C", ctype=
 class Stored:
     """A set with nothing in it but what it says about its database."""
 
-    def __init__(self, text: bytes) -> None:
-        self.manifest: Any = SimpleNamespace(streams=["database.json"], set_id="s")
+    def __init__(self, text: bytes, *, size: int | None = None) -> None:
+        piece = SimpleNamespace(raw_size=len(text) if size is None else size)
+        self.manifest: Any = SimpleNamespace(
+            streams=["database.json"], set_id="s", pieces_of=lambda stream: [piece]
+        )
         self._text = text
 
     def blocks(self, stream: str, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -92,3 +96,12 @@ def test_a_right_is_given_after_the_right_to_give_it() -> None:
 
 def test_a_database_that_is_as_wanted_is_left_alone() -> None:
     assert statements("d", PLAIN, PLAIN) == []
+
+
+def test_no_more_is_read_than_a_dump_writes() -> None:
+    with pytest.raises(VerifyError, match="is larger than 67,108,864 bytes"):
+        properties_in(Stored(PLAIN.to_bytes(), size=MOST_BYTES + 1))
+    with pytest.raises(EngineError, match="would be larger than 67,108,864 bytes"):
+        readable(bytes(MOST_BYTES + 1), "database.json")
+    assert properties_in(Stored(PLAIN.to_bytes(), size=MOST_BYTES)) == PLAIN
+    assert readable(b"{}", "database.json") == b"{}"

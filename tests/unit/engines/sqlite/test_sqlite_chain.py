@@ -21,7 +21,7 @@ from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.reader import messages
 from support.sources.sqlite_writer import writer_at
-from support.stored.sets import PlainJob, path_of, run_number, stored, take
+from support.stored.sets import PlainJob, chain_of, run_number, stored, take
 
 INCREMENTAL, DIFFERENTIAL = Kind.INCREMENTAL, Kind.DIFFERENTIAL
 
@@ -59,7 +59,7 @@ def content(path: Path) -> list[str]:
 
 
 def back(job: PlainJob, result: BackupResult, target: Path) -> Path:
-    SqliteEngine().restore(path_of(job, result), target, EngineContext())
+    SqliteEngine().restore(chain_of(job, result), target, EngineContext())
     return target / "orders.sqlite"
 
 

@@ -22,7 +22,7 @@ from airflow_backup.engines.sqlite.engine import SqliteEngine
 from airflow_backup.engines.sqlite.open import look_through
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.wal import pin
-from support.stored.sets import Clock, PlainJob, path_of, run_number, take
+from support.stored.sets import Clock, PlainJob, chain_of, run_number, take
 
 OF_THE_APPLICATION = {
     "an index with its collation": "CREATE TABLE t (a); CREATE INDEX i ON t (a COLLATE ICU_DE)",
@@ -77,7 +77,7 @@ def test_what_only_the_application_can_compute_is_not_damage(
         live.commit()
     job = job_of(path, tmp_path)
     first = take(job, catalog, run=run_number(1))
-    assert path_of(job, first)[0].manifest.counts["plain"] == 2
+    assert chain_of(job, first)[0].manifest.counts["plain"] == 2
     with closing(application(path)) as live:
         live.execute("INSERT INTO t (a) VALUES ('birne')")
         live.commit()
@@ -86,7 +86,7 @@ def test_what_only_the_application_can_compute_is_not_damage(
         for level in ("standard", "full", "restore_test"):
             found = verified(job, result, VerificationLevel(level))
             assert found is VerificationOutcome.PASSED
-    SqliteEngine().restore(path_of(job, second), tmp_path / "back", EngineContext())
+    SqliteEngine().restore(chain_of(job, second), tmp_path / "back", EngineContext())
     with closing(application(tmp_path / "back/app.sqlite")) as back:
         assert back.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert back.execute("SELECT count(*) FROM t").fetchone() == (4,)

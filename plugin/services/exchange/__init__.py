@@ -1,0 +1,1 @@
+"""Schedules as a file: out of the catalog, and into it, all or none."""

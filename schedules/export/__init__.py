@@ -1,0 +1,1 @@
+"""Writes schedules as YAML that means the same when it is read again."""

@@ -1,0 +1,388 @@
+"""
+Each view of the page, light and dark, wide and on a phone: nothing that axe finds wrong, nothing in the console.
+
+Each theme and each width once; ``AUDIT=all pytest tests/browser/test_audit.py`` asks of each theme at each width.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from browser.audit import complain_into, log_in, outside, violations
+from browser.demo import beat, demo_home, fail, fill, let_run, prepare
+from browser.demo_schedules import SCHEDULES
+from support.servers.airflow_fixture import AirflowHome, chromium, require_chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.slow(minutes=6)]
+
+MINUTE = 60_000
+MADE = "made-here"
+WIDTHS = (1440, 390)
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+ALL = list(itertools.product(WIDTHS, THEMES))
+LOOKS = ALL if os.environ.get("AUDIT") == "all" else list(zip(WIDTHS, THEMES, strict=True))
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
+    """Start an API server over a month of history, with one run under way, one failed, one schedule broken."""
+    with demo_home(tmp_path_factory.mktemp("audit"), SCHEDULES) as home:
+        prepare(home)
+        fill(home)
+        fail(home, "wiki", ago=timedelta(minutes=50))
+        home.start("api-server")
+        beat(home)
+        let_run(home)
+        with home.client("admin") as api:
+            definition = {
+                "id": MADE,
+                "source": {"engine": "files", "path": "/srv/made"},
+                "repository": "file:///var/backups/made",
+                "preset": "daily",
+            }
+            api.post("backup/api/v1/schedules", json=definition).raise_for_status()
+        yield home
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium; skip where there is none, but never in CI."""
+    require_chromium()
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, airflow: AirflowHome) -> dict[str, str]:
+    """Log in once for each role."""
+    found = {}
+    for user in ("admin", "viewer"):
+        window = browser.new_page()
+        window.set_default_timeout(2 * MINUTE)
+        log_in(window, airflow, user)
+        found[user] = json.dumps(window.context.storage_state())
+        window.close()
+    return found
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser's console called an error."""
+    return []
+
+
+Opener = Callable[..., "Page"]
+
+
+@pytest.fixture
+def opened(
+    browser: Browser, airflow: AirflowHome, cookies: dict[str, str], complaints: list[str]
+) -> Iterator[Opener]:
+    """Open windows on a path of Airflow."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=MINUTE)
+    contexts = []
+
+    def open_(path: str, user: str = "admin", *, cut: Callable[[Page], None] | None = None) -> Page:
+        context = browser.new_context(
+            storage_state=json.loads(cookies[user]),
+            timezone_id="Europe/Berlin",
+            viewport={"width": WIDTHS[0], "height": 1000},
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(MINUTE)
+        complain_into(page, complaints)
+        if cut is not None:
+            cut(page)
+        page.goto(f"{airflow.api_url}{path}")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def overview(page: Page) -> None:
+    page.get_by_test_id("schedule-orders").wait_for()
+    page.get_by_role("region", name="Needs attention").wait_for()
+
+
+def tab(name: str, waited: str) -> Callable[[Page], None]:
+    def show(page: Page) -> None:
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("tab", name=name).click()
+        dialog.get_by_text(waited).first.wait_for()
+
+    return show
+
+
+def history(page: Page) -> None:
+    page.get_by_role("dialog").get_by_test_id("run").first.wait_for()
+
+
+def restoring(page: Page) -> None:
+    tab("Sets and restore", "Kept")(page)
+    page.get_by_role("button", name="Restore …").click()
+    page.get_by_role("dialog", name="Restore orders").wait_for()
+
+
+def new_schedule(page: Page) -> None:
+    page.get_by_role("button", name="New schedule").click()
+    drawer = page.get_by_role("dialog", name="New schedule")
+    drawer.locator('input[name="id"]').fill("Not a Name")
+    drawer.get_by_text("is not a name").first.wait_for()
+
+
+def options(page: Page) -> None:
+    new_schedule(page)
+    drawer = page.get_by_role("dialog", name="New schedule")
+    drawer.locator('select[name="engine"]').select_option("restic")
+    drawer.get_by_role("button", name="More options").click()
+    drawer.get_by_role("checkbox", name="Make the repository when there is none").wait_for()
+
+
+def as_yaml(page: Page) -> None:
+    new_schedule(page)
+    page.get_by_role("tab", name="YAML").click()
+    page.get_by_role("textbox", name="The schedule as YAML").wait_for()
+
+
+def importing(page: Page) -> None:
+    page.get_by_role("button", name="Import", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Import schedules")
+    text = "version: 1\nschedules:\n  - {id: media, cron: soon}\n  - {id: Nobody}\n"
+    dialog.get_by_label("or its text").fill(text)
+    dialog.get_by_role("button", name="Check").click()
+    dialog.get_by_text("Nothing can be imported yet").wait_for()
+
+
+def discarding(page: Page) -> None:
+    new_schedule(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog", name="Discard what you typed?").wait_for()
+
+
+def runs(page: Page) -> None:
+    page.get_by_test_id("run").first.wait_for()
+
+
+def menu_of(schedule_id: str, item: str | None = None) -> Callable[[Page], None]:
+    def show(page: Page) -> None:
+        row = page.get_by_test_id(f"schedule-{schedule_id}")
+        row.get_by_role("button", name=f"More for {schedule_id}").click()
+        page.get_by_role("menu").wait_for()
+        if item is not None:
+            page.get_by_role("menuitem", name=item).click()
+            page.get_by_role("dialog").wait_for()
+
+    return show
+
+
+def cancelling(page: Page) -> None:
+    page.get_by_role("button", name="Cancel the run of media").first.click()
+    page.get_by_role("dialog").wait_for()
+
+
+def maintaining(page: Page) -> None:
+    page.get_by_role("button", name="More for all schedules").click()
+    page.get_by_role("menuitem", name="Begin maintenance…").click()
+    page.get_by_role("dialog").wait_for()
+
+
+def many_chosen(page: Page) -> None:
+    for name in ("orders", "ledger"):
+        page.get_by_test_id(f"schedule-{name}").locator("[data-part=control]").first.click()
+    page.get_by_role("button", name="Pause until…").wait_for()
+
+
+def many_asked(page: Page) -> None:
+    many_chosen(page)
+    page.get_by_role("button", name="Disable", exact=True).click()
+    page.get_by_role("dialog", name="Disable: 2 schedules").wait_for()
+
+
+def nothing_found(page: Page) -> None:
+    page.get_by_text("No schedule matches").wait_for()
+
+
+def dag_tab(page: Page) -> None:
+    page.get_by_role("tab", name="History").wait_for()
+    page.get_by_test_id("run").first.wait_for()
+
+
+def card(page: Page) -> None:
+    page.get_by_role("link", name="Open Backups").wait_for()
+
+
+PAGE = "plugin/backup"
+DRAWER = f"{PAGE}/orders"
+VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "overview": (PAGE, overview),
+    "history": (f"{PAGE}/wiki", history),
+    "sets": (DRAWER, tab("Sets and restore", "Kept")),
+    "coming": (DRAWER, tab("Coming runs", "incremental")),
+    "definition": (DRAWER, tab("Definition", "Repository")),
+    "versions": (f"{PAGE}/{MADE}", tab("Versions", "Version 1")),
+    "broken": (f"{PAGE}/gitlab", tab("History", "History")),
+    "unknown": (f"{PAGE}/nobody", lambda page: page.get_by_text("could not be loaded").wait_for()),
+    "restore": (DRAWER, restoring),
+    "new schedule": (PAGE, new_schedule),
+    "options": (PAGE, options),
+    "an import": (PAGE, importing),
+    "yaml": (PAGE, as_yaml),
+    "edit": (PAGE, menu_of(MADE, "Edit")),
+    "discard": (PAGE, discarding),
+    "runs": (f"{PAGE}?view=runs", runs),
+    "menu": (PAGE, menu_of(MADE)),
+    "pause": (PAGE, menu_of("orders", "Pause until…")),
+    "clone": (PAGE, menu_of("orders", "Clone")),
+    "delete": (PAGE, menu_of(MADE, "Delete…")),
+    "cancel": (PAGE, cancelling),
+    "maintenance": (PAGE, maintaining),
+    "chosen": (PAGE, many_chosen),
+    "asked": (PAGE, many_asked),
+    "nothing found": (f"{PAGE}?q=nothing-like-it", nothing_found),
+    "dag": ("dags/backup__wiki/plugin/backup-schedule", dag_tab),
+    "dashboard": ("", card),
+}
+EXPECTED = {"unknown": "404"}
+"""What the browser itself says of an answer that is an error."""
+
+
+def audit(page: Page) -> list[str]:
+    """Return what is wrong, in each theme and at each width."""
+    found = []
+    for width, theme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 1000 if width == WIDTHS[0] else 844})
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(400)
+        wrong = violations(page) + (outside(page) if width == WIDTHS[1] else [])
+        found += [f"{width} {theme}: {each}" for each in wrong]
+    return found
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_is_wrong_with(view: str, opened: Opener, complaints: list[str]) -> None:
+    path, show = VIEWS[view]
+    page = opened(path)
+    show(page)
+    assert audit(page) == []
+    assert [each for each in complaints if EXPECTED.get(view, "\0") not in each] == []
+
+
+def test_nothing_is_wrong_for_those_who_may_only_look(
+    opened: Opener, complaints: list[str]
+) -> None:
+    page = opened(PAGE, "viewer")
+    page.get_by_text("Read-only", exact=True).wait_for()
+    assert audit(page) == []
+    assert complaints == []
+
+
+def refuse(route: Route) -> None:
+    """Answer as the API does where a role may not even look."""
+    problem = {"title": "Forbidden", "status": 403, "detail": "your role may not see backups"}
+    route.fulfill(status=403, content_type="application/problem+json", body=json.dumps(problem))
+
+
+def test_nothing_is_wrong_where_nothing_may_be_seen(opened: Opener) -> None:
+    page = opened(PAGE, cut=lambda page: page.route("**/backup/api/v1/**", refuse))
+    page.get_by_text("your role may not see backups", exact=False).first.wait_for()
+    assert audit(page) == []
+
+
+def test_nothing_is_wrong_when_the_server_is_gone(opened: Opener) -> None:
+    page = opened(PAGE)
+    overview(page)
+    page.context.set_offline(True)
+    page.get_by_role("heading", level=1, name="Not updated since").wait_for(timeout=2 * MINUTE)
+    assert audit(page) == []
+
+
+def test_nothing_is_wrong_on_the_first_day(
+    browser: Browser, tmp_path: Path, complaints: list[str]
+) -> None:
+    with demo_home(tmp_path, "version: 1\nschedules: []\n") as home:
+        prepare(home)
+        home.start("api-server")
+        beat(home)
+        page = browser.new_page(reduced_motion="reduce")
+        page.set_default_timeout(MINUTE)
+        complain_into(page, complaints)
+        log_in(page, home, "admin")
+        page.goto(f"{home.api_url}{PAGE}")
+        page.get_by_text("Write your first schedule").wait_for()
+        assert audit(page) == []
+        page.close()
+    assert complaints == []
+
+
+def test_the_keyboard_goes_everywhere_and_comes_back(opened: Opener) -> None:
+    from playwright.sync_api import expect
+
+    page = opened(PAGE)
+    overview(page)
+    skip = page.get_by_role("button", name="Skip to the schedules")
+    skip.focus()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") in ("Schedules", "Runs")
+
+    row = page.get_by_test_id("schedule-orders")
+    name = row.get_by_role("button", name="orders", exact=True)
+    name.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog", name="orders").wait_for()
+    page.keyboard.press("Escape")
+    expect(name).to_be_focused()
+
+    more = row.get_by_role("button", name="More for orders")
+    more.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("menuitem", name="Pause until…").click()
+    page.get_by_role("dialog", name="Pause orders").wait_for()
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+
+    new = page.get_by_role("button", name="New schedule")
+    new.focus()
+    page.keyboard.press("Enter")
+    field = page.get_by_role("dialog", name="New schedule").locator('input[name="id"]')
+    field.fill("typed")
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog", name="Discard what you typed?").wait_for()
+    page.keyboard.press("Escape")
+    expect(field).to_have_value("typed")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Discard").click()
+    expect(new).to_be_focused()
+
+
+def test_nothing_moves_and_greys_are_stronger_for_those_who_ask_for_it(opened: Opener) -> None:
+    page = opened(PAGE)
+    overview(page)
+    page.get_by_role("button", name="New schedule").click()
+    page.get_by_role("dialog", name="New schedule").wait_for()
+    moving = """() => document.getAnimations().map(({effect}) => effect?.target)
+      .filter((each) => each?.closest("[data-backup], [role=dialog]"))
+      .map((each) => each.outerHTML.slice(0, 120))"""
+    assert page.evaluate(moving) == []
+    muted = """() => getComputedStyle(document.querySelector("[data-backup]")).getPropertyValue("--chakra-colors-fg-muted")"""
+    before = page.evaluate(muted)
+    page.emulate_media(contrast="more")
+    assert page.evaluate(muted) != before

@@ -1,0 +1,168 @@
+import { Box, Button, Checkbox, Flex, Table, VisuallyHidden } from "@chakra-ui/react";
+
+import { useDays } from "../api/queries";
+import type { Run, ScheduleSummary } from "../api/types";
+import { ArrowDown, ArrowUp } from "../shared/icons";
+import { CARD_CELL, ScheduleRow } from "./ScheduleRow";
+import { Strip } from "./Strip";
+
+const COLUMNS = [
+  { key: "id", label: "Schedule" },
+  { key: null, label: "Backup" },
+  { key: "next_run", label: "Next run" },
+  { key: "last_run", label: "Last run" },
+  { key: null, label: "Last 30 days" },
+  { key: "bytes", label: "Size" },
+] as const;
+
+type ScheduleTableProps = {
+  readonly activeRuns: ReadonlyMap<string, Run>;
+  readonly chosen: ReadonlySet<string>;
+  readonly onChoose: (ids: readonly string[], chosen: boolean) => void;
+  readonly onEdit: (id: string) => void;
+  readonly onOpen: (id: string) => void;
+  readonly onSort: (sort: string) => void;
+  readonly schedules: ScheduleSummary[];
+  readonly sort: string;
+};
+
+export const ScheduleTable = ({
+  activeRuns,
+  chosen,
+  onChoose,
+  onEdit,
+  onOpen,
+  onSort,
+  schedules,
+  sort,
+}: ScheduleTableProps) => {
+  const { data: days } = useDays(schedules.map(({ id }) => id));
+  const open = schedules.filter(mayChoose).map(({ id }) => id);
+  const count = open.filter((id) => chosen.has(id)).length;
+
+  return (
+    <Box overflowX="auto" tabIndex={0}>
+      <Table.Root
+        aria-label="Backup schedules"
+        display={{ mdDown: "block" }}
+        interactive
+        minW={{ md: "6xl" }}
+        role="table"
+        size="sm"
+      >
+        <Table.Header hideBelow="md" role="rowgroup">
+          <Table.Row bg="transparent" role="row">
+            {open.length === 0 ? undefined : (
+              <Table.ColumnHeader pe="0" width="9">
+                <Tick
+                  checked={count === 0 ? false : count === open.length ? true : "indeterminate"}
+                  label="Choose all schedules"
+                  onChange={(checked) => onChoose(open, checked)}
+                />
+              </Table.ColumnHeader>
+            )}
+            <Unseen label="Enabled" width="14" />
+            {COLUMNS.map(({ key, label }) => (
+              <Header key={label} label={label} onSort={onSort} sort={sort} sortKey={key} />
+            ))}
+            <Unseen label="Actions" width="20" />
+          </Table.Row>
+        </Table.Header>
+        <Table.Body display={{ mdDown: "block" }} role="rowgroup">
+          {schedules.map((schedule) => (
+            <ScheduleRow
+              activeRun={activeRuns.get(schedule.id) ?? null}
+              key={schedule.id}
+              onEdit={onEdit}
+              onOpen={onOpen}
+              schedule={schedule}
+              strip={<Strip days={days?.days ?? []} id={schedule.id} statuses={days?.schedules[schedule.id]} />}
+              tick={
+                open.length === 0 ? undefined : (
+                  <Table.Cell {...CARD_CELL} pe="0">
+                    {mayChoose(schedule) ? (
+                      <Tick
+                        checked={chosen.has(schedule.id)}
+                        label={`Choose ${schedule.id}`}
+                        onChange={(checked) => onChoose([schedule.id], checked)}
+                      />
+                    ) : undefined}
+                  </Table.Cell>
+                )
+              }
+            />
+          ))}
+        </Table.Body>
+      </Table.Root>
+    </Box>
+  );
+};
+
+const mayChoose = ({ enabled, permissions }: ScheduleSummary): boolean =>
+  enabled !== null && (permissions.toggle || permissions.run);
+
+type TickProps = {
+  readonly checked: boolean | "indeterminate";
+  readonly label: string;
+  readonly onChange: (checked: boolean) => void;
+};
+
+const Tick = ({ checked, label, onChange }: TickProps) => (
+  <Checkbox.Root
+    aria-label={label}
+    checked={checked}
+    display="flex"
+    onCheckedChange={(change) => onChange(change.checked === true)}
+    size="sm"
+    variant="outline"
+  >
+    <Checkbox.HiddenInput aria-label={label} />
+    <Checkbox.Control />
+  </Checkbox.Root>
+);
+
+/** A column that speaks for itself to those who see it. */
+const Unseen = ({ label, width }: { readonly label: string; readonly width: string }) => (
+  <Table.ColumnHeader width={width}>
+    <VisuallyHidden>{label}</VisuallyHidden>
+  </Table.ColumnHeader>
+);
+
+type HeaderProps = {
+  readonly label: string;
+  readonly onSort: (sort: string) => void;
+  readonly sort: string;
+  readonly sortKey: string | null;
+};
+
+const Header = ({ label, onSort, sort, sortKey }: HeaderProps) => {
+  if (sortKey === null) {
+    return (
+      <Table.ColumnHeader color="fg.muted" fontWeight="medium">
+        {label}
+      </Table.ColumnHeader>
+    );
+  }
+  const up = sort === sortKey;
+  const down = sort === `-${sortKey}`;
+
+  return (
+    <Table.ColumnHeader aria-sort={up ? "ascending" : down ? "descending" : "none"}>
+      <Button
+        color={up || down ? "fg" : "fg.muted"}
+        fontSize="sm"
+        fontWeight="medium"
+        height="auto"
+        minW="0"
+        onClick={() => onSort(up ? `-${sortKey}` : sortKey)}
+        px="0"
+        variant="plain"
+      >
+        <Flex align="center" gap="1">
+          {label}
+          {up ? <ArrowUp size="0.8em" /> : down ? <ArrowDown size="0.8em" /> : undefined}
+        </Flex>
+      </Button>
+    </Table.ColumnHeader>
+  );
+};

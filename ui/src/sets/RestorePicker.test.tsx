@@ -1,0 +1,121 @@
+import { ChakraProvider, defaultSystem } from "@chakra-ui/react";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+
+import { createClient } from "../api/queries";
+import { SCHEDULE } from "../test/samples";
+import { RestorePicker } from "./RestorePicker";
+
+const ZONES = [
+  "UTC",
+  "Europe/Berlin",
+  "Europe/London",
+  "Europe/Dublin",
+  "America/New_York",
+  "America/Los_Angeles",
+  "America/St_Johns",
+  "America/Sao_Paulo",
+  "America/Santiago",
+  "America/Havana",
+  "Africa/Cairo",
+  "Africa/Casablanca",
+  "Asia/Kolkata",
+  "Asia/Kathmandu",
+  "Asia/Tokyo",
+  "Asia/Jerusalem",
+  "Australia/Adelaide",
+  "Australia/Lord_Howe",
+  "Pacific/Auckland",
+  "Pacific/Chatham",
+] as const;
+const SETTINGS = ["browser", "page", "schedule"] as const;
+const HALF = 1_800_000;
+const YEAR = Date.UTC(2026, 0, 1, 0, 17, 5);
+
+/** What a clock of a zone shows, told by another way than the page's. */
+const wallIn = (zone: string): ((moment: number) => string) => {
+  const clock = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: zone });
+
+  return (moment) => clock.format(moment).replace(" ", "T");
+};
+
+/** Moments of a year: an ordinary one, and the half hours before and after each change of the clock. */
+const momentsOf = (zone: string): number[] => {
+  const wall = wallIn(zone);
+  const isSteady = (moment: number): boolean =>
+    Date.parse(`${wall(moment)}Z`) - Date.parse(`${wall(moment - 2 * HALF)}Z`) === 2 * HALF;
+  const hours = Array.from({ length: 8_760 }, (_, hour) => YEAR + hour * 2 * HALF).filter(
+    (moment) => !isSteady(moment),
+  );
+
+  return [YEAR, ...hours.flatMap((moment) => [-3, -2, -1, 0, 1, 2].map((step) => moment + step * HALF))];
+};
+
+let asked: string[];
+
+beforeEach(() => {
+  asked = [];
+  vi.stubGlobal("fetch", (url: string) => {
+    asked.push(new URL(url).searchParams.get("at") ?? "");
+
+    return Promise.resolve(new Response(JSON.stringify({ consistent_at: null, earliest: null, gaps: [], sets: [] })));
+  });
+});
+
+afterEach(() => {
+  localStorage.clear();
+  delete process.env.TZ;
+  vi.unstubAllGlobals();
+});
+
+const open = (timezone: string): void => {
+  render(
+    <ChakraProvider value={defaultSystem}>
+      <QueryClientProvider client={createClient()}>
+        <RestorePicker schedule={{ ...SCHEDULE, timezone }} />
+      </QueryClientProvider>
+    </ChakraProvider>,
+  );
+};
+
+const settle = (setting: (typeof SETTINGS)[number], zone: string): string => {
+  process.env.TZ = setting === "browser" ? zone : "Asia/Tokyo";
+  if (setting !== "browser") {
+    localStorage.setItem("timezone", JSON.stringify(setting === "page" ? zone : "Europe/Berlin"));
+  }
+
+  // A browser may know a zone by an older name.
+  return setting === "schedule"
+    ? "Europe/Berlin"
+    : setting === "page"
+      ? zone
+      : Intl.DateTimeFormat().resolvedOptions().timeZone;
+};
+
+it.each(ZONES.flatMap((zone) => SETTINGS.map((setting) => [zone, setting] as const)))(
+  "asks for the moment that was picked: %s as the zone of the %s",
+  async (zone, setting) => {
+    const shown = settle(setting, zone);
+    const wall = wallIn(shown);
+
+    open(setting === "schedule" ? zone : "America/New_York");
+    const field = screen.getByLabelText(/as it was at/u);
+
+    for (const moment of momentsOf(shown)) {
+      fireEvent.change(field, { target: { value: wall(moment) } });
+      const isRepeated = (by: number): boolean => [by, 2 * by].some((other) => wall(moment + other) === wall(moment));
+      const time = isRepeated(HALF) ? "The first time" : isRepeated(-HALF) ? "The second time" : null;
+
+      if (time !== null) {
+        fireEvent.click(screen.getByRole("button", { name: time }));
+      }
+      const wanted = new Date(moment + 999).toISOString();
+
+      await waitFor(() => expect(asked).toContain(wanted));
+      expect((field as HTMLInputElement).value).toBe(wall(moment));
+      expect(screen.getByText((text) => text.includes(`(${shown})`))).toBeTruthy();
+    }
+    cleanup();
+  },
+);
