@@ -26,6 +26,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from support.servers.watch import Watch
+
 ROLES = ("admin", "op", "user", "viewer")
 """One user per role; the password is the name."""
 
@@ -82,6 +84,7 @@ class AirflowHome:
             _clean_environment(self.python) | self._settings() | dict(environment or {})
         )
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._watch = Watch()
         self.dags.mkdir(parents=True)
         self.schedules.write_text(schedules)
         (self.dags / "backup_dags.py").write_text(LAUNCHER)
@@ -108,6 +111,8 @@ class AirflowHome:
         wanted = components or COMPONENTS
         if not (self.folder / "airflow.db").exists():
             self.run("db", "migrate")
+        if "dag-processor" in wanted:
+            self._watch.start(self.schedules)
         for component in wanted:
             self._processes[component] = self._spawn(component)
         if "api-server" in wanted:
@@ -244,6 +249,7 @@ class AirflowHome:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._watch.stop()
         self.stop()
 
     def _settings(self) -> dict[str, str]:
@@ -262,7 +268,8 @@ class AirflowHome:
             "api_auth__jwt_secret": "another-secret-of-the-tests-which-is-long-enough-for-its-digest",
             "dag_processor__dag_bundle_storage_path": str(self.folder / "bundles"),
             "dag_processor__refresh_interval": "2",
-            "dag_processor__min_file_process_interval": "2",
+            # Parsing all the time is nine tenths of what an Airflow costs that does nothing.
+            "dag_processor__min_file_process_interval": "30",
             "database__sql_alchemy_conn": self.metadata_url,
             "logging__base_log_folder": str(self.folder / "logs"),
             "scheduler__enable_health_check": "False",
