@@ -1,7 +1,7 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import type { ComponentType } from "react";
 
-import { createClient } from "./api/queries";
+import { createClient } from "./api/refresh";
 import { BackupsPage } from "./pages/BackupsPage";
 import { DagTab } from "./pages/DagTab";
 import { Overview } from "./pages/Overview";

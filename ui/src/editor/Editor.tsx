@@ -1,7 +1,8 @@
 import { Button, Drawer, Stack, Tabs, Text, Textarea } from "@chakra-ui/react";
 import { useEffect, useMemo, useState } from "react";
 
-import { useSave, useValidation } from "../api/queries";
+import { useSave } from "../api/changes";
+import { useValidation } from "../api/queries";
 import type { EngineInfo } from "../api/types";
 import { tell, tellError } from "../shared/toaster";
 import { formatCount } from "../format";

@@ -7,7 +7,7 @@ import type { EngineInfo, TemplateInfo } from "../api/types";
 import { Confirm } from "../shared/Confirm";
 import { Failure } from "../shared/Failure";
 import { CALM, CLEAR } from "../shared/manners";
-import { useOpener } from "../shared/opener";
+import { useOpener } from "../shared/focus";
 import { Editor } from "./Editor";
 import { beginningOf, StartFrom } from "./StartFrom";
 

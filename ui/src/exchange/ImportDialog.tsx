@@ -1,7 +1,7 @@
 import { Badge, Field, Flex, Input, Stack, Text, Textarea } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { useImport, useImportCheck } from "../api/queries";
+import { useImport, useImportCheck } from "../api/changes";
 import type { ImportConflict, ImportedSchedule, ImportResults } from "../api/types";
 import { Concerns } from "../editor/Preview";
 import { Choice } from "../editor/fields";

@@ -1,7 +1,7 @@
 import { Box, Button, Flex, Stack, Text } from "@chakra-ui/react";
 import { type ReactNode, useState } from "react";
 
-import type { Stale } from "../api/queries";
+import type { Stale } from "../api/live";
 import type { Component, ScheduleSummary, Status } from "../api/types";
 import { sentence } from "../format";
 import { COMPONENTS, protectionOf, type Palette } from "../words";

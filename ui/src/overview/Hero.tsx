@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 
 import type { Age as Oldest, Status } from "../api/types";
 import { useNow } from "../clock";
-import type { Stale } from "../api/queries";
+import type { Stale } from "../api/live";
 import { formatExact, formatSpan, notSince, sentence } from "../format";
 import { headline, type Headline, type Palette } from "../words";
 import { ShieldAlert, ShieldBusy, ShieldCheck, ShieldIdle } from "../shared/icons";

@@ -1,7 +1,7 @@
 import { Button, Flex, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { useMaintenance } from "../api/queries";
+import { useMaintenance } from "../api/changes";
 import type { Maintenance } from "../api/types";
 import { formatExact, formatMoment } from "../format";
 import { Confirm } from "../shared/Confirm";

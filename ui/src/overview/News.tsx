@@ -1,6 +1,6 @@
 import { useCallback } from "react";
 
-import { useFeed } from "../api/queries";
+import { useFeed } from "../api/live";
 import type { FeedEvent } from "../api/types";
 import { toaster } from "../shared/toaster";
 

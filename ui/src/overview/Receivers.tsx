@@ -1,6 +1,7 @@
 import { Box, Button, Flex, Text } from "@chakra-ui/react";
 
-import { useReceivers, useTestMessage } from "../api/queries";
+import { useTestMessage } from "../api/changes";
+import { useReceivers } from "../api/queries";
 import type { ReceiverState } from "../api/types";
 import { formatMoment } from "../format";
 import { Panel } from "../shared/Panel";

@@ -1,7 +1,8 @@
 import { Box, Button, Flex, Link, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { type Stale, useTimeline } from "../api/queries";
+import { type Stale } from "../api/live";
+import { useTimeline } from "../api/queries";
 import type { Lane, Timeline } from "../api/types";
 import { formatDuration, formatMoment, pageInput, sentence } from "../format";
 import { Panel } from "../shared/Panel";

@@ -1,8 +1,8 @@
 import { Button, EmptyState, Flex, Link, Skeleton, Stack, Tabs, Text } from "@chakra-ui/react";
-import { useCallback, useMemo, useState } from "react";
-import { useNavigate, useParams, useSearchParams } from "react-router-dom";
+import { useMemo, useState } from "react";
 
-import { type ListQuery, useActiveRuns, useLiveRefresh, useSchedules, useStale, useStatus } from "../api/queries";
+import { useLiveRefresh, useStale } from "../api/live";
+import { type ListQuery, useActiveRuns, useSchedules, useStatus } from "../api/queries";
 import type { Run } from "../api/types";
 import { ActiveRuns } from "../runs/ActiveRuns";
 import { Attention } from "../overview/Attention";
@@ -21,15 +21,15 @@ import { News } from "../overview/News";
 import { Receivers } from "../overview/Receivers";
 import { Unprotected } from "../overview/Unprotected";
 import { Toasts } from "../shared/toaster";
-import { listState, Toolbar } from "../schedules/Toolbar";
-import { type RunChoice, runChoice, RunsPanel } from "../runs/RunsPanel";
+import { Toolbar } from "../schedules/Toolbar";
+import { RunsPanel } from "../runs/RunsPanel";
 import { EditorDrawer, NEW } from "../editor/EditorDrawer";
 import { ImportDialog } from "../exchange/ImportDialog";
 import { startFor } from "../editor/form";
 import { needsAttention, whyReadOnly } from "../words";
+import { RUNS, useAddress } from "./address";
 
 const PAGE = 50;
-const RUNS = "runs";
 
 /** What needs attention is asked for apart from the table, so that no filter can hide it. */
 const TROUBLED: ListQuery = { limit: 50, offset: 0, q: "", sort: "protection", state: "attention" };
@@ -203,65 +203,6 @@ export const BackupsPage = () => {
       <Toasts />
     </Stack>
   );
-};
-
-type Change = Partial<RunChoice> & { offset?: number; sort?: string; state?: string; view?: string };
-
-/** The address bar holds what is shown, so that a link shows the same to somebody else. */
-const useAddress = () => {
-  const { "*": rest = "", page = "backup" } = useParams();
-  const [search, setSearch] = useSearchParams();
-  const navigate = useNavigate();
-  const root = `/plugin/${page}`;
-  const query = search.toString();
-  const go = useCallback((path: string) => void navigate({ pathname: path, search: query }), [navigate, query]);
-  const set = useCallback(
-    (change: Change) =>
-      setSearch(
-        (before) => {
-          const after = new URLSearchParams(before);
-
-          if (change.offset === undefined) {
-            after.delete("offset");
-          }
-          for (const [key, value] of Object.entries(change)) {
-            if (value === "" || value === 0) {
-              after.delete(key);
-            } else {
-              after.set(key, String(value));
-            }
-          }
-
-          return after;
-        },
-        { replace: true },
-      ),
-    [setSearch],
-  );
-
-  return {
-    choice: runChoice(search),
-    drawer: {
-      close: () => go(root),
-      id: rest === "" ? null : decoded(rest),
-      open: (id: string) => go(`${root}/${encodeURIComponent(id)}`),
-    },
-    offset: Number(search.get("offset") ?? 0) || 0,
-    q: search.get("q") ?? "",
-    set,
-    sort: search.get("sort") ?? "id",
-    state: listState(search.get("state")),
-    view: search.get("view") === RUNS ? RUNS : "schedules",
-  };
-};
-
-/** What an address names; one that was typed with a stray percent sign names just what it says. */
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 };
 
 type NoSchedulesProps = { readonly onImport: (() => void) | null; readonly onNew: (() => void) | null };

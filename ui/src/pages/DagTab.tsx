@@ -1,6 +1,7 @@
 import { Box, EmptyState } from "@chakra-ui/react";
 
-import { useActiveRuns, useLiveRefresh } from "../api/queries";
+import { useLiveRefresh } from "../api/live";
+import { useActiveRuns } from "../api/queries";
 import { ShieldIdle } from "../shared/icons";
 import { ScheduleView } from "../schedules/ScheduleView";
 import { CLEAR } from "../shared/manners";

@@ -1,7 +1,8 @@
 import { Box, Link } from "@chakra-ui/react";
 import { Link as RouterLink } from "react-router-dom";
 
-import { useStale, useStatus } from "../api/queries";
+import { useStale } from "../api/live";
+import { useStatus } from "../api/queries";
 import { Failure } from "../shared/Failure";
 import { Hero, HeroSkeleton } from "../overview/Hero";
 

@@ -1,6 +1,6 @@
 import { Box, Flex, Link, Stack, Text } from "@chakra-ui/react";
 
-import type { Stale } from "../api/queries";
+import type { Stale } from "../api/live";
 import type { Run, ScheduleSummary } from "../api/types";
 import { CancelRun } from "./CancelRun";
 import { ControlAll, ControlRun } from "./ControlRun";

@@ -1,7 +1,7 @@
 import { Button, Input, Popover, Portal, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { useCancel } from "../api/queries";
+import { useCancel } from "../api/changes";
 import type { Run } from "../api/types";
 import { Stop } from "../shared/icons";
 import { CALM, CLEAR } from "../shared/manners";

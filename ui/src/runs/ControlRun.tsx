@@ -1,6 +1,6 @@
 import { Button, IconButton } from "@chakra-ui/react";
 
-import { useControl, useControlAll } from "../api/queries";
+import { useControl, useControlAll } from "../api/changes";
 import type { Run } from "../api/types";
 import { formatCount } from "../format";
 import { Hold, Play } from "../shared/icons";

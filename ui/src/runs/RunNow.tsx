@@ -1,6 +1,6 @@
 import { Box, Button, IconButton, Menu, Portal } from "@chakra-ui/react";
 
-import { useRunNow } from "../api/queries";
+import { useRunNow } from "../api/changes";
 import type { ScheduleSummary } from "../api/types";
 import { sentence } from "../format";
 import { whyNotRun } from "../words";

@@ -3,7 +3,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import { createClient } from "../api/queries";
+import { createClient } from "../api/refresh";
 import { RUN } from "../test/samples";
 import { queryOf, type RunChoice, runChoice, RunsPanel } from "./RunsPanel";
 

@@ -1,7 +1,7 @@
 import { ActionBar, Button, Portal, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { type BulkAction, useBulk } from "../api/queries";
+import { type BulkAction, useBulk } from "../api/changes";
 import type { BulkResults } from "../api/types";
 import { exportUrl } from "../exchange/address";
 import { formatCount } from "../format";

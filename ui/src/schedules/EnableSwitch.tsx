@@ -1,6 +1,6 @@
 import { Box, Switch } from "@chakra-ui/react";
 
-import { useToggle } from "../api/queries";
+import { useToggle } from "../api/changes";
 import type { ScheduleSummary } from "../api/types";
 import { sentence } from "../format";
 import { whyNotToggle } from "../words";

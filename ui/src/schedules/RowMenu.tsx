@@ -1,7 +1,7 @@
 import { IconButton, Menu, Portal } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { useLift, useSkipNext } from "../api/queries";
+import { useLift, useSkipNext } from "../api/changes";
 import type { ScheduleSummary } from "../api/types";
 import { CloneDialog, DeleteDialog, PauseDialog } from "../shared/dialogs";
 import { Dots } from "../shared/icons";

@@ -2,7 +2,7 @@ import { CloseButton, Drawer, Portal, Text } from "@chakra-ui/react";
 
 import { useSchedule } from "../api/queries";
 import { CALM, CLEAR } from "../shared/manners";
-import { useOpener } from "../shared/opener";
+import { useOpener } from "../shared/focus";
 import { RowMenu } from "./RowMenu";
 import { ScheduleView } from "./ScheduleView";
 

@@ -2,7 +2,8 @@ import { Field, Input, NativeSelect, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
 import { hostUrl } from "../api/client";
-import { usePlaces, useRestoreSet } from "../api/queries";
+import { useRestoreSet } from "../api/changes";
+import { usePlaces } from "../api/queries";
 import type { Place, RecoveryPlan, ScheduleSummary } from "../api/types";
 import { Confirm } from "../shared/Confirm";
 import { tell, tellError } from "../shared/toaster";

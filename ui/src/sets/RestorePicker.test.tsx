@@ -3,7 +3,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-import { createClient } from "../api/queries";
+import { createClient } from "../api/refresh";
 import { SCHEDULE } from "../test/samples";
 import { RestorePicker } from "./RestorePicker";
 

@@ -1,7 +1,8 @@
 import { Badge, Box, Button, Flex, Skeleton, Stack, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { useRetention, useSets, useVerifySet } from "../api/queries";
+import { useVerifySet } from "../api/changes";
+import { useRetention, useSets } from "../api/queries";
 import type { RetentionView, ScheduleSummary, SetSummary } from "../api/types";
 import { formatBytes, formatCount, formatExact, formatMoment } from "../format";
 import { proofOf } from "../words";

@@ -2,7 +2,7 @@ import { Box, Button, CloseButton, Dialog, Portal } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
 import { CALM, CLEAR } from "./manners";
-import { useOpener } from "./opener";
+import { useOpener } from "./focus";
 
 type ConfirmProps = {
   readonly action: string;

@@ -1,7 +1,7 @@
 import { Box, Flex, Heading, Text } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
-import type { Stale } from "../api/queries";
+import type { Stale } from "../api/live";
 import { notSince } from "../format";
 
 type PanelProps = {

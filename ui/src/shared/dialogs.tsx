@@ -1,7 +1,7 @@
 import { Box, Button, Field, Flex, Input, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
-import { useClone, useDelete, usePauseUntil } from "../api/queries";
+import { useClone, useDelete, usePauseUntil } from "../api/changes";
 import type { ScheduleSummary } from "../api/types";
 import { serverNow } from "../clock";
 import { formatMoment, pageInput, pageMoment } from "../format";

@@ -4,7 +4,7 @@ import { render } from "@testing-library/react";
 import type { ReactNode } from "react";
 import { MemoryRouter, Route, Routes } from "react-router-dom";
 
-import { createClient } from "../api/queries";
+import { createClient } from "../api/refresh";
 import { BackupsPage } from "../pages/BackupsPage";
 
 /** Draw a part of the page alone; return what keeps its answers. */
