@@ -20,7 +20,7 @@ import httpx
 ROOT = Path(__file__).absolute().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.servers.airflow_fixture import AirflowHome  # the tests bring up the same Airflow
+from support.airflow.home import AirflowHome  # the tests bring up the same Airflow
 
 API = "backup/api/v1"
 FILES = 1200

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from support import coverage_by_room
+from support.airflow import shared
 from support.faults import FAULTS, unshown
-from support.servers import shared
 
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]

@@ -29,7 +29,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks"), str(HERE)]
 from many_world import RUNS, made
 from measured import measured_at
 
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 API = "backup/api/v1"
 OURS = (

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from airflow_backup.catalog import Catalog
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 RUNS, SETS = 100, 30
 _DATABASES = ("airflow.db", "airflow_backup.db")

@@ -33,7 +33,7 @@ from measured import measured_at
 
 from airflow_backup.catalog import Catalog
 from api.conftest import remember  # the folder of the tests is no package of ours
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 SCHEDULES, SLOWEST, EXAMPLES = 300, 4, 20
 API = "backup/api/v1"

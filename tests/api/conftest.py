@@ -14,8 +14,8 @@ from airflow_backup.catalog.run_records import Failure, Outcome
 from airflow_backup.core.failure_class import FailureClass
 from airflow_backup.core.format.manifest import Totals
 from airflow_backup.core.words import ExecutionStatus, Kind
-from support.servers.airflow_fixture import ROLES, AirflowHome
-from support.servers.shared import share
+from support.airflow.home import ROLES, AirflowHome
+from support.airflow.shared import share
 from support.stored.stored_runs import begin
 from support.stored.stored_sets import note_set
 

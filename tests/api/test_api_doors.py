@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 pytestmark = pytest.mark.service
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.servers.airflow_fixture import ROLES, AirflowHome
+from support.airflow.home import ROLES, AirflowHome
 
 pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=3)]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 pytestmark = pytest.mark.service
 

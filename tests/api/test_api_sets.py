@@ -15,7 +15,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.schedules.model.schedule import Schedule
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 pytestmark = pytest.mark.service
 

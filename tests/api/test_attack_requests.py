@@ -21,7 +21,7 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.schedules.export.schedules_file import schedules_file
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 pytestmark = pytest.mark.service
 

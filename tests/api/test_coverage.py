@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 pytestmark = pytest.mark.service
 

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.words import Trigger
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 EVENTS = "backup/api/v1/events"
 

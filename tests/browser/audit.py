@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

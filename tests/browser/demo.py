@@ -22,7 +22,7 @@ from airflow_backup.core.words import (
     VerificationOutcome,
 )
 from browser.demo_schedules import DEPARTMENTS, SCHEDULES, THINGS
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 from support.stored.stored_runs import begin
 from support.stored.stored_sets import note_set
 

@@ -33,7 +33,7 @@ from browser.demo import (
     rewrite,
 )
 from browser.demo_schedules import HEALTHY, MANY, UNPROVEN
-from support.servers.airflow_fixture import AirflowHome, chromium
+from support.airflow.home import AirflowHome, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

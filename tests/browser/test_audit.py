@@ -19,7 +19,7 @@ import pytest
 from browser.audit import complain_into, log_in, outside, violations
 from browser.demo import beat, demo_home, fail, fill, let_run, prepare
 from browser.demo_schedules import SCHEDULES
-from support.servers.airflow_fixture import AirflowHome, chromium, require_chromium
+from support.airflow.home import AirflowHome, chromium, require_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route

@@ -14,7 +14,7 @@ import yaml
 import airflow_backup
 from airflow_backup.core.installed import engines as installed_engines
 from browser.audit import log_in, outside, violations
-from support.servers.airflow_fixture import AirflowHome, chromium, require_chromium
+from support.airflow.home import AirflowHome, chromium, require_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

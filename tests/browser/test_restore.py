@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import airflow_backup
-from support.servers.airflow_fixture import AirflowHome, chromium, require_chromium
+from support.airflow.home import AirflowHome, chromium, require_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

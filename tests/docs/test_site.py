@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from support.servers.airflow_fixture import chromium, require_chromium
+from support.airflow.home import chromium, require_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

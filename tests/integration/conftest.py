@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.servers.airflow_fixture import AirflowHome
-from support.servers.shared import share
+from support.airflow.home import AirflowHome
+from support.airflow.shared import share
 from support.stored.wheel import built
 
 ROOT = Path(__file__).parents[2]

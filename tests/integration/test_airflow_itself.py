@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.servers.airflow_fixture import AirflowHome
-from support.servers.airflow_runs import Runs
+from support.airflow.home import AirflowHome
+from support.airflow.runs import Runs
 from support.sources import airflows
 
 pytestmark = pytest.mark.service

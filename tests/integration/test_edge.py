@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from support.airflow.databases import Databases
+from support.airflow.home import AirflowHome
 from support.servers import postgres as servers
-from support.servers.airflow_databases import Databases
-from support.servers.airflow_fixture import AirflowHome
 from support.servers.machines import (
     API,
     PATIENCE,

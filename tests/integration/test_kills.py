@@ -35,8 +35,8 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.run_records import Execution
 from airflow_backup.core.connections import from_environment
-from support.servers import tasks
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow import tasks
+from support.airflow.home import AirflowHome
 from support.stored.sets import Clock
 
 pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=3)]

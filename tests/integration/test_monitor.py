@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_backup.catalog import Catalog
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 from support.servers.receivers import MailServer, WebServer, mail_server, web_server
 
 pytestmark = pytest.mark.service

@@ -25,11 +25,11 @@ from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
+from support.airflow import tasks
+from support.airflow.databases import Databases
+from support.airflow.home import AirflowHome
+from support.airflow.runs import Runs
 from support.servers import postgres as servers
-from support.servers import tasks
-from support.servers.airflow_databases import Databases
-from support.servers.airflow_fixture import AirflowHome
-from support.servers.airflow_runs import Runs
 from support.servers.tcp_proxy import TcpProxy
 from support.stored.sets import Clock
 

@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 
 from airflow_backup.catalog import Catalog
+from support.airflow import tasks
+from support.airflow.databases import Databases
+from support.airflow.home import AirflowHome
+from support.airflow.runs import API, Runs
 from support.servers import postgres as servers
-from support.servers import tasks
-from support.servers.airflow_databases import Databases
-from support.servers.airflow_fixture import AirflowHome
-from support.servers.airflow_runs import API, Runs
 
 pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=14)]
 

@@ -23,8 +23,8 @@ from typing import Any
 import httpx
 import pytest
 
+from support.airflow.home import AirflowHome
 from support.argument_lists import ArgumentLists
-from support.servers.airflow_fixture import AirflowHome
 from support.servers.firebird import is_installed as has_firebird
 from support.servers.postgres import PASSWORD as POSTGRES_PASSWORD
 from support.servers.postgres import USER, postgres, programs

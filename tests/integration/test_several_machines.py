@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from support.airflow.databases import Databases
+from support.airflow.home import AirflowHome
 from support.servers import postgres as servers
-from support.servers.airflow_databases import Databases
-from support.servers.airflow_fixture import AirflowHome
 from support.servers.machines import API, Topology, require_namespaces, restored, run, schedules_of
 
 pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=2)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 from support.stored.wheel import installed, run, said
 
 pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=3)]

@@ -267,7 +267,7 @@ FAULTS: tuple[Fault, ...] = (
         (
             f"{_BACKUP}a_clock_that_went_backwards_is_told",
             f"{_RETENTION}nothing_is_removed_when_the_clock_jumped",
-            "unit/schedules/test_fire_times.py::test_where_the_clock_jumps",
+            "unit/schedules/times/test_fire_times.py::test_where_the_clock_jumps",
         ),
     ),
     Fault(
@@ -412,7 +412,7 @@ FAULTS: tuple[Fault, ...] = (
         (
             f"{_AIRFLOW}one_broken_schedule_among_ten_stops_none_of_the_others",
             "unit/dags/test_generator.py::test_a_schedule_that_turns_wrong_keeps_its_dag_and_is_reported",
-            "unit/schedules/test_loader.py::test_aliases_that_would_grow_without_bounds_are_refused",
+            "unit/schedules/loading/test_loader.py::test_aliases_that_would_grow_without_bounds_are_refused",
         ),
     ),
     Fault(

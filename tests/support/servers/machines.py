@@ -25,7 +25,7 @@ from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 from support.stored.sets import Clock
 
 API = "backup/api/v1"

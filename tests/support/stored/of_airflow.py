@@ -9,7 +9,7 @@ from airflow_backup.actions.backup.backup import Run, backup
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import from_environment
 from airflow_backup.schedules.model.schedule import Schedule
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 
 def store_set(airflow: AirflowHome, folder: Path, schedule_id: str) -> None:

@@ -26,7 +26,8 @@ export const createClient = (): QueryClient =>
     },
   });
 
-export const refreshAll = async (client: QueryClient): Promise<void> => client.invalidateQueries({ queryKey: ["backup"] });
+export const refreshAll = async (client: QueryClient): Promise<void> =>
+  client.invalidateQueries({ queryKey: ["backup"] });
 
 export const refreshAllButActive = async (client: QueryClient): Promise<void> =>
   client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "backup" && queryKey[1] !== "active" });

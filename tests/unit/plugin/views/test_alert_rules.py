@@ -16,9 +16,9 @@ from airflow_backup.plugin.views.metrics import metrics
 from airflow_backup.plugin.views.schedules import summaries
 from support.promql import firing, scrape
 from support.situations import NOW, SITUATIONS
-from unit.plugin.test_one_truth import MAY, World
+from unit.plugin.views.test_one_truth import MAY, World
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "alerts.md"
+PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "alerts.md"
 (RULES,) = [
     {rule["alert"]: rule["expr"] for rule in found["groups"][0]["rules"]}
     for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)

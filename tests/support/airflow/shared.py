@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow.home import AirflowHome
 
 _SHARED = pytest.StashKey[list[tuple[Path, AirflowHome]]]()
 

@@ -12,7 +12,7 @@ _AGAIN = (0.0, 2.0, 6.0)
 """Seconds after a change: Airflow forgets what changes while it parses the file, so it is told more than once."""
 
 
-class Watch:
+class Reparse:
     """A thread that touches DAG files when the schedules change."""
 
     def __init__(self) -> None:

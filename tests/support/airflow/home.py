@@ -26,7 +26,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from support.servers.watch import Watch
+from support.airflow.reparse import Reparse
 
 ROLES = ("admin", "op", "user", "viewer")
 """One user per role; the password is the name."""
@@ -84,7 +84,7 @@ class AirflowHome:
             _clean_environment(self.python) | self._settings() | dict(environment or {})
         )
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._watch = Watch()
+        self._reparse = Reparse()
         self.dags.mkdir(parents=True)
         self.schedules.write_text(schedules)
         (self.dags / "backup_dags.py").write_text(LAUNCHER)
@@ -112,7 +112,7 @@ class AirflowHome:
         if not (self.folder / "airflow.db").exists():
             self.run("db", "migrate")
         if "dag-processor" in wanted:
-            self._watch.start(self.schedules)
+            self._reparse.start(self.schedules)
         for component in wanted:
             self._processes[component] = self._spawn(component)
         if "api-server" in wanted:
@@ -249,7 +249,7 @@ class AirflowHome:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._watch.stop()
+        self._reparse.stop()
         self.stop()
 
     def _settings(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """
 Who may do what: every operation of the API, as every role, with both of Airflow's common auth managers.
 
-The page docs/reference/permissions.md is made here: UPDATE_DOCS=1 pytest tests/api/test_permissions.py
+The page docs/reference/permissions.md is made here: UPDATE_DOCS=1 pytest tests/api/rights/test_permissions.py
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 from airflow_backup.catalog import Catalog
-from support.servers.airflow_fixture import ROLES, AirflowHome
+from support.airflow.home import ROLES, AirflowHome
 from support.stored.of_airflow import store_set
 
 pytestmark = [pytest.mark.service, pytest.mark.slow(minutes=4)]
 
 API = "/api/v1"
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "permissions.md"
 MANAGERS = ("simple", "fab")
 EVERYBODY = (*ROLES, "nobody")
 LATER = "2099-01-01T00:00:00Z"
@@ -182,7 +182,7 @@ def page(tables: dict[str, dict[str, dict[str, bool]]]) -> str:
 INTRODUCTION = """\
 # Permissions
 
-*Made by a test, which asks every operation as every role: `UPDATE_DOCS=1 pytest tests/api/test_permissions.py`.*
+*Made by a test, which asks every operation as every role: `UPDATE_DOCS=1 pytest tests/api/rights/test_permissions.py`.*
 
 The API asks Airflow's auth manager on every request. What it asks for:
 

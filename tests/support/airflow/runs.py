@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from support.servers import tasks
-from support.servers.airflow_fixture import AirflowHome
+from support.airflow import tasks
+from support.airflow.home import AirflowHome
 
 API = "backup/api/v1"
 PATIENCE = 400.0
