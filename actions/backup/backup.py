@@ -157,12 +157,15 @@ def _store_new(
     engine = engines.get(schedule.source.engine)
     _check(engine, schedule, kind, context)
     attempt.repository = repository.ensure(attempt.storage, schedule.repository, catalog)
-    attempt.clean()
-    what = choose_parent(schedule, kind, engine, attempt.storage, catalog, worker=attempt.worker)
-    try:
-        return _take(attempt, schedule, engine, what, catalog, context)
-    except ParentUnusable as error:
-        return _take(attempt, schedule, engine, promoted(kind, error), catalog, context)
+    with repository.saying_when_gone(attempt.storage, attempt.repository):
+        attempt.clean()
+        what = choose_parent(
+            schedule, kind, engine, attempt.storage, catalog, worker=attempt.worker
+        )
+        try:
+            return _take(attempt, schedule, engine, what, catalog, context)
+        except ParentUnusable as error:
+            return _take(attempt, schedule, engine, promoted(kind, error), catalog, context)
 
 
 def _take(

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from airflow_backup.actions.maintain.leftovers import remove_leftovers
-from airflow_backup.actions.sets.repository import check, read_marker
+from airflow_backup.actions.sets.repository import check
 from airflow_backup.actions.sets.trust import Described, StoredManifest, Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow
@@ -76,8 +76,7 @@ def sync(
     Leftovers whose last byte was written before ``leftovers_before`` are removed, never those of
     a run that is still active. A dry run changes nothing and returns what it would do.
     """
-    check(storage, repository, catalog)
-    marker = read_marker(storage)
+    marker = check(storage, repository, catalog)
     if marker is not None and not dry_run:
         catalog.repositories.record(repository, marker)
     recorded = lost = 0

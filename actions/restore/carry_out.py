@@ -18,6 +18,7 @@ from airflow_backup.actions.restore.target import (
     Target,
     look_at,
 )
+from airflow_backup.actions.sets.repository import saying_when_gone
 from airflow_backup.core.errors import ConfigError, Refused, VerifyError
 from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.engines.capabilities import Loader, Resumer
@@ -83,12 +84,13 @@ def carry_out(
     begun = time.monotonic()
     engine = (engines or registry()).get(what.engine)
     kept: Folder | None = None
-    if isinstance(what.target, ServerTarget):
-        report = _load(engine, what, what.target, context)
-    elif what.replaces:
-        report, kept = _swap(engine, what, what.target, context)
-    else:
-        report = _fill(engine, what, what.target, context)
+    with saying_when_gone(what.storage, what.repository_id):
+        if isinstance(what.target, ServerTarget):
+            report = _load(engine, what, what.target, context)
+        elif what.replaces:
+            report, kept = _swap(engine, what, what.target, context)
+        else:
+            report = _fill(engine, what, what.target, context)
     seconds = time.monotonic() - begun
     if catalog is not None:
         catalog.events.append(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_backup.actions.restore.target import Target
 from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.core.words import VerificationOutcome
+from airflow_backup.storage.protocol import Storage
 
 if TYPE_CHECKING:
     from airflow_backup.catalog import Catalog
@@ -33,6 +34,10 @@ class RestorePlan:
 
     until: datetime | None
     """Where to stop in archived logs; None when there are none."""
+
+    storage: Storage
+    repository_id: str | None
+    """The repository's marker; None where it has none."""
 
     chain: Sequence[StoredSet]
     only: Sequence[str]

@@ -20,6 +20,7 @@ from airflow_backup.actions.restore.swap import Swap
 from airflow_backup.actions.restore.target import ServerTarget, Target, TargetState, look_at
 from airflow_backup.actions.sets.heads import check_head
 from airflow_backup.actions.sets.piece_sizes import misfits
+from airflow_backup.actions.sets.repository import id_of, saying_when_gone
 from airflow_backup.actions.sets.stored_set import StoredSet, open_chain, open_set
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain
@@ -116,17 +117,18 @@ def plan(
     if catalog is not None:
         rows = catalog.sets.of(schedule_id)
         trust = dataclasses.replace(trust, known={row.set_id: row for row in rows})
-    chain, gaps = _choose(storage, trust, set_id=set_id, at=at, keys=keys, catalog=catalog)
-    for each in chain:
-        _check_presence(storage, each)
+    here = id_of(storage)
+    with saying_when_gone(storage, here):
+        chain, gaps = _choose(storage, trust, set_id=set_id, at=at, keys=keys, catalog=catalog)
+        for each in chain:
+            _check_presence(storage, each)
     last = chain[-1].manifest
     engine = (engines or registry()).get(last.engine)
     trust.check_may_run(last, engine)
     _check_layout(last, engine)
     context = EngineContext(connections=connections, source=source)
     _check_engine(engine, chain, target, only, context)
-    until = stop_at(chain, at)
-    needed = bytes_written(chain)
+    until, needed = stop_at(chain, at), bytes_written(chain)
     to_read = sum(each.manifest.totals.bytes_stored for each in chain)
     rate = rate_of(schedule_id, catalog)
     what = RestorePlan(
@@ -136,6 +138,8 @@ def plan(
         asked_at=at,
         consistent_at=until or last.consistent_at,
         until=until,
+        storage=storage,
+        repository_id=here,
         chain=chain,
         only=tuple(only),
         bytes_to_read=to_read,

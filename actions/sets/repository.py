@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from airflow_backup.catalog import Catalog
@@ -24,6 +24,7 @@ from airflow_backup.core.errors import (
     NameTaken,
     NotFound,
     RepositoryMissing,
+    StorageError,
     VerifyError,
 )
 from airflow_backup.core.format.manifest import FORMAT_VERSION, MOST_BYTES, hash_of, manifest_name
@@ -50,19 +51,77 @@ def ensure(storage: Storage, url: str, catalog: Catalog) -> str:
     return found
 
 
-def check(storage: Storage, url: str, catalog: Catalog) -> None:
-    """Raise RepositoryMissing when the repository at ``url`` is known, and what is there now is not it."""
+def check(storage: Storage, url: str, catalog: Catalog) -> str | None:
+    """
+    Return the id of the repository at ``url``, None where it has no marker.
+
+    RepositoryMissing when it is known, and what is there now is not it.
+    """
     found = read_marker(storage)
     if found is not None:
         _compare(storage, url, found, catalog)
     elif _is_known(url, catalog) and not _holds_what_is_known(storage, url, catalog):
         raise _missing(storage, "its marker is not there, and the catalog knows sets in it")
+    return found
 
 
 def check_same(storage: Storage, repository_id: str) -> None:
     """Raise RepositoryMissing when the repository is not the one that it was a moment ago."""
     if read_marker(storage) != repository_id:
-        raise _missing(storage, "it was there when the run began, and is not any more")
+        raise _gone(storage)
+
+
+@contextlib.contextmanager
+def saying_when_gone(storage: Storage, repository_id: str | None) -> Iterator[None]:
+    """
+    Let a failure be RepositoryMissing where the repository is not there any more, whatever was met first.
+
+    A folder that is gone looks, piece by piece, like a storage that does not answer, like a name that is not
+    found, and like damage; only the first of these would mend itself, and none is what a person must hear.
+    """
+    try:
+        yield
+    except (StorageError, NotFound, VerifyError) as error:
+        if not isinstance(error, RepositoryMissing) and is_gone(storage, repository_id):
+            raise _gone(storage) from error
+        raise
+
+
+def id_of(storage: Storage) -> str | None:
+    """Return the repository's id; None also where it cannot be read, which whoever reads the sets will say."""
+    try:
+        return read_marker(storage)
+    except (StorageError, VerifyError, FormatError):
+        return None
+
+
+def is_gone(storage: Storage, repository_id: str | None) -> bool:
+    """Whether what is there now is not that repository; what does not answer, or was never marked, is not gone."""
+    try:
+        return repository_id is not None and read_marker(storage) != repository_id
+    except (StorageError, VerifyError, FormatError):
+        return False
+
+
+class Presence:
+    """Whether a repository is the one that it was when somebody began to read it, and that the catalog knows."""
+
+    def __init__(self, storage: Storage, url: str, catalog: Catalog | None) -> None:
+        self._storage, self._url, self._catalog = storage, url, catalog
+        self._before = id_of(storage)
+
+    def is_lost(self) -> bool:
+        """Look now; what does not answer is not lost."""
+        if is_gone(self._storage, self._before):
+            return True
+        try:
+            if self._catalog is not None:
+                check(self._storage, self._url, self._catalog)
+        except RepositoryMissing:
+            return True
+        except (StorageError, VerifyError, FormatError):
+            return False
+        return False
 
 
 class StillThere:
@@ -170,6 +229,10 @@ def _missing(storage: Storage, why: str) -> BackupError:
         f"the repository {storage.url} is not there: {why}",
         hint="is the disk mounted, and is it the right one? a new one: airflow-backup init --repository URL",
     )
+
+
+def _gone(storage: Storage) -> BackupError:
+    return _missing(storage, "it was there when the run began, and is not any more")
 
 
 def _unreadable(storage: Storage) -> BackupError:

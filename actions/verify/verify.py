@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from airflow_backup.actions.sets.damage import Share, VerifyResult
 from airflow_backup.actions.sets.encryption import secret_keys
+from airflow_backup.actions.sets.repository import Presence
 from airflow_backup.actions.sets.trust import Described, Trust
 from airflow_backup.actions.verify.inspect import Inspection, inspect_set
 from airflow_backup.catalog.records import SetRow
@@ -158,7 +159,11 @@ class Verifier:
             share=share,
             engines=self._engines,
         )
+        here = Presence(self._storage, self._schedule.repository, self._catalog)
         found = inspect_set(self._storage, self._trust(known), set_id, how)
+        is_bad = any(each.outcome is VerificationOutcome.FAILED for each in found)
+        if is_bad and here.is_lost():
+            found = [_without_repository(each) for each in found]
         results = [self._settled(each, known) for each in found]
         for result in results:
             self._note(result)
@@ -250,6 +255,19 @@ class Verifier:
             details=result.details(),
             proven=result.proven,
         )
+
+
+def _without_repository(result: VerifyResult) -> VerifyResult:
+    """A set whose disk is away is no damaged set, and its next verification tells."""
+    if result.outcome is not VerificationOutcome.FAILED:
+        return result
+    return replace(
+        result,
+        outcome=VerificationOutcome.INCONCLUSIVE,
+        reason="the repository is not there any more: is its disk mounted, and is it the right one?",
+        damages=(),
+        proven=None,
+    )
 
 
 def worst(results: Sequence[VerifyResult]) -> VerifyResult | None:
