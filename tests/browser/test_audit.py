@@ -161,6 +161,12 @@ def as_yaml(page: Page) -> None:
     page.get_by_role("textbox", name="The schedule as YAML").wait_for()
 
 
+def editing(page: Page) -> None:
+    menu_of(MADE, "Edit")(page)
+    # what was checked may be saved; until then the button is pale, and becomes what it is in between
+    page.get_by_role("button", name="Save", exact=True).and_(page.locator(":enabled")).wait_for()
+
+
 def importing(page: Page) -> None:
     page.get_by_role("button", name="Import", exact=True).click()
     dialog = page.get_by_role("dialog", name="Import schedules")
@@ -244,7 +250,7 @@ VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "options": (PAGE, options),
     "an import": (PAGE, importing),
     "yaml": (PAGE, as_yaml),
-    "edit": (PAGE, menu_of(MADE, "Edit")),
+    "edit": (PAGE, editing),
     "discard": (PAGE, discarding),
     "runs": (f"{PAGE}?view=runs", runs),
     "menu": (PAGE, menu_of(MADE)),
@@ -364,6 +370,7 @@ def test_the_keyboard_goes_everywhere_and_comes_back(opened: Opener) -> None:
     page.keyboard.press("Enter")
     field = page.get_by_role("dialog", name="New schedule").locator('input[name="id"]')
     field.fill("typed")
+    expect(field).to_be_focused()
     page.keyboard.press("Escape")
     page.get_by_role("dialog", name="Discard what you typed?").wait_for()
     page.keyboard.press("Escape")

@@ -132,7 +132,12 @@ export const Editor = ({ definition, engines, onDone, onTyped, version: shownVer
                 onChange={(change) => {
                   setForm((old) => ({ ...old, ...change }) as Form);
                   // Another engine brings fields that nobody has touched yet.
-                  setTouched((old) => new Set([...old, ...typed(change, form)]));
+                  const names = typed(change, form);
+
+                  setTouched((old) => new Set([...old, ...names]));
+                  if (names.length > 0) {
+                    onTyped(true); // at once, not when it is drawn
+                  }
                 }}
               />
             </Tabs.Content>
@@ -143,7 +148,10 @@ export const Editor = ({ definition, engines, onDone, onTyped, version: shownVer
                 fontFamily="mono"
                 fontSize="xs"
                 minH="96"
-                onChange={(event) => setYaml(event.target.value)}
+                onChange={(event) => {
+                  setYaml(event.target.value);
+                  onTyped(touched.size > 0 || event.target.value !== kept?.text); // as above
+                }}
                 spellCheck={false}
                 value={yaml ?? ""}
               />

@@ -1,6 +1,6 @@
 import { CloseButton, Drawer, Portal, Skeleton, Text } from "@chakra-ui/react";
 
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useCallback, useRef, useState } from "react";
 
 import { useEngines, useSchedule } from "../api/queries";
 import type { EngineInfo, TemplateInfo } from "../api/types";
@@ -22,7 +22,11 @@ type EditorDrawerProps = {
 };
 
 export const EditorDrawer = ({ id, onClose, start = null }: EditorDrawerProps) => {
-  const [isTyped, setTyped] = useState(false);
+  // A key that is pressed before the page was drawn again must know it, too: Escape would throw away what was typed.
+  const isTyped = useRef(false);
+  const setTyped = useCallback((is: boolean) => {
+    isTyped.current = is;
+  }, []);
   const [isAsking, setAsking] = useState(false);
   const [template, setTemplate] = useState<TemplateInfo | null>(null);
   // The template that was chosen while something was typed; undefined while nobody asks.
@@ -47,7 +51,7 @@ export const EditorDrawer = ({ id, onClose, start = null }: EditorDrawerProps) =
         closeOnInteractOutside={false}
         lazyMount
         onOpenChange={({ open }) => {
-          if (!open && isTyped) {
+          if (!open && isTyped.current) {
             setAsking(true);
           } else if (!open) {
             done();
@@ -67,7 +71,7 @@ export const EditorDrawer = ({ id, onClose, start = null }: EditorDrawerProps) =
                 {id === NEW ? (
                   start === null ? (
                     <StartFrom
-                      onChange={(chosen) => (isTyped ? setInstead(chosen) : begin(chosen))}
+                      onChange={(chosen) => (isTyped.current ? setInstead(chosen) : begin(chosen))}
                       template={template}
                     />
                   ) : undefined
