@@ -73,6 +73,8 @@ def dump_pages(
         pages = _Pages(stream, parent)
         options = [*NO_TRIGGERS, "-B", str(level), database.path, "stdout"]
         before = (sys.executable, "-I", "-S", drain.__file__)
+        # nbackup holds the pages as they are when it begins; what is changed while it copies is not in them.
+        consistent_at = context.clock()
         try:
             read(
                 database,
@@ -91,7 +93,7 @@ def dump_pages(
     _check_one_file(database)  # a second file may have been added meanwhile
     context.reporter.finish()
     return DumpReport(
-        consistent_at=context.clock(),
+        consistent_at=consistent_at,
         files=1,
         bytes_read=pages.size,
         tools={"nbackup": database.version("nbackup")},

@@ -110,6 +110,14 @@ class Cluster:
             )
 
 
+def now_of(session: psycopg.Connection[Any]) -> datetime:
+    """Return what the server's clock says."""
+    row = session.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    found: datetime = row[0]
+    return found
+
+
 def position_of(text: str) -> int:
     """
     Read a position in the WAL.

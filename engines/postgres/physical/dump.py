@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.client.libpq import warnings_in
 from airflow_backup.engines.postgres.client.server import Server, tool_version
 from airflow_backup.engines.postgres.options import PostgresOptions
-from airflow_backup.engines.postgres.physical.cluster import Cluster, position_of
+from airflow_backup.engines.postgres.physical.cluster import Cluster, now_of, position_of
 from airflow_backup.engines.postgres.physical.history import check_summaries
 from airflow_backup.engines.postgres.physical.slots import (
     forgotten_slots,
@@ -59,6 +60,7 @@ def dump_physical(
 ) -> DumpReport:
     """Copy the cluster as it is, or what changed since ``parent``."""
     warnings: list[str] = []
+    ended: list[datetime] = []
     with server.session() as session:
         held = hold_wal(session)  # first: everything after it stays until the copy has ended
         before = Cluster.of(session)
@@ -72,7 +74,8 @@ def dump_physical(
         ):
             if since is not None and parent is not None:
                 _check_past(session, since, parent.manifest.set_id)
-            tap = TarTap(MANIFEST, manifest)
+            # The server had ended the backup then. What is committed while its WAL is fetched is not in the set.
+            tap = TarTap(MANIFEST, manifest, at_wal=lambda: ended.append(now_of(session)))
             read = _copy(server, context, sink, since, tap, warnings)
             if before.version >= INCREMENTAL_SINCE:
                 _store_manifest(manifest, sink)
@@ -86,7 +89,7 @@ def dump_physical(
         )
     context.reporter.finish()
     return DumpReport(
-        consistent_at=after.now,
+        consistent_at=ended[0] if ended else after.now,
         files=tap.files,
         bytes_read=read,
         tools={
@@ -190,8 +193,8 @@ def _copy(
             server.start("pg_basebackup", *options) as process,
         ):
             for chunk in process.chunks():
+                tap.feed(chunk)  # first: a throttle may hold up what follows
                 stream.write(chunk)
-                tap.feed(chunk)
                 read += len(chunk)
                 context.reporter.advance(bytes_done=len(chunk))
     except EngineError as error:

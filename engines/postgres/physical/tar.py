@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import IO
 
 _BLOCK = 512
 _INIT_FORK = re.compile(rb"[^\0]*/\d+_init\0")
 """What an unlogged relation is emptied to when a server starts; its rows are not copied."""
 
+_WAL = re.compile(rb"pg_wal/[0-9A-F]{24}\0")
 _REGULAR = (b"0", b"\0")
 
 
 class TarTap:
     """
     Follows an archive chunk by chunk and copies the member ``wanted`` to ``into``.
+
+    ``at_wal`` is called at the first segment of WAL: those come when all else was copied.
 
     >>> import io, tarfile
     >>> archive, kept = io.BytesIO(), io.BytesIO()
@@ -30,10 +34,13 @@ class TarTap:
     (2, True, b'found')
     """
 
-    def __init__(self, wanted: str, into: IO[bytes]) -> None:
+    def __init__(
+        self, wanted: str, into: IO[bytes], *, at_wal: Callable[[], None] = lambda: None
+    ) -> None:
         self.files = self.unlogged = 0
         self.found = False
         self._wanted, self._into = wanted.encode(), into
+        self._at_wal: Callable[[], None] | None = at_wal
         self._head = b""
         self._content = self._copied = self._blank = 0
 
@@ -75,6 +82,9 @@ class TarTap:
         if head[156:157] in _REGULAR:
             self.files += 1
             self.unlogged += _INIT_FORK.match(head) is not None
+            if self._at_wal is not None and _WAL.match(head):
+                self._at_wal()
+                self._at_wal = None
         if head[:100].rstrip(b"\0") == self._wanted:
             self.found = True
             self._copied = size

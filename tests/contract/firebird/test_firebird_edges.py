@@ -7,19 +7,21 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 import pytest
 
-from airflow_backup.actions.backup.backup import BackupResult
+from airflow_backup.actions.backup.backup import BackupResult, backup
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.firebird import physical
 from airflow_backup.engines.firebird.engine import FirebirdEngine
-from airflow_backup.engines.firebird.physical import dump_pages
+from airflow_backup.engines.firebird.physical import _Pages, dump_pages
 from airflow_backup.engines.firebird.program import Database
 from contract.firebird.test_firebird import Place, place
-from support.stored.sets import chain_of, stored
+from support.stored.sets import Clock, chain_of, run_number, stored
 
 __all__ = ["place"]
 
@@ -221,3 +223,29 @@ def test_a_name_of_its_own_for_the_file_of_changes_is_told_of(place: Place, tmp_
     report = FirebirdEngine().restore(chain, tmp_path / "back", place.context)
     (warning,) = report.warnings
     assert f"in '{elsewhere}', as the original does" in warning
+
+
+def test_a_copy_of_pages_is_of_the_moment_at_which_it_began(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written_at: list[datetime] = []
+    clock = Clock()
+
+    class Slow(_Pages):
+        def take(self, chunk: bytes) -> None:
+            if chunk and not written_at:
+                place.firebird.note(place.database, 1, rows=5)
+                written_at.append(clock())
+            super().take(chunk)
+
+    monkeypatch.setattr(physical, "_Pages", Slow)
+    result = backup(
+        place.job("physical"),
+        run_number(1),
+        catalog=place.catalog,
+        connections=place.connections,
+        clock=clock,
+    )
+    back = restored(place, result, "physical", tmp_path / "back")
+    assert count(place, back, "note") == 0
+    assert stored(place.job("physical"), result).manifest.consistent_at < written_at[0]

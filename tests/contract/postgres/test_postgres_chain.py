@@ -23,6 +23,8 @@ from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.format.age import Identity
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.postgres.physical import dump
+from airflow_backup.engines.postgres.physical.tar import TarTap
 from airflow_backup.schedules.model.policies import Encryption
 from airflow_backup.schedules.model.schedule import Schedule
 from contract.postgres.test_postgres import INVARIANT, busy, schedule
@@ -153,6 +155,23 @@ def test_every_link_and_every_moment_between_links_comes_back(
         assert isinstance(chain, RecoveryChain)
         assert chain.consistent_at == between, chain
         keeper.check(f"between-{number}", at=between)
+
+
+def test_what_is_committed_while_the_wal_is_fetched_is_after_the_moment_of_the_set(
+    keeper: Keeper, bank: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed: list[datetime] = []
+
+    class Slow(TarTap):
+        def _begin(self, head: bytes) -> None:
+            super()._begin(head)
+            if head.startswith(b"pg_wal/0") and not committed:
+                told = bank.query("postgres", "SELECT pg_current_xact_id(), clock_timestamp()")
+                committed.append(datetime.fromisoformat(told.rpartition("|")[2]))
+
+    monkeypatch.setattr(dump, "TarTap", Slow)
+    moment = keeper.moment_of(keeper.take(FULL))
+    assert keeper.started < moment < committed[0]
 
 
 def test_a_failed_run_leaves_the_wal_on_the_server_for_the_next(
