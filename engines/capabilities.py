@@ -120,6 +120,29 @@ class StructureChecker(Protocol):
 
 
 @runtime_checkable
+class PlaceChecker(Protocol):
+    """An engine whose bytes lie in a place of its own, and that can tell whether those of a set are still there."""
+
+    def check_place(self, stored: SetReader, context: EngineContext) -> Sequence[str]:
+        """
+        Look for what a set stands for, at little cost; return what was looked at, in words.
+
+        VerifyError where it is gone. It is asked at level `standard`, after each backup.
+        """
+        ...
+
+
+@runtime_checkable
+class EntryCounter(Protocol):
+    """An engine whose counts are of entries, ``unread`` among them; those of others are rows by table."""
+
+    @property
+    def counts_entries(self) -> bool:
+        """Whether it is so."""
+        ...
+
+
+@runtime_checkable
 class PartChecker(Protocol):
     """An engine that restores parts of its source, and can tell whether a set has them."""
 

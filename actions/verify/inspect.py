@@ -34,6 +34,7 @@ from airflow_backup.core.words import DamageKind, VerificationLevel, Verificatio
 from airflow_backup.engines.capabilities import (
     Decoder,
     FormatChecker,
+    PlaceChecker,
     RestoreTester,
     StructureChecker,
 )
@@ -169,6 +170,7 @@ class _Inspector:
         check_pieces([own], self._how.context.reporter)
         algorithm = own.manifest.checksum_algorithm
         self.findings.checks.append(f"the {algorithm} of every piece, or of its frames")
+        self._check_place(own)
         self._reached(VerificationLevel.STANDARD)
 
     def _deep(self, own: CheckedSet) -> None:
@@ -247,6 +249,17 @@ class _Inspector:
                 self._note_whole(own, error.message)
             return
         self.findings.checks += checks
+
+    def _check_place(self, own: CheckedSet) -> None:
+        """Look for what lies elsewhere; where that cannot be looked at, what was read proves only a receipt."""
+        engine = self._engine
+        if not isinstance(engine, PlaceChecker) or not own.has_keys or self._damages():
+            return
+        self._trust.check_may_run(own.manifest, engine)
+        try:
+            self.findings.checks += engine.check_place(own, self._how.context)
+        except VerifyError as error:
+            self._note_whole(own, error.message)
 
     def _find_engine(self, own: CheckedSet) -> Engine[Any] | None:
         manifest = own.manifest

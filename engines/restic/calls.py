@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from airflow_backup.core.endpoints import check_host
@@ -14,9 +15,11 @@ from airflow_backup.core.errors import (
     EngineError,
     NotFound,
     Refused,
+    ScratchFull,
     SourceDenied,
     SourceError,
     SourceUnavailable,
+    ToolMissing,
     VerifyError,
 )
 from airflow_backup.core.format.manifest import Manifest
@@ -24,7 +27,8 @@ from airflow_backup.engines.protocol import (
     EngineContext,
 )
 from airflow_backup.engines.restic.options import ResticOptions, http_host_of
-from airflow_backup.engines.restic.program import Message, Restic
+from airflow_backup.engines.restic.program import Restic
+from airflow_backup.engines.restic.told import Message
 from airflow_backup.engines.shared.restore_marker import MARKER
 from airflow_backup.schedules.model.base import Model
 
@@ -32,6 +36,29 @@ TAG = "airflow-backup"
 
 
 _SNAPSHOT = re.compile(r"[0-9a-f]{64}")
+
+
+DAMAGE = ("contains errors", "LoadIndex returned errors", "ciphertext verification failed")
+"""What restic says where it looked at its data and found fault."""
+
+
+@contextmanager
+def proving(words: str, *, only: Sequence[str] = ("",)) -> Iterator[None]:
+    """
+    Call damage what restic cannot do with a snapshot, where it says one of ``only``.
+
+    A program, room or a disk that is missing says nothing of the snapshot.
+    """
+    try:
+        yield
+    except (ToolMissing, ScratchFull):
+        raise
+    except NotFound as error:
+        raise SourceUnavailable(error.message, hint=error.hint) from error
+    except EngineError as error:
+        if not any(each in error.message for each in only):
+            raise
+        raise VerifyError(f"{words}: {error.message}") from error
 
 
 def earlier_snapshots(

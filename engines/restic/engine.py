@@ -18,6 +18,7 @@ from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, NotFound, VerifyError
 from airflow_backup.core.format.manifest import Manifest
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.protocol import (
     DumpReport,
@@ -28,6 +29,7 @@ from airflow_backup.engines.protocol import (
     VerificationReport,
 )
 from airflow_backup.engines.restic.calls import (
+    DAMAGE,
     TAG,
     backup,
     earlier_snapshots,
@@ -35,26 +37,29 @@ from airflow_backup.engines.restic.calls import (
     held,
     plain,
     problem_of,
+    proving,
     restic_of,
     restic_options,
     snapshot_of,
     unreadable,
 )
-from airflow_backup.engines.restic.program import Message
 from airflow_backup.engines.restic.state import ResticState
-from airflow_backup.engines.shared.json_stream import json_of
+from airflow_backup.engines.restic.told import Message
+from airflow_backup.engines.shared.json_stream import json_of, readable
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
 from airflow_backup.schedules.model.base import Model
 
 RECEIPT = "snapshot.json"
 _MOST_WARNINGS = 50
+_LISTED = f"could not be read, and the set does not have them; it lists all in its '{RECEIPT}'"
 
 
 class ResticEngine:
     """Runs restic, and keeps receipts."""
 
     name = "restic"
+    counts_entries = True
     held_while_paused = "its lock on the repository stays, and no prune of restic can run"
     state_model = ResticState
     version = "1"
@@ -115,8 +120,9 @@ class ResticEngine:
                 hint="does somebody else forget snapshots there right now?",
             )
         snapshot, facts = found[0], summary
+        receipt = {"snapshot": snapshot, "summary": facts, "unread": unread}
         with sink.stream(RECEIPT) as stream:
-            stream.write(json.dumps({"snapshot": snapshot, "summary": facts}, indent=2).encode())
+            stream.write(readable(json.dumps(receipt, indent=2).encode(), RECEIPT))
         context.reporter.finish()
         return DumpReport(
             consistent_at=consistent_at,
@@ -126,7 +132,7 @@ class ResticEngine:
             tools={"restic": ".".join(map(str, version))},
             counts={"files": int(facts["total_files_processed"])}
             | ({"unread": len(unread)} if unread else {}),
-            warnings=unread[:_MOST_WARNINGS],
+            warnings=_told_of(unread),
             state={
                 "snapshot": snapshot["id"],
                 "repository": given.restic_repository,
@@ -160,7 +166,9 @@ class ResticEngine:
                 f"restic restored {files} files, and set '{reader.manifest.set_id}' has {saved}"
             )
         context.reporter.finish()
-        return RestoreReport(files=files, bytes_written=size)
+        unread = reader.manifest.counts.get("unread", 0)
+        told = [f"{counted(unread, 'entry', 'entries')} {_LISTED}"] if unread else []
+        return RestoreReport(files=files, bytes_written=size, warnings=told)
 
     def check_parts(
         self, chain: Sequence[SetReader], only: Sequence[str], context: EngineContext
@@ -184,30 +192,32 @@ class ResticEngine:
             raise VerifyError("the receipt names another snapshot than the manifest")
         return ["the receipt"]
 
-    def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
-        """Find the snapshot in restic's repository, and let restic read all of its data."""
-        manifest = chain[-1].manifest
-        restic, snapshot = snapshot_of(manifest, context)
-        if snapshot not in {each["id"] for each in restic.snapshots(TAG, manifest.set_id)}:
+    def check_place(self, stored: SetReader, context: EngineContext) -> Sequence[str]:
+        """Ask restic whether it still has the snapshot: others may forget it there."""
+        restic, snapshot = snapshot_of(stored.manifest, context)
+        with proving("restic cannot list its snapshots", only=DAMAGE):
+            listed = {each["id"] for each in restic.snapshots(TAG, stored.manifest.set_id)}
+        if snapshot not in listed:
             raise VerifyError(
                 f"restic's repository has no snapshot {snapshot[:8]} any more",
                 hint="who forgot it? restic snapshots",
             )
-        try:
+        return ["the snapshot is listed"]
+
+    def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:
+        """Find the snapshot in restic's repository, and let restic read all of its data."""
+        checks = self.check_place(chain[-1], context)
+        restic, _ = snapshot_of(chain[-1].manifest, context)
+        with proving("restic found damage", only=DAMAGE):
             restic.ask("check", "--read-data")
-        except EngineError as error:
-            raise VerifyError(f"restic found damage: {error.message}") from error
-        return VerificationReport(checks=["the snapshot is listed", "restic check --read-data"])
+        return VerificationReport(checks=[*checks, "restic check --read-data"])
 
     def try_restore(
         self, chain: Sequence[SetReader], context: EngineContext, *, assertions: Sequence[str] = ()
     ) -> VerificationReport:
         """Restore the snapshot into a temporary folder, with restic's own comparison, and count."""
-        with scratch_folder(context.scratch) as folder:
-            try:
-                report = self.restore(chain, Path(folder) / "tree", context)
-            except EngineError as error:
-                raise VerifyError(f"the snapshot cannot be restored: {error.message}") from error
+        with scratch_folder(context.scratch) as folder, proving("the snapshot cannot be restored"):
+            report = self.restore(chain, Path(folder) / "tree", context)
         return VerificationReport(
             counts={"files": report.files},
             uncounted=("unread",),
@@ -223,3 +233,8 @@ class ResticEngine:
         """Remove data that no snapshot needs."""
         restic, _ = snapshot_of(manifest, context)
         restic.ask("prune")
+
+
+def _told_of(unread: Sequence[str]) -> list[str]:
+    more = len(unread) - _MOST_WARNINGS
+    return [*unread[:_MOST_WARNINGS], *([f"{more:,} more {_LISTED}"] if more > 0 else [])]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import (
@@ -32,11 +32,21 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.process.environment import is_steering
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.progress import Reporter
+from airflow_backup.engines.restic.told import (
+    LOCKED,
+    MOST_LINES,
+    NO_REPOSITORY,
+    WRONG_PASSWORD,
+    Message,
+    complaints,
+    meaning_of,
+    message_in,
+    unread_in,
+)
 from airflow_backup.engines.shared.scratch import scratch_folder
 
 OLDEST = (0, 14)
 _CODES_SINCE = (0, 17)
-_NO_REPOSITORY, _LOCKED, _WRONG_PASSWORD = 10, 11, 12
 _SOME_UNREADABLE = 3
 _VARIABLE = re.compile(r"(AWS|AZURE|GOOGLE|B2|OS|ST|RESTIC_REST)_[A-Z0-9_]+|HTTPS?_PROXY|NO_PROXY")
 _RUNS_PROGRAMS = (
@@ -50,14 +60,6 @@ _SENDS_FILES = re.compile(r"[A-Z0-9_]+_FILE|AWS_CONTAINER_[A-Z0-9_]+")
 """What makes restic read a file of the machine, and send it to a service that other variables name."""
 
 _CACHE = "RESTIC_CACHE_DIR"
-_WORDS = (
-    (_LOCKED, ("repository is already locked", "unable to create lock")),
-    (_WRONG_PASSWORD, ("wrong password or no key found",)),
-    (
-        _NO_REPOSITORY,
-        ("Is there a repository at the following location", "repository does not exist"),
-    ),
-)
 _AWAY = (
     "connection refused",
     "no such host",
@@ -65,7 +67,6 @@ _AWAY = (
     "connection reset",
     "network is unreachable",
 )
-Message = dict[str, Any]
 _Answer = TypeVar("_Answer")
 
 
@@ -164,10 +165,10 @@ class Restic:
                     environment=environment,
                     contained=True,
                     success_codes=codes,
-                    tail_lines=200,
+                    tail_lines=200 if unread is None else MOST_LINES,
                 ) as process:
                     for line in _lines(process, reporter):
-                        message = _message(line) if told is not None else None
+                        message = message_in(line) if told is not None else None
                         if message is None:
                             output.append(line)
                         elif told is not None:
@@ -179,7 +180,7 @@ class Restic:
                     raise
                 raise self._failure(process, arguments[0]) from error
         if process.exit_code == _SOME_UNREADABLE and unread is not None:
-            unread += _complaints(process.errors) or ["restic does not say what"]
+            unread += unread_in(process.errors)
         return b"".join(output)
 
     @contextmanager
@@ -200,19 +201,19 @@ class Restic:
             yield {**cache, **self.variables, **named, "RESTIC_PROGRESS_FPS": "1"}
 
     def _failure(self, process: Process, verb: str) -> BackupError:
-        code, text = process.exit_code or 0, "; ".join(_complaints(process.errors))
-        meaning = code if self._has_codes() else _meaning(process.errors)
+        code, text = process.exit_code or 0, "; ".join(complaints(process.errors))
+        meaning = code if self._has_codes() else meaning_of(process.errors)
         where = f"restic's repository {self.repository}"
-        if meaning == _NO_REPOSITORY:
+        if meaning == NO_REPOSITORY:
             return NotFound(
                 f"there is no {where}",
                 hint="is its disk mounted? if it is new: restic init, or `init: true`",
             )
-        if meaning == _WRONG_PASSWORD:
+        if meaning == WRONG_PASSWORD:
             return SourceDenied(
                 f"the password of connection '{self.connection}' does not open {where}"
             )
-        if meaning == _LOCKED:
+        if meaning == LOCKED:
             return SourceLocked(f"{where} is locked by somebody who still works there: {text}")
         if "no space left" in text.lower():
             return StorageFull(f"no room left in {where}")
@@ -242,44 +243,3 @@ def _lines(process: Process, reporter: Reporter) -> Iterator[bytes]:
         yield from (line + b"\n" for line in lines)
     if rest:
         yield rest
-
-
-def _message(line: bytes) -> Message | None:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and "message_type" in found else None
-
-
-def _complaints(errors: str) -> list[str]:
-    """
-    Return what restic complained of, from its JSON or its plain lines.
-
-    >>> _complaints('{"message_type":"error","error":{"message":"permission denied"},"item":"/srv/x"}\\nFatal: gone')
-    ['/srv/x: permission denied', 'gone']
-    """
-    found: list[str] = []
-    for line in filter(None, map(str.strip, errors.splitlines())):
-        message = _message(line.encode())
-        if message is None:
-            found.append(line.removeprefix("Fatal: "))
-        elif message["message_type"] == "error":
-            told = message.get("error") or {}
-            found.append(f"{message.get('item', '?')}: {told.get('message', told)}")
-        elif message["message_type"] == "exit_error":
-            found.append(str(message.get("message", "")).removeprefix("Fatal: "))
-    return found
-
-
-def _meaning(errors: str) -> int | None:
-    """
-    Return the exit code that a newer release would have given.
-
-    >>> _meaning("Fatal: wrong password or no key found")
-    12
-    """
-    for code, words in _WORDS:
-        if any(word in errors for word in words):
-            return code
-    return None

@@ -21,7 +21,9 @@ from airflow_backup.actions.backup import attempt as attempt_module
 from airflow_backup.actions.backup.backup import BackupResult, backup
 from airflow_backup.actions.maintain.prune import prune
 from airflow_backup.actions.restore.restore import restore
+from airflow_backup.actions.sets.damage import VerifyResult
 from airflow_backup.actions.sets.trust import Trust
+from airflow_backup.actions.verify.verify import Verifier
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
 from airflow_backup.core.errors import (
@@ -36,12 +38,13 @@ from airflow_backup.core.errors import (
     VerifyError,
 )
 from airflow_backup.core.failure_class import FailureClass
-from airflow_backup.core.words import Kind
+from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import EngineContext, SetReader
 from airflow_backup.engines.restic.engine import ResticEngine
 from airflow_backup.engines.restic.options import ResticOptions
 from airflow_backup.schedules.model.limits import Throttle
 from airflow_backup.schedules.model.policies import Retention
+from airflow_backup.schedules.model.schedule import Schedule
 from support.stored.sets import START, Clock, PlainJob, run_number, stored
 
 PASSWORD = "canary-restic-8c2"
@@ -333,6 +336,68 @@ def test_a_file_that_cannot_be_read_fails_the_run_or_is_listed(
     result = place.take(2, program=str(fake), on_unreadable="warn")
     assert list(result.warnings) == ["/x: permission denied"]
     assert stored(place.job(), result).manifest.counts == {"files": 41, "unread": 1}
+
+
+def test_of_many_files_that_cannot_be_read_a_set_lists_every_one(
+    place: Place, tmp_path: Path
+) -> None:
+    fake = place.folder / "restic-with-many"
+    line = '{"message_type":"error","error":{"Op":"open","Path":"/x/$n","Err":13},"item":"/x/$n"}'
+    fake.write_text(
+        '#!/bin/sh\nrestic "$@"; code=$?\n[ "$1" = backup ] || exit $code\n'
+        f"for n in $(seq 700) 1 2; do cat >&2 <<END\n{line}\nEND\ndone\n"
+        "echo 'Warning: at least one source file could not be read' >&2\nexit 3\n"
+    )
+    fake.chmod(0o755)
+    result = place.take(1, program=str(fake), on_unreadable="warn")
+    found = stored(place.job(), result)
+    assert found.manifest.counts == {"files": 41, "unread": 700}
+    listed = json.loads(b"".join(found.blocks("snapshot.json")))["unread"]
+    assert listed == [f"/x/{number}: permission denied" for number in range(1, 701)]
+    assert len(result.warnings) == 51
+    assert result.warnings[-1].startswith("650 more could not be read")
+    report = ResticEngine().restore([found], tmp_path / "back", place.context())
+    assert [each[:33] for each in report.warnings] == ["700 entries could not be read, an"]
+
+
+def verified(place: Place, level: VerificationLevel, **options: Any) -> VerifyResult:
+    job = place.job(**options)
+    verifier = Verifier(
+        Schedule(id=job.id, source=job.source, repository=job.repository, preset="daily"),
+        catalog=place.catalog,
+        connections=place.connections,
+        clock=Clock(),
+    )
+    return verifier.verify(verifier.newest(), level)[0]
+
+
+def test_the_default_verification_finds_a_snapshot_that_somebody_else_forgot(place: Place) -> None:
+    result = place.take(1)
+    standard = VerificationLevel.STANDARD
+    assert "the snapshot is listed" in verified(place, standard).checks
+    place.restic("forget", stored(place.job(), result).manifest.state["snapshot"])
+    found = verified(place, standard)
+    assert found.outcome is VerificationOutcome.FAILED
+    assert "has no snapshot" in str(found.reason)
+
+
+@pytest.mark.parametrize("level", ["standard", "full", "restore_test"])
+@pytest.mark.parametrize("what", ["the program", "the disk", "the password"])
+def test_what_is_missing_here_is_no_damage_of_a_snapshot(
+    place: Place, what: str, level: str
+) -> None:
+    place.take(1)
+    options = {}
+    if what == "the program":
+        options = {"program": "/usr/bin/restic-of-tomorrow"}
+    elif what == "the disk":
+        (place.folder / "restic").rename(place.folder / "elsewhere")
+    else:
+        place.password = "another"
+    found = verified(place, VerificationLevel(level), **options)
+    assert found.outcome is VerificationOutcome.INCONCLUSIVE
+    (row,) = place.catalog.sets.of("tree")
+    assert row.state == "good"
 
 
 def _wait_for(true: Any) -> None:
