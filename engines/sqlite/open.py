@@ -115,6 +115,8 @@ def look_through(path: Path, what: str, *, check: Check = "quick_check") -> Look
     """
     address = f"file:{quote(str(path))}?mode=ro&immutable=1"
     with telling_damage(what), closing(sqlite3.connect(address, uri=True)) as connection:
+        # A name need not be UTF-8. Such a table is not found under what we make of its name, and not counted.
+        connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
         tables = _tables(connection)
         unsaid = _checked(connection, check, what)
         counts: dict[str, int] = {}

@@ -39,10 +39,11 @@ class Snapshot:
 
 def pin(live: sqlite3.Connection, path: Path) -> Snapshot:
     """Begin a read transaction on ``live``, which has none, and say what it sees."""
-    mode = live.execute("PRAGMA journal_mode").fetchone()[0]
-    if mode != "wal":
+    if _mode(live) != "wal":
         _begin(live)
-        return Snapshot(_number(live, "page_size"), _number(live, "page_count"), {})
+        if _mode(live) != "wal":
+            return Snapshot(_number(live, "page_size"), _number(live, "page_count"), {})
+        live.execute("ROLLBACK")  # somebody began a log just now: what is newest is in that
     live.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log
     real = os.path.realpath(path)
     # No descriptor of the database's files is ever closed here: that would drop SQLite's locks.
@@ -58,6 +59,11 @@ def pin(live: sqlite3.Connection, path: Path) -> Snapshot:
         live.execute("ROLLBACK")
         time.sleep(0.001)
     raise SourceLocked(f"'{path}' is written to faster than its log can be read", hint="try later")
+
+
+def _mode(live: sqlite3.Connection) -> str:
+    found: str = live.execute("PRAGMA journal_mode").fetchone()[0]
+    return found
 
 
 def _begin(live: sqlite3.Connection) -> None:

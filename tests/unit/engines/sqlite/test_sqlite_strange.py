@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,11 @@ from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import EngineError, SourceChanged, VerifyError
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 from airflow_backup.engines.protocol import EngineContext
+from airflow_backup.engines.shared.restore_marker import MARKER
+from airflow_backup.engines.sqlite import engine, wal
 from airflow_backup.engines.sqlite import reader as sqlite_reader
 from airflow_backup.engines.sqlite.engine import SqliteEngine
-from airflow_backup.engines.sqlite.open import look_through
+from airflow_backup.engines.sqlite.open import Looked, look_through
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.engines.sqlite.wal import pin
 from support.stored.sets import Clock, PlainJob, chain_of, run_number, take
@@ -207,3 +210,120 @@ def test_a_database_that_is_replaced_while_it_is_opened_is_not_mixed_with_the_ot
         pytest.raises(SourceChanged, match="was replaced by another file"),
     ):
         sqlite_reader._read(path, earlier, 4096, out)
+
+
+WRONG_IN_THE_SOURCE = {
+    "a rule that was written later": (
+        "PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_master SET sql = 'CREATE TABLE t (a, b NOT NULL)' WHERE name = 't'"
+    ),
+    "pages that nothing leads to": (
+        "CREATE INDEX i ON t (a); PRAGMA writable_schema = ON;"
+        "DELETE FROM sqlite_master WHERE name = 'i'"
+    ),
+}
+
+
+@pytest.mark.parametrize("script", WRONG_IN_THE_SOURCE.values(), ids=WRONG_IN_THE_SOURCE)
+def test_what_an_incremental_read_comes_back_also_where_it_was_wrong_in_the_source(
+    tmp_path: Path, catalog: Catalog, script: str
+) -> None:
+    path = tmp_path / "app.sqlite"
+    with closing(sqlite3.connect(path)) as live:
+        live.executescript("CREATE TABLE t (a, b); INSERT INTO t VALUES (1, NULL)")
+    job = job_of(path, tmp_path)
+    take(job, catalog, run=run_number(1))
+    with closing(sqlite3.connect(path)) as live:
+        live.executescript(script)
+    second = take(job, catalog, run=run_number(2), kind=Kind.INCREMENTAL)
+    report = SqliteEngine().restore(chain_of(job, second), tmp_path / "back", EngineContext())
+    assert (tmp_path / "back/app.sqlite").read_bytes() == path.read_bytes()
+    assert [each[:5] for each in report.warnings] == ["set '"]
+    assert verified(job, second, VerificationLevel.FULL) is VerificationOutcome.FAILED
+
+
+def test_a_name_that_is_no_utf8_is_not_damage(tmp_path: Path, catalog: Catalog) -> None:
+    path = tmp_path / "app.sqlite"
+    with closing(sqlite3.connect(path)) as live:
+        live.executescript(
+            "CREATE TABLE t (a); CREATE TABLE named (a); PRAGMA writable_schema = ON;"
+            "UPDATE sqlite_master SET name = CAST(x'6ee9' AS TEXT), tbl_name = CAST(x'6ee9' AS TEXT),"
+            " sql = CAST(x'435245415445205441424c45206ee9202861290a' AS TEXT) WHERE name = 'named'"
+        )
+    job = job_of(path, tmp_path)
+    for number, kind in enumerate((Kind.FULL, Kind.INCREMENTAL)):
+        result = take(job, catalog, run=run_number(number), kind=kind)
+        assert verified(job, result, VerificationLevel.RESTORE_TEST) is VerificationOutcome.PASSED
+        target = tmp_path / f"back-{number}"
+        SqliteEngine().restore(chain_of(job, result), target, EngineContext())
+        assert (target / "app.sqlite").stat().st_size == path.stat().st_size
+
+
+def test_rows_of_a_table_that_only_a_newer_sqlite_can_count_are_no_difference(
+    tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "app.sqlite"
+    with closing(sqlite3.connect(path)) as live:
+        live.executescript("CREATE TABLE t (a); CREATE TABLE u (a); INSERT INTO u VALUES (1)")
+    job = job_of(path, tmp_path)
+
+    def without_u(*args: Any, **more: Any) -> Looked:
+        found = look_through(*args, **more)
+        return found._replace(counts={"t": found.counts["t"]}, uncounted=("u",))
+
+    monkeypatch.setattr(engine, "look_through", without_u)
+    result = take(job, catalog)
+    monkeypatch.undo()
+    report = SqliteEngine().restore(chain_of(job, result), tmp_path / "back", EngineContext())
+    assert (report.files, list(report.warnings)) == (1, [])
+
+
+def test_a_log_that_is_begun_while_a_database_is_opened_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "app.sqlite"
+    begun: list[bool] = []
+    begin = wal._begin
+
+    def switched(live: sqlite3.Connection) -> None:
+        if not begun:
+            begun.append(True)
+            other.executescript(
+                "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; INSERT INTO t VALUES (2)"
+            )
+        begin(live)
+
+    monkeypatch.setattr(wal, "_begin", switched)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+        address = f"file:{path}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as live:
+            assert pin(live, path).frames
+
+
+def test_a_restore_that_was_killed_at_its_very_end_keeps_what_it_has(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    path, target = tmp_path / "app.sqlite", tmp_path / "back"
+    with closing(sqlite3.connect(path)) as live:
+        live.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+    job = job_of(path, tmp_path)
+    chain = chain_of(job, take(job, catalog))
+    SqliteEngine().restore(chain, target, EngineContext())
+    (target / MARKER).touch()  # the database has its name, and the marker was not yet taken away
+    with closing(sqlite3.connect(target / "app.sqlite")) as used, used:
+        used.execute("INSERT INTO t VALUES (2)")
+    assert SqliteEngine().resume(chain, target, EngineContext()).files == 1
+    with closing(sqlite3.connect(target / "app.sqlite")) as used:
+        assert used.execute("SELECT count(*) FROM t").fetchone() == (2,)
+
+
+def test_a_table_named_unread_is_nothing_that_was_left_out(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    path = tmp_path / "mail.sqlite"
+    with closing(sqlite3.connect(path)) as live:
+        live.executescript("CREATE TABLE unread (a); INSERT INTO unread VALUES (1), (2)")
+    result = take(job_of(path, tmp_path), catalog)
+    assert (result.reason, result.kind) == (None, Kind.FULL)
+    assert chain_of(job_of(path, tmp_path), result)[0].manifest.counts == {"unread": 2}
