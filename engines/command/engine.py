@@ -60,6 +60,7 @@ class CommandEngine:
     """Runs a program, and keeps what it said and wrote."""
 
     name = "command"
+    counts_entries = True
     state_model = CommandState
     version = "1"
     kinds = frozenset({Kind.FULL})
@@ -146,6 +147,13 @@ class CommandEngine:
         checks = [_check_result(stored)]
         if (output := _output_of(stored)) is not None:
             checks += FilesEngine().check_format(output)
+        return checks
+
+    def check_structure(self, chain: Sequence[SetReader]) -> Sequence[str]:
+        """See that the result is whole, and that what the program wrote would unpack."""
+        checks = [_check_result(chain[-1])]
+        if (output := _output_of(chain[-1])) is not None:
+            checks += FilesEngine().check_structure([output])
         return checks
 
     def decode(self, chain: Sequence[SetReader], context: EngineContext) -> VerificationReport:

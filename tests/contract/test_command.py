@@ -20,8 +20,17 @@ from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connection
-from airflow_backup.core.errors import BackupError, ConfigError, EngineError, SourceError
+from airflow_backup.core.errors import (
+    BackupError,
+    ConfigError,
+    EngineError,
+    SourceError,
+    VerifyError,
+)
+from airflow_backup.engines.capabilities import StructureChecker
+from airflow_backup.engines.command.engine import CommandEngine
 from airflow_backup.engines.command.options import CommandOptions
+from airflow_backup.engines.protocol import SetReader
 from support.stored.sets import Clock, PlainJob, run_number, stored
 
 PROGRAM = """#!{python}
@@ -124,6 +133,32 @@ def test_what_the_program_writes_is_stored_and_restored(
     )
     found = {path.name: path.read_text() for path in target.rglob("*") if path.is_file()}
     assert found == {"orders.csv": "exported " * 1000, "elsewhere.csv": "a,b\n1,2\n"}
+
+
+class Mixed:
+    """A set whose archive says another size than its index."""
+
+    def __init__(self, reader: SetReader) -> None:
+        self.manifest, self._reader = reader.manifest, reader
+
+    def blocks(self, stream: str, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+        data = b"".join(self._reader.blocks(stream))
+        yield (
+            data.replace(b"21450", b"21451")[begin:end]
+            if stream == "files.tar"
+            else data[begin:end]
+        )
+
+
+def test_the_default_verification_looks_at_the_structure_of_what_was_written(
+    program: Path, catalog: Catalog, tmp_path: Path
+) -> None:
+    job, result = run(source(program, "--write=orders.csv"), catalog, tmp_path)
+    reader = stored(job, result)
+    assert isinstance(CommandEngine(), StructureChecker)
+    assert CommandEngine().check_structure([reader])[1].endswith("of the index against the archive")
+    with pytest.raises(VerifyError):
+        CommandEngine().check_structure([Mixed(reader)])
 
 
 def test_without_files_what_it_printed_is_restored(
