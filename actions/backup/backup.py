@@ -27,6 +27,7 @@ from airflow_backup.core.format.manifest import Previous
 from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.core.progress import CONFIRMING
 from airflow_backup.core.words import ExecutionStatus, Kind
+from airflow_backup.engines.capabilities import EntryCounter
 from airflow_backup.engines.protocol import Engine, EngineContext
 from airflow_backup.engines.registry import Registry, registry
 from airflow_backup.storage.open import open_storage
@@ -97,7 +98,8 @@ def backup(
             repository.check(storage, schedule.repository, catalog)
             attempt = Attempt(schedule, run, storage, number=row.number)
             taken = _store(attempt, schedule, wanted, catalog, context, engines or registry())
-            _record(catalog, schedule, taken, row, clock=clock)
+            reason = _reason(taken, engines or registry())
+            _record(catalog, schedule, taken, row, reason=reason, clock=clock)
     except BaseException as error:
         why = control.why(error) if taken is None else error  # a set that is stored is not unmade
         why = with_host(why, schedule, run.worker)
@@ -111,7 +113,7 @@ def backup(
         repository=schedule.repository,
         duration=time.monotonic() - begun,
         adopted=taken.adopted,
-        reason=_reason(taken),
+        reason=reason,
     )
 
 
@@ -219,12 +221,13 @@ def _record(
     taken: _Taken,
     row: AttemptRow,
     *,
+    reason: str | None,
     clock: Callable[[], datetime],
 ) -> None:
     manifest = taken.stored.manifest
     outcome = Outcome(
         status=ExecutionStatus.COMPLETED,
-        reason=_reason(taken),
+        reason=reason,
         kind=manifest.kind,
         set_id=manifest.set_id,
         files=manifest.totals.files,
@@ -252,9 +255,12 @@ def _is_known(catalog: Catalog, row: AttemptRow, set_id: str) -> bool:
     return found is not None and (found.status, found.set_id) == (ExecutionStatus.COMPLETED, set_id)
 
 
-def _reason(taken: _Taken) -> str | None:
+def _reason(taken: _Taken, engines: Registry) -> str | None:
     """Say what keeps the run from being plainly completed: another kind, or something left out."""
-    unread = taken.stored.manifest.counts.get("unread")
+    manifest = taken.stored.manifest
+    engine = engines.get(manifest.engine)
+    counts_entries = isinstance(engine, EntryCounter) and engine.counts_entries
+    unread = manifest.counts.get("unread") if counts_entries else None  # also a table's name
     if not unread:
         return taken.reason
     left_out = f"{unread} entries could not be read, and are not in the set"

@@ -59,6 +59,7 @@ class FilesEngine:
     """Backs up file trees."""
 
     name = "files"
+    counts_entries = True
     state_model = FilesState
     only_reads = True
     """Whether a restore only writes the set's bytes: it runs no program, and asks no server."""
