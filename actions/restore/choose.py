@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog.records import SetRow, as_row
 from airflow_backup.catalog.rules.recovery import RecoveryChain, log_before, recovery_chain
 from airflow_backup.core.errors import NotFound, Refused, VerifyError
+from airflow_backup.core.format.manifest import MANIFEST_NAME
 from airflow_backup.core.words import Kind
 from airflow_backup.storage.protocol import Storage
+
+_CLOCKS_DIFFER = timedelta(days=1)
+"""How far the clock of a storage may be behind that of a worker."""
 
 
 def chain_at(storage: Storage, trust: Trust, at: datetime) -> RecoveryChain:
@@ -56,6 +60,8 @@ class _Known:
         base = self._back_to_a_base(begun_before, at)
         if base is None:
             begun_before = []
+        else:
+            self._stored_late(base)
         self._on_to_the_log(ids[len(begun_before) :], at)
         self._what_the_logs_continue(base)
         return self.rows.values()
@@ -65,14 +71,36 @@ class _Known:
             row = self._read(set_id)
             if row is None or row.kind is Kind.ARCHIVE_LOG or row.consistent_at > at:
                 continue
-            below: SetRow | None = row
-            seen = {set_id}
-            while below is not None and below.parent is not None and below.parent not in seen:
-                seen.add(below.parent)
-                below = self._read(below.parent)
-            if below is not None and below.kind is Kind.FULL:
+            lowest = self._down_from(row)
+            if lowest is not None and lowest.kind is Kind.FULL:
                 return row
         return None
+
+    def _down_from(self, row: SetRow) -> SetRow | None:
+        """Read what a set is a change of; return the lowest, None where one is not there."""
+        below: SetRow | None = row
+        seen = {row.set_id}
+        while below is not None and below.parent is not None and below.parent not in seen:
+            seen.add(below.parent)
+            below = self._read(below.parent)
+        return below
+
+    def _stored_late(self, base: SetRow) -> None:
+        """
+        Read the sets of runs that came late: due before the run of ``base``, and stored after it.
+
+        When a manifest was stored says the storage. Where it was copied there, that is after all of them, and all
+        are read.
+        """
+        sets = f"{self._trust.schedule_id}/sets/"
+        since = base.consistent_at - _CLOCKS_DIFFER
+        for found in list(self._storage.list(sets)):
+            set_id, _, name = found.name.removeprefix(sets).partition("/")
+            if name != MANIFEST_NAME or set_id >= base.set_id:
+                continue
+            is_late = found.modified > since or not found.modified.timestamp()  # or nobody knows
+            if is_late and (row := self._read(set_id)) is not None:
+                self._down_from(row)
 
     def _on_to_the_log(self, ids: list[str], at: datetime) -> None:
         logs = any(row.kind is Kind.ARCHIVE_LOG for row in self.rows.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,39 @@ def history(rng: random.Random) -> list[Manifest]:
             )
         )
     return found
+
+
+def come_late(manifests: list[Manifest], rng: random.Random) -> list[Manifest]:
+    """Let some runs come days after they were due: somebody cleared them, and Airflow ran them again."""
+    return [
+        each.model_copy(
+            update={
+                "consistent_at": each.consistent_at + timedelta(hours=20),
+                "finished_at": each.finished_at + timedelta(hours=20),
+            }
+        )
+        if each.kind is Kind.FULL and rng.random() < 0.4
+        else each
+        for each in manifests
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_run_that_came_late_is_as_new_as_what_it_read(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    manifests = [each for each in history(rng) if each.kind is not Kind.ARCHIVE_LOG]
+    kept = come_late(manifests, rng)
+    storage = FolderStorage(tmp_path)
+    for manifest in kept:
+        name = manifest_name("wiki", manifest.set_id)
+        storage.put(name, manifest.to_bytes())
+        stored = manifest.finished_at.timestamp()
+        os.utime(tmp_path / name, (stored, stored))
+    rows = [as_row(each, storage.url, hash_of(each.to_bytes())) for each in kept]
+    for hour in range(34, 60):
+        expected = recovery_chain(rows, at(hour))
+        assert isinstance(expected, RecoveryChain)
+        assert chain_at(storage, Trust("wiki"), at(hour)).sets == expected.sets
 
 
 @pytest.mark.parametrize("seed", range(60))
