@@ -237,3 +237,18 @@ def row_of(manifest: Manifest, repository: str, manifest_hash: str) -> dict[str,
         "locked_until": manifest.locked_until,
         "host": None if manifest.worker is None else manifest.worker.host,
     }
+
+
+def piece_rows(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return the rows of a set's pieces, as the table has them."""
+    return [
+        {
+            "set_id": manifest.set_id,
+            "name": piece.name,
+            "stream": piece.stream,
+            "size": piece.size,
+            "raw_size": piece.raw_size,
+            "checksum": piece.checksum,
+        }
+        for piece in manifest.pieces
+    ]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+)
 
 from airflow_backup.catalog.columns import Moment
 from airflow_backup.catalog.database import Database
-from airflow_backup.catalog.records import LostSet, PieceRow, SetRow, SetState, row_of
+from airflow_backup.catalog.records import LostSet, PieceRow, SetRow, SetState, piece_rows, row_of
 from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain, recovery_chain
 from airflow_backup.catalog.stores.newest_sets import newest_good_sets
 from airflow_backup.catalog.stores.probe import newest
@@ -19,6 +28,7 @@ from airflow_backup.core.format.manifest import Manifest, hash_of
 from airflow_backup.core.words import Kind, VerificationLevel, VerificationOutcome
 
 _NEW = {"state": "good", "pinned": False}
+_UNPROVEN = {"state": "good"} | dict.fromkeys(("verified_level", "verified_outcome", "verified_at"))
 MAX_CHAIN = 10_000
 """Deeper than any chain; ends the search in one that was forged to go in a circle."""
 
@@ -35,18 +45,37 @@ class Sets:
         """
         Take over what a manifest says; doing it again changes nothing.
 
-        ``manifest_hash`` is that of the stored bytes, where they are at hand.
+        ``manifest_hash`` is that of the stored bytes, where they are at hand. Where the set was another one, because
+        its run was cleared and took it again, what was found out about that one is nothing about this.
         """
-        self.record_many([(manifest, manifest_hash or hash_of(manifest.to_bytes()))], repository)
+        found = manifest_hash or hash_of(manifest.to_bytes())
+        self.record_many([(manifest, found)], repository, replaced=_UNPROVEN)
 
-    def record_many(self, found: Sequence[tuple[Manifest, str]], repository: str) -> None:
-        """Take over what many manifests say, each given with its hash, in one transaction."""
+    def _replaced(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> set[str]:
+        """Return which sets are known with another manifest."""
+        hashes = {row["set_id"]: row["manifest_hash"] for row in rows}
+        query = select(sets.c.set_id, sets.c.manifest_hash).where(sets.c.set_id.in_(hashes))
+        return {set_id for set_id, known in connection.execute(query) if known != hashes[set_id]}
+
+    def record_many(
+        self,
+        found: Sequence[tuple[Manifest, str]],
+        repository: str,
+        *,
+        replaced: Mapping[str, Any] | None = None,
+    ) -> None:
+        """
+        Take over what many manifests say, each given with its hash, in one transaction.
+
+        ``replaced`` is written to sets that were known with another manifest.
+        """
         rows = [row_of(manifest, repository, manifest_hash) for manifest, manifest_hash in found]
         ids = [row["set_id"] for row in rows]
-        parts = [part for manifest, _ in found for part in _pieces(manifest)]
+        parts = [part for manifest, _ in found for part in piece_rows(manifest)]
         with self._database.writing(alone=f"sets {repository}") as connection:
             known = set(connection.scalars(select(sets.c.set_id).where(sets.c.set_id.in_(ids))))
             new = [row | _NEW for row in rows if row["set_id"] not in known]
+            others = self._replaced(connection, rows) if replaced else set()
             old = [_again(row) for row in rows if row["set_id"] in known]
             if new:
                 connection.execute(
@@ -56,6 +85,8 @@ class Sets:
             if old:
                 connection.execute(sets.update().where(sets.c.set_id == bindparam("key")), old)
                 connection.execute(pieces.delete().where(pieces.c.set_id.in_(known)))
+            if others and replaced:
+                connection.execute(sets.update().where(sets.c.set_id.in_(others)), dict(replaced))
             if parts:
                 connection.execute(pieces.insert(), parts)
 
@@ -250,20 +281,6 @@ _FIRST = select(sets.c.set_id, sets.c.parent, literal(0).label("depth"))
 _CHAIN = _chain_from(_FIRST.where(sets.c.set_id == bindparam("set_id")))
 _CHAIN_AT = _chain_from(_one_at())
 _LOGS_AT = _logs_at()
-
-
-def _pieces(manifest: Manifest) -> list[dict[str, Any]]:
-    return [
-        {
-            "set_id": manifest.set_id,
-            "name": piece.name,
-            "stream": piece.stream,
-            "size": piece.size,
-            "raw_size": piece.raw_size,
-            "checksum": piece.checksum,
-        }
-        for piece in manifest.pieces
-    ]
 
 
 def _again(row: dict[str, Any]) -> dict[str, Any]:

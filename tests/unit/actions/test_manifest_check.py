@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from airflow_backup.actions.backup.backup import backup
 from airflow_backup.actions.sets.damage import Findings
 from airflow_backup.actions.sets.manifest_check import ManifestCheck
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
+from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import Refused
 from airflow_backup.core.words import DamageKind, Kind
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.storage.open import open_storage
-from support.stored.sets import PlainJob, run_number, take
+from support.stored.sets import START, Clock, PlainJob, run_number, take
 
 
 @pytest.fixture
@@ -84,4 +87,32 @@ def test_a_set_of_another_engine_that_nobody_knows_is_tampered_with(
     _, _, third = taken(job, catalog)
     check = check_of(job, Trust(job.id, engine="sqlite"))
     assert check.chain(third) == []
+    assert [each.kind for each in check.findings.damages] == [DamageKind.TAMPERED]
+
+
+def test_a_set_that_was_taken_again_is_not_tampered_with(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    first, second = (take(job, catalog, run=run_number(number)).set_id for number in (1, 2))
+    (piece,) = (tmp_path / "repository" / job.id / "sets" / first).glob("files.tar.*")
+    piece.unlink()
+    catalog.sets.mark(first, "deleting")  # a prune that was killed
+    again = backup(  # its run was cleared, and is run again days later
+        job,
+        run_number(1),
+        catalog=catalog,
+        connections=from_environment,
+        clock=Clock(START + timedelta(days=5)),
+    )
+    assert (again.set_id, again.adopted) == (first, False)
+    row = catalog.sets.get(first)
+    assert row is not None
+    assert (row.state, row.verified_outcome) == ("good", None), "of the new one nothing is known"
+    check = check_of(job, Trust.of(job, catalog.sets.of(job.id)))
+    check.chain(second)
+    assert check.findings.damages == []
+    assert check.findings.notes == [f"set '{first}', before it, was taken again after it"]
+    # Without a catalog nobody knows whose the new one is.
+    check = check_of(job, Trust(job.id))
+    check.chain(second)
     assert [each.kind for each in check.findings.damages] == [DamageKind.TAMPERED]
