@@ -21,12 +21,14 @@ class EngineOption(ApiModel):
     key: str
     label: str
     description: str
-    kind: Literal["text", "number", "switch", "choice", "list", "yaml"]
-    """`list`: a list of texts; `yaml`: it has parts of its own, and no single field holds it."""
+    kind: Literal["text", "number", "switch", "choice", "list", "numbers", "yaml"]
+    """
+    `list`: a list of texts; `numbers`: one of numbers; `yaml`: it has parts of its own, and no single field holds it.
+    """
     required: bool
     is_usual: bool
     """Whether most schedules write it."""
-    default: str | int | float | bool | list[str] | None
+    default: str | int | float | bool | list[str | int | float] | None
     """What holds where nothing is written."""
     example: str
     choices: list[OptionChoice]

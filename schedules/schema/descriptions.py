@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
 from itertools import pairwise
 from typing import Any
 
@@ -43,14 +42,24 @@ def _texts(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _own_texts(model: type[BaseModel]) -> dict[str, str]:
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    assert isinstance(definition, ast.ClassDef)
+    definition = _definition(model)
     return {
         key.target.id: inspect.cleandoc(text.value.value)
-        for key, text in pairwise(definition.body)
+        for key, text in pairwise([] if definition is None else definition.body)
         if isinstance(key, ast.AnnAssign)
         and isinstance(key.target, ast.Name)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
+
+
+def _definition(model: type[BaseModel]) -> ast.ClassDef | None:
+    """Return how a class is written; None where nobody can tell: it was compiled, or made by a function."""
+    try:
+        source = inspect.getsource(model)
+    except (OSError, TypeError):
+        return None
+    # A class within another one is indented, and a text in it need not be: so nothing is cut off its lines.
+    nested = ast.parse(f"if True:\n{source}" if source[:1].isspace() else source)
+    return next((node for node in ast.walk(nested) if isinstance(node, ast.ClassDef)), None)

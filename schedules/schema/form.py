@@ -11,8 +11,8 @@ from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.schedules.schema.asked import X_FORM
 from airflow_backup.schedules.schema.json_schema import options_schema
 
-Kind = Literal["text", "number", "switch", "choice", "list", "yaml"]
-Default = str | int | float | bool | list[str] | None
+Kind = Literal["text", "number", "switch", "choice", "list", "numbers", "yaml"]
+Default = str | int | float | bool | list[str | int | float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,10 @@ class Option:
     """What its docstring says."""
 
     kind: Kind
-    """``list`` is a list of texts; ``yaml`` has parts of its own, and no field of a form holds it."""
+    """
+    ``list`` is a list of texts, ``numbers`` one of numbers; ``yaml`` has parts of its own, and no field of a form
+    holds it.
+    """
 
     required: bool
     is_usual: bool
@@ -60,12 +63,19 @@ def options_of(model: type[EngineOptions]) -> tuple[Option, ...]:
     )
 
 
+_MAY_BE_NULL = "may be null"
+
+
 def _option(key: str, facts: Mapping[str, Any], *, is_required: bool) -> Option:
     hints: dict[str, Any] | None = facts.get(X_FORM)
     label = key.replace("_", " ").capitalize() if hints is None else facts["title"]
     hints = hints or {}
-    kind: Kind = "list" if hints.get("several") else _kind(facts)
     default = facts.get("default")
+    kind = _kind(facts)
+    if hints.get("several"):
+        kind = "numbers" if kind == "number" else "list"
+    elif facts.get(_MAY_BE_NULL) and default is not None:
+        kind = "yaml"  # an empty field means what is usual, and nothing typed would mean null
     return Option(
         key=key,
         label=label,
@@ -84,12 +94,21 @@ def _option(key: str, facts: Mapping[str, Any], *, is_required: bool) -> Option:
 
 
 def _resolved(facts: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an option's facts without the way to write that it is missing, and without a reference."""
+    """Return an option's facts, with null apart from the other ways to write it, and without a reference."""
     ways = [way for way in facts.get("anyOf", []) if way.get("type") != "null"]
     own = {key: fact for key, fact in facts.items() if key != "anyOf"}
-    found = {**ways[0], **own} if len(ways) == 1 else dict(facts)
-    name = str(found.get("$ref", "")).rpartition("/")[2]
-    return {**schema["$defs"][name], **found} if name else found
+    found = _followed({**ways[0], **own} if len(ways) == 1 else facts, schema)
+    if isinstance(found.get("items"), Mapping):
+        found["items"] = _followed(found["items"], schema)
+    return found | {_MAY_BE_NULL: len(ways) < len(facts.get("anyOf", []))}
+
+
+def _followed(facts: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    name = str(facts.get("$ref", "")).rpartition("/")[2]
+    return {**schema["$defs"][name], **facts} if name else dict(facts)
+
+
+_LISTS: Mapping[Any, Kind] = {"string": "list", "integer": "numbers", "number": "numbers"}
 
 
 def _kind(facts: Mapping[str, Any]) -> Kind:
@@ -101,7 +120,7 @@ def _kind(facts: Mapping[str, Any]) -> Kind:
     if "enum" in facts:
         return "choice" if all(isinstance(each, str) for each in facts["enum"]) else "yaml"
     if of_type == "array":
-        return "list" if facts.get("items", {}).get("type") == "string" else "yaml"
+        return _LISTS.get(facts.get("items", {}).get("type"), "yaml")
     kinds: dict[Any, Kind] = {
         "string": "text",
         "integer": "number",

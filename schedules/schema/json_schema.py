@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from airflow_backup.core.installed.engines import built_in
@@ -85,8 +86,21 @@ def json_schema() -> dict[str, Any]:
 def options_schema(model: type[EngineOptions]) -> dict[str, Any]:
     """Return the schema of an engine's options alone, what a form is made from."""
     made = model.model_json_schema(schema_generator=Described)
+    for name, field in model.model_fields.items():
+        usual = _made_list(field)
+        if usual is not None:
+            made["properties"][field.alias or name]["default"] = usual
     _write_durations(made)
     return made
+
+
+def _made_list(field: FieldInfo) -> list[Any] | None:
+    """Return the list that a function makes where nothing is written; pydantic tells of no such default."""
+    if field.default_factory is None or field.default_factory_takes_validated_data:
+        return None
+    made = field.get_default(call_default_factory=True)
+    is_list = isinstance(made, list | tuple | set | frozenset)
+    return TypeAdapter(list[Any]).dump_python(list(made), mode="json") if is_list else None
 
 
 def _options() -> list[type[BaseModel]]:

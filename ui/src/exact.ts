@@ -1,12 +1,16 @@
 // A number such as 1.0, or one beyond 2^53, is not the same after JavaScript has read it: its text is kept instead.
 
-type Exact = { readonly rawJSON: string };
+export type Exact = { readonly rawJSON: string };
 type WithRaw = typeof JSON & { isRawJSON?: (value: unknown) => value is Exact; rawJSON?: (text: string) => Exact };
 
 const { isRawJSON, rawJSON } = JSON as WithRaw;
 
 /** Whether a value is a number that is kept as text. */
 export const isExact = (value: unknown): value is Exact => isRawJSON?.(value) ?? false;
+
+/** A number as it was written. */
+export const numberText = (value: number | Exact): string =>
+  typeof value === "number" ? String(value) : value.rawJSON;
 
 const keep = (_: string, value: unknown, context?: { source?: string }): unknown =>
   typeof value === "number" &&

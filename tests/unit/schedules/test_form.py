@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, create_model
 
 from airflow_backup.core.installed.engines import built_in
 from airflow_backup.engine import AbsolutePath, ConnectionId, EngineOptions, Model, asked
@@ -51,6 +51,9 @@ class TapeOptions(EngineOptions):
     patience: Duration = timedelta(minutes=90)
     labels: list[str] = Field(["old", "new"])
     numbers: list[int] | None = None
+    gains: tuple[float, ...] = (1.5, 2)
+    speeds: list[Speed] = Field(default_factory=lambda: [Speed.FAST])
+    owner: str | None = "root"
     drive: Drive | None = None
     drives: dict[str, Drive] | None = None
     anything: Any = None
@@ -73,7 +76,10 @@ def test_every_option_has_the_kind_of_field_that_holds_it(tape: dict[str, Option
         "limit": "text",
         "patience": "text",
         "labels": "list",
-        "numbers": "yaml",
+        "numbers": "numbers",
+        "gains": "numbers",
+        "speeds": "list",
+        "owner": "yaml",  # an empty field could mean null, or what is usual
         "drive": "yaml",
         "drives": "yaml",
         "anything": "yaml",
@@ -101,6 +107,27 @@ def test_labels_words_and_defaults_are_those_of_the_model(tape: dict[str, Option
         "labels": ["old", "new"],
     }
     assert tape["patience"].default == "1h30m"
+    assert tape["gains"].default == [1.5, 2]
+    assert tape["speeds"].default == ["fast"]
+
+
+def test_a_model_whose_source_nobody_can_read_has_a_form_too() -> None:
+    made = create_model("Made", __base__=EngineOptions, reel=(str, ...))
+    assert [option.key for option in options_of(made)] == ["reel"]
+
+
+def test_a_model_within_a_function_tells_what_its_options_are_for() -> None:
+    class Inner(EngineOptions):
+        """
+        A text that begins at the left.
+        """
+
+        engine: Literal["inner"]
+        reel: str
+        """Which
+reel."""
+
+    assert [option.description for option in options_of(Inner)] == ["Which\nreel."]
 
 
 @pytest.mark.parametrize("engine", built_in())

@@ -1218,7 +1218,7 @@ export interface components {
              * Default
              * @description What holds where nothing is written.
              */
-            default: string | number | boolean | string[] | null;
+            default: string | number | boolean | (string | number)[] | null;
             /** Description */
             description: string;
             /** Example */
@@ -1232,10 +1232,10 @@ export interface components {
             key: string;
             /**
              * Kind
-             * @description `list`: a list of texts; `yaml`: it has parts of its own, and no single field holds it.
+             * @description `list`: a list of texts; `numbers`: one of numbers; `yaml`: it has parts of its own, and no single field holds it.
              * @enum {string}
              */
-            kind: "text" | "number" | "switch" | "choice" | "list" | "yaml";
+            kind: "text" | "number" | "switch" | "choice" | "list" | "numbers" | "yaml";
             /** Label */
             label: string;
             /** Required */

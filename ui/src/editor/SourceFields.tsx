@@ -59,20 +59,40 @@ type OptionFieldProps = {
   readonly option: EngineOption;
 };
 
-const OptionField = ({ bind, hint, option }: OptionFieldProps) => {
-  const { choices, example, kind, label, required } = option;
-  const field = { ...bind(nameOf(option)), hint, label };
+/** What nobody has to choose can be chosen again. */
+const NOTHING = ["", "Not set"] as const;
+const ANSWERS = [
+  ["true", "Yes"],
+  ["false", "No"],
+] as const;
 
-  if (kind === "switch") {
+const OptionField = ({ bind, hint, option }: OptionFieldProps) => {
+  const { choices, kind, label, required } = option;
+  const field = { ...bind(nameOf(option)), hint, label };
+  const usual = usualText(option);
+
+  if (kind === "switch" && usual !== "") {
     return <SwitchField {...field} />;
   }
-  if (kind === "choice") {
-    const known = choices.map(({ label: words, value }) => [value, words] as const);
+  if (kind === "choice" || kind === "switch") {
+    const known = kind === "switch" ? ANSWERS : choices.map(({ label: words, value }) => [value, words] as const);
+    const all = required || usual !== "" ? known : [NOTHING, ...known];
 
-    return <Choice {...field} options={withOther(known, field.value)} />;
+    return <Choice {...field} options={withOther(all, field.value)} />;
   }
 
-  return <TextField {...field} placeholder={example === "" ? undefined : example} required={required} />;
+  // A field of one line would leave out where lines end.
+  const isLong = field.value.includes("\n");
+  const placeholder = usual === "" ? option.example : usual;
+
+  return (
+    <TextField
+      {...field}
+      isLong={isLong}
+      placeholder={placeholder === "" ? undefined : placeholder}
+      required={required}
+    />
+  );
 };
 
 /** What of an engine no field of a form holds. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { readExactly } from "../exact";
 import { ENGINES } from "../test/engines";
 import { BLANK, definitionOf, type Form, formOf, startFor } from "./form";
 import { sortProblems } from "./places";
@@ -127,6 +128,33 @@ describe("the form", () => {
       patterns: [],
     });
   });
+
+  it("holds a list of numbers as numbers", () => {
+    const before = { ...SCHEDULE, source: { codes: [0, 3], engine: "tape" } };
+    const change = (typed: string): unknown => written({ ...open(before), "source.codes": typed }, before).source;
+
+    expect(open(before)["source.codes"]).toBe("0, 3");
+    expect(open({ source: { engine: "tape" } })["source.codes"]).toBe("0");
+    expect(change("0, -3, 7.5")).toEqual({ codes: [0, -3, 7.5], engine: "tape" });
+    expect(change("0, three")).toEqual({ codes: [0, "three"], engine: "tape" });
+    expect(change("0")).toEqual({ engine: "tape" });
+    expect(change("")).toEqual({ codes: [], engine: "tape" });
+  });
+
+  it("shows a number as it was written, and takes one below nothing", () => {
+    const source = (readExactly('{"source": {"codes": [1.0, 2], "engine": "tape", "gain": 2.0}}') as Data).source;
+    const before = { ...SCHEDULE, source };
+    const form = open(before);
+
+    expect([form["source.gain"], form["source.codes"]]).toEqual(["2.0", "1.0, 2"]);
+    expect(written(form, before).source).toBe(source);
+    expect(written({ ...form, "source.gain": "-1.5e-3" }, before).source).toMatchObject({ gain: -0.0015 });
+  });
+
+  it("writes nothing of what another engine leaves open", () =>
+    expect(
+      written({ ...open(SCHEDULE), engine: "tape", ...otherEngine(ENGINES, "tape", open(SCHEDULE)) }, SCHEDULE).source,
+    ).toEqual({ engine: "tape" }));
 
   it("carries over to another engine what may be said there", () => {
     const typed = { "source.connection": "c", "source.method": "odd", "source.path": "/a" };

@@ -1,4 +1,5 @@
 import type { EngineInfo, EngineOption } from "../api/types";
+import { type Exact, isExact, numberText } from "../exact";
 import { listText, readList } from "./lists";
 
 export type Data = Record<string, unknown>;
@@ -15,11 +16,16 @@ export const nameOf = ({ key }: EngineOption): SourceName => `source.${key}`;
 export const fieldsOf = (engines: readonly EngineInfo[], engine: string): readonly EngineOption[] =>
   (engines.find(({ name }) => name === engine)?.options ?? []).filter(({ kind }) => kind !== "yaml");
 
-const isWritten = (value: unknown): value is boolean | number | string =>
-  ["boolean", "number", "string"].includes(typeof value);
+type Written = boolean | Exact | number | string;
+
+const isWritten = (value: unknown): value is Written =>
+  ["boolean", "number", "string"].includes(typeof value) || isExact(value);
+
+const wordOf = (value: Written): string =>
+  typeof value === "number" || typeof value === "object" ? numberText(value) : String(value);
 
 const textOf = (value: unknown): string =>
-  Array.isArray(value) ? listText(value.filter(isWritten).map(String)) : isWritten(value) ? String(value) : "";
+  Array.isArray(value) ? listText(value.filter(isWritten).map(wordOf)) : isWritten(value) ? wordOf(value) : "";
 
 /** What an option says in a source, as text; where it says nothing, what holds then. */
 const shownOf = (option: EngineOption, source: Data): string => {
@@ -46,15 +52,23 @@ export const sourceForm = (engines: readonly EngineInfo[], engine: string, sourc
 /** A number where one was typed; else the text, so that the server says what is wrong with it. */
 export const numberOf = (text: string): number | string | undefined => {
   const trimmed = text.trim();
-  const isNumber = /^\d+$/u.test(trimmed) ? Number.isSafeInteger(Number(trimmed)) : /^\d+\.\d+$/u.test(trimmed);
+  const number = Number(trimmed);
+  const isNumber = /^-?\d+$/u.test(trimmed)
+    ? Number.isSafeInteger(number)
+    : /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/iu.test(trimmed) && Number.isFinite(number);
 
-  return trimmed === "" ? undefined : isNumber ? Number(trimmed) : trimmed;
+  return trimmed === "" ? undefined : isNumber ? number : trimmed;
 };
+
+/** The items of a field of numbers; what is no number stays text, for the server to say so. */
+const itemsOf = (kind: EngineOption["kind"], text: string): unknown[] =>
+  kind === "numbers" ? readList(text).map((item) => numberOf(item) ?? item) : readList(text);
 
 const valueOf = ({ default: usual, kind }: EngineOption, text: string): unknown => {
   switch (kind) {
-    case "list": {
-      const items = readList(text);
+    case "list":
+    case "numbers": {
+      const items = itemsOf(kind, text);
 
       // Nothing where something is usual has to be said.
       return items.length > 0 || (Array.isArray(usual) && usual.length > 0) ? items : undefined;
@@ -62,7 +76,7 @@ const valueOf = ({ default: usual, kind }: EngineOption, text: string): unknown 
     case "number":
       return numberOf(text);
     case "switch":
-      return text === "true";
+      return text === "" ? undefined : text === "true";
     default:
       return text.trim() === "" ? undefined : text.trim();
   }
@@ -71,7 +85,7 @@ const valueOf = ({ default: usual, kind }: EngineOption, text: string): unknown 
 /** What a field says about the source; what holds anyway is not written. */
 const keysOf = (option: EngineOption, text: string): Data => {
   if (option.several !== null) {
-    const items = readList(text);
+    const items = itemsOf(option.kind, text);
 
     return {
       [option.key]: items.length === 1 ? items[0] : undefined,

@@ -48,5 +48,11 @@ export const ENGINES: readonly EngineInfo[] = [
     choice("wal", ["none", "slot"], { is_usual: false }),
   ]),
   engine("sqlite", [option("path"), option("connection")]),
-  engine("tape", [option("patterns", { default: ["*.old"], kind: "list" })]),
+  engine("tape", [
+    option("patterns", { default: ["*.old"], kind: "list" }),
+    option("codes", { default: [0], kind: "numbers" }),
+    option("gain", { kind: "number" }),
+    option("rewind", { kind: "switch" }),
+    choice("side", ["a", "b"], { default: null }),
+  ]),
 ];
