@@ -255,9 +255,3 @@ export const momentIn = (local: string, timeZone: string): number => {
 
 /** A moment as a field for date and time takes it, to the minute, on the clock of the page. */
 export const pageInput = (milliseconds: number): string => zonedInput(milliseconds, pageZone()).slice(0, 16);
-
-/**
- * The moment that a field for date and time means on the clock of the page, in milliseconds; NaN where it holds
- * none.
- */
-export const pageMoment = (local: string): number => momentIn(local, pageZone());

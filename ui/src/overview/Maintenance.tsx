@@ -52,7 +52,7 @@ export const MaintenanceBanner = ({ maintenance, mayEnd }: BannerProps) => {
 };
 
 export const MaintenanceDialog = ({ onClose }: { readonly onClose: () => void }) => {
-  const [until, setUntil] = useState("");
+  const [until, setUntil] = useState(NaN);
   const [reason, setReason] = useState("");
   const { isPending, mutate } = useMaintenance();
   const why = reason.trim();
@@ -61,14 +61,14 @@ export const MaintenanceDialog = ({ onClose }: { readonly onClose: () => void })
     <Confirm
       action="Begin maintenance"
       isBusy={isPending}
-      isReady={until === "" || isToCome(until)}
+      isReady={Number.isNaN(until) || isToCome(until)}
       onClose={onClose}
       onConfirm={() =>
         mutate(
           {
             enabled: true,
             ...(why === "" ? {} : { reason: why }),
-            ...(until === "" ? {} : { until: untilOf(until) }),
+            ...(Number.isNaN(until) ? {} : { until: untilOf(until) }),
           },
           {
             onError: (error) => tellError("The maintenance did not begin", error),

@@ -62,6 +62,11 @@ it("sends a restore to the workers that were chosen, by their queue and hosts", 
   expect(sent[0]).toMatchObject({ confirm: SCHEDULE.id, place: "backup_restore__nas" });
 });
 
+it("says as of when", () => {
+  open();
+  expect(screen.getByText(/^As of .*21 November 2026/u)).toBeTruthy();
+});
+
 it("leaves it to the schedule where nothing is chosen", async () => {
   open();
   await screen.findByLabelText("Workers");

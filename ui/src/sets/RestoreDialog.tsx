@@ -5,6 +5,7 @@ import { hostUrl } from "../api/client";
 import { useRestoreSet } from "../api/changes";
 import { usePlaces } from "../api/queries";
 import type { Place, RecoveryPlan, ScheduleSummary } from "../api/types";
+import { formatExact } from "../format";
 import { Confirm } from "../shared/Confirm";
 import { tell, tellError } from "../shared/toaster";
 
@@ -51,6 +52,9 @@ export const RestoreDialog = ({ onClose, plan, schedule }: RestoreDialogProps) =
       palette="danger"
       title={`Restore ${schedule.id}`}
     >
+      {plan.consistent_at === null ? undefined : (
+        <Text fontSize="sm">As of {formatExact(plan.consistent_at, schedule.timezone)}.</Text>
+      )}
       <Text color="fg.muted" fontSize="sm">
         Written on a worker, into a new folder below those that an administrator allows. What is there is never touched.
       </Text>

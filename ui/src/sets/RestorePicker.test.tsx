@@ -119,3 +119,47 @@ it.each(ZONES.flatMap((zone) => SETTINGS.map((setting) => [zone, setting] as con
     cleanup();
   },
 );
+
+const PLAN = {
+  at: "2026-11-21T02:00:00Z",
+  bytes_to_read: 1,
+  command: "the command",
+  consistent_at: "2026-11-21T02:00:00Z",
+  earliest: null,
+  gaps: [],
+  measured: true,
+  seconds: 1,
+  sets: [{ kind: "full", set_id: "the-set" }],
+};
+
+it("restores nothing by the plan of another moment", async () => {
+  const waiting: (() => void)[] = [];
+
+  vi.stubGlobal("fetch", () =>
+    waiting.length === 0 && asked.push("first") === 1
+      ? Promise.resolve(new Response(JSON.stringify(PLAN)))
+      : new Promise((resolve) => {
+          waiting.push(() => resolve(new Response(JSON.stringify({ ...PLAN, command: "another" }))));
+        }),
+  );
+  open("UTC");
+  const button = await screen.findByRole<HTMLButtonElement>("button", { name: "Restore …" });
+
+  expect(button.disabled).toBe(false);
+  fireEvent.change(screen.getByLabelText(/as it was at/u), { target: { value: "2026-11-20T02:00:00" } });
+  expect(button.disabled).toBe(true);
+  await waitFor(() => expect(waiting).toHaveLength(1));
+  waiting[0]?.();
+  await screen.findByText("another");
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Restore …" }).disabled).toBe(false);
+  cleanup();
+});
+
+it("says where nobody can tell what brings a moment back", async () => {
+  const problem = JSON.stringify({ detail: "the moment is not between 1970 and 2200" });
+
+  vi.stubGlobal("fetch", () => Promise.resolve(new Response(problem, { status: 422 })));
+  open("UTC");
+  await screen.findByText("What brings that moment back could not be loaded");
+  cleanup();
+});

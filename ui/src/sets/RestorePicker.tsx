@@ -1,10 +1,12 @@
-import { Box, Button, Code, Field, Flex, Input, Stack, Text } from "@chakra-ui/react";
+import { Box, Button, Code, Flex, Stack, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
 import { useRecovery } from "../api/queries";
 import type { RecoveryPlan, ScheduleSummary } from "../api/types";
 import { serverNow } from "../clock";
-import { formatBytes, formatDuration, formatExact, formatPrecise, momentIn, momentsIn, zonedInput } from "../format";
+import { formatBytes, formatDuration, formatExact, formatPrecise } from "../format";
+import { Failure } from "../shared/Failure";
+import { MomentField } from "../shared/MomentField";
 import { usePageZone } from "../zone";
 import { RestoreDialog } from "./RestoreDialog";
 
@@ -19,50 +21,37 @@ export const RestorePicker = ({ schedule }: RestorePickerProps) => {
   // The moment is what was chosen, not its letters: with another zone the field says the same moment otherwise.
   const [at, setAt] = useState(() => Math.floor(serverNow() / 1000) * 1000);
   const [isAsking, setAsking] = useState(false);
-  const moment = Number.isNaN(at) ? "" : zonedInput(at, zone);
   // The field has seconds: what was taken within the chosen one counts.
   const chosen = Number.isNaN(at) ? null : new Date(at + REST_OF_SECOND).toISOString();
-  const twice = momentsIn(moment, zone);
-  const { data: plan } = useRecovery(schedule.id, chosen);
+  const { data: plan, error, isPlaceholderData: isOfAnother, refetch } = useRecovery(schedule.id, chosen);
 
   return (
     <Stack aria-label="Restore" as="section" borderWidth="1px" gap="3" p="4" rounded="lg">
       <Flex align="start" gap="3" wrap="wrap">
-        <Field.Root maxW="xs">
-          <Field.Label fontSize="sm">Bring it back as it was at</Field.Label>
-          <Input
-            onChange={(event) => setAt(momentIn(event.target.value, zone))}
-            size="sm"
-            step={1}
-            type="datetime-local"
-            value={moment}
-          />
-          <Field.HelperText fontSize="xs">
-            {chosen === null ? `In ${zone}, like all times of the page.` : `${formatExact(chosen, own)}.`}
-          </Field.HelperText>
-          {twice.length < 2 ? undefined : (
-            <Flex aria-label="The clock says this time twice" gap="1" mt="1" role="group">
-              {twice.map((one, index) => (
-                <Button
-                  aria-pressed={one === at}
-                  key={one}
-                  onClick={() => setAt(one)}
-                  size="2xs"
-                  variant={one === at ? "solid" : "outline"}
-                >
-                  {index === 0 ? "The first time" : "The second time"}
-                </Button>
-              ))}
-            </Flex>
-          )}
-        </Field.Root>
+        <MomentField hasSeconds label="Bring it back as it was at" onChange={setAt} value={at}>
+          {chosen === null ? `In ${zone}, like all times of the page.` : `${formatExact(chosen, own)}.`}
+        </MomentField>
         {plan !== undefined && plan.sets.length > 0 && schedule.permissions.edit ? (
-          <Button colorPalette="danger" mt="6" onClick={() => setAsking(true)} size="sm" variant="outline">
+          <Button
+            colorPalette="danger"
+            disabled={isOfAnother}
+            mt="6"
+            onClick={() => setAsking(true)}
+            size="sm"
+            variant="outline"
+          >
             Restore …
           </Button>
         ) : undefined}
       </Flex>
-      {plan === undefined ? undefined : <Plan plan={plan} ownZone={own} />}
+      {plan === undefined ? undefined : (
+        <Box opacity={isOfAnother ? 0.5 : 1}>
+          <Plan plan={plan} ownZone={own} />
+        </Box>
+      )}
+      {error === null ? undefined : (
+        <Failure error={error} onRetry={() => void refetch()} what="What brings that moment back" />
+      )}
       {isAsking && plan !== undefined ? (
         <RestoreDialog onClose={() => setAsking(false)} plan={plan} schedule={schedule} />
       ) : undefined}

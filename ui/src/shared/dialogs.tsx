@@ -4,14 +4,16 @@ import { useState } from "react";
 import { useClone, useDelete, usePauseUntil } from "../api/changes";
 import type { ScheduleSummary } from "../api/types";
 import { serverNow } from "../clock";
-import { formatMoment, pageInput, pageMoment } from "../format";
+import { formatMoment } from "../format";
 import { usePageZone } from "../zone";
 import { Confirm } from "./Confirm";
+import { MomentField } from "./MomentField";
 import { tell, tellError } from "./toaster";
 
 type DialogProps = { readonly onClose: () => void; readonly schedule: ScheduleSummary };
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const SPANS: readonly (readonly [string, number])[] = [
   ["4 hours", 4 * HOUR],
   ["1 day", 24 * HOUR],
@@ -19,23 +21,24 @@ const SPANS: readonly (readonly [string, number])[] = [
   ["1 week", 168 * HOUR],
 ];
 
-type UntilProps = { readonly label?: string; readonly onChange: (until: string) => void; readonly value: string };
+type UntilProps = { readonly label?: string; readonly onChange: (until: number) => void; readonly value: number };
 
-export const firstUntil = (): string => pageInput(serverNow() + 24 * HOUR);
+/** A moment to come, to the minute, in milliseconds. */
+const untilIn = (span: number): number => Math.floor((serverNow() + span) / MINUTE) * MINUTE;
+
+export const firstUntil = (): number => untilIn(24 * HOUR);
 
 /** A moment to come, on the clock of the page; the usual spans are one click away. */
 export const Until = ({ label: name = "Until", onChange, value }: UntilProps) => (
   <Box>
-    <Field.Root>
-      <Field.Label fontSize="sm">{name}</Field.Label>
-      <Input onChange={(event) => onChange(event.target.value)} size="sm" type="datetime-local" value={value} />
-      <Field.HelperText fontSize="xs">In {usePageZone()}.</Field.HelperText>
-    </Field.Root>
+    <MomentField label={name} onChange={onChange} value={value}>
+      In {usePageZone()}.
+    </MomentField>
     <Flex gap="1.5" mt="2" wrap="wrap">
       {SPANS.map(([label, span]) => (
         <Button
           key={label}
-          onClick={() => onChange(pageInput(serverNow() + span))}
+          onClick={() => onChange(untilIn(span))}
           size="2xs"
           type="button"
           variant="outline"
@@ -62,10 +65,10 @@ export const Reason = ({ onChange, value }: ReasonProps) => (
   </Field.Root>
 );
 
-export const isToCome = (value: string): boolean => pageMoment(value) > serverNow();
+export const isToCome = (moment: number): boolean => moment > serverNow();
 
-/** What the field of `Until` means, as the API takes it. */
-export const untilOf = (value: string): string => new Date(pageMoment(value)).toISOString();
+/** A moment as the API takes it. */
+export const untilOf = (moment: number): string => new Date(moment).toISOString();
 
 export const PauseDialog = ({ onClose, schedule }: DialogProps) => {
   const [until, setUntil] = useState(firstUntil);
