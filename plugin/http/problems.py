@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_backup.core.errors import BackupError, CatalogError, ConfigError, NotFound, Refused
+from airflow_backup.core.text.texts import storable
 from airflow_backup.plugin.airflow.transactions import DatabaseBusy, busy, is_locked
 from airflow_backup.plugin.errors import (
     ImportRefused,
@@ -78,8 +79,10 @@ def problem(
         "detail": detail,
         "hint": hint,
     }
+    # What is told may repeat what was sent, halves of characters among it.
+    whole = storable(document | members)
     return JSONResponse(
-        document | members, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE
+        whole, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from airflow_backup.core.words import Kind, VerificationLevel
 from airflow_backup.plugin.schemas.base import ApiModel, Id, Moment, Reason
@@ -137,7 +138,16 @@ class PinRequest(ApiModel):
         return self
 
 
-Definition = dict[str, Any]
+def _whole(given: dict[str, Any]) -> dict[str, Any]:
+    """Refuse halves of characters, which JSON can write: no file holds them, and no answer could name them."""
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text in it has half of a character") from None
+    return given
+
+
+Definition = Annotated[dict[str, Any], AfterValidator(_whole)]
 """A schedule as it stands in a schedules file."""
 
 DefinitionOrText = Annotated[DefinitionText | Definition, Field(union_mode="left_to_right")]
