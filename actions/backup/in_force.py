@@ -14,6 +14,7 @@ from typing import Any
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import Deployed, Origin, ScheduleVersion
 from airflow_backup.core.errors import ConfigError, NotFound
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loaded import CATALOG
 from airflow_backup.schedules.loading.loader import check_definition
 from airflow_backup.schedules.model.schedule import Schedule, digest_of
@@ -61,7 +62,9 @@ def in_force(catalog: Catalog, schedule_id: str) -> InForce:
 
 
 def _as_saved(saved: ScheduleVersion, deployed: Deployed | None, read: Origin | None) -> InForce:
-    loaded = check_definition(saved.definition, known_ids=saved.definition.get("after") or ())
+    loaded = check_definition(
+        saved.definition, elsewhere=Elsewhere(saved.definition.get("after") or ())
+    )
     if loaded.schedules:
         schedule = loaded.schedules[0].schedule
         return InForce(

@@ -35,6 +35,11 @@ class AllRows:
         return frozenset(name for name, schedule in self.schedules.items() if schedule.after)
 
     @cached_property
+    def follows(self) -> Mapping[str, Sequence[str]]:
+        """What each of those waits for, by id."""
+        return {name: self.schedules[name].after for name in self.followers}
+
+    @cached_property
     def written(self) -> Mapping[str, WrittenBrief]:
         """What is written about each, by id."""
         return {row.id: written(row) for row in self.rows}

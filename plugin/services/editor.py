@@ -19,6 +19,7 @@ from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.errors import InvalidDefinition
 from airflow_backup.plugin.services import edits, queries
 from airflow_backup.plugin.views.rows import row_of
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Editor:
 
     def create(self, definition: Mapping[str, Any]) -> str:
         """Make a schedule and return its id."""
-        checked = edits.checked(definition, known_ids=self._known_ids())
+        checked = edits.checked(definition, elsewhere=self._elsewhere())
         schedule_id: str = checked["id"]
         newest = self.catalog.schedules.newest(schedule_id)
         visible = bool(self.access.readable([schedule_id]))
@@ -62,7 +63,7 @@ class Editor:
                 ]
             )
         whole = edits.with_passwords(given, before.definition)
-        self._save(edits.checked(whole, known_ids=self._known_ids()), before=before)
+        self._save(edits.checked(whole, elsewhere=self._elsewhere()), before=before)
         return schedule_id
 
     def patch(self, schedule_id: str, patch: Mapping[str, Any], match: str | None) -> str:
@@ -81,9 +82,22 @@ class Editor:
                 f"a run of this schedule is {busy[0].state}: {busy[0].run_id!r}",
                 hint="wait until it has finished, or cancel it",
             )
+        self._check_nobody_follows(schedule_id)
         saved = self._save(before.definition, before=before, deleted=True)
         airflow_changes.retire(self.session, dag_id(schedule_id))
         return saved.version
+
+    def _check_nobody_follows(self, schedule_id: str) -> None:
+        """Refuse to end what others wait for: they would never run again, and nobody would say so."""
+        follows = queries.all_rows(self.catalog).follows
+        followers = sorted(name for name, after in follows.items() if schedule_id in after)
+        if followers:
+            readable = self.access.readable(followers)
+            named = [name for name in followers if name in readable]
+            raise Refused(
+                f"{', '.join(map(repr, named)) or 'another schedule'} would wait for it in vain",
+                hint="give what runs after it other times first, or disable this one instead",
+            )
 
     def clone(self, schedule_id: str, copy_id: str) -> str:
         """Copy a schedule under another id, disabled."""
@@ -96,9 +110,9 @@ class Editor:
         edits.check_match(match, saved)
         return saved
 
-    def _known_ids(self) -> list[str]:
+    def _elsewhere(self) -> Elsewhere:
         """Return what may be named: a schedule that the user may not read does not exist for them."""
-        return [row.id for row in queries.visible(self.catalog, self.access)]
+        return queries.elsewhere(self.catalog, queries.visible(self.catalog, self.access))
 
     def _save(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from airflow_backup.plugin.schemas.edits import FieldProblem, KeyChange, Version
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.plugin.views.secrets import mask, without_passwords
 from airflow_backup.schedules.loading.assembly import assemble
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.layers import too_large
 from airflow_backup.schedules.loading.loader import Loaded, check_definition
 from airflow_backup.schedules.loading.placeholders import fill
@@ -38,9 +39,9 @@ _WHOLE_FILE = re.compile(r"^schedules\s*:", re.MULTILINE)
 _LEAD = "version: 1\nschedules:\n"
 
 
-def checked(definition: Mapping[str, Any], *, known_ids: Iterable[str]) -> dict[str, Any]:
+def checked(definition: Mapping[str, Any], *, elsewhere: Elsewhere) -> dict[str, Any]:
     """Return what would be in effect; raise Wrong with every problem."""
-    loaded = check_definition(definition, known_ids=known_ids)
+    loaded = check_definition(definition, elsewhere=elsewhere)
     if loaded.problems or not loaded.schedules:
         raise InvalidDefinition([problem.model_dump() for problem in problems_of(loaded)])
     schedule = loaded.schedules[0].schedule
@@ -78,7 +79,7 @@ def beyond_the_fence(schedule: Schedule) -> list[FieldProblem]:
     return paths + programs
 
 
-def read_yaml(text: str, *, known_ids: Iterable[str]) -> tuple[Loaded, int]:
+def read_yaml(text: str, *, elsewhere: Elsewhere) -> tuple[Loaded, int]:
     """
     Check what somebody types: one schedule, or a whole file; also return by how many lines its marks are off.
 
@@ -86,17 +87,16 @@ def read_yaml(text: str, *, known_ids: Iterable[str]) -> tuple[Loaded, int]:
     """
     text = re.sub(r"\A---[^\n]*\n", "\n", text)
     if _WHOLE_FILE.search(text):
-        return _assembled(text, known_ids), 0
+        return _assembled(text, elsewhere), 0
     lines = text.splitlines() or [""]
-    return _assembled(_LEAD + "- \n" + "".join(f"  {line}\n" for line in lines), known_ids), 3
+    return _assembled(_LEAD + "- \n" + "".join(f"  {line}\n" for line in lines), elsewhere), 3
 
 
-def _assembled(text: str, known_ids: Iterable[str]) -> Loaded:
+def _assembled(text: str, elsewhere: Elsewhere) -> Loaded:
     document = read(text, file="yaml")
-    large = too_large(document)
-    if large is not None:
+    if (large := too_large(document)) is not None:
         return Loaded(problems=[large])
-    return assemble([fill(document, {})], known_ids=known_ids)
+    return assemble([fill(document, {})], elsewhere=elsewhere)
 
 
 def problems_of(loaded: Loaded, *, lines_off: int | None = None) -> list[FieldProblem]:

@@ -10,6 +10,7 @@ from airflow_backup.plugin.schemas.edits import CautionNote, Validation
 from airflow_backup.plugin.services.edits import beyond_the_fence, problems_of, read_yaml
 from airflow_backup.plugin.views.rhythms import coming, rhythms, schedule_of
 from airflow_backup.plugin.views.rows import Row
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loader import Loaded, check_definition
 from airflow_backup.schedules.loading.warnings import load_warnings
 from airflow_backup.schedules.model.schedule import Schedule
@@ -26,12 +27,13 @@ def validate(
     given: str | Mapping[str, Any],
     *,
     rows: Sequence[Row],
+    elsewhere: Elsewhere,
     slots: int | None,
     durations: Mapping[str, timedelta],
     now: datetime,
 ) -> Validation:
     """Check a definition, given as YAML or as data."""
-    loaded, lines_off = _read(given, [row.id for row in rows])
+    loaded, lines_off = _read(given, elsewhere)
     found = [item.schedule for item in loaded.schedules]
     only = found[0] if len(found) == 1 else None
     problems = problems_of(loaded, lines_off=lines_off)
@@ -47,10 +49,10 @@ def validate(
     )
 
 
-def _read(given: str | Mapping[str, Any], known_ids: Sequence[str]) -> tuple[Loaded, int | None]:
+def _read(given: str | Mapping[str, Any], elsewhere: Elsewhere) -> tuple[Loaded, int | None]:
     if isinstance(given, str):
-        return read_yaml(given, known_ids=known_ids)
-    return check_definition(given, known_ids=known_ids), None
+        return read_yaml(given, elsewhere=elsewhere)
+    return check_definition(given, elsewhere=elsewhere), None
 
 
 def _warnings(

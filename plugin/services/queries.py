@@ -42,6 +42,7 @@ from airflow_backup.plugin.views.rhythms import schedule_of
 from airflow_backup.plugin.views.rows import Row, join, row_of
 from airflow_backup.plugin.views.runs import history
 from airflow_backup.plugin.views.schedules import ScheduleData, enabled_of
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.spread import LocalThing, local_things, spreads
 
 
@@ -125,6 +126,11 @@ def sums(catalog: Catalog, look: AllAnswers) -> Mapping[str, Sums]:
 def all_rows(catalog: Catalog) -> AllRows:
     """Return all schedules, whoever asks."""
     return kept_of(catalog, clock=utc_now).rows(catalog)
+
+
+def elsewhere(catalog: Catalog, rows: Iterable[Row], *, stays: bool = False) -> Elsewhere:
+    """Say which schedules may be named, and what all wait for, those that the user may not read as well."""
+    return Elsewhere([row.id for row in rows], all_rows(catalog).follows, stays=stays)
 
 
 NOBODY = Permissions(toggle=False, run=False, cancel=False, edit=False)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from airflow_backup.core.errors import ConfigError
 from airflow_backup.core.installed.engines import names as engine_names
-from airflow_backup.schedules.loading.dependencies import check_dependencies
+from airflow_backup.schedules.loading.dependencies import Elsewhere, check_dependencies
 from airflow_backup.schedules.loading.layers import Layer, merge, place
 from airflow_backup.schedules.loading.loaded import Loaded, Located, Rejected
 from airflow_backup.schedules.loading.problems import (
@@ -38,11 +38,11 @@ _READY_MADE = {
 }
 
 
-def assemble(documents: Iterable[Document], *, known_ids: Iterable[str] = ()) -> Loaded:
+def assemble(documents: Iterable[Document], *, elsewhere: Elsewhere | None = None) -> Loaded:
     """
     Join files into schedules, reporting everything that is wrong.
 
-    ``known_ids`` are schedules that are elsewhere, and may be waited for.
+    ``elsewhere`` has further schedules that may be waited for, and what they wait for.
     """
     files = list(documents)
     shared = Shared(files)
@@ -52,7 +52,7 @@ def assemble(documents: Iterable[Document], *, known_ids: Iterable[str] = ()) ->
     for document in files:
         for index, entry in enumerate(_entries(document, loaded)):
             _add(document, index, entry, shared, seen, loaded)
-    check_dependencies(loaded, files, [*seen, *known_ids])
+    check_dependencies(loaded, files, elsewhere or Elsewhere())
     loaded.problems = sorted(
         set(loaded.problems), key=lambda problem: (problem.file, problem.line, problem.column)
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from airflow_backup import __version__
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loaded import CATALOG
 from airflow_backup.schedules.loading.loader import (
     Loaded,
@@ -179,7 +180,9 @@ def _last_good(identifier: str, wrong: Rejected, last: LastGood, given: CatalogS
     if known is None and file != CATALOG:
         made = [each for each in given.definitions if each.get("id") == identifier]
         for definition in made:
-            loaded = check_definition(definition, known_ids=definition.get("after") or ())
+            loaded = check_definition(
+                definition, elsewhere=Elsewhere(definition.get("after") or ())
+            )
             for item in loaded.schedules:
                 known, file = item.schedule.definition(), CATALOG
     return _rejected(identifier, known, file, wrong.line, wrong.problems)

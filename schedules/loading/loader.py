@@ -9,13 +9,14 @@ A folder of ``*.yaml`` works like one file. ``defaults`` are under everything, t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airflow_backup.core.collecting import collection_paused
 from airflow_backup.schedules.loading.assembly import assemble
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loaded import CATALOG, Loaded, Located, Rejected
 from airflow_backup.schedules.loading.placeholders import fill
 from airflow_backup.schedules.loading.problems import Problem
@@ -61,9 +62,11 @@ def load(
         return assemble([*filled, _made_document(from_catalog)] if from_catalog else filled)
 
 
-def check_definition(definition: Mapping[str, Any], *, known_ids: Iterable[str] = ()) -> Loaded:
+def check_definition(
+    definition: Mapping[str, Any], *, elsewhere: Elsewhere | None = None
+) -> Loaded:
     """Check one schedule that is not from a file; it is whole by itself."""
-    return assemble([_made_document([definition])], known_ids=known_ids)
+    return assemble([_made_document([definition])], elsewhere=elsewhere)
 
 
 def load_from_catalog(from_catalog: Sequence[Mapping[str, Any]]) -> Loaded:

@@ -294,3 +294,64 @@ def test_a_schedule_made_here_runs_only_where_an_administrator_lets_it(
     assert answer.status_code == 422
     assert {each["field"] for each in answer.json()["errors"]} == set(places)
     assert answer.json()["errors"][0]["message"] == "'dmz' is not on the list of allowed queues"
+
+
+def test_no_schedule_waits_for_itself_by_way_of_others_that_are_there(
+    op: httpx.Client, name: str
+) -> None:
+    after = {"after": [name]}
+    create(op, name)
+    last = definition(f"{name}-b") | after
+    del last["cron"]
+    assert op.post(SCHEDULES, json=last).status_code == 201
+    turned = definition(name, after=[f"{name}-b"])
+    del turned["cron"]
+    told = f"`{name}` would wait for itself, by way of `{name}-b`"
+    answer = op.put(f"{SCHEDULES}/{name}", json=turned, headers={"If-Match": '"1"'})
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (422, told)
+    patch = {"cron": None, "after": [f"{name}-b"]}
+    answer = op.patch(f"{SCHEDULES}/{name}", json=patch, headers={"If-Match": '"1"'})
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (422, told)
+    for given in (turned, {"yaml": json.dumps(turned)}):
+        answer = op.post(f"{SCHEDULES}/validate", json=given)
+        assert (answer.json()["valid"], answer.json()["problems"][0]["message"]) == (False, told)
+    file = {"version": 1, "schedules": [turned, definition(f"{name}-c")]}
+    body = {"yaml": json.dumps(file), "on_conflict": "replace"}
+    answer = op.post(f"{API}/import", json=body)
+    assert answer.status_code == 422, answer.text
+    assert told in answer.json()["detail"]
+    # It may take the place of the other one, and then nobody waits for himself.
+    file["schedules"] = [turned, definition(f"{name}-b")]
+    answer = op.post(f"{API}/import", json=body | {"yaml": json.dumps(file)})
+    assert answer.status_code == 200, answer.text
+    op.request("DELETE", f"{SCHEDULES}/{name}", json={}, headers={"If-Match": "*"})
+
+
+def test_what_others_wait_for_is_not_deleted(op: httpx.Client, name: str) -> None:
+    create(op, name)
+    last = definition(f"{name}-b", after=[name])
+    del last["cron"]
+    op.post(SCHEDULES, json=last).raise_for_status()
+    match = {"If-Match": "*"}
+    answer = op.request("DELETE", f"{SCHEDULES}/{name}", json={}, headers=match)
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == f"'{name}-b' would wait for it in vain"
+    for each in (f"{name}-b", name):
+        answer = op.request("DELETE", f"{SCHEDULES}/{each}", json={}, headers=match)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '{"id": "x", "preset": "\\ud800"}',
+        '{"id": "x", "extends": "\\udfff\\ud800"}',
+        '{"id": "x", "source": {"engine": "\\ud800"}}',
+        '{"\\ud800": 1}',
+    ],
+)
+def test_halves_of_characters_are_wrong_input_and_no_fault(op: httpx.Client, wrong: str) -> None:
+    paths = (SCHEDULES, f"{SCHEDULES}/validate", f"{SCHEDULES}/wiki/clone", f"{API}/import")
+    for path in paths:
+        answer = op.post(path, content=wrong, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422, answer.text

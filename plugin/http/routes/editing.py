@@ -54,9 +54,11 @@ def validate_schedule(
     access: AccessDep,
 ) -> Validation:
     """Check a definition, given as JSON or as `yaml`, and preview its runs; nothing is saved."""
+    rows = queries.visible(catalog, access)
     return validate(
         body.yaml if isinstance(body, DefinitionText) else body,
-        rows=queries.visible(catalog, access),
+        rows=rows,
+        elsewhere=queries.elsewhere(catalog, rows),
         slots=airflow_reads.pool_slots(session, airflow_reads.POOL),
         durations=trends.medians(now=utc_now()),
         now=utc_now(),

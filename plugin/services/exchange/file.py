@@ -11,6 +11,7 @@ from airflow_backup.plugin.schemas.edits import FieldProblem
 from airflow_backup.plugin.services.edits import beyond_the_fence
 from airflow_backup.plugin.views.secrets import is_left_out
 from airflow_backup.schedules.loading.assembly import assemble
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.layers import too_large
 from airflow_backup.schedules.loading.loaded import Loaded, Located, Rejected
 from airflow_backup.schedules.loading.placeholders import fill
@@ -44,7 +45,7 @@ class File:
     """Of the file as a whole."""
 
 
-def read_file(text: str, *, known_ids: Iterable[str]) -> File:
+def read_file(text: str, *, elsewhere: Elsewhere) -> File:
     """Read a whole schedules file; no variable of the server is filled in, and no file of it is read."""
     document = read(text, file="yaml")
     refused = _too_many(document)
@@ -53,7 +54,7 @@ def read_file(text: str, *, known_ids: Iterable[str]) -> File:
     large = too_large(document)
     if large is not None:
         return File(problems=[_field(large)])
-    loaded = assemble([fill(document, {})], known_ids=known_ids)
+    loaded = assemble([fill(document, {})], elsewhere=elsewhere)
     rejected = [_rejected(each) for each in loaded.rejected]
     entries = [*rejected, *map(_located, loaded.schedules)]
     problems = _of_the_whole(loaded)

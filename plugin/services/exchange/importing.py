@@ -37,8 +37,10 @@ class Importer:
 
     def carry_out(self, body: ImportRequest) -> ImportResults:
         """Import a file; refused as a whole where one schedule is, unless it is only asked what would happen."""
-        visible = [row.id for row in queries.visible(self.catalog, self.access)]
-        file = read_file(body.yaml, known_ids=visible)
+        visible = queries.visible(self.catalog, self.access)
+        skips = body.on_conflict == "skip"
+        there = queries.elsewhere(self.catalog, visible, stays=skips)
+        file = read_file(body.yaml, elsewhere=there)
         decisions = decide(file.entries, self._known(file), on_conflict=body.on_conflict)
         results = results_of(file, decisions, dry_run=body.dry_run)
         if body.dry_run:

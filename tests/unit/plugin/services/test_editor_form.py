@@ -15,6 +15,7 @@ import pytest
 from airflow_backup.core.installed import engines as installed_engines
 from airflow_backup.plugin.http.routes.engines import list_engines
 from airflow_backup.plugin.services.edits import read_yaml
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loader import check_definition
 from airflow_backup.schedules.model.schedule import Schedule
 from support.definitions import SOURCES, definitions
@@ -75,7 +76,7 @@ def test_the_form_gives_back_what_it_opened(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["stored", "written"])
 def test_what_the_form_writes_as_yaml_means_the_same(kind: str) -> None:
     for (_, schedule), definition, answer in zip(generated(), stored(), answers(kind), strict=True):
-        loaded, _ = read_yaml(answer["yaml"], known_ids=after(definition))
+        loaded, _ = read_yaml(answer["yaml"], elsewhere=Elsewhere(after(definition)))
         assert loaded.problems == []
         again = loaded.schedules[0].schedule
         assert letters(again.definition()) == letters(definition), answer["yaml"]
@@ -84,7 +85,7 @@ def test_what_the_form_writes_as_yaml_means_the_same(kind: str) -> None:
 
 def test_what_is_saved_without_a_change_is_saved_as_it_was() -> None:
     for definition, answer in zip(stored(), answers("stored"), strict=True):
-        loaded = check_definition(answer["again"], known_ids=after(definition))
+        loaded = check_definition(answer["again"], elsewhere=Elsewhere(after(definition)))
         assert loaded.problems == []
         assert letters(loaded.schedules[0].schedule.definition()) == letters(definition)
 

@@ -17,6 +17,7 @@ from airflow_backup.plugin.services.exchange.export import written
 from airflow_backup.plugin.services.exchange.file import MOST_SCHEDULES, Entry, read_file
 from airflow_backup.plugin.services.exchange.plan import Decision, Known, decide
 from airflow_backup.plugin.views.rows import Row
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loaded import CATALOG
 from airflow_backup.schedules.loading.loader import parse
 from airflow_backup.schedules.model.schedule import Schedule
@@ -166,7 +167,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("text", "line", "message"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_with_a_file_names_its_line(text: str, line: int, message: str) -> None:
-    (first, *_) = read_file(text, known_ids=[]).problems
+    (first, *_) = read_file(text, elsewhere=Elsewhere()).problems
     assert first.line == line
     assert f"{first.field}: {first.message}".startswith(message)
 
@@ -175,14 +176,14 @@ def test_what_is_wrong_with_a_file_names_its_line(text: str, line: int, message:
     "name", [name for name, (_, _, told) in WRONG.items() if "comes to" in told]
 )
 def test_what_is_typed_into_the_form_has_the_same_bound(name: str) -> None:
-    loaded, _ = read_yaml(WRONG[name][0], known_ids=[])
+    loaded, _ = read_yaml(WRONG[name][0], elsewhere=Elsewhere())
     assert [each.message[:29] for each in loaded.problems] == ["this comes to more than 40,00"]
     assert loaded.schedules == []
 
 
 @pytest.mark.parametrize("given", ["5", "text", "{a: b}", "[5, [], text, null]", "null"])
 def test_what_is_typed_and_is_no_list_of_schedules_is_a_problem(given: str) -> None:
-    loaded, _ = read_yaml(f"version: 1\nschedules: {given}\n", known_ids=[])
+    loaded, _ = read_yaml(f"version: 1\nschedules: {given}\n", elsewhere=Elsewhere())
     assert loaded.schedules == []
 
 
@@ -195,7 +196,7 @@ def test_each_schedule_that_is_wrong_has_its_own_problems() -> None:
         "  - {id: deep, source: {engine: files, path: /etc}}\n"
         "  - {id: home, source: {engine: sqlite, connection: '${AIRFLOW__CORE__FERNET_KEY}'}}\n"
     )
-    found = read_file(text, known_ids=[])
+    found = read_file(text, elsewhere=Elsewhere())
     assert found.problems == []
     assert [(each.id, each.line, [p.field for p in each.problems]) for each in found.entries] == [
         ("wiki", 4, []),
@@ -210,7 +211,7 @@ def test_a_file_that_is_all_wrong_is_told_in_few_words_and_soon() -> None:
     keys = ", ".join(f"k{number}: 1" for number in range(30))
     text = f"version: 1\nx: &x {{id: wiki, {keys}}}\nschedules: [{', '.join(['*x'] * 100)}]\n"
     begun = time.process_time()
-    found = read_file(text, known_ids=[])
+    found = read_file(text, elsewhere=Elsewhere())
     assert time.process_time() - begun < 10
     assert len(found.entries) == 100
     assert max(len(each.problems) for each in found.entries) == 21

@@ -22,6 +22,7 @@ from airflow_backup.plugin.errors import InvalidDefinition
 from airflow_backup.plugin.http.routes.receivers import test_receiver as send_test_to
 from airflow_backup.plugin.schemas.requests import Nothing
 from airflow_backup.plugin.services import edits
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.model.schedule import Schedule
 
 
@@ -129,4 +130,4 @@ def test_a_receiver_of_a_schedule_that_one_may_not_read_is_not_there(
 def test_a_schedule_of_the_page_sends_no_file_of_the_worker() -> None:
     to = {"notifier": "smtp", "options": {"to": "eve@example.org", "files": ["/etc/passwd"]}}
     with pytest.raises(InvalidDefinition, match="the option 'files' of smtp is not for schedules"):
-        edits.checked(whole("evil", to), known_ids=[])
+        edits.checked(whole("evil", to), elsewhere=Elsewhere())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_backup.schedules.loading.assembly import assemble
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loader import check_definition, load, parse
+from airflow_backup.schedules.loading.yaml_reader import read
 from airflow_backup.schedules.model.repository_url import check_repository
 
 GOOD = """\
@@ -485,6 +489,36 @@ def test_a_problem_tells_no_password(more: dict[str, Any]) -> None:
         "repository": "file:///b/a",
         "cron": "0 2 * * *",
     }
-    loaded = check_definition(base | more, known_ids=())
+    loaded = check_definition(base | more)
     assert loaded.problems
     assert "s3cret" not in repr(loaded.problems)
+
+
+def test_nobody_waits_for_itself_by_way_of_what_is_elsewhere() -> None:
+    base = {"source": {"engine": "sqlite", "path": "/a.db"}, "repository": "file:///backups"}
+    definition = base | {"id": "wiki", "after": ["shop"]}
+
+    def wrong(follows: dict[str, list[str]], *, ids: tuple[str, ...] = ("shop",)) -> list[str]:
+        loaded = check_definition(definition, elsewhere=Elsewhere(ids, follows))
+        return [problem.message for problem in loaded.problems]
+
+    told = "`wiki` would wait for itself, by way of `shop`"
+    assert wrong({}) == wrong({"shop": ["crm"], "crm": ["gone"]}) == []
+    assert wrong({"shop": ["wiki"]}) == wrong({"shop": ["hidden"], "hidden": ["wiki"]}) == [told]
+    assert wrong({"wiki": ["crm"], "crm": ["wiki"]}) == []  # it takes the place of the one before
+    assert wrong({"shop": ["wiki"]}, ids=()) == ["no schedule `shop`"]
+
+
+@pytest.mark.parametrize(("stays", "wrong"), [(False, []), (True, ["shop"])])
+def test_what_is_left_as_it_is_waits_as_before(stays: bool, wrong: list[str]) -> None:
+    base = {"source": {"engine": "sqlite", "path": "/a.db"}, "repository": "file:///backups"}
+    file = {
+        "version": 1,
+        "schedules": [
+            base | {"id": "wiki", "preset": "daily"},
+            base | {"id": "shop", "after": ["wiki"]},
+        ],
+    }
+    there = Elsewhere(["wiki"], {"wiki": ["shop"]}, stays=stays)
+    loaded = assemble([read(json.dumps(file), file="yaml")], elsewhere=there)
+    assert [each.id for each in loaded.rejected] == wrong
