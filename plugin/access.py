@@ -142,12 +142,12 @@ class Access:
             reason=None if complete else READ_ONLY,
         )
 
-    def may_restore(self) -> bool:
-        """Whether the user may start the DAG that restores."""
+    def may_restore(self, dag: str = RESTORE_DAG) -> bool:
+        """Whether the user may start a DAG that restores: that of the default workers, or of others."""
         return self.manager.is_authorized_dag(
             method="POST",
             access_entity=DagAccessEntity.RUN,
-            details=DagDetails(id=RESTORE_DAG),
+            details=DagDetails(id=dag),
             user=self.user,
         )
 

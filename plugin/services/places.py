@@ -35,13 +35,18 @@ def listed(catalog: Catalog, access: Access) -> list[Place]:
     ]
 
 
-def check_known(catalog: Catalog, access: Access, dag: str) -> None:
-    """Refuse a DAG that restores nowhere where a schedule that the user may read runs."""
+def check_allowed(catalog: Catalog, access: Access, dag: str) -> None:
+    """Refuse a DAG that restores nowhere where a schedule that the user may read runs, or that they may not start."""
     known = {_restores_at(place) for place in _by_placement(catalog, access)}
     if dag not in known:
         raise Refused(
             f"no schedule that you may read runs where DAG {dag!r} restores",
             hint=f"one of {', '.join(sorted(known))}",
+        )
+    if not access.may_restore(dag):
+        raise Refused(
+            f"you may not start DAG {dag!r}",
+            hint="restore on the workers of the set's schedule, or ask for the right to start that DAG",
         )
 
 

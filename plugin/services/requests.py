@@ -58,7 +58,7 @@ class Requests:
             "paths": body.paths,
         }
         if body.place is not None:
-            places.check_known(self.catalog, self.access, body.place)
+            places.check_allowed(self.catalog, self.access, body.place)
             request["place"] = body.place
         what = row.set_id if body.at is None else f"the state of {request['at']}"
         note = f"restore {what} of {row.schedule_id} into {body.target}"

@@ -193,7 +193,7 @@ The API asks Airflow's auth manager on every request. What it asks for:
 | operate: enable, run, cancel, pause, hold, verify | to change the DAG, or to make and change its runs |
 | edit: make, change, clone, delete schedules | to make, change or delete connections, for a schedule names paths and connections; to change or delete one, its DAG too |
 | pin | to change connections, and the schedule's DAG |
-| restore | to make runs of the DAG `backup_restore`, and connections |
+| restore | to make runs of the DAG `backup_restore` (and of that of chosen workers), and connections |
 | lock | to delete the schedule's DAG, and connections; cannot be taken back, so the schedule's id is typed |
 | maintenance | to change every DAG, and the pool `backup` |
 
@@ -201,6 +201,7 @@ Whoever may not view a schedule gets 404, as if it did not exist.
 """
 NOTES = {
     "simple": "Airflow's default, with its four roles.",
-    "fab": "Its own roles as they are installed. A right can be given for single DAGs: *can create* on\n"
-    "*DAG Run:backup_restore* together with *can create* on *Connections* makes somebody who may restore.",
+    "fab": "Its own roles as they are installed. A right can be given for single DAGs: *can edit* on\n"
+    "*DAG:backup_restore*, *can create* on *DAG Run:backup_restore* and *can create* on *Connections* together make\n"
+    "somebody who may restore; for workers that are chosen, it is their own DAG, such as `backup_restore__nas`.",
 }

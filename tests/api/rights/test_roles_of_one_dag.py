@@ -22,6 +22,10 @@ schedules:
   - {id: orders, source: {engine: sqlite, path: /srv/orders.db}, repository: "sftp://vault/srv", cron: "0 2 * * *"}
   - {id: bank, source: {engine: sqlite, path: /srv/bank.db}, repository: "sftp://vault/srv", cron: "0 3 * * *"}
 """
+FAR = """\
+  - {id: far, source: {engine: sqlite, path: /srv/far.db}, repository: "sftp://vault/srv", cron: "0 4 * * *",
+     queue: nas}
+"""
 MAKER = {"can_create", "can_read", "can_edit", "can_delete"}
 ROLES = {
     # All that a schedule asks for but its DAG: connections, pools, and one of the two DAGs.
@@ -32,6 +36,13 @@ ROLES = {
         "DAG Runs": {"can_read"},
         "Connections": MAKER,
         "Pools": MAKER,
+    },
+    "restorer": {
+        "DAG:backup__orders": {"can_read"},
+        "DAG:backup__far": {"can_read"},
+        "DAG:backup_restore": {"can_read", "can_edit"},
+        "DAG Run:backup_restore": MAKER,
+        "Connections": MAKER,
     },
     "stranger": {"DAG:backup__orders": {"can_read"}, "DAG Run:backup__orders": {"can_read"}},
 }
@@ -66,7 +77,7 @@ LISTS = (
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
     """An API server with two schedules and a set of each, and a user for each role."""
     folder = tmp_path_factory.mktemp("single-dags")
-    with AirflowHome(folder / "home", schedules=SCHEDULES, auth="fab") as airflow:
+    with AirflowHome(folder / "home", schedules=SCHEDULES + FAR, auth="fab") as airflow:
         airflow.run("db", "migrate")
         for schedule_id in ("orders", "bank"):
             store_set(airflow, folder, schedule_id)
@@ -147,3 +158,19 @@ def test_who_may_only_look_changes_nothing(
         for schedule_id in ("orders", "bank"):
             found = ask(stranger, CHANGES[change], schedule_id, set_ids[schedule_id])
             assert found in (403, 404)
+
+
+def test_who_may_restore_on_some_workers_may_not_restore_on_others(
+    home: AirflowHome, set_ids: dict[str, str]
+) -> None:
+    with home.client("restorer") as restorer:
+        places = [each["id"] for each in restorer.get(f"{API}/places").json()["places"]]
+        assert places == ["backup_restore", "backup_restore__nas"]
+        asked = [
+            {"target": "copy", "confirm": "orders", "place": place}
+            for place in ("backup_restore", "backup_restore__nas")
+        ]
+        path = f"{API}/sets/{set_ids['orders']}/restore"
+        allowed, refused = (restorer.post(path, json=body) for body in asked)
+        assert (allowed.status_code, refused.status_code) == (202, 409)
+        assert refused.json()["detail"] == "you may not start DAG 'backup_restore__nas'"
