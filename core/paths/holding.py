@@ -60,11 +60,12 @@ def holding(path: Path | str) -> Iterator[Path]:
     Hold a folder, and give the path by which this process, and no other, reaches it whatever its name means.
 
     >>> import tempfile
-    >>> folder = tempfile.mkdtemp()
-    >>> with holding(folder) as held:
-    ...     os.rename(folder, folder + ".moved")
-    ...     _ = (held / "x").write_text("still there")
-    >>> os.listdir(folder + ".moved")
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     os.mkdir(f"{place}/folder")
+    ...     with holding(f"{place}/folder") as held:
+    ...         os.rename(f"{place}/folder", f"{place}/moved")
+    ...         _ = (held / "x").write_text("still there")
+    ...     os.listdir(f"{place}/moved")
     ['x']
     """
     folder = open_held(path)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_backup.core.errors import EngineError, SourceDenied
 from airflow_backup.core.process.process import Process
 from airflow_backup.engines.mysql.client.programs import environment
+from airflow_backup.engines.mysql.client.replica import behind
 from airflow_backup.engines.mysql.client.server import Server, ask
 from airflow_backup.engines.mysql.dump_program import dump_command, lost_by, spoken, version_by
 from airflow_backup.engines.mysql.left_out import (
@@ -64,6 +65,7 @@ def dump_logical(server: Server, context: EngineContext, sink: Sink) -> DumpRepo
     """Dump, and count in the same snapshot."""
     with server.session() as session:
         server_state = ServerState.of(session)
+        late = behind(session)
         names = databases(session, server)
         if not names:
             raise EngineError("the server has no database but its own")
@@ -97,6 +99,7 @@ def dump_logical(server: Server, context: EngineContext, sink: Sink) -> DumpRepo
         tools={"server": server_state.version, "dump": version_by(command[0])},
         counts=counts,
         warnings=[
+            *late,
             *counting.warnings,
             *_unsafe(tables),
             *doubts,

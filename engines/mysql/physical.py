@@ -24,6 +24,7 @@ from airflow_backup.core.paths.roots import real_path
 from airflow_backup.core.process.process import Process
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.mysql.client.programs import environment, version_of
+from airflow_backup.engines.mysql.client.replica import behind
 from airflow_backup.engines.mysql.client.server import Server, ask
 from airflow_backup.engines.mysql.server_state import (
     Position,
@@ -110,6 +111,7 @@ def dump_physical(
     """Copy the data folder, or the pages that changed since ``parent``."""
     with server.session() as session:
         before = ServerState.of(session)
+        late = behind(session)
         check_fence(before.datadir, session, context)
         since = None if parent is None else _since(parent, before, session)
         ((size,),) = ask(
@@ -134,6 +136,7 @@ def dump_physical(
             "server": before.version,
             "mariadb-backup": ".".join(map(str, version_of(server.tool("mariadb-backup")))),
         },
+        warnings=late,
         state={
             "method": "physical",
             "identity": before.identity,

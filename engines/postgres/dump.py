@@ -22,6 +22,7 @@ from airflow_backup.engines.postgres.client import libpq
 from airflow_backup.engines.postgres.client.libpq import warnings_in
 from airflow_backup.engines.postgres.client.server import Server, tool_version
 from airflow_backup.engines.postgres.client.snapshot import Snapshot
+from airflow_backup.engines.postgres.client.standby import behind
 from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.properties.model import PROPERTIES
 from airflow_backup.engines.postgres.properties.reading import read_properties
@@ -49,6 +50,7 @@ def dump_logical(
     warnings: list[str] = []
     with server.snapshot() as snapshot, ThreadPoolExecutor(2) as aside:
         consistent_at = context.clock()
+        warnings += behind(snapshot.connection)
         properties = read_properties(snapshot.connection)
         server = server.beside(snapshot.connection, tempered=True)
         counting = aside.submit(snapshot.count_rows)

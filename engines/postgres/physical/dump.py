@@ -20,6 +20,7 @@ from airflow_backup.core.errors import BackupError, ConfigError, EngineError, Pa
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres.client.libpq import warnings_in
 from airflow_backup.engines.postgres.client.server import Server, tool_version
+from airflow_backup.engines.postgres.client.standby import behind
 from airflow_backup.engines.postgres.options import PostgresOptions
 from airflow_backup.engines.postgres.physical.cluster import Cluster, now_of, position_of
 from airflow_backup.engines.postgres.physical.history import check_summaries
@@ -65,7 +66,7 @@ def dump_physical(
         held = hold_wal(session)  # first: everything after it stays until the copy has ended
         before = Cluster.of(session)
         server = server.beside(session)
-        warnings += _warnings(session, given, context, held)
+        warnings += [*behind(session), *_warnings(session, given, context, held)]
         total = context.expected_bytes if kind is not Kind.FULL else before.size
         context.reporter.begin("copying", bytes_total=total)
         with (

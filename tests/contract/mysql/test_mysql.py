@@ -383,6 +383,24 @@ def test_what_holds_something_is_replaced_only_when_told(
     assert other.query("SHOW DATABASES LIKE 'fewer'") == []
 
 
+@pytest.mark.parametrize("method", ["logical", "physical"])
+def test_a_replica_that_does_not_follow_its_source_is_told_in_the_set(
+    method: str, tmp_path: Path
+) -> None:
+    with mariadb() as replica:
+        replica.query("CREATE DATABASE bank")
+        replica.query(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=9, MASTER_USER='nobody'"
+        )
+        replica.query("START SLAVE")
+        result = Keeper(tmp_path, replica, method=method).take()
+    (found,) = open_chain(
+        open_storage(f"file://{tmp_path}/repository"), Trust("bank"), result.set_id
+    )
+    told = "the server is a replica of 127.0.0.1:9 and does not follow it now: changes are not received"
+    assert told in found.manifest.warnings
+
+
 def test_a_log_that_was_removed_takes_a_full_set(server: MariaDB, tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, server)
     keeper.take()

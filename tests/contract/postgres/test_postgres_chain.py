@@ -46,7 +46,7 @@ class Keeper:
 
     def __init__(self, folder: Path, bank: Postgres, **source: Any) -> None:
         self.folder, self.bank = folder, bank
-        self.schedule: Schedule = schedule(folder, bank, method="physical", **source)
+        self.schedule: Schedule = schedule(folder, bank, **{"method": "physical", **source})
         self.catalog = Catalog.open(f"sqlite:///{folder}/catalog.db")
         weakref.finalize(self, self.catalog.close)
         self.started = datetime.now(UTC)

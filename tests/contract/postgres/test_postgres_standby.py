@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.core.errors import VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.postgres import restore as postgres_restore
+from airflow_backup.engines.postgres.client import standby as standbys
 from airflow_backup.engines.postgres.engine import PostgresEngine
 from airflow_backup.engines.postgres.restore_test import activity
 from airflow_backup.engines.protocol import EngineContext
@@ -51,6 +52,7 @@ def wait_until(server: Postgres, query: str, answer: str) -> None:
 
 
 def take(folder: Path, server: Postgres, **source: Any) -> list[StoredSet]:
+    folder.mkdir(exist_ok=True)
     keeper = Keeper(folder, server, **source)
     result = keeper.take(Kind.FULL)
     keeper.catalog.close()
@@ -85,6 +87,36 @@ def test_the_restore_test_of_a_set_of_a_standby_ends(
     report = PostgresEngine().try_restore(path, EngineContext())
     assert report.inconclusive is None
     assert report.counts["bank: public.pgbench_accounts"] == 100_000
+
+
+@pytest.mark.parametrize("method", ["logical", "physical"])
+def test_a_standby_that_is_behind_is_told_in_the_set(
+    pair: tuple[Postgres, Postgres], method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    primary, standby = pair
+    monkeypatch.setattr(standbys, "_LATE", timedelta(0))
+    receives = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+    primary.query("bank", f"CREATE TABLE of_{method} (n int)")
+    wait_until(standby, f"SELECT count(*) FROM pg_class WHERE relname = 'of_{method}'", "1")
+    wait_until(standby, receives, "1")
+    wait_until(
+        standby, "SELECT latest_end_lsn <= pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver", "t"
+    )
+    (well,) = take(tmp_path / "well", standby, method=method)
+    assert not any("standby" in each for each in well.manifest.warnings), well.manifest.warnings
+    standby.query("bank", "SELECT pg_wal_replay_pause()")
+    try:
+        primary.query("bank", f"DROP TABLE of_{method}")
+        wait_until(
+            standby,
+            "SELECT latest_end_lsn > pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver",
+            "t",
+        )
+        (late,) = take(tmp_path / "late", standby, method=method)
+    finally:
+        standby.query("bank", "SELECT pg_wal_replay_resume()")
+    told = late.manifest.warnings
+    assert any("the newest change that it has is of 20" in each for each in told), told
 
 
 def test_a_standby_holds_the_wal_of_its_copy_and_keeps_a_slot(
