@@ -28,6 +28,9 @@ Of a body: a definition of a schedule is a hundredth of it, and one with a thous
 fits.
 """
 
+MOST_BYTES_OF_A_FILE: Final = 1024 * 1024
+"""Of an import, whose text has at most 200,000 characters: of up to four bytes each, and quotes take one more."""
+
 MOST_LEVELS: Final = 64
 """Of mappings and lists within each other in a body."""
 
@@ -108,12 +111,14 @@ class Guard:
     async def _change(
         self, request: Request, scope: Scope, receive: Receive, send: Send, *, user: str
     ) -> None:
-        body = await _read(request)
+        is_file = scope["path"].endswith("/import")
+        most = MOST_BYTES_OF_A_FILE if is_file else MOST_BYTES
+        body = await _read(request, most=most)
         if body is None:
             answer = problem(
                 413,
-                f"the body is larger than {MOST_BYTES // 1024} KiB",
-                hint="is this one schedule, or one request?",
+                f"the body is larger than {most // 1024} KiB",
+                hint="split the file" if is_file else "is this one schedule, or one request?",
             )
             await answer(scope, receive, send)
             return
@@ -168,15 +173,15 @@ def _refused_address(scope: Scope) -> Response | None:
     return None
 
 
-async def _read(request: Request) -> bytes | None:
+async def _read(request: Request, *, most: int) -> bytes | None:
     """Return the body; None when it is too large, however it was announced."""
     announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > MOST_BYTES:
+    if not announced.isdigit() or int(announced) > most:
         return None
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             return None
     return bytes(body)
 

@@ -77,6 +77,17 @@ def test_what_was_exported_deleted_and_imported_is_exported_again_letter_for_let
     assert [op.get(f"{SCHEDULES}/{name}").json()["definition"] for name in NAMES] == found
 
 
+@pytest.mark.parametrize("letter", ["x", '"', "\N{HIRAGANA LETTER A}", "\N{GRINNING FACE}"])
+def test_a_file_of_as_many_letters_as_are_allowed_is_read_whatever_they_are(
+    op: httpx.Client, letter: str
+) -> None:
+    text = schedules_file(three())
+    full = text + "# " + letter * (200_000 - len(text) - 3) + "\n"
+    assert len(full) == 200_000
+    assert bring(op, full, dry_run=True).status_code == 200
+    assert bring(op, full + letter, dry_run=True).status_code == 422
+
+
 def test_the_shell_accepts_what_is_exported_of_all(
     admin: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
