@@ -14,6 +14,7 @@ from airflow_backup.cli.terminal import say
 from airflow_backup.core.allowed_commands import read
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import CatalogError, ConfigError, NotFound
+from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loader import Loaded, load
 from airflow_backup.schedules.loading.problems import did_you_mean
 from airflow_backup.schedules.model.schedule import Schedule
@@ -134,15 +135,15 @@ def schedules_path(given: Path | None) -> Path:
     return Path("schedules") if Path("schedules").is_dir() else Path("schedules.yaml")
 
 
-def loaded(given: Path | None) -> Loaded:
-    """Read the schedules that are meant; raise NotFound where there is no file."""
+def loaded(given: Path | None, *, elsewhere: Elsewhere | None = None) -> Loaded:
+    """Read the schedules that are meant, and may wait for those elsewhere; raise NotFound where there is no file."""
     path = schedules_path(given)
     if not path.exists():
         raise NotFound(
             f"no schedules file at {path}",
             hint="--schedules PATH? the first one is written by airflow-backup setup",
         )
-    return load(path)
+    return load(path, elsewhere=elsewhere)
 
 
 def schedule(given: Path | None, identifier: str) -> Schedule:

@@ -38,13 +38,14 @@ def load(
     path: Path,
     *,
     from_catalog: Sequence[Mapping[str, Any]] = (),
+    elsewhere: Elsewhere | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Loaded:
     """
     Read a schedules file, or every ``*.yaml`` and ``*.yml`` of a folder; never raises for what they say.
 
-    ``from_catalog`` are definitions from the catalog; a file wins where an id is in both. Placeholders in files are
-    filled from ``environ``.
+    ``from_catalog`` are definitions from the catalog; a file wins where an id is in both. ``elsewhere`` has further
+    schedules that may be waited for. Placeholders in files are filled from ``environ``.
     """
     files = schedule_files(path)
     if not files:
@@ -59,7 +60,8 @@ def load(
             name = str(file.relative_to(path)) if path.is_dir() else file.name
             documents.append(_read_file(file, name))
         filled = [fill(document, environ) for document in documents]
-        return assemble([*filled, _made_document(from_catalog)] if from_catalog else filled)
+        made = [_made_document(from_catalog)] if from_catalog else []
+        return assemble([*filled, *made], elsewhere=elsewhere)
 
 
 def check_definition(

@@ -11,6 +11,8 @@ from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import add_catalog, loaded, open_catalog
 from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import ConfigError, Refused
+from airflow_backup.schedules.loading.dependencies import Elsewhere
+from airflow_backup.schedules.loading.loaded import Loaded
 from airflow_backup.schedules.model.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -37,17 +39,14 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Save every schedule of the file; nothing when any of them is wrong or already there, or the file says more."""
-    found = loaded(arguments.path)
-    if found.problems:
-        problems = "\n".join(str(problem) for problem in found.problems)
-        raise ConfigError(f"nothing is imported: {arguments.path} is wrong\n{problems}")
-    for exempt in found.exempt:
+    for exempt in loaded(arguments.path).exempt:
         raise ConfigError(
             f"nothing is imported: {exempt.file}:{exempt.line}: exceptions cannot be kept in the catalog",
             hint="leave `unprotected` in a schedules file",
         )
     author, now = arguments.author or getpass.getuser(), utc_now()
     with open_catalog(arguments.catalog, create=not arguments.dry_run) as catalog:
+        found = _read(arguments.path, catalog)
         known = {item.id: item for item in catalog.schedules.all()}
         there = sorted(set(known) & set(found.by_id()))
         if there and not arguments.replace:
@@ -65,6 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.dry_run:
             catalog.schedules.save_all(savings, author=author, at=now)
     return exit_codes.DONE
+
+
+def _read(path: Path, catalog: Catalog) -> Loaded:
+    """Read the file; its schedules may wait for those that are there."""
+    follows = {each.id: each.definition.get("after") or () for each in catalog.deployed.all()}
+    follows |= {each.id: each.definition.get("after") or () for each in catalog.schedules.all()}
+    found = loaded(path, elsewhere=Elsewhere(follows, follows))
+    if found.problems:
+        problems = "\n".join(str(problem) for problem in found.problems)
+        raise ConfigError(f"nothing is imported: {path} is wrong\n{problems}")
+    return found
 
 
 def _saving(catalog: Catalog, schedule: Schedule, *, is_new: bool) -> Saving:

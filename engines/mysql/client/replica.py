@@ -15,7 +15,7 @@ _STATEMENTS = ("SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STAT
 
 
 def behind(session: pymysql.Connection[Any]) -> list[str]:
-    """Return a sentence for each source that a replica does not follow, or is far behind of; none where we may not ask."""
+    """Return a sentence for each source that a replica does not follow, or is far behind; none where we may not ask."""
     return [told for row in _status(session) if (told := _told_of(row)) is not None]
 
 

@@ -81,6 +81,22 @@ def test_nothing_is_imported_from_a_file_that_is_wrong(
         assert catalog.schedules.all() == []
 
 
+def test_what_is_imported_may_wait_for_what_is_there_and_not_for_itself_through_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["import", "schedules.yaml"]) == 0
+    source = "source: {engine: files, path: /srv}, repository: 'file:///b'"
+    (folder / "more.yaml").write_text(
+        f"version: 1\nschedules:\n  - {{id: later, after: [wiki], {source}}}\n"
+    )
+    assert main(["import", "more.yaml"]) == 0, capsys.readouterr().err
+    (folder / "circle.yaml").write_text(
+        f"version: 1\nschedules:\n  - {{id: wiki, after: [later], {source}}}\n"
+    )
+    assert main(["import", "circle.yaml", "--replace"]) == 1
+    assert "`wiki` would wait for itself, by way of `later`" in capsys.readouterr().err
+
+
 def test_exporting_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "wikis"]) == 3
     assert "no schedule 'wikis'\nHINT: did you mean `wiki`?" in capsys.readouterr().err
