@@ -178,14 +178,25 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "the repository is taken away in the middle: its disk is unplugged, its folder is moved",
-        "class `not_found`; nothing is written in its place, no set is forgotten, and when it is back all goes on",
+        "class `not_found`; nothing is written in its place, no set is forgotten or called damaged, and when it is "
+        "back all goes on",
         (
+            "unit/actions/test_repository_goes.py::test_what_goes_in_the_middle_is_not_there_and_not_damaged",
             f"{_OUTSIDE}a_disk_that_is_unplugged_in_the_middle_fails_and_is_as_it_was_when_it_is_back",
             f"{_OUTSIDE}a_repository_that_is_moved_away_in_the_middle_fails_and_is_as_it_was_when_it_is_back",
             f"{_REPOSITORY}a_disk_that_goes_when_all_is_written_is_missed_and_nothing_is_made_in_its_place",
             f"{_REPOSITORY}a_folder_that_is_gone_in_the_middle_is_not_made_again",
             f"{_REPOSITORY}a_long_run_looks_now_and_then_whether_its_repository_is_still_there",
             f"{_REPOSITORY}a_disk_that_goes_during_sync_or_prune_costs_no_memory_of_its_sets",
+        ),
+    ),
+    Fault(
+        "the source is a standby or a replica that does not follow any more",
+        "the set says so in its warnings, with the moment of its newest change or with what stands still",
+        (
+            "contract/postgres/test_postgres_standby.py::test_a_standby_that_is_behind_is_told_in_the_set",
+            "contract/mysql/test_mysql.py::test_a_replica_that_does_not_follow_its_source_is_told_in_the_set",
+            "unit/engines/mysql/test_replica.py::test_who_is_behind_says_so",
         ),
     ),
     Fault(
