@@ -39,8 +39,10 @@ def test_the_feed_is_read_page_by_page_each_event_once(admin: httpx.Client) -> N
     ids = [event["id"] for event in seen]
     assert ids == sorted(set(ids))
     assert {event["event"] for event in seen} >= {"started", "completed", "failed_final"}
-    failed = next(event for event in seen if event["event"] == "failed_final")
-    assert failed["schedule_id"] == "crm"
+    # whatever other tests let fail meanwhile
+    failed = next(
+        each for each in seen if (each["event"], each["schedule_id"]) == ("failed_final", "crm")
+    )
     assert failed["detail"]["hint"] == "is the disk full?"
     last = admin.get(EVENTS, params={"after": cursor}).json()
     assert last == {"events": [], "cursor": cursor, "newest": cursor, "more": False}
