@@ -22,7 +22,7 @@ from browser.demo_schedules import SCHEDULES
 from support.airflow.home import AirflowHome, chromium, require_chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.slow(minutes=6)]
 
@@ -85,25 +85,35 @@ def complaints() -> list[str]:
 Opener = Callable[..., "Page"]
 
 
-@pytest.fixture
-def opened(
-    browser: Browser, airflow: AirflowHome, cookies: dict[str, str], complaints: list[str]
-) -> Iterator[Opener]:
-    """Open windows on a path of Airflow."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=MINUTE)
-    contexts = []
-
-    def open_(path: str, user: str = "admin", *, cut: Callable[[Page], None] | None = None) -> Page:
-        context = browser.new_context(
-            storage_state=json.loads(cookies[user]),
+@pytest.fixture(scope="module")
+def windows(browser: Browser, cookies: dict[str, str]) -> Iterator[dict[str, BrowserContext]]:
+    """One window for each role: what it has loaded once, Airflow's own page above all, is there for the next test."""
+    found: dict[str, BrowserContext] = {}
+    for user, state in cookies.items():
+        found[user] = browser.new_context(
+            storage_state=json.loads(state),
             timezone_id="Europe/Berlin",
             viewport={"width": WIDTHS[0], "height": 1000},
             reduced_motion="reduce",
         )
-        contexts.append(context)
-        page = context.new_page()
+    yield found
+    for context in found.values():
+        context.close()
+
+
+@pytest.fixture
+def opened(
+    airflow: AirflowHome, windows: dict[str, BrowserContext], complaints: list[str]
+) -> Iterator[Opener]:
+    """Open tabs on a path of Airflow."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=MINUTE)
+    pages = []
+
+    def open_(path: str, user: str = "admin", *, cut: Callable[[Page], None] | None = None) -> Page:
+        page = windows[user].new_page()
+        pages.append(page)
         page.set_default_timeout(MINUTE)
         complain_into(page, complaints)
         if cut is not None:
@@ -112,8 +122,9 @@ def opened(
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.set_offline(False)
+        page.close()
 
 
 def overview(page: Page) -> None:
