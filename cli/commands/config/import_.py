@@ -39,6 +39,7 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Save every schedule of the file; nothing when any of them is wrong or already there, or the file says more."""
+    # Before the catalog is opened, which makes it where there is none.
     for exempt in loaded(arguments.path).exempt:
         raise ConfigError(
             f"nothing is imported: {exempt.file}:{exempt.line}: exceptions cannot be kept in the catalog",
