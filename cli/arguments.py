@@ -68,6 +68,18 @@ def add_repository(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_which_set(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses a set of the schedule."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--at",
+        type=moment,
+        metavar="TIME",
+        help="as it was at this moment (default: the newest set)",
+    )
+    which.add_argument("--set", metavar="ID", help="this set")
+
+
 def allowed_commands() -> list[str]:
     """Return the programs that schedules may run, from the variable that Airflow reads too."""
     return read(os.environ.get(ALLOWED_COMMANDS_VARIABLE, ""))

@@ -6,10 +6,11 @@ An engine has an ability by having its method; who wants it asks ``isinstance(en
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -150,6 +151,59 @@ class PartChecker(Protocol):
         self, chain: Sequence[SetReader], only: Sequence[str], context: EngineContext
     ) -> None:
         """Raise NotFound when the last set of ``chain`` lacks one of the parts ``only`` names."""
+        ...
+
+
+EntryKind = Literal["file", "folder", "link", "other", "table", "unread"]
+"""What something in a set is; ``unread`` was there, and could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """Something that a set brings back."""
+
+    path: str
+    """As a restore takes it to bring back this alone; bytes that are no UTF-8 as `os.fsdecode` gives them."""
+
+    kind: EntryKind
+    size: int | None = None
+    """Bytes of a file; None for another name of a file that has been listed (a hard link)."""
+
+    modified: datetime | None = None
+    rows: int | None = None
+    """Of a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How much a full set would read, as far as it can be told without reading it."""
+
+    bytes_read: int
+    files: int | None = None
+    """Files of a file tree."""
+
+    is_all: bool = True
+    """Whether all was looked at; it is at least this much where time was short."""
+
+    unread: Sequence[str] = ()
+    """What may not be read, for example ``srv/wiki/key: permission denied``; the first few."""
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """An engine that can tell how much a full set would read, without reading it."""
+
+    def estimate(self, source: Model, context: EngineContext, *, seconds: float) -> Estimate:
+        """Look at the source for about ``seconds`` at most; BackupError where it cannot be looked at."""
+        ...
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """An engine that can say what is in a set without restoring it."""
+
+    def contents(self, chain: Sequence[SetReader], context: EngineContext) -> Iterator[StoredEntry]:
+        """Yield what the last set of ``chain`` brings back, a folder before what is in it."""
         ...
 
 

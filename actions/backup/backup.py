@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_backup.actions.backup.attempt import Attempt
 from airflow_backup.actions.backup.control import Control, Limits
+from airflow_backup.actions.backup.dry_run import problems_of
 from airflow_backup.actions.backup.failed import note_failure
 from airflow_backup.actions.backup.host import check_host, with_host
 from airflow_backup.actions.backup.limits.throttle import standing_back
@@ -22,7 +23,7 @@ from airflow_backup.actions.sets.trust import StoredManifest
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.run_records import AttemptRow, Outcome
 from airflow_backup.core.connections import Connections
-from airflow_backup.core.errors import CatalogError, ConfigError, ParentUnusable
+from airflow_backup.core.errors import CatalogError, ParentUnusable
 from airflow_backup.core.format.manifest import Previous
 from airflow_backup.core.memory import keep_freed_memory
 from airflow_backup.core.progress import CONFIRMING
@@ -202,13 +203,7 @@ def _doubt_of_clock(newest: datetime, now: datetime) -> str | None:
 
 
 def _check(engine: Engine[Any], schedule: Job, kind: Kind, context: EngineContext) -> None:
-    kinds = schedule.source.kinds or engine.kinds
-    if kind not in kinds:
-        raise ConfigError(
-            f"the {engine.name} engine takes no {kind} set of this source",
-            hint=f"use one of {', '.join(sorted(kinds))}",
-        )
-    problems = engine.check(schedule.source, context)
+    problems = problems_of(engine, schedule, kind, context)
     for problem in problems[1:]:
         logger.error("schedule %s: %s", schedule.id, problem)
     if problems:

@@ -15,6 +15,8 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.capabilities import (
     Decoder,
     FormatChecker,
+    Lister,
+    PartChecker,
     RestoreTester,
     StructureChecker,
 )
@@ -183,6 +185,19 @@ def its_verifications_find_what_is_empty(stage: Stage) -> None:
         raise ContractBroken(f"{name} passed a set whose streams are empty")
 
 
+def what_it_lists_can_be_brought_back(stage: Stage) -> None:
+    """What it lists of a set can be brought back alone, where it lists anything and restores parts."""
+    engine = stage.case.engine
+    if not (isinstance(engine, Lister) and isinstance(engine, PartChecker)):
+        return
+    chain, context = stage.chain(stage.take()), stage.context()
+    listed = [each for each in engine.contents(chain, context) if each.kind != "unread"]
+    _must(listed, "it lists nothing of a set that holds something")
+    whole = [each.path for each in listed if each.kind != "table"]
+    for path in {*whole[:2], *whole[-2:]}:
+        engine.check_parts(chain, [path], context)
+
+
 def nothing_is_left_behind(stage: Stage) -> None:
     """Nothing is left in the scratch folder."""
     left = sorted(str(each.relative_to(stage.scratch)) for each in stage.scratch.rglob("*"))
@@ -199,6 +214,7 @@ PROMISES = (
     a_cancel_ends_the_dump,
     its_verifications_pass_what_is_good,
     its_verifications_find_what_is_empty,
+    what_it_lists_can_be_brought_back,
     nothing_is_left_behind,
 )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.actions.restore.carry_out import RestoreResult, carry_out
-from airflow_backup.actions.restore.choose import chain_at
+from airflow_backup.actions.restore.chain import chosen_chain, engine_for, knowing
 from airflow_backup.actions.restore.plan import (
     ASSUMED_RATE,
     RestorePlan,
@@ -18,21 +18,19 @@ from airflow_backup.actions.restore.plan import (
 )
 from airflow_backup.actions.restore.swap import Swap
 from airflow_backup.actions.restore.target import ServerTarget, Target, TargetState, look_at
-from airflow_backup.actions.sets.heads import check_head
 from airflow_backup.actions.sets.piece_sizes import misfits
 from airflow_backup.actions.sets.repository import id_of, saying_when_gone
-from airflow_backup.actions.sets.stored_set import StoredSet, open_chain, open_set
+from airflow_backup.actions.sets.stored_set import StoredSet
 from airflow_backup.actions.sets.trust import Trust
-from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain
 from airflow_backup.core.connections import Connections, from_environment
-from airflow_backup.core.errors import ConfigError, FormatError, NotFound, VerifyError
+from airflow_backup.core.errors import ConfigError, VerifyError
 from airflow_backup.core.format.age import Identity
-from airflow_backup.core.format.manifest import MANIFEST_NAME, Manifest, set_prefix
+from airflow_backup.core.format.manifest import set_prefix
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.capabilities import Loader, PartChecker, Resumer
 from airflow_backup.engines.protocol import Engine, EngineContext, SetReader
-from airflow_backup.engines.registry import Registry, registry
+from airflow_backup.engines.registry import Registry
 from airflow_backup.schedules.model.sources import EngineOptions
 from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.open import open_storage
@@ -113,19 +111,14 @@ def plan(
 
     With a catalog, sets that failed a verification are not chosen.
     """
-    schedule_id = trust.schedule_id
-    if catalog is not None:
-        rows = catalog.sets.of(schedule_id)
-        trust = dataclasses.replace(trust, known={row.set_id: row for row in rows})
+    schedule_id, trust = trust.schedule_id, knowing(trust, catalog)
     here = id_of(storage)
     with saying_when_gone(storage, here):
-        chain, gaps = _choose(storage, trust, set_id=set_id, at=at, keys=keys, catalog=catalog)
+        chain, gaps = chosen_chain(storage, trust, set_id=set_id, at=at, keys=keys, catalog=catalog)
         for each in chain:
             _check_presence(storage, each)
     last = chain[-1].manifest
-    engine = (engines or registry()).get(last.engine)
-    trust.check_may_run(last, engine)
-    _check_layout(last, engine)
+    engine = engine_for(last, trust, engines)
     context = EngineContext(connections=connections, source=source)
     _check_engine(engine, chain, target, only, context)
     until, needed = stop_at(chain, at), bytes_written(chain)
@@ -198,49 +191,6 @@ def _check_engine(
     engine.check_parts(chain, only, context)
 
 
-def _choose(
-    storage: Storage,
-    trust: Trust,
-    *,
-    set_id: str | None,
-    at: datetime | None,
-    keys: Sequence[Identity],
-    catalog: Catalog | None,
-) -> tuple[list[StoredSet], tuple[str, ...]]:
-    if set_id is not None:
-        return open_chain(storage, trust, set_id, keys), ()
-    if trust.signers:
-        check_head(storage, trust)
-    schedule_id = trust.schedule_id
-    if catalog is not None and catalog.sets.of(schedule_id, limit=1):
-        found = catalog.sets.recovery_chain(schedule_id, at or datetime.max.replace(tzinfo=UTC))
-        if isinstance(found, Gap):
-            raise _nothing_for(schedule_id, found, at)
-        return open_sets_of(storage, trust, found, keys), found.skipped
-    if at is None:
-        newest_set(storage, schedule_id)  # where there is none at all, it says what there is
-    found = chain_at(storage, trust, at or datetime.max.replace(tzinfo=UTC))
-    return open_sets_of(storage, trust, found, keys), found.skipped
-
-
-def _nothing_for(schedule_id: str, gap: Gap, at: datetime | None) -> NotFound:
-    when = "good set" if at is None else f"set at or before {at:%Y-%m-%d %H:%M %Z}"
-    why = "" if gap.is_empty else f": {'; '.join(gap.reasons)}"
-    hint = "airflow-backup restore ... --set ID takes one all the same"
-    if gap.earliest is not None:
-        hint = f"the earliest is of {gap.earliest:%Y-%m-%d %H:%M} UTC"
-    return NotFound(f"'{schedule_id}' has no {when}{why}", hint=hint)
-
-
-def _check_layout(last: Manifest, engine: Engine[Any]) -> None:
-    if last.engine_version != engine.version:
-        raise FormatError(
-            f"set '{last.set_id}' has the layout {last.engine_version} of the {engine.name} engine, "
-            f"and this release reads {engine.version}",
-            hint="which release wrote it? install that one or a newer one",
-        )
-
-
 def _doubts(chain: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, ...]:
     if catalog is None:
         return ()
@@ -254,34 +204,12 @@ def _doubts(chain: Sequence[StoredSet], catalog: Catalog | None) -> tuple[str, .
     return tuple(doubts)
 
 
-def open_sets_of(
-    storage: Storage, trust: Trust, chain: RecoveryChain, keys: Sequence[Identity] = ()
-) -> list[StoredSet]:
-    """Open the sets of a recovery chain."""
-    return [open_set(storage, trust, row.set_id, keys=keys) for row in chain.sets]
-
-
 def stop_at(chain: Sequence[SetReader], at: datetime | None) -> datetime | None:
     """Return where to stop in the archived logs at the end of ``chain``; None when there are none."""
     last = chain[-1].manifest
     if last.kind is not Kind.ARCHIVE_LOG:
         return None
     return last.consistent_at if at is None else min(at, last.consistent_at)
-
-
-def newest_set(storage: Storage, schedule_id: str) -> str:
-    """Return the id of the newest set that has a manifest."""
-    folders = sorted(storage.folders(f"{schedule_id}/sets/"), reverse=True)
-    for set_id in folders:
-        try:
-            storage.stat(set_prefix(schedule_id, set_id) + MANIFEST_NAME)
-        except NotFound:
-            continue  # an attempt that did not finish
-        return set_id
-    raise NotFound(
-        f"no set of '{schedule_id}' in {storage.url}",
-        hint=f"there are sets of: {', '.join(storage.folders()) or 'nothing'}",
-    )
 
 
 def _check_presence(storage: Storage, each: StoredSet) -> None:

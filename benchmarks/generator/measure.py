@@ -33,10 +33,11 @@ def parse(file: Path) -> tuple[Any, float, float]:
 def measure_parse(file: Path) -> dict[str, float]:
     """Parse and serialize once."""
     dags, bag, serialize = parse(file)
-    tasks = sum(len(dag.data["dag"]["tasks"]) for dag in dags)
+    # Ours also makes the DAGs that are there for all schedules; their time counts, and they are not compared.
+    own = [dag.data["dag"]["tasks"] for dag in dags if dag.dag_id.startswith("backup__")]
     return {
-        "dags": len(dags),
-        "tasks": tasks,
+        "dags": len(own),
+        "tasks": sum(map(len, own)),
         "bag": bag,
         "serialize": serialize,
         "total": bag + serialize,
@@ -80,7 +81,10 @@ def measure_task(file: Path) -> dict[str, float]:
     bag = BundleDagBag(
         dag_folder=file, bundle_path=file.parent, bundle_name="dags-folder", load_op_links=False
     )
-    return {"dags": len(bag.dags), "task": time.process_time() - begun}
+    took = time.process_time() - begun
+    if not bag.dags:
+        raise SystemExit(f"{file}: the DAG of the task is not in it")
+    return {"task": took}
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ MODULES = {
     "report": "sets.report",
     "coverage": "config.coverage",
     "verify": "sets.verify",
+    "contents": "sets.contents",
     "restore": "sets.restore",
     "prune": "sets.prune",
     "sync": "sets.sync",

@@ -13,7 +13,7 @@ By hand::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from airflow_backup.core.words import Kind
 from airflow_backup.engines.airflow import dump, restore, verify
 from airflow_backup.engines.airflow.options import AirflowOptions
 from airflow_backup.engines.airflow.state import AirflowState
+from airflow_backup.engines.capabilities import StoredEntry
 from airflow_backup.engines.protocol import (
     DumpReport,
     EngineContext,
@@ -98,6 +99,10 @@ class AirflowEngine:
     ) -> None:
         """Look for the parts: ``airflow.cfg``, ``database``, ``bundles/NAME/PATH``."""
         restore.check_parts(chain[-1], only, context)
+
+    def contents(self, chain: Sequence[SetReader], context: EngineContext) -> Iterator[StoredEntry]:
+        """Yield the parts, each with what its engine lists."""
+        return restore.contents(chain[-1], context)
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """Look at the configuration, and at beginnings and ends of the parts."""

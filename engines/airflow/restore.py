@@ -8,7 +8,8 @@ the new machine, a person decides.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from airflow_backup.engines.airflow.fernet import Keys, keys_of
 from airflow_backup.engines.airflow.kept_configuration import STREAM, read_kept, read_text
 from airflow_backup.engines.airflow.options import AirflowOptions, engine_of
 from airflow_backup.engines.airflow.parts import BUNDLES, Part, for_part, parts_of, state_in
-from airflow_backup.engines.capabilities import Loader, PartChecker
+from airflow_backup.engines.capabilities import Loader, PartChecker, StoredEntry
 from airflow_backup.engines.protocol import EngineContext, RestoreReport, SetReader
+from airflow_backup.engines.shared.contents import entries_of
 from airflow_backup.engines.shared.restore_root import open_target
 
 
@@ -85,6 +87,17 @@ def check_parts(stored: SetReader, only: Sequence[str], context: EngineContext) 
     for part, inside in wanted_of(stored, only):
         if inside and isinstance(part.engine, PartChecker):
             part.engine.check_parts([part.reader], inside, context)
+
+
+def contents(stored: SetReader, context: EngineContext) -> Iterator[StoredEntry]:
+    """Yield the parts, each with what its engine lists."""
+    for name in (STREAM, PACKAGES):
+        size = sum(piece.raw_size for piece in stored.manifest.pieces_of(name))
+        yield StoredEntry(name, "file", size, stored.manifest.consistent_at)
+    for part in parts_of(stored):
+        yield StoredEntry(part.place, "folder")
+        for each in entries_of(part.engine, [part.reader], for_part(context)):
+            yield replace(each, path=f"{part.place}/{each.path}")
 
 
 def wanted_of(stored: SetReader, only: Sequence[str]) -> list[tuple[Part, list[str]]]:

@@ -8,11 +8,14 @@ each archive is read from front to end, and what is not wanted is skipped by who
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import chain, islice
 
 from airflow_backup.core.errors import NotFound, VerifyError
 from airflow_backup.core.text.names import shown
+from airflow_backup.engines.capabilities import EntryKind, StoredEntry
 from airflow_backup.engines.files.index import UNREAD, IndexReader, Record
 from airflow_backup.engines.files.tar import writer as tar
 from airflow_backup.engines.files.tar.member import Member
@@ -22,6 +25,13 @@ from airflow_backup.engines.protocol import SetReader
 ARCHIVE, INDEX, PATCHES = "files.tar", "index", "patches.tar"
 _FIRST_WINDOW, _LAST_WINDOW = 64 * 1024, 1024 * 1024 * 1024
 _STREAMS = {b"f": ARCHIVE, b"p": PATCHES}
+_KINDS: dict[bytes, EntryKind] = {
+    tar.REGULAR: "file",
+    tar.HARD_LINK: "file",
+    tar.FOLDER: "folder",
+    tar.SYMLINK: "link",
+    UNREAD: "unread",
+}
 
 
 class ChainArchive:
@@ -179,6 +189,28 @@ class ChainArchive:
         if stream is None or not link.isdigit() or int(link) >= len(self._chain):
             raise VerifyError(f"the index names a set that is not in the chain: {where!r}")
         return _Reader(self._chain[int(link)], stream)
+
+
+def entries_in(stored: SetReader) -> Iterator[StoredEntry]:
+    """Yield what a set brings back, in the order of its index, without its root."""
+    for record in IndexReader(stored.blocks(INDEX), with_unread=True):
+        if record.path == b".":
+            continue
+        kind = _KINDS.get(record.kind, "other")
+        yield StoredEntry(
+            os.fsdecode(record.path),
+            kind,
+            record.size if record.kind == tar.REGULAR else None,
+            _moment(record.modified) if kind != "unread" else None,
+        )
+
+
+def _moment(nanoseconds: int) -> datetime | None:
+    """Return a moment of the index; None for one that no calendar has, as a file may have."""
+    try:
+        return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _normal(path: bytes) -> bytes:

@@ -12,7 +12,7 @@ the whole paths without the leading slash, as GNU tar would have it.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
@@ -28,12 +28,13 @@ from airflow_backup.core.errors import (
 from airflow_backup.core.paths.patterns import Patterns
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
-from airflow_backup.engines.files.chain import ARCHIVE, INDEX, PATCHES, ChainArchive
+from airflow_backup.engines.capabilities import Estimate, StoredEntry
+from airflow_backup.engines.files.chain import ARCHIVE, INDEX, PATCHES, ChainArchive, entries_in
 from airflow_backup.engines.files.dump import FilesDump
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.restore import restore_archive, restore_members
-from airflow_backup.engines.files.roots import add_roots, files_options
+from airflow_backup.engines.files.roots import add_roots, estimate, files_options
 from airflow_backup.engines.files.source.reader import knows_attributes
 from airflow_backup.engines.files.source.roots import nested, open_root
 from airflow_backup.engines.files.state import FilesState
@@ -208,6 +209,16 @@ class FilesEngine:
     ) -> None:
         """Look for the parts in the index."""
         ChainArchive(chain, only=[os.fsencode(each) for each in only]).check_parts()
+
+    def estimate(self, source: Model, context: EngineContext, *, seconds: float) -> Estimate:
+        """Count files and their bytes."""
+        options = files_options(source)
+        patterns = Patterns(include=options.include, exclude=options.exclude)
+        return estimate(options, context.source_roots, patterns, seconds=seconds)
+
+    def contents(self, chain: Sequence[SetReader], context: EngineContext) -> Iterator[StoredEntry]:
+        """Read the index of the last set, which has everything in it."""
+        return entries_in(chain[-1])
 
     def concerned(self, stored: SetReader, stream: str, begin: int, end: int) -> Sequence[str]:
         """Name the files that have content in a part of a stream."""

@@ -57,6 +57,8 @@ class Record(NamedTuple):
     size: int
     path: bytes
     blocks: Iterator[Block]
+    modified: int
+    """Nanoseconds since 1970."""
 
 
 def escaped(path: bytes) -> bytes:
@@ -251,10 +253,10 @@ def record_of(line: bytes, blocks: Iterator[Block] = _NONE) -> Record:
     """Read the line of an entry; VerifyError when it is none."""
     fields = _fields(line)
     try:
-        offset, size = int(fields[2]), int(fields[3])
+        offset, size, modified = int(fields[2]), int(fields[3]), int(fields[4])
     except ValueError as error:
         raise VerifyError("the index of the set has a line that is none") from error
-    return Record(fields[0], fields[1], offset, size, unescaped(fields[10]), blocks)
+    return Record(fields[0], fields[1], offset, size, unescaped(fields[10]), blocks, modified)
 
 
 def block_of(line: bytes) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -10,12 +11,17 @@ from collections.abc import Iterator, Sequence
 from airflow_backup.core.errors import EngineError, SourceError
 from airflow_backup.core.paths.patterns import Patterns
 from airflow_backup.core.paths.roots import open_real, real_path
+from airflow_backup.core.text.names import shown
+from airflow_backup.engines.capabilities import Estimate
 from airflow_backup.engines.files.dump import FilesDump, FolderAttributes, attributes_or_error
 from airflow_backup.engines.files.index import order_of
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.source.roots import open_root
 from airflow_backup.engines.files.source.walk import Entry, Walk
 from airflow_backup.schedules.model.base import Model
+
+_MOST_NAMED = 20
+_LARGE = 65_536
 
 
 def add_roots(
@@ -29,6 +35,66 @@ def add_roots(
         descriptor = open_root(root, within, allow_empty=options.allow_empty)
         _add_root(root, descriptor, prefix, within, patterns, dump)
     dump.finish()
+
+
+def estimate(
+    options: FilesOptions, within: Sequence[str] | None, patterns: Patterns, *, seconds: float
+) -> Estimate:
+    """Count what a dump would read, without opening a file."""
+    count = _Count()
+    end = time.monotonic() + seconds
+    for root in options.roots:
+        descriptor = open_root(root, within, allow_empty=options.allow_empty)
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            count.add(os.fstat(descriptor))
+            os.close(descriptor)
+            continue
+        walk = Walk(descriptor, prefix=b"", patterns=patterns, warn=count.cannot_read)
+        for entry in walk:
+            if not entry.is_folder:
+                count.look_at(entry)
+            if time.monotonic() > end:
+                return count.estimate(is_all=False)
+    return count.estimate(is_all=True)
+
+
+class _Count:
+    """Counts files, each once under all of its names."""
+
+    def __init__(self) -> None:
+        self._files = self._bytes = 0
+        self._seen: set[tuple[int, int]] = set()
+        self._unread: list[str] = []
+
+    def look_at(self, entry: Entry) -> None:
+        try:
+            found = os.stat(entry.name, dir_fd=entry.parent, follow_symlinks=False)
+            if entry.is_file and not os.access(
+                entry.name, os.R_OK, dir_fd=entry.parent, effective_ids=True
+            ):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            self.cannot_read(entry.path, error, is_gone=isinstance(error, FileNotFoundError))
+            return
+        self.add(found)
+
+    def add(self, found: os.stat_result) -> None:
+        if found.st_nlink > 1:
+            if (found.st_dev, found.st_ino) in self._seen:
+                return
+            self._seen.add((found.st_dev, found.st_ino))
+        self._files += 1
+        if stat.S_ISREG(found.st_mode):
+            # Holes are not read, and what they are costs an open file to know: large files count as on the disk.
+            on_disk = found.st_blocks * 512 if found.st_size > _LARGE else found.st_size
+            self._bytes += min(found.st_size, on_disk)
+
+    def cannot_read(self, path: bytes, error: OSError, *, is_gone: bool) -> None:
+        if not is_gone and len(self._unread) < _MOST_NAMED:
+            self._unread.append(f"{shown(path)}: {(error.strerror or str(error)).lower()}")
+
+    def estimate(self, *, is_all: bool) -> Estimate:
+        return Estimate(self._bytes, self._files, is_all=is_all, unread=tuple(self._unread))
 
 
 def files_options(source: Model) -> FilesOptions:

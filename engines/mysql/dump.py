@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -61,6 +61,14 @@ _SIZE = """
 """
 
 
+def size_of(session: pymysql.Connection[Any], names: Sequence[str]) -> int:
+    """Return how many bytes the tables of some databases take."""
+    if not names:
+        return 0
+    ((size,),) = ask(session, _SIZE.format(", ".join(["%s"] * len(names))), *names)
+    return int(size)
+
+
 def dump_logical(server: Server, context: EngineContext, sink: Sink) -> DumpReport:
     """Dump, and count in the same snapshot."""
     with server.session() as session:
@@ -70,15 +78,14 @@ def dump_logical(server: Server, context: EngineContext, sink: Sink) -> DumpRepo
         if not names:
             raise EngineError("the server has no database but its own")
         tables = Tables.of(session, names)
-        marks = ", ".join(["%s"] * len(names))
-        ((size,),) = ask(session, _SIZE.format(marks), *names)
+        size = size_of(session, names)
         charset = _charset_of(session, server.database)
         own = settings(session, SETTINGS)
         kept_history, odd = versioned(session, names), letters(session, names)
         as_bytes = is_dumped_as_bytes(session, names)
         doubts = [*floats(session, names), *empty_members(session, names)]
         has_place = server_state.has_binlog and _may_ask_for_position(session)
-    context.reporter.begin("dumping", bytes_total=int(size) or None)
+    context.reporter.begin("dumping", bytes_total=size or None)
     with CountingSession.beside(server, tables, has_place=has_place) as counting:
         command = dump_command(
             server,

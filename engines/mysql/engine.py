@@ -17,11 +17,12 @@ from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.capabilities import Estimate
 from airflow_backup.engines.mysql import physical as mysql_physical
 from airflow_backup.engines.mysql import verify as mysql_verify
 from airflow_backup.engines.mysql.binlog import dump as mysql_binlog
 from airflow_backup.engines.mysql.client.server import Server
-from airflow_backup.engines.mysql.dump import dump_logical
+from airflow_backup.engines.mysql.dump import dump_logical, size_of
 from airflow_backup.engines.mysql.load.load import load
 from airflow_backup.engines.mysql.options import MysqlOptions
 from airflow_backup.engines.mysql.restore import restore_logical, restore_physical
@@ -69,6 +70,15 @@ class MysqlEngine:
         except BackupError as error:
             return [error]
         return problems
+
+    def estimate(self, source: Model, context: EngineContext, *, seconds: float) -> Estimate:
+        """Ask for what the tables take; a dump in SQL is often smaller."""
+        given = _options(source)
+        server = _server(given, context)
+        with server.session() as session:
+            if given.method == "physical":
+                return Estimate(mysql_physical.size_of(session))
+            return Estimate(size_of(session, databases(session, server)))
 
     def dump(
         self,

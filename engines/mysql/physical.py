@@ -105,6 +105,15 @@ def problems_of(
     return []
 
 
+def size_of(session: pymysql.Connection[Any]) -> int:
+    """Return how many bytes all tables and their indexes take."""
+    ((size,),) = ask(
+        session,
+        "SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables",
+    )
+    return int(size)
+
+
 def dump_physical(
     server: Server, context: EngineContext, sink: Sink, *, kind: Kind, parent: SetReader | None
 ) -> DumpReport:
@@ -114,11 +123,8 @@ def dump_physical(
         late = behind(session)
         check_fence(before.datadir, session, context)
         since = None if parent is None else _since(parent, before, session)
-        ((size,),) = ask(
-            session,
-            "SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables",
-        )
-    total = int(size) if kind is Kind.FULL else context.expected_bytes
+        size = size_of(session)
+    total = size if kind is Kind.FULL else context.expected_bytes
     context.reporter.begin("copying", bytes_total=total or None)
     with scratch_folder(context.scratch) as scratch:
         read = _copy(server, before, context, sink, since=since, scratch=Path(scratch))

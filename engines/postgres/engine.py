@@ -17,6 +17,7 @@ from pathlib import Path
 
 from airflow_backup.core.errors import BackupError, ConfigError, EngineError, ToolMissing
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.capabilities import Estimate
 from airflow_backup.engines.postgres import verify as postgres_verify
 from airflow_backup.engines.postgres.client.server import Server, tool_version
 from airflow_backup.engines.postgres.dump import dump_logical
@@ -80,6 +81,16 @@ class PostgresEngine:
             if number < server.version:
                 problems.append(_too_old(tool, number, server.version))
         return problems
+
+    def estimate(self, source: Model, context: EngineContext, *, seconds: float) -> Estimate:
+        """Ask for what the database, or the cluster, takes; a dump without indexes is often smaller."""
+        given = _options(source)
+        with Server.of(given, context.connections).session() as session:
+            if given.method == "physical":
+                return Estimate(Cluster.of(session).size)
+            found = session.execute("SELECT pg_database_size(current_database())").fetchone()
+            assert found is not None
+            return Estimate(int(found[0]))
 
     def dump(
         self,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from airflow_backup.core.errors import BackupError, ConfigError, EngineError, No
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.core.text.counts import counted
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.capabilities import StoredEntry
 from airflow_backup.engines.protocol import (
     DumpReport,
     EngineContext,
@@ -44,7 +45,7 @@ from airflow_backup.engines.restic.calls import (
     unreadable,
 )
 from airflow_backup.engines.restic.state import ResticState
-from airflow_backup.engines.restic.told import Message
+from airflow_backup.engines.restic.told import Message, entries_in
 from airflow_backup.engines.shared.json_stream import json_of, readable
 from airflow_backup.engines.shared.restore_root import open_target
 from airflow_backup.engines.shared.scratch import scratch_folder
@@ -182,6 +183,11 @@ class ResticEngine:
                     f"nothing in the snapshot is called {each}",
                     hint="restic stores whole paths: write it as it was, from the root",
                 )
+
+    def contents(self, chain: Sequence[SetReader], context: EngineContext) -> Iterator[StoredEntry]:
+        """Ask restic for all of the snapshot."""
+        restic, snapshot = snapshot_of(chain[-1].manifest, context)
+        return entries_in(restic.ask("ls", "--json", snapshot))
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """See that the receipt is whole."""

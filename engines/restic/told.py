@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from airflow_backup.core.errors import EngineError
+from airflow_backup.engines.capabilities import EntryKind, StoredEntry
 
 NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
 MOST_LINES = 200_000
@@ -22,6 +25,8 @@ _WORDS = (
         ("Is there a repository at the following location", "repository does not exist"),
     ),
 )
+
+_KINDS: dict[str, EntryKind] = {"file": "file", "dir": "folder", "symlink": "link"}
 
 Message = dict[str, Any]
 
@@ -75,6 +80,29 @@ def unread_in(errors: str) -> list[str]:
         elif message is None and line.startswith(_ERROR):  # too long a path for one line
             found.setdefault(line, line[:400])
     return list(found.values()) or complaints(errors) or ["restic does not say what"]
+
+
+def entries_in(listing: bytes) -> Iterator[StoredEntry]:
+    """Read what ``restic ls --json`` said of a snapshot; EngineError where it is not that."""
+    for line in listing.splitlines():
+        try:
+            node = json.loads(line)
+            if node.get("struct_type") != "node":
+                continue
+            kind = _KINDS.get(node["type"], "other")
+            size = int(node.get("size", 0)) if kind == "file" else None
+            entry = StoredEntry(str(node["path"]), kind, size, _moment(str(node.get("mtime"))))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise EngineError(f"restic listed what is not understood: {line[:200]!r}") from error
+        yield entry
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a moment; None for one that no calendar has, as a file may have."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _said(told: object) -> str:

@@ -28,6 +28,7 @@ from airflow_backup.core.paths.holding import holding, path_of
 from airflow_backup.core.paths.roots import real_path
 from airflow_backup.core.progress import Reporter
 from airflow_backup.core.words import Kind
+from airflow_backup.engines.capabilities import Estimate
 from airflow_backup.engines.protocol import (
     DumpReport,
     EngineContext,
@@ -153,6 +154,12 @@ class SqliteEngine:
                 return RestoreReport(files=1, bytes_written=0)
             partial.unlink(missing_ok=True)
         return self.restore(chain, target, context, only=only, until=until)
+
+    def estimate(self, source: Model, context: EngineContext, *, seconds: float) -> Estimate:
+        """Ask for the pages of the database."""
+        with reading(_path(source, context)) as live:
+            size, _ = _size(live)
+            return Estimate(size)
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """Look at the database's header, and whether all pages are there."""

@@ -17,12 +17,10 @@ from airflow_backup.cli.arguments import (
     add_repository,
     add_schedules,
     add_trust,
+    add_which_set,
     catalog_beside,
-    keys,
-    moment,
-    public_keys,
-    schedule,
 )
+from airflow_backup.cli.commands.sets.opened import Opened, opened
 from airflow_backup.cli.output import print_json
 from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.cli.terminal import say
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from airflow_backup.actions.restore.carry_out import RestoreResult
     from airflow_backup.actions.restore.plan import RestorePlan
     from airflow_backup.catalog import Catalog
-    from airflow_backup.schedules.model.schedule import Schedule
 
 
 def add_to(commands: Any) -> None:
@@ -52,14 +49,7 @@ def add_to(commands: Any) -> None:
         metavar="TARGET",
         help="an empty or missing folder, or connection:ID[/DATABASE] for a running server",
     )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--at",
-        type=moment,
-        metavar="TIME",
-        help="as it was at this moment (default: the newest set)",
-    )
-    which.add_argument("--set", metavar="ID", help="this set")
+    add_which_set(parser)
     parser.add_argument(
         "--path",
         action="append",
@@ -102,10 +92,8 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     from airflow_backup.actions.restore.carry_out import carry_out
     from airflow_backup.engines.protocol import EngineContext
 
-    item = None
-    if arguments.repository is None:
-        item = schedule(arguments.schedules, arguments.schedule)
-    what = _plan(arguments, item, catalog)
+    sets = opened(arguments)
+    what = _plan(arguments, sets, catalog)
     if arguments.dry_run:
         if arguments.format == "json":
             print_json(what.as_dict())
@@ -121,7 +109,7 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
             connections=from_environment,
             reporter=Reporter(listener, interval=0.2),
             clock=utc_now,
-            source=None if item is None else item.source,
+            source=sets.source,
         )
         result = carry_out(what, context, catalog=catalog, actor=getpass.getuser())
     if arguments.format == "json":
@@ -131,35 +119,21 @@ def _restore(arguments: argparse.Namespace, catalog: Catalog | None) -> int:
     return exit_codes.BAD if arguments.strict and not result.is_plain else exit_codes.DONE
 
 
-def _plan(
-    arguments: argparse.Namespace, item: Schedule | None, catalog: Catalog | None
-) -> RestorePlan:
+def _plan(arguments: argparse.Namespace, sets: Opened, catalog: Catalog | None) -> RestorePlan:
     from airflow_backup.actions.restore.restore import plan
     from airflow_backup.actions.restore.target import target_of
-    from airflow_backup.actions.sets.encryption import secret_keys
-    from airflow_backup.actions.sets.trust import Trust
-    from airflow_backup.storage.open import open_storage
 
-    own_keys, signers = keys(arguments), public_keys(arguments)
-    if item is None:
-        storage = open_storage(arguments.repository, from_environment)
-        trust = Trust(arguments.schedule, arguments.engine, signers=signers)
-    else:
-        storage = open_storage(item.repository, from_environment, connection=item.connection)
-        trust = Trust.of(item)
-        if own_keys is None:
-            own_keys = secret_keys(item.encryption, from_environment)
     return plan(
-        storage,
-        trust,
+        sets.storage,
+        sets.trust,
         target=target_of(arguments.to),
         set_id=arguments.set,
         at=arguments.at,
         only=arguments.path,
-        keys=own_keys or (),
+        keys=sets.keys,
         catalog=catalog,
         replace=arguments.replace,
-        source=None if item is None else item.source,
+        source=sets.source,
     )
 
 

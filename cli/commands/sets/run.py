@@ -16,15 +16,17 @@ from airflow_backup.cli.arguments import (
     open_catalog,
     schedule,
 )
-from airflow_backup.cli.output import print_json
+from airflow_backup.cli.output import iso, local, print_json
 from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.cli.terminal import say
 from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
+from airflow_backup.core.errors import CatalogError
 from airflow_backup.core.progress import Listener, Reporter
 from airflow_backup.core.text.durations import format_size
 from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.core.worker import Worker, this_host
+from airflow_backup.schedules.times.fire_times import upcoming
 
 if TYPE_CHECKING:
     from airflow_backup.actions.sets.damage import VerifyResult
@@ -46,6 +48,11 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="take the set only; the schedule says what is verified",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say how much would be read and what is in the way; take nothing",
+    )
     parser.add_argument("--note", help="a remark kept with the execution")
     add_schedules(parser)
     add_catalog(parser)
@@ -61,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 
     item = schedule(arguments.schedules, arguments.schedule)
+    if arguments.dry_run:
+        return _dry_run(arguments, item)
     now = utc_now()
     once = Run(
         f"command_line__{now.isoformat()}",
@@ -116,6 +125,43 @@ def run(arguments: argparse.Namespace) -> int:
             say(f"    {each.level} verification: {each.outcome}")
     raise_what_is_bad(verified, item.id)
     return exit_codes.DONE
+
+
+def _dry_run(arguments: argparse.Namespace, item: Schedule) -> int:
+    """Print what a run would do; the answer is bad where it would fail."""
+    from airflow_backup.actions.backup.dry_run import dry_run, dry_run_lines
+
+    with _known(arguments) as catalog:
+        found = dry_run(
+            item,
+            catalog=catalog,
+            connections=from_environment,
+            clock=utc_now,
+            kind=arguments.kind,
+            allowed_commands=allowed_commands(),
+            worker=Worker(this_host()),
+        )
+    coming = upcoming(item, after=utc_now(), count=1)
+    if arguments.format == "json":
+        print_json({**found.as_dict(), "next": iso(coming[0].at) if coming else None})
+    else:
+        for line in dry_run_lines(found, item.repository):
+            say(line)
+        if coming:
+            say(f"    the next run on schedule is due {local(coming[0].at, item.timezone)}")
+    return exit_codes.BAD if found.problems else exit_codes.DONE
+
+
+def _known(arguments: argparse.Namespace) -> Catalog:
+    """Open the catalog; where there is none yet, one that lasts as long as the look."""
+    from airflow_backup.catalog import Catalog
+
+    try:
+        return open_catalog(arguments.catalog)
+    except CatalogError:
+        if arguments.catalog is not None:
+            raise
+        return Catalog.open("sqlite://")
 
 
 def _verify(

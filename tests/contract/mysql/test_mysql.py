@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.backup.backup import BackupResult, Run, backup
+from airflow_backup.actions.restore.chain import open_sets_of
 from airflow_backup.actions.restore.choose import chain_at
-from airflow_backup.actions.restore.restore import open_sets_of, restore
+from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.stored_set import StoredSet, open_chain
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
