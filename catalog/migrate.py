@@ -28,7 +28,7 @@ from airflow_backup.core.errors import CatalogError, CatalogUnavailable
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-HEAD = "0014"
+HEAD = "0015"
 WORKS_FROM = "0012"
 """Releases that know this version can work with the tables of ``HEAD``; migrations after it only add."""
 

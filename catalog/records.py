@@ -77,18 +77,24 @@ class PieceRow:
     checksum: str
 
 
+Verb = Literal["restore", "verify", "ask"]
+"""What a person may have done once; ``ask`` only looks, and has an answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """What a person asked for, to be carried out once, by the run ``run_id``."""
 
     run_id: str
-    verb: Literal["restore", "verify"]
+    verb: Verb
     schedule_id: str
     request: Mapping[str, Any]
     person: str
     issued_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    answer: Mapping[str, Any] | None = None
+    """What the run found out, where that was what it was asked for."""
 
 
 DeployedState = Literal["loaded", "rejected", "last_known_good"]

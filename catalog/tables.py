@@ -195,6 +195,7 @@ tickets = Table(
     Column("issued_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
+    Column("answer", Words),
 )
 
 first_seen = Table(

@@ -1,9 +1,10 @@
 """
-The DAGs that are there for every schedule: a restore, and a verification, that a person asks for; and the monitor.
+The DAGs that are there for all schedules: a restore, a verification, a look that a person asks for; the monitor.
 
 A restore runs where the schedule's own tasks run, so there is such a DAG for each placement that schedules have.
 
-The first two are started through the API, which writes a ticket for each run; started in Airflow itself they fail.
+All but the monitor are started through the API, which writes a ticket for each run; started in Airflow itself
+they fail.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from airflow_backup.actions.alerts.monitor.unserved import PERIOD
 from airflow_backup.core.ids import requested_dag_id
 from airflow_backup.core.text.durations import parse_duration
 from airflow_backup.dags.factory import POOL, START, TAG
+from airflow_backup.operators.asked import AskedOperator
 from airflow_backup.operators.monitor import BackupMonitorOperator
 from airflow_backup.operators.requested import RequestedRestoreOperator, RequestedVerifyOperator
 from airflow_backup.operators.shared.airflow_settings import option
@@ -28,6 +30,7 @@ from airflow_backup.schedules.model.placement import Placement
 
 RESTORE = requested_dag_id("restore", None)
 VERIFY = requested_dag_id("verify", None)
+ASK = requested_dag_id("ask", None)
 MONITOR = "backup_monitor"
 NOWHERE = Placement()
 """Airflow's defaults."""
@@ -35,6 +38,7 @@ NOWHERE = Placement()
 log = logging.getLogger(__name__)
 
 _SHORTEST = timedelta(seconds=10)
+LONGEST_LOOK = timedelta(minutes=5)
 _FIRST = 1000
 """More than the priority of any backup."""
 
@@ -59,6 +63,27 @@ def verify_dag(placement: Placement = NOWHERE) -> DAG:
     return dag
 
 
+def ask_dag(placement: Placement = NOWHERE) -> DAG:
+    """
+    Make the DAG that looks into sets and sources for a person, on the workers of one placement.
+
+    It runs in Airflow's own pool: a person waits, and a look takes nothing that the pool of backups counts.
+    """
+    dag = _dag(
+        requested_dag_id("ask", placement.name),
+        "Looks into sets and sources that were asked for on the page Backups; it does not start here",
+    )
+    AskedOperator(
+        task_id="ask",
+        dag=dag,
+        execution_timeout=LONGEST_LOOK,
+        priority_weight=_FIRST,
+        weight_rule="absolute",
+        **task_arguments(placement),
+    )
+    return dag
+
+
 def _placed(placement: Placement) -> dict[str, Any]:
     return {"pool": placement.pool or POOL, **task_arguments(placement)}
 
@@ -69,6 +94,7 @@ def verb_dags(placements: Iterable[Placement]) -> Iterator[DAG]:
     for placement in sorted(set(placements) - {NOWHERE}, key=repr):
         yield restore_dag(placement)
         yield verify_dag(placement)
+        yield ask_dag(placement)
 
 
 def verb_dag_of_task(wanted: str) -> DAG | None:
@@ -127,6 +153,7 @@ def _interval() -> timedelta:
 VERBS: dict[str, Callable[[], DAG]] = {
     RESTORE: restore_dag,
     VERIFY: verify_dag,
+    ASK: ask_dag,
     MONITOR: monitor_dag,
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
@@ -19,7 +19,7 @@ from airflow_backup.actions.restore.target import ServerTarget, Target, target_o
 from airflow_backup.actions.verify.scheduled import raise_what_is_bad
 from airflow_backup.actions.verify.verify import Verifier
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.records import Ticket
+from airflow_backup.catalog.records import Ticket, Verb
 from airflow_backup.core.clock import utc_now
 from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import requested_dag_id
@@ -56,7 +56,7 @@ class RequestedRestoreOperator(RestoreOperator):
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
         """Use up the ticket of the run; Refused when it has none."""
-        ticket = _ticket(self, context, "restore")
+        ticket = used_ticket(self, context, "restore")
         actor = f"{ticket.person}, run {ticket.run_id}"
         return {"schedule": ticket.schedule_id, "actor": actor, **ticket.request}
 
@@ -82,7 +82,7 @@ class RequestedVerifyOperator(SupervisedOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify; the result goes to XCom."""
-        ticket = _ticket(self, context, "verify")
+        ticket = used_ticket(self, context, "verify")
         with (
             Catalog.open(catalog_url(), patience=PATIENCE) as catalog,
             telling(context, check=self._require_wanted) as listener,
@@ -109,7 +109,8 @@ def restore_roots() -> list[Path]:
     return [Path(each.strip()).expanduser() for each in configured.split(",") if each.strip()]
 
 
-def _ticket(task: BaseOperator, context: Context, verb: Literal["restore", "verify"]) -> Ticket:
+def used_ticket(task: BaseOperator, context: Context, verb: Verb) -> Ticket:
+    """Use up the ticket of the run; Refused when it has none, or when it is for other workers."""
     with Catalog.open(catalog_url(), patience=PATIENCE) as catalog:
         run_id = run_id_of(context)
         asked = catalog.tickets.asked(run_id, verb)

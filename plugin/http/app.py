@@ -31,6 +31,7 @@ from airflow_backup.plugin.http.routes import (
     events,
     exchange,
     holds,
+    looks,
     receivers,
     runs,
     schedules,
@@ -139,6 +140,7 @@ def _api(app: FastAPI) -> APIRouter:
         runs,
         calendar,
         sets,
+        looks,
         events,
         receivers,
     ):

@@ -143,6 +143,16 @@ def may_restore() -> list[Any]:
     return [Depends(check), *logged("backup_restore")]
 
 
+def may_look_into() -> list[Any]:
+    """Ask for the right to restore: names of files may be secret, too; write the audit log."""
+
+    def check(access: AccessDep) -> None:
+        if not (access.may_restore() and access.may_edit("POST")):
+            raise HTTPException(403)
+
+    return [Depends(_name_the_dag_of_the_set), Depends(check), *logged("backup_look_into")]
+
+
 def may_pin() -> list[Any]:
     """Ask for the right to edit the set's DAG, and schedules; write the audit log."""
 

@@ -1,4 +1,4 @@
-"""What a definition would do before it is saved: its problems, its coming runs, what it gets in the way of. Pure."""
+"""What a definition would do before it is saved: its problems, its coming runs, what it gets in the way of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_backup.catalog import Catalog
+from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.schemas.edits import CautionNote, Validation
-from airflow_backup.plugin.services.edits import beyond_the_fence, problems_of, read_yaml
+from airflow_backup.plugin.services import queries
+from airflow_backup.plugin.services.edits import (
+    beyond_the_fence,
+    checked,
+    problems_of,
+    read_yaml,
+    with_passwords,
+)
 from airflow_backup.plugin.views.rhythms import coming, rhythms, schedule_of
 from airflow_backup.plugin.views.rows import Row
 from airflow_backup.schedules.loading.dependencies import Elsewhere
@@ -47,6 +56,19 @@ def validate(
         rhythms=[] if only is None else rhythms(only),
         next_runs=[] if only is None else coming(only, after=now, count=RUNS),
     )
+
+
+def to_try(catalog: Catalog, access: Access, given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a definition that a worker may look at; InvalidDefinition with every problem.
+
+    What it keeps secret comes from the version that is saved, for those who may change that one.
+    """
+    name = given.get("id")
+    saved = catalog.schedules.newest(name) if isinstance(name, str) else None
+    if saved is not None and access.may_change(saved.id, saved):
+        given = with_passwords(given, saved.definition)
+    return checked(given, elsewhere=queries.elsewhere(catalog, queries.visible(catalog, access)))
 
 
 def _read(given: str | Mapping[str, Any], elsewhere: Elsewhere) -> tuple[Loaded, int | None]:

@@ -12,15 +12,31 @@ from sqlalchemy.orm import Session
 
 from airflow_backup.actions.backup.in_force import in_force
 from airflow_backup.catalog import Catalog
-from airflow_backup.catalog.records import SetRow
-from airflow_backup.core.errors import Refused
+from airflow_backup.catalog.records import SetRow, Ticket, Verb
+from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import requested_dag_id
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
+from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.airflow.records import AirflowRun
+from airflow_backup.plugin.schemas.answers import (
+    Answer,
+    ContentsRequest,
+    DryRunAnswer,
+    DryRunRequest,
+    Fault,
+    SetContents,
+)
 from airflow_backup.plugin.schemas.requests import RestoreRequest, VerifyRequest
 from airflow_backup.plugin.schemas.schedules import Started
 from airflow_backup.plugin.services import places
 from airflow_backup.schedules.model.placement import Placement
+
+_State = Literal["waiting", "running", "done", "failed"]
+_SILENT = Fault(
+    message="the run ended without an answer",
+    hint="the log of its task says why; is a worker there that serves its queue?",
+)
 
 
 @dataclass(frozen=True)
@@ -64,16 +80,60 @@ class Requests:
         note = f"restore {what} of {row.schedule_id} into {body.target}"
         return self._start("restore", row.schedule_id, request, note=note)
 
+    def contents(self, row: SetRow, body: ContentsRequest) -> Started:
+        """Start a look into a set."""
+        request = {"what": "contents", "set_id": row.set_id} | body.model_dump()
+        return self._ask(row.schedule_id, request, note=f"what is in {row.set_id}")
+
+    def dry_run(self, schedule_id: str, body: DryRunRequest) -> Started:
+        """Start a look at what a run of a schedule would do, as it is in force."""
+        request = {"what": "dry_run"} | body.model_dump(mode="json")
+        return self._ask(schedule_id, request, note=f"what a run of {schedule_id} would do")
+
+    def try_definition(self, definition: Mapping[str, Any]) -> Started:
+        """Start a look at what a schedule would do that nobody has saved."""
+        schedule_id = str(definition["id"])
+        request = {"what": "dry_run", "definition": dict(definition)}
+        place = requested_dag_id("ask", Placement.of(definition).name)
+        note = f"what a run of {schedule_id} would do, as it was typed"
+        started = self._ask(schedule_id, {**request, "place": place}, note=note)
+        airflow_changes.note(
+            self.session,
+            "backup_dry_run",
+            dag_id=started.dag_id,
+            user_id=str(self.access.user.get_id()),
+            user_name=self.access.user.get_name(),
+            detail={"schedule": schedule_id, "run_id": started.run_id},
+        )
+        return started
+
+    def answer(self, run_id: str) -> Answer:
+        """Return what became of a question; NotFound where this person asked none in that run."""
+        ticket = self.catalog.tickets.asked_by(self.access.user.get_name(), run_id)
+        if ticket is None:
+            raise NotFound(f"you asked nothing in a run {run_id!r}", hint="ask again")
+        dag = str(ticket.request["place"])
+        found = airflow_reads.runs_by_id(self.session, [(dag, run_id)])
+        return _answer_of(ticket, dag, found[0] if found else None)
+
+    def _ask(self, schedule_id: str, request: Mapping[str, Any], *, note: str) -> Started:
+        place = request.get("place") or requested_dag_id(
+            "ask", Placement.of(in_force(self.catalog, schedule_id).definition).name
+        )
+        return self._start("ask", schedule_id, {**request, "place": place}, note=note)
+
     def _start(
         self,
-        verb: Literal["restore", "verify"],
+        verb: Verb,
         schedule_id: str,
         request: Mapping[str, Any],
         *,
         note: str,
     ) -> Started:
-        place = Placement.of(in_force(self.catalog, schedule_id).definition).name
-        dag, user = request.get("place") or requested_dag_id(verb, place), self.access.user
+        dag, user = request.get("place"), self.access.user
+        if dag is None:
+            place = Placement.of(in_force(self.catalog, schedule_id).definition).name
+            dag = requested_dag_id(verb, place)
         airflow_changes.check_startable(self.session, dag)
         run_id = f"manual__{self.now:%Y-%m-%dT%H:%M:%S}+00:00_{secrets.token_hex(16)}"
         self.catalog.tickets.issue(
@@ -89,3 +149,30 @@ class Requests:
             from_page=self.from_page,
         )
         return Started(schedule_id=schedule_id, dag_id=dag, run_id=run_id)
+
+
+def _answer_of(ticket: Ticket, dag: str, run: AirflowRun | None) -> Answer:
+    """Say what became of a question; a run that Airflow has forgotten answers no more."""
+    told = ticket.answer or {}
+    found, problem = told.get("found"), told.get("problem")
+    is_contents = ticket.request["what"] == "contents"
+    state = "failed" if problem else "done" if found else _state(run)
+    return Answer(
+        dag_id=dag,
+        run_id=ticket.run_id,
+        state=state,
+        problem=Fault.model_validate(problem)
+        if problem
+        else _SILENT
+        if state == "failed"
+        else None,
+        contents=SetContents.model_validate(found) if found and is_contents else None,
+        dry_run=DryRunAnswer.model_validate(found) if found and not is_contents else None,
+    )
+
+
+def _state(run: AirflowRun | None) -> _State:
+    if run is None or not run.active:
+        return "failed"
+    is_at_work = any(task.state == "running" for task in run.tasks.values())
+    return "running" if is_at_work else "waiting"

@@ -28,6 +28,8 @@ CHANGES: dict[str, tuple[str, str, object]] = {
     "bulk": ("POST", f"{API}/schedules/bulk", {"action": "run", "ids": ["orders"]}),
     "clone": ("POST", f"{API}/schedules/orders/clone", {"id": "copy"}),
     "restore": ("POST", f"{API}/sets/x/restore", {"target": "a", "confirm": "orders"}),
+    "contents": ("POST", f"{API}/sets/x/contents", {}),
+    "dry run": ("POST", f"{API}/schedules/orders/dry-run", {}),
     "pin": ("POST", f"{API}/sets/x/pin", {"pinned": True}),
     "delete": ("DELETE", f"{API}/schedules/orders", {}),
 }
@@ -35,6 +37,7 @@ DEFINITIONS: dict[str, tuple[str, str, object]] = {
     "create": ("POST", f"{API}/schedules", {"id": "x"}),
     "replace": ("PUT", f"{API}/schedules/orders", {"id": "orders"}),
     "change": ("PATCH", f"{API}/schedules/orders", {"cron": "0 1 * * *"}),
+    "try": ("POST", f"{API}/schedules/dry-run", {"id": "x"}),
     "validate": ("POST", f"{API}/schedules/validate", {"id": "x"}),
 }
 """Their bodies may hold any key; what is wrong with it is said in the words of schedules files."""

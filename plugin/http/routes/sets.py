@@ -103,7 +103,7 @@ def show_retention(
 @router.get("/sets/{set_id}")
 def show_set(set_id: SetId, catalog: CatalogDep, access: AccessDep) -> SetDetail:
     """Show one set: its chain, its pieces, and every verification."""
-    return set_facts.detail(catalog, _visible(catalog, access, set_id))
+    return set_facts.detail(catalog, visible_set(catalog, access, set_id))
 
 
 @router.post(
@@ -118,7 +118,7 @@ def verify_set(
     from_page: FromPage,
 ) -> Started:
     """Verify a set now, in a run of the DAG `backup_verify`."""
-    row = _visible(catalog, access, set_id)
+    row = visible_set(catalog, access, set_id)
     asked = Requests(catalog, session, access, utc_now(), from_page)
     return asked.verify(row, body)
 
@@ -135,7 +135,7 @@ def restore_set(
     from_page: FromPage,
 ) -> Started:
     """Restore a set, in a run of the DAG `backup_restore`; `confirm` is the schedule's id, typed."""
-    row = _visible(catalog, access, set_id)
+    row = visible_set(catalog, access, set_id)
     asked = Requests(catalog, session, access, utc_now(), from_page)
     return asked.restore(row, body)
 
@@ -143,7 +143,7 @@ def restore_set(
 @router.post("/sets/{set_id}/pin", dependencies=may_pin())
 def pin_set(set_id: SetId, body: PinRequest, catalog: CatalogDep, access: AccessDep) -> Pinned:
     """Keep a set whatever the rules say, or no longer; `lock_until` needs `confirm`, and cannot be taken back."""
-    row = _visible(catalog, access, set_id)
+    row = visible_set(catalog, access, set_id)
     now = utc_now()
     if body.lock_until is not None:
         _check_lock(access, row, body, now=now)
@@ -195,7 +195,8 @@ def _check_lock(access: Access, row: SetRow, body: PinRequest, *, now: datetime)
         raise Refused("the lock would last longer than thirty years", hint="is the year right?")
 
 
-def _visible(catalog: Catalog, access: Access, set_id: str) -> SetRow:
+def visible_set(catalog: Catalog, access: Access, set_id: str) -> SetRow:
+    """Return a set of a schedule that the user may read; NotFound where there is none."""
     row = set_facts.found(catalog, set_id)
     queries.one(catalog, access, row.schedule_id)
     return row

@@ -81,6 +81,10 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /sets/{set_id}/verify": ("sets/SET/verify", {}),
     "POST /sets/{set_id}/restore": ("sets/SET/restore", {"target": "x", "confirm": "no"}),
     "POST /sets/{set_id}/pin": ("sets/SET/pin", {"pinned": False}),
+    "POST /sets/{set_id}/contents": ("sets/SET/contents", {}),
+    "POST /schedules/dry-run": ("schedules/dry-run", {"id": "x"}),
+    "POST /schedules/{schedule_id}/dry-run": ("schedules/orders/dry-run", {}),
+    "GET /answers/{run_id}": ("answers/none", None),
     "GET /reports/summary": ("reports/summary", None),
 }
 """By operation: a request that nothing but a missing right keeps from an answer, or from a reason of its own."""

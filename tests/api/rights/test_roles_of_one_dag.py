@@ -52,6 +52,7 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "DELETE": ("DELETE", "schedules/ID", {}),
     "toggle": ("POST", "schedules/ID/toggle", {"enabled": True}),
     "run": ("POST", "schedules/ID/run", {}),
+    "dry run": ("POST", "schedules/ID/dry-run", {}),
     "skip-next": ("POST", "schedules/ID/skip-next", {}),
     "pause": ("POST", "schedules/ID/pause", {"until": "2099-01-01T00:00:00Z"}),
     "holds": ("DELETE", "schedules/ID/holds/999", {}),

@@ -22,6 +22,7 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.core.progress import Progress
 from airflow_backup.core.words import Trigger
 from airflow_backup.dags import generate
+from airflow_backup.operators.asked import AskedOperator
 from airflow_backup.operators.backup import BackupOperator
 from airflow_backup.operators.monitor import BackupMonitorOperator
 from airflow_backup.operators.prune import PruneOperator
@@ -40,6 +41,7 @@ WORKERS: list[type[BaseOperator]] = [
     RestoreOperator,
     RequestedRestoreOperator,
     RequestedVerifyOperator,
+    AskedOperator,
 ]
 
 

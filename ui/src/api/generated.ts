@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/answers/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Answer
+         * @description Show what became of a question that you asked; nobody else sees it.
+         */
+        get: operations["show_answer_api_v1_answers__run_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/coverage": {
         parameters: {
             query?: never;
@@ -503,6 +523,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Definition
+         * @description Ask a worker what a definition would do that is not saved; `GET /answers/{run_id}` has the answer.
+         */
+        post: operations["try_definition_api_v1_schedules_dry_run_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules/validate": {
         parameters: {
             query?: never;
@@ -569,6 +609,26 @@ export interface paths {
          * @description Copy a schedule, also one from a file, under another id; the copy is disabled.
          */
         post: operations["clone_schedule_api_v1_schedules__schedule_id__clone_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule_id}/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dry Run Schedule
+         * @description Ask a worker what a run of a schedule would do; `GET /answers/{run_id}` has the answer.
+         */
+        post: operations["dry_run_schedule_api_v1_schedules__schedule_id__dry_run_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -817,6 +877,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sets/{set_id}/contents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look Into Set
+         * @description Ask a worker what is in a set; `GET /answers/{run_id}` has the answer, after some seconds.
+         */
+        post: operations["look_into_set_api_v1_sets__set_id__contents_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sets/{set_id}/pin": {
         parameters: {
             query?: never;
@@ -957,6 +1037,25 @@ export interface components {
             schedule_id: string;
             /** Seconds */
             seconds: number;
+        };
+        /**
+         * Answer
+         * @description What became of a question.
+         */
+        Answer: {
+            contents: components["schemas"]["SetContents"] | null;
+            /** Dag Id */
+            dag_id: string;
+            dry_run: components["schemas"]["DryRunAnswer"] | null;
+            /** @description Why there is no answer, where it failed. */
+            problem: components["schemas"]["Fault"] | null;
+            /** Run Id */
+            run_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed";
         };
         /**
          * BulkRequest
@@ -1101,6 +1200,23 @@ export interface components {
             type: string;
         };
         /**
+         * ContentsRequest
+         * @description Look into a set: what lies in a folder, or what has a name.
+         */
+        ContentsRequest: {
+            /**
+             * Find
+             * @description A pattern of the shell's for names and paths, such as `*.pdf`; then everywhere.
+             */
+            find?: string | null;
+            /**
+             * Folder
+             * @description The folder; the top of the set when empty.
+             * @default
+             */
+            folder: string;
+        };
+        /**
          * Controlled
          * @description The run that was told to wait or to go on.
          */
@@ -1177,6 +1293,57 @@ export interface components {
             version: number;
         };
         /**
+         * DryRunAnswer
+         * @description What a run would do.
+         */
+        DryRunAnswer: {
+            /**
+             * Bytes Read
+             * @description About how much a full set would read; null where the engine cannot tell.
+             */
+            bytes_read: number | null;
+            /** Files */
+            files: number | null;
+            /**
+             * Host
+             * @description The machine that looked.
+             */
+            host: string | null;
+            /**
+             * Is All
+             * @description Whether all of the source was looked at; it is at least so much where time was short.
+             */
+            is_all: boolean;
+            kind: components["schemas"]["Kind"];
+            /**
+             * Problems
+             * @description What would make it fail; it would go well where there is none.
+             */
+            problems: components["schemas"]["Fault"][];
+            /**
+             * Reason
+             * @description Why another kind would be taken than was asked for.
+             */
+            reason: string | null;
+            /** Repository Is New */
+            repository_is_new: boolean;
+            /** Schedule Id */
+            schedule_id: string;
+            /**
+             * Unread
+             * @description What may not be read; the first few.
+             */
+            unread: string[];
+        };
+        /**
+         * DryRunRequest
+         * @description Say what a run of a schedule would do.
+         */
+        DryRunRequest: {
+            /** @description What it would take; what the schedule takes when missing. */
+            kind?: components["schemas"]["Kind"] | null;
+        };
+        /**
          * EngineInfo
          * @description An engine that is installed on the API server, and the options of its source.
          */
@@ -1247,6 +1414,46 @@ export interface components {
             several: string | null;
         };
         /**
+         * Entry
+         * @description Something in a set, or a folder and all that is below it.
+         */
+        Entry: {
+            /**
+             * Files
+             * @description Files below a folder.
+             */
+            files: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "file" | "folder" | "link" | "other" | "table" | "unread";
+            /** Modified */
+            modified: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Path
+             * @description As a restore takes it among its `paths`.
+             */
+            path: string;
+            /**
+             * Restorable
+             * @description Whether it can be restored alone.
+             */
+            restorable: boolean;
+            /**
+             * Rows
+             * @description Of a table.
+             */
+            rows: number | null;
+            /**
+             * Size
+             * @description Bytes of a file, or of all files below a folder; null for another name of the same file.
+             */
+            size: number | null;
+        };
+        /**
          * EventKind
          * @description What happened to a schedule, in the feed that page, webhooks and notifications read.
          * @enum {string}
@@ -1287,6 +1494,16 @@ export interface components {
          * @enum {string}
          */
         FailureClass: "network" | "throttled" | "locked" | "space" | "permission" | "not_found" | "config" | "source_changed" | "tool" | "corrupt" | "time" | "cancelled" | "unknown";
+        /**
+         * Fault
+         * @description Something that is in the way.
+         */
+        Fault: {
+            /** Hint */
+            hint: string | null;
+            /** Message */
+            message: string;
+        };
         /**
          * FeedEvent
          * @description Something that happened to a schedule, or to Airflow itself.
@@ -2725,6 +2942,26 @@ export interface components {
             waits: string | null;
         };
         /**
+         * SetContents
+         * @description What is in a set.
+         */
+        SetContents: {
+            /**
+             * Consistent At
+             * Format: date-time
+             */
+            consistent_at: string;
+            /** Entries */
+            entries: components["schemas"]["Entry"][];
+            /** Set Id */
+            set_id: string;
+            /**
+             * Total
+             * @description How many there are; more than `entries`, which are the first 1,000 of them.
+             */
+            total: number;
+        };
+        /**
          * SetDetail
          * @description All that is known of one set.
          */
@@ -3250,6 +3487,130 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    show_answer_api_v1_answers__run_id__get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `page`: the page itself */
+                "X-Backup-Client"?: string | null;
+            };
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     show_coverage_api_v1_coverage_get: {
         parameters: {
             query?: never;
@@ -6373,6 +6734,134 @@ export interface operations {
             };
         };
     };
+    try_definition_api_v1_schedules_dry_run_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `page`: the page itself */
+                "X-Backup-Client"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     validate_schedule_api_v1_schedules_validate_post: {
         parameters: {
             query?: never;
@@ -7034,6 +7523,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScheduleDetail"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    dry_run_schedule_api_v1_schedules__schedule_id__dry_run_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `page`: the page itself */
+                "X-Backup-Client"?: string | null;
+            };
+            path: {
+                /** @description the id of a schedule */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DryRunRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
                 };
             };
             /** @description not logged in */
@@ -8539,6 +9157,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SetDetail"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    look_into_set_api_v1_sets__set_id__contents_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `page`: the page itself */
+                "X-Backup-Client"?: string | null;
+            };
+            path: {
+                /** @description the id of a set */
+                set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContentsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
                 };
             };
             /** @description not logged in */

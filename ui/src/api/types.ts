@@ -4,6 +4,7 @@ import type { components, operations } from "./generated";
 type Schemas = components["schemas"];
 
 export type Age = Schemas["Age"];
+export type Answer = Schemas["Answer"];
 export type BulkResult = Schemas["BulkResult"];
 export type BulkResults = Schemas["BulkResults"];
 export type CancelledRun = Schemas["CancelledRun"];
@@ -14,6 +15,8 @@ export type CoverageList = Schemas["CoverageList"];
 export type Controlled = Schemas["Controlled"];
 export type DayStrips = Schemas["DayStrips"];
 export type Deleted = Schemas["Deleted"];
+export type DryRunAnswer = Schemas["DryRunAnswer"];
+export type Entry = Schemas["Entry"];
 export type ExecutionStatus = Schemas["ExecutionStatus"];
 export type EngineInfo = Schemas["EngineInfo"];
 export type EngineList = Schemas["EngineList"];

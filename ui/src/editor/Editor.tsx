@@ -7,6 +7,7 @@ import type { EngineInfo } from "../api/types";
 import { tell, tellError } from "../shared/toaster";
 import { formatCount } from "../format";
 import { toYaml } from "../yaml";
+import { DryRun } from "./DryRun";
 import { BLANK, definitionOf, type Form, formOf } from "./form";
 import { FormFields } from "./FormFields";
 import { sortProblems } from "./places";
@@ -164,6 +165,7 @@ export const Editor = ({ definition, engines, onDone, onTyped, version: shownVer
         </Stack>
       </Drawer.Body>
       <NextRuns isChecking={isFetching} validation={data} />
+      <DryRun definition={checked} />
       <Drawer.Footer borderTopWidth="1px">
         <Text color="fg.muted" fontSize="xs" me="auto">
           {wrong === 0 ? "" : `${formatCount(wrong, "thing")} to mend or to fill in`}
