@@ -39,6 +39,7 @@ from airflow_backup.operators.shared.airflow_settings import (
     option,
 )
 from airflow_backup.operators.shared.in_force import schedule_in_force
+from airflow_backup.operators.shared.outcome import keeping_outcome
 from airflow_backup.operators.shared.runs import run_id_of
 from airflow_backup.operators.shared.supervised import SupervisedOperator
 from airflow_backup.operators.shared.telling import telling
@@ -53,6 +54,12 @@ class RequestedRestoreOperator(RestoreOperator):
     """
 
     template_fields: Collection[str] = ()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Restore; the result goes to XCom, and where the page finds it."""
+        return keeping_outcome(
+            context, lambda: super(RequestedRestoreOperator, self).execute(context)
+        )
 
     def wanted(self, context: Context) -> Mapping[str, Any]:
         """Use up the ticket of the run; Refused when it has none."""
@@ -81,7 +88,10 @@ class RequestedVerifyOperator(SupervisedOperator):
         super().__init__(**kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Verify; the result goes to XCom."""
+        """Verify; the result goes to XCom, and where the page finds it."""
+        return keeping_outcome(context, lambda: self._verify(context))
+
+    def _verify(self, context: Context) -> dict[str, Any]:
         ticket = used_ticket(self, context, "verify")
         with (
             Catalog.open(catalog_url(), patience=PATIENCE) as catalog,

@@ -28,6 +28,7 @@ from airflow_backup.catalog.records import ScheduleVersion
 from airflow_backup.core.ids import dag_id, requested_dag_id
 from airflow_backup.plugin.airflow import reads as airflow_reads
 from airflow_backup.plugin.schemas.schedules import Permissions
+from airflow_backup.plugin.schemas.sets import SetPermissions
 
 READ_ONLY = "your role may look at backups, but not run or change all of them"
 """Why a control of the page is off."""
@@ -149,6 +150,16 @@ class Access:
             access_entity=DagAccessEntity.RUN,
             details=DagDetails(id=dag),
             user=self.user,
+        )
+
+    def set_permissions(self, schedule_id: str) -> SetPermissions:
+        """Say what the user may do with the sets of a schedule."""
+        may = self.permissions([schedule_id])[schedule_id]
+        return SetPermissions(
+            verify=may.run,
+            pin=may.edit,
+            lock=may.edit and self.may_delete(schedule_id),
+            restore=self.may_restore() and self.may_edit("POST"),
         )
 
     def may_maintain(self) -> bool:

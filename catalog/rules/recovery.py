@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,6 +73,51 @@ def recovery_chain(sets: Iterable[SetRow], at: datetime) -> RecoveryChain | Gap:
     return Gap(at, tuple(reasons), _earliest(known, at), is_empty)
 
 
+def unrestorable(sets: Iterable[SetRow]) -> dict[str, str]:
+    """Say of each set that cannot be restored why: it is not good, or what it needs is not, or is not there."""
+    known = {row.set_id: row for row in sets}
+    reached = spans(known.values())
+    found: dict[str, str] = {}
+    for row in known.values():
+        problem = (
+            _problem_of_log(row, known, reached)
+            if row.kind is Kind.ARCHIVE_LOG
+            else _problem(list(_chain(row, known)))
+        )
+        if problem is not None:
+            found[row.set_id] = problem
+    return found
+
+
+def _problem_of_log(
+    log: SetRow, known: Mapping[str, SetRow], reached: Iterable[tuple[datetime, datetime]]
+) -> str | None:
+    if log.state != "good":
+        return f"it is {log.state}"
+    if any(since < log.consistent_at <= until for since, until in reached):
+        return None
+    before = log_before(log, known)
+    if isinstance(before, str):
+        return f"'{before}', which came before it, is not there"
+    return "no set that can be restored leads to it"
+
+
+def spans(sets: Iterable[SetRow]) -> list[tuple[datetime, datetime]]:
+    """List the times of which any moment can be restored, as archived logs reach through them; the oldest first."""
+    known = {row.set_id: row for row in sets}
+    logs = sorted((row for row in known.values() if row.kind is Kind.ARCHIVE_LOG), key=_age)
+    found: list[tuple[datetime, datetime]] = []
+    for base in sorted(known.values() if logs else (), key=_age):
+        is_within = found and base.consistent_at < found[-1][1]
+        if base.kind is Kind.ARCHIVE_LOG or is_within or _problem(list(_chain(base, known))):
+            continue
+        first = bisect_right(logs, base.consistent_at, key=lambda log: log.consistent_at)
+        reached, _ = _logs_of(base, logs[first:], known)
+        if reached:
+            found.append((base.consistent_at, reached[-1].consistent_at))
+    return found
+
+
 def _age(row: SetRow) -> tuple[datetime, str]:
     return row.consistent_at, row.set_id
 
@@ -99,13 +145,23 @@ def _logs(
     base: SetRow, known: dict[str, SetRow], at: datetime
 ) -> tuple[list[SetRow], tuple[str, ...]]:
     """Return the logs that lead from ``base`` towards ``at``, and why they end before it."""
+    later = (
+        row
+        for row in known.values()
+        if row.kind is Kind.ARCHIVE_LOG and row.consistent_at > base.consistent_at
+    )
+    return _logs_of(base, sorted(later, key=_age), known, at)
+
+
+def _logs_of(
+    base: SetRow, later: Iterable[SetRow], known: dict[str, SetRow], at: datetime | None = None
+) -> tuple[list[SetRow], tuple[str, ...]]:
+    """Return the logs of ``later`` that lead on from ``base``, towards ``at`` or as far as there are any."""
     found: list[SetRow] = []
-    for log in sorted(known.values(), key=_age):
+    for log in later:
         reached = found[-1] if found else base
-        if reached.consistent_at >= at:
+        if at is not None and reached.consistent_at >= at:
             break
-        if log.kind is not Kind.ARCHIVE_LOG or log.consistent_at <= base.consistent_at:
-            continue
         problem = f"it is {log.state}" if log.state != "good" else _hole(reached, log, known)
         if problem is not None:
             return found, (f"set '{log.set_id}': {problem}",)

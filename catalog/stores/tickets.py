@@ -72,6 +72,18 @@ class Tickets:
             row = connection.execute(select(tickets).where(*mine)).mappings().one_or_none()
         return None if row is None else (row["schedule_id"], json.loads(row["request"]))
 
+    def of(self, schedule_id: str, *, limit: int) -> list[Ticket]:
+        """List what was to be done last with the sets of a schedule, the newest first; nothing is used up."""
+        query = (
+            select(tickets)
+            .where(tickets.c.schedule_id == schedule_id, tickets.c.verb != "ask")
+            .order_by(tickets.c.issued_at.desc(), tickets.c.run_id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [_ticket(dict(row)) for row in rows]
+
     def use(
         self,
         run_id: str,

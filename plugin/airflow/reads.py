@@ -23,7 +23,7 @@ from sqlalchemy import cast, func, select
 from sqlalchemy.orm import Session
 
 from airflow_backup.catalog.stores.probe import Order, Place, given_ids, is_one_of_pairs
-from airflow_backup.core.ids import DAG_PREFIX
+from airflow_backup.core.ids import DAG_PREFIX, requested_dag_id
 from airflow_backup.plugin.airflow.records import (
     ACTIVE,
     BACKUP_TASK,
@@ -59,6 +59,13 @@ def our_active_runs(session: Session) -> list[AirflowRun]:
         for run in airflow_runs(session, runs_query().where(DagRun._state == state, ours))
     ]
     return sorted(found, key=lambda run: run.run_after)
+
+
+def dags_of_verb(session: Session, verb: str) -> list[str]:
+    """Name the DAGs that restore, or verify, on demand: one for each placement that there is or was."""
+    name = requested_dag_id(verb, None)
+    query = select(DagModel.dag_id).where(DagModel.dag_id.startswith(name, autoescape=True))
+    return [each for each in session.scalars(query) if each.partition("__")[0] == name]
 
 
 def existing_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
@@ -137,8 +144,14 @@ def runs_by_id(session: Session, keys: Collection[tuple[str, str]]) -> list[Airf
     return airflow_runs(session, runs_query().where(given))
 
 
-def progress(session: Session, runs: Iterable[AirflowRun]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Read how far the backup task of each run says it is, by DAG id and run id."""
+def progress(
+    session: Session,
+    runs: Iterable[AirflowRun],
+    *,
+    key: str = PROGRESS_KEY,
+    tasks: Collection[str] = (BACKUP_TASK,),
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Read how far the backup task of each run says it is, by DAG id and run id; or what else a task keeps there."""
     keys = [(run.dag_id, run.run_id) for run in runs]
     rows = session.execute(
         select(
@@ -147,12 +160,12 @@ def progress(session: Session, runs: Iterable[AirflowRun]) -> dict[tuple[str, st
             _is_one_of_pairs(
                 session, (TaskStateStoreModel.dag_id, TaskStateStoreModel.run_id), keys
             ),
-            TaskStateStoreModel.task_id == BACKUP_TASK,
-            TaskStateStoreModel.key == PROGRESS_KEY,
+            TaskStateStoreModel.task_id.in_(tasks),
+            TaskStateStoreModel.key == key,
         )
     )
     found = {(row.dag_id, row.run_id): json.loads(row.value) for row in rows}
-    return {key: value for key, value in found.items() if isinstance(value, dict)}
+    return {each: value for each, value in found.items() if isinstance(value, dict)}
 
 
 def pool_slots(session: Session, name: str) -> int | None:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from airflow_backup.core.failure_class import FailureClass
-from airflow_backup.core.words import ExecutionStatus, Kind, Trigger
+from airflow_backup.core.words import ExecutionStatus, Kind, Trigger, VerificationLevel
 from airflow_backup.plugin.schemas.base import ApiModel
 
 
@@ -137,3 +137,59 @@ class CancelledRun(ApiModel):
 
     dag_id: str
     run_id: str
+
+
+class RestoreOutcome(ApiModel):
+    """What a restore brought back, and where to."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    target: str
+    host: str | None = None
+    """The machine that wrote it."""
+    consistent_at: datetime
+    """The moment that came back."""
+    files: int
+    bytes_written: int
+    seconds: float
+    kept: str | None = None
+    """Where that is which was in the target before."""
+    passed_over: list[str] = []
+    """Newer sets, or later logs, that were not good enough, and why."""
+    warnings: list[str] = []
+
+
+class RequestedRun(ApiModel):
+    """A restore, or a verification, that a person asked for: where it stands, and what came of it."""
+
+    verb: Literal["restore", "verify"]
+    dag_id: str
+    run_id: str
+    person: str
+    asked_at: datetime
+    set_id: str | None
+    """The set that is meant; null where a moment is."""
+    at: datetime | None
+    """The moment that a restore is of."""
+    target: str | None
+    paths: list[str]
+    level: VerificationLevel | None
+    status: ExecutionStatus
+    reason: str | None
+    """What it waits for."""
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Progress | None
+    """Only while it runs."""
+    result: RestoreOutcome | None
+    """Of a restore that is over."""
+    error: str | None
+    """Of an attempt that failed, also where it is tried again."""
+    hint: str | None
+
+
+class RequestedRunList(ApiModel):
+    """What people asked for lately, the newest first; runs that Airflow has forgotten are left out."""
+
+    now: datetime
+    runs: list[RequestedRun]

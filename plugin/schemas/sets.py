@@ -36,6 +36,25 @@ class SetSummary(ApiModel):
     verified_at: datetime | None
     verified_level: VerificationLevel | None
     verified_outcome: VerificationOutcome | None
+    unrestorable: str | None = None
+    """Why it cannot be restored, for example that a set which it needs is damaged; null where it can."""
+
+
+class Span(ApiModel):
+    """A time of which any moment can be restored."""
+
+    since: datetime
+    until: datetime
+
+
+class SetPermissions(ApiModel):
+    """What the user who asks may do with the sets of a schedule."""
+
+    verify: bool
+    pin: bool
+    lock: bool
+    """Let nobody remove a set before a moment; cannot be taken back."""
+    restore: bool
 
 
 class SetList(ApiModel):
@@ -45,6 +64,9 @@ class SetList(ApiModel):
     total: int
     bytes_stored: int
     """Of all of them, not only of those listed."""
+    spans: list[Span]
+    """The times through which archived logs reach, the oldest first."""
+    permissions: SetPermissions
     sets: list[SetSummary]
 
 
@@ -131,6 +153,8 @@ class RecoveryPlan(ApiModel):
     """Why newer sets are not used, or why nothing restores the moment."""
     earliest: datetime | None
     """The first moment after it that can be restored, where this one cannot."""
+    takes_paths: bool
+    """Whether files and folders of it can be restored without the rest."""
     command: str
     """What restores it from a shell."""
 

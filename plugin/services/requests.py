@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 
 from airflow_backup.actions.backup.in_force import in_force
@@ -15,6 +16,8 @@ from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, Ticket, Verb
 from airflow_backup.core.errors import NotFound, Refused
 from airflow_backup.core.ids import requested_dag_id
+from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.operators.shared.outcome import KEY as OUTCOME
 from airflow_backup.plugin.access import Access
 from airflow_backup.plugin.airflow import changes as airflow_changes
 from airflow_backup.plugin.airflow import reads as airflow_reads
@@ -28,8 +31,11 @@ from airflow_backup.plugin.schemas.answers import (
     SetContents,
 )
 from airflow_backup.plugin.schemas.requests import RestoreRequest, VerifyRequest
+from airflow_backup.plugin.schemas.runs import Progress, RequestedRun, RestoreOutcome
 from airflow_backup.plugin.schemas.schedules import Started
 from airflow_backup.plugin.services import places
+from airflow_backup.plugin.views.airflow_states import failure, judge_requested
+from airflow_backup.plugin.views.secrets import mask
 from airflow_backup.schedules.model.placement import Placement
 
 _State = Literal["waiting", "running", "done", "failed"]
@@ -37,6 +43,8 @@ _SILENT = Fault(
     message="the run ended without an answer",
     hint="the log of its task says why; is a worker there that serves its queue?",
 )
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -176,3 +184,68 @@ def _state(run: AirflowRun | None) -> _State:
         return "failed"
     is_at_work = any(task.state == "running" for task in run.tasks.values())
     return "running" if is_at_work else "waiting"
+
+
+def lately(
+    catalog: Catalog, session: Session, schedule_id: str, *, limit: int
+) -> list[RequestedRun]:
+    """List what people asked to have done with the sets of a schedule, the newest first."""
+    tickets = catalog.tickets.of(schedule_id, limit=limit)
+    verbs = {each.verb for each in tickets}
+    dags = {verb: airflow_reads.dags_of_verb(session, verb) for verb in verbs}
+    keys = [(dag, each.run_id) for each in tickets for dag in dags[each.verb]]
+    runs = airflow_reads.runs_by_id(session, keys)
+    active = [run for run in runs if run.active]
+    told = airflow_reads.progress(session, active, tasks=verbs)
+    kept = airflow_reads.progress(session, runs, tasks=verbs, key=OUTCOME)
+    by_id = {run.run_id: run for run in runs}
+    return [
+        _requested(
+            each,
+            run,
+            progress=told.get((run.dag_id, run.run_id)),
+            outcome=kept.get((run.dag_id, run.run_id), {}),
+        )
+        for each in tickets
+        if (run := by_id.get(each.run_id)) is not None
+    ]
+
+
+def _requested(
+    ticket: Ticket,
+    run: AirflowRun,
+    *,
+    progress: Mapping[str, Any] | None,
+    outcome: Mapping[str, Any],
+) -> RequestedRun:
+    asked, task = ticket.request, run.tasks.get(ticket.verb)
+    status, reason = judge_requested(run, task)
+    failed = failure(status) if "error" not in outcome else outcome
+    return RequestedRun(
+        verb=ticket.verb,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        person=ticket.person,
+        asked_at=ticket.issued_at,
+        set_id=asked.get("set_id"),
+        at=asked.get("at"),
+        target=asked.get("target"),
+        paths=asked.get("paths") or [],
+        level=asked.get("level"),
+        status=status,
+        reason=reason,
+        started_at=run.started_at,
+        finished_at=None if run.active else run.ended_at,
+        progress=_read(Progress, progress) if status is ExecutionStatus.RUNNING else None,
+        result=_read(RestoreOutcome, outcome.get("result")) if ticket.verb == "restore" else None,
+        error=None if (said := failed.get("error")) is None else mask(said),
+        hint=failed.get("hint"),
+    )
+
+
+def _read(model: type[ModelT], given: Any) -> ModelT | None:
+    """Read what a task kept; None where there is nothing, or another release kept something else."""
+    try:
+        return None if given is None else model.model_validate(given)
+    except ValidationError:
+        return None

@@ -34,6 +34,19 @@ def judge(airflow_run: AirflowRun, order: Order | None) -> tuple[ExecutionStatus
     return ExecutionStatus.COMPLETED, None
 
 
+def judge_requested(
+    airflow_run: AirflowRun, task: AirflowTask | None
+) -> tuple[ExecutionStatus, str | None]:
+    """Say how a restore, or a verification, that a person asked for stands, by the state of its one task."""
+    if airflow_run.state == "success":
+        return ExecutionStatus.COMPLETED, None
+    if airflow_run.state == "failed":
+        return ExecutionStatus.FAILED, None
+    if airflow_run.state == "queued" or task is None:
+        return ExecutionStatus.PENDING, "waits for a free place"
+    return _judge_running(task, None)
+
+
 def _judge_running(
     backup: AirflowTask | None, window: AirflowTask | None
 ) -> tuple[ExecutionStatus, str | None]:

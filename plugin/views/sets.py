@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from airflow_backup.actions.restore.plan import ASSUMED_RATE, rate_of
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, Verification
-from airflow_backup.catalog.rules.recovery import RecoveryChain
+from airflow_backup.catalog.rules.recovery import RecoveryChain, spans, unrestorable
 from airflow_backup.catalog.rules.retention import decide
-from airflow_backup.core.errors import ConfigError, NotFound, Refused
+from airflow_backup.core.errors import BackupError, ConfigError, NotFound, Refused
+from airflow_backup.engines.capabilities import PartChecker
+from airflow_backup.engines.registry import registry
 from airflow_backup.plugin.schemas.sets import (
     PieceFacts,
     RecoveryPlan,
@@ -22,7 +24,9 @@ from airflow_backup.plugin.schemas.sets import (
     RetentionView,
     SetDetail,
     SetList,
+    SetPermissions,
     SetSummary,
+    Span,
     VerificationNote,
 )
 from airflow_backup.schedules.model.policies import Retention
@@ -31,9 +35,9 @@ from airflow_backup.schedules.model.schedule import Schedule
 _SUMMARY = tuple(SetSummary.model_fields)
 
 
-def summary(row: SetRow) -> SetSummary:
+def summary(row: SetRow, *, unrestorable: str | None = None) -> SetSummary:
     """Describe a set."""
-    return SetSummary(**_summary(row))
+    return SetSummary(**_summary(row), unrestorable=unrestorable)
 
 
 def found(catalog: Catalog, set_id: str) -> SetRow:
@@ -46,24 +50,36 @@ def found(catalog: Catalog, set_id: str) -> SetRow:
     return row
 
 
-def listed(catalog: Catalog, schedule_id: str, *, limit: int, offset: int) -> SetList:
+def listed(
+    catalog: Catalog, schedule_id: str, permissions: SetPermissions, *, limit: int, offset: int
+) -> SetList:
     """List the sets of a schedule."""
     rows = catalog.sets.of(schedule_id)
+    why = unrestorable(rows)
     return SetList(
         schedule_id=schedule_id,
         total=len(rows),
         bytes_stored=sum(row.bytes_stored for row in rows),
-        sets=[summary(row) for row in rows[offset : offset + limit]],
+        spans=[Span(since=since, until=until) for since, until in spans(rows)],
+        permissions=permissions,
+        sets=[
+            summary(row, unrestorable=why.get(row.set_id)) for row in rows[offset : offset + limit]
+        ],
     )
 
 
 def detail(catalog: Catalog, row: SetRow) -> SetDetail:
     """Tell all that is known of a set."""
+    why = unrestorable(catalog.sets.of(row.schedule_id))
     return SetDetail(
         **_summary(row),
+        unrestorable=why.get(row.set_id),
         schedule_id=row.schedule_id,
         run_id=row.run_id,
-        chain=[summary(each) for each in catalog.sets.chain(row.set_id)],
+        chain=[
+            summary(each, unrestorable=why.get(each.set_id))
+            for each in catalog.sets.chain(row.set_id)
+        ],
         pieces=[
             PieceFacts(name=each.name, stream=each.stream, size=each.size, checksum=each.checksum)
             for each in catalog.sets.pieces(row.set_id)
@@ -89,6 +105,7 @@ def recovery(catalog: Catalog, schedule_id: str, at: datetime) -> RecoveryPlan:
             measured=False,
             gaps=list(chain.reasons),
             earliest=chain.earliest,
+            takes_paths=False,
             command=shlex.join(words),
         )
     rate = rate_of(schedule_id, catalog)
@@ -102,6 +119,7 @@ def recovery(catalog: Catalog, schedule_id: str, at: datetime) -> RecoveryPlan:
         measured=rate is not None,
         gaps=list(chain.skipped),
         earliest=None,
+        takes_paths=_takes_paths(chain.sets[-1].engine),
         command=shlex.join(words),
     )
 
@@ -151,6 +169,13 @@ def _policy(text: str) -> Retention:
             f"policy{'.' + where if where else ''}: {first['msg']}",
             hint='write for example ?policy={"last": 7, "weekly": 8}',
         ) from error
+
+
+def _takes_paths(engine: str) -> bool:
+    try:
+        return isinstance(registry().get(engine), PartChecker)
+    except BackupError:
+        return False  # the package that brings it is not installed here, and nobody knows
 
 
 def _verdict(row: SetRow, *, kept: bool, reasons: list[str]) -> RetentionVerdict:

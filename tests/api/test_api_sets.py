@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -63,6 +66,42 @@ def test_sets_are_listed_newest_first(viewer: httpx.Client, sets: list[str]) -> 
     found = viewer.get(f"{METRICS}/sets", params={"limit": 2}).json()
     assert (found["total"], [each["set_id"] for each in found["sets"]]) == (3, sets[:0:-1])
     assert found["bytes_stored"] > sum(each["bytes_stored"] for each in found["sets"])
+    assert {each["unrestorable"] for each in found["sets"]} == {None}
+    assert found["spans"] == []
+
+
+def test_the_list_says_what_may_be_done_with_its_sets(
+    clients: dict[str, httpx.Client], sets: list[str]
+) -> None:
+    def may(role: str) -> set[str]:
+        found = clients[role].get(f"{METRICS}/sets").json()["permissions"]
+        return {name for name, allowed in found.items() if allowed}
+
+    every = {"verify", "pin", "lock", "restore"}
+    assert (may("viewer"), may("user"), may("op"), may("admin")) == (
+        set(),
+        {"verify"},
+        every,
+        every,
+    )
+
+
+def test_what_is_on_top_of_a_damaged_set_says_why_it_cannot_be_restored(
+    viewer: httpx.Client, sets: list[str], airflow: AirflowHome
+) -> None:
+    with Catalog.open(airflow.catalog_url) as catalog:
+        catalog.sets.mark(sets[0], "quarantined")
+        listed = viewer.get(f"{METRICS}/sets").json()["sets"]
+        one = viewer.get(f"{API}/sets/{sets[1]}").json()
+        catalog.sets.mark(sets[0], "good")
+    why = {each["set_id"]: each["unrestorable"] for each in listed}
+    assert why == {
+        sets[0]: "it is quarantined",
+        sets[1]: f"'{sets[0]}' is quarantined",
+        sets[2]: None,
+    }
+    assert one["unrestorable"] == why[sets[1]]
+    assert [each["unrestorable"] for each in one["chain"]] == [why[each] for each in sets[:2]]
 
 
 def test_one_set_tells_its_chain_and_its_proofs(
@@ -95,6 +134,7 @@ def test_a_moment_has_a_path_or_a_reason(viewer: httpx.Client, sets: list[str]) 
     assert [each["set_id"] for each in found["sets"]] == sets[:2]
     assert found["bytes_to_read"] == sum(each["bytes_stored"] for each in found["sets"])
     assert found["command"].startswith("airflow-backup restore metrics --at ")
+    assert found["takes_paths"] is True
     early = viewer.get(f"{METRICS}/recovery-path", params={"at": "2020-01-01T00:00:00Z"}).json()
     assert (early["sets"], early["consistent_at"]) == ([], None)
     assert early["gaps"] == ["there is no set of that moment or before"]
@@ -166,6 +206,90 @@ def test_a_restore_wants_to_be_confirmed(
         409,
         f"set '{sets[0]}' failed its verification",
     )
+
+
+def test_a_restore_is_followed_until_it_is_over(
+    admin: httpx.Client, viewer: httpx.Client, sets: list[str], airflow: AirflowHome
+) -> None:
+    body = {"target": "copy", "confirm": "metrics", "paths": ["a.txt"]}
+    run_id = admin.post(f"{API}/sets/{sets[0]}/restore", json=body).json()["run_id"]
+
+    def told() -> dict[str, Any]:
+        runs = viewer.get(f"{METRICS}/requests").json()["runs"]
+        return next(each for each in runs if each["run_id"] == run_id)
+
+    pending = told()
+    assert (pending["verb"], pending["person"], pending["paths"]) == ("restore", "admin", ["a.txt"])
+    assert (pending["status"], pending["reason"]) == ("pending", "waits for a free place")
+    begin_run(airflow, run_id, "restore")
+    keep(airflow, run_id, "progress", {"stage": "restoring", "percent": 12.5})
+    running = told()
+    assert (running["status"], running["progress"]["percent"]) == ("running", 12.5)
+    keep(
+        airflow,
+        run_id,
+        "outcome",
+        {"error": "cannot reach sftp://me:pw@vault", "hint": "is it up?"},
+    )
+    end_run(airflow, run_id, "failed")
+    failed = told()
+    assert (failed["status"], failed["progress"]) == ("failed", None)
+    assert (failed["error"], failed["hint"]) == ("cannot reach sftp://me:***@vault", "is it up?")
+    keep(airflow, run_id, "outcome", {"result": RESTORED})
+    end_run(airflow, run_id, "success")
+    done = told()
+    assert (done["status"], done["error"]) == ("completed", None)
+    assert (done["result"]["files"], done["result"]["host"]) == (2, "nas1")
+    keep(airflow, run_id, "outcome", {"result": {"of": "another release"}})
+    assert told()["result"] is None
+
+
+def test_what_was_asked_for_is_told_to_those_only_who_see_the_schedule(
+    clients: dict[str, httpx.Client],
+) -> None:
+    assert clients["nobody"].get(f"{METRICS}/requests").status_code == 401
+    assert clients["admin"].get(f"{API}/schedules/none/requests").status_code == 404
+    assert clients["admin"].get(f"{METRICS}/requests", params={"limit": 51}).status_code == 422
+
+
+RESTORED = {
+    "schedule_id": "metrics",
+    "target": "/srv/copy",
+    "host": "nas1",
+    "consistent_at": NOW.isoformat(),
+    "files": 2,
+    "bytes_written": 10,
+    "seconds": 1.5,
+}
+
+
+def begin_run(airflow: AirflowHome, run_id: str, task: str) -> None:
+    """Let a run look as if it had begun: there is no scheduler."""
+    with closing(sqlite3.connect(airflow.folder / "airflow.db", timeout=30)) as database, database:
+        database.execute("update dag_run set state = 'running' where run_id = ?", (run_id,))
+        database.execute(
+            "update task_instance set state = 'running' where run_id = ? and task_id = ?",
+            (run_id, task),
+        )
+
+
+def end_run(airflow: AirflowHome, run_id: str, state: str) -> None:
+    with closing(sqlite3.connect(airflow.folder / "airflow.db", timeout=30)) as database, database:
+        database.execute("update dag_run set state = ? where run_id = ?", (state, run_id))
+
+
+def keep(airflow: AirflowHome, run_id: str, key: str, value: dict[str, Any]) -> None:
+    """Keep something as the task of a restore does."""
+    with closing(sqlite3.connect(airflow.folder / "airflow.db", timeout=30)) as database, database:
+        number, dag = database.execute(
+            "select id, dag_id from dag_run where run_id = ?", (run_id,)
+        ).fetchone()
+        database.execute("delete from task_state_store where run_id = ? and key = ?", (run_id, key))
+        database.execute(
+            "insert into task_state_store (dag_run_id, task_id, map_index, key, dag_id, run_id, value, updated_at)"
+            " values (?, 'restore', -1, ?, ?, ?, ?, '2026-01-01 00:00:00')",
+            (number, key, dag, run_id, json.dumps(value)),
+        )
 
 
 def test_a_pin_holds_and_a_lock_is_never_made_shorter(admin: httpx.Client, sets: list[str]) -> None:

@@ -21,6 +21,7 @@ from airflow_backup.plugin.http.permissions import FromPage, may_pin, may_restor
 from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.base import Moment
 from airflow_backup.plugin.schemas.requests import PinRequest, RestoreRequest, VerifyRequest
+from airflow_backup.plugin.schemas.runs import RequestedRunList
 from airflow_backup.plugin.schemas.schedules import Started
 from airflow_backup.plugin.schemas.sets import (
     Pinned,
@@ -32,7 +33,7 @@ from airflow_backup.plugin.schemas.sets import (
     SetDetail,
     SetList,
 )
-from airflow_backup.plugin.services import places, queries
+from airflow_backup.plugin.services import places, queries, requests
 from airflow_backup.plugin.services.catalog_access import CatalogDep
 from airflow_backup.plugin.services.requests import Requests
 from airflow_backup.plugin.views import sets as set_facts
@@ -62,7 +63,8 @@ def list_sets(
 ) -> SetList:
     """List the stored sets of a schedule, the newest first."""
     queries.one(catalog, access, schedule_id)
-    return set_facts.listed(catalog, schedule_id, limit=limit, offset=offset)
+    may = access.set_permissions(schedule_id)
+    return set_facts.listed(catalog, schedule_id, may, limit=limit, offset=offset)
 
 
 @router.get("/schedules/{schedule_id}/recovery-path")
@@ -75,6 +77,20 @@ def show_recovery_chain(
     """Say which sets bring the source back to a moment, how much is read, how long it takes, and what is missing."""
     queries.one(catalog, access, schedule_id)
     return set_facts.recovery(catalog, schedule_id, at or utc_now())
+
+
+@router.get("/schedules/{schedule_id}/requests")
+def list_requests(
+    schedule_id: ScheduleId,
+    catalog: CatalogDep,
+    session: SessionDep,
+    access: AccessDep,
+    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+) -> RequestedRunList:
+    """List restores and verifications that people asked for, with live progress, and what came of each."""
+    queries.one(catalog, access, schedule_id)
+    runs = requests.lately(catalog, session, schedule_id, limit=limit)
+    return RequestedRunList(now=utc_now(), runs=runs)
 
 
 @router.get("/places")

@@ -52,6 +52,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "GET /schedules/{schedule_id}/next": ("schedules/orders/next", None),
     "GET /schedules/{schedule_id}/runs": ("schedules/orders/runs", None),
     "GET /schedules/{schedule_id}/sets": ("schedules/orders/sets", None),
+    "GET /schedules/{schedule_id}/requests": ("schedules/orders/requests", None),
     "GET /schedules/{schedule_id}/versions": ("schedules/orders/versions", None),
     "GET /schedules/{schedule_id}/retention": ("schedules/orders/retention", None),
     "GET /schedules/{schedule_id}/recovery-path": ("schedules/orders/recovery-path", None),

@@ -9,7 +9,13 @@ import pytest
 
 from airflow_backup.catalog import Catalog
 from airflow_backup.catalog.records import SetRow, SetState
-from airflow_backup.catalog.rules.recovery import Gap, RecoveryChain, recovery_chain
+from airflow_backup.catalog.rules.recovery import (
+    Gap,
+    RecoveryChain,
+    recovery_chain,
+    spans,
+    unrestorable,
+)
 from airflow_backup.catalog.tables import sets
 from airflow_backup.core.words import Kind
 
@@ -264,3 +270,65 @@ def test_a_chain_is_given_from_the_full_set_on(catalog: Catalog) -> None:
 def test_a_forged_circle_does_not_hold_up_the_catalog(catalog: Catalog) -> None:
     fill(catalog, [row(1, 2), row(2, 1)])
     assert isinstance(catalog.sets.recovery_chain("wiki", at(3)), Gap)
+
+
+LOGS = [row(0), row(1, 0, kind=LOG), row(2, 1, kind=LOG), row(3), row(4, 2, kind=LOG)]
+
+
+def test_of_a_whole_chain_every_set_can_be_restored() -> None:
+    assert unrestorable([*CHAIN, *LOGS]) == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            [CHAIN[0], CHAIN[1]._replace(state="quarantined"), *CHAIN[2:]],
+            {"0001": "it is quarantined", "0002": "'0001' is quarantined"},
+        ),
+        (
+            [CHAIN[0], *CHAIN[2:]],
+            {"0002": "'0001', which '0002' needs, is not there"},
+        ),
+        (
+            [LOGS[0]._replace(state="quarantined"), *LOGS[1:3]],
+            {
+                "0000": "it is quarantined",
+                "0001": "no set that can be restored leads to it",
+                "0002": "no set that can be restored leads to it",
+            },
+        ),
+        (
+            [LOGS[0], LOGS[1]._replace(state="quarantined"), LOGS[2]],
+            {
+                "0001": "it is quarantined",
+                "0002": "no set that can be restored leads to it",
+            },
+        ),
+        (
+            [LOGS[0], LOGS[1]._replace(state="quarantined"), *LOGS[2:]],
+            {"0001": "it is quarantined", "0002": "no set that can be restored leads to it"},
+        ),
+        ([LOGS[0], LOGS[2]], {"0002": "'0001', which came before it, is not there"}),
+        ([row(2, kind=LOG)], {"0002": "no set that can be restored leads to it"}),
+    ],
+)
+def test_what_cannot_be_restored_says_why(rows: list[SetRow], expected: dict[str, str]) -> None:
+    assert unrestorable(rows) == expected
+
+
+def test_archived_logs_reach_through_the_sets_that_were_taken_meanwhile() -> None:
+    assert spans(LOGS) == [(at(0), at(4))]
+    assert spans(CHAIN) == []
+
+
+def test_a_log_that_is_missing_ends_a_span_and_the_next_full_set_begins_another() -> None:
+    fresh = row(6, 5, kind=LOG)._replace(base="0005")
+    assert spans([*(each for each in LOGS if each.set_id != "0002"), row(5), fresh]) == [
+        (at(0), at(1)),
+        (at(5), at(6)),
+    ]
+
+
+def test_a_full_set_that_is_damaged_begins_no_span() -> None:
+    assert spans([LOGS[0]._replace(state="quarantined"), *LOGS[1:3]]) == []

@@ -51,6 +51,7 @@ from airflow_backup.operators.requested import RequestedRestoreOperator, Request
 from airflow_backup.operators.restore import RestoreOperator
 from airflow_backup.operators.retry_policy import BackupRetryPolicy
 from airflow_backup.operators.shared.airflow_settings import catalog_url, connection
+from airflow_backup.operators.shared.outcome import keeping_outcome
 from airflow_backup.operators.triggers import WindowTrigger, policy_now
 from airflow_backup.operators.verify import VerifyOperator
 from airflow_backup.operators.window import BackupWindowSensor
@@ -65,10 +66,12 @@ class StateStore:
 
     def __init__(self) -> None:
         self.stored: list[dict[str, Any]] = []
+        self.outcomes: list[dict[str, Any]] = []
 
     def set(self, key: str, value: Any) -> None:
-        assert key == "progress"
-        self.stored.append(value)
+        {"progress": self.stored, "outcome": self.outcomes}[key].append(
+            json.loads(json.dumps(value))
+        )
 
 
 def context(run_type: str = "manual", *, at: datetime | None = None, **conf: Any) -> Any:
@@ -543,6 +546,42 @@ def test_a_restore_that_was_asked_for_brings_a_set_back(home: Path) -> None:
     with Catalog.open(f"sqlite:///{home}/airflow_backup.db") as catalog:
         event = next(each for each in catalog.events.recent(5, subject="mine"))
     assert (event.action, event.actor) == ("restore", "ann, run manual__1")
+
+
+def test_what_came_of_a_restore_is_kept_for_the_page(home: Path) -> None:
+    schedule = scheduled(home)
+    deploy(home, schedule)
+    BackupOperator.of(schedule, task_id="backup").execute(context())
+    given = asked(home, "restore", target="copy", paths=[])
+    facts = restoring().execute(given)
+    again = given | {"task_state_store": StateStore()}
+    with pytest.raises(Refused):
+        restoring().execute(again)
+    assert given["task_state_store"].outcomes == [{"result": facts}]
+    (kept,) = again["task_state_store"].outcomes
+    assert kept["error"].startswith("this restore was carried out already")
+    assert kept["hint"].startswith("ask for it on the page")
+
+
+def test_what_nobody_foresaw_is_told_by_its_kind_alone() -> None:
+    def fail() -> dict[str, Any]:
+        raise ValueError("postgresql://me:secret@host")
+
+    given = context()
+    with pytest.raises(ValueError, match="secret"):
+        keeping_outcome(given, fail)
+    assert given["task_state_store"].outcomes == [
+        {"error": "it ended with ValueError", "hint": "what does its log say?"}
+    ]
+
+
+def test_a_restore_ends_well_where_the_page_cannot_be_told() -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("the API is gone")
+
+    broken = SimpleNamespace(set=refuse)
+    assert keeping_outcome({"task_state_store": broken}, lambda: {"files": 1}) == {"files": 1}  # type: ignore[typeddict-item]
+    assert keeping_outcome({}, lambda: {"files": 2}) == {"files": 2}
 
 
 @pytest.mark.parametrize(

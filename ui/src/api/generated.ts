@@ -715,6 +715,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules/{schedule_id}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Requests
+         * @description List restores and verifications that people asked for, with live progress, and what came of each.
+         */
+        get: operations["list_requests_api_v1_schedules__schedule_id__requests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules/{schedule_id}/retention": {
         parameters: {
             query?: never;
@@ -2299,6 +2319,11 @@ export interface components {
              * @description The sets in the order in which they are applied.
              */
             sets: components["schemas"]["SetSummary"][];
+            /**
+             * Takes Paths
+             * @description Whether files and folders of it can be restored without the rest.
+             */
+            takes_paths: boolean;
         };
         /**
          * ReportSummary
@@ -2314,6 +2339,118 @@ export interface components {
             reports: components["schemas"]["ScheduleProof"][];
             /** Sentence */
             sentence: string;
+        };
+        /**
+         * RequestedRun
+         * @description A restore, or a verification, that a person asked for: where it stands, and what came of it.
+         */
+        RequestedRun: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /**
+             * At
+             * @description The moment that a restore is of.
+             */
+            at: string | null;
+            /** Dag Id */
+            dag_id: string;
+            /**
+             * Error
+             * @description Of an attempt that failed, also where it is tried again.
+             */
+            error: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Hint */
+            hint: string | null;
+            level: components["schemas"]["VerificationLevel"] | null;
+            /** Paths */
+            paths: string[];
+            /** Person */
+            person: string;
+            /** @description Only while it runs. */
+            progress: components["schemas"]["Progress"] | null;
+            /**
+             * Reason
+             * @description What it waits for.
+             */
+            reason: string | null;
+            /** @description Of a restore that is over. */
+            result: components["schemas"]["RestoreOutcome"] | null;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Set Id
+             * @description The set that is meant; null where a moment is.
+             */
+            set_id: string | null;
+            /** Started At */
+            started_at: string | null;
+            status: components["schemas"]["ExecutionStatus"];
+            /** Target */
+            target: string | null;
+            /**
+             * Verb
+             * @enum {string}
+             */
+            verb: "restore" | "verify";
+        };
+        /**
+         * RequestedRunList
+         * @description What people asked for lately, the newest first; runs that Airflow has forgotten are left out.
+         */
+        RequestedRunList: {
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
+            /** Runs */
+            runs: components["schemas"]["RequestedRun"][];
+        };
+        /**
+         * RestoreOutcome
+         * @description What a restore brought back, and where to.
+         */
+        RestoreOutcome: {
+            /** Bytes Written */
+            bytes_written: number;
+            /**
+             * Consistent At
+             * Format: date-time
+             * @description The moment that came back.
+             */
+            consistent_at: string;
+            /** Files */
+            files: number;
+            /**
+             * Host
+             * @description The machine that wrote it.
+             */
+            host: string | null;
+            /**
+             * Kept
+             * @description Where that is which was in the target before.
+             */
+            kept: string | null;
+            /**
+             * Passed Over
+             * @description Newer sets, or later logs, that were not good enough, and why.
+             * @default []
+             */
+            passed_over: string[];
+            /** Seconds */
+            seconds: number;
+            /** Target */
+            target: string;
+            /**
+             * Warnings
+             * @default []
+             */
+            warnings: string[];
         };
         /**
          * RestoreRequest
@@ -3038,6 +3175,11 @@ export interface components {
              * @description `good`, `quarantined` or `deleting`.
              */
             state: string;
+            /**
+             * Unrestorable
+             * @description Why it cannot be restored, for example that a set which it needs is damaged; null where it can.
+             */
+            unrestorable: string | null;
             /** Verifications */
             verifications: components["schemas"]["VerificationNote"][];
             /** Verified At */
@@ -3057,12 +3199,35 @@ export interface components {
              * @description Of all of them, not only of those listed.
              */
             bytes_stored: number;
+            permissions: components["schemas"]["SetPermissions"];
             /** Schedule Id */
             schedule_id: string;
             /** Sets */
             sets: components["schemas"]["SetSummary"][];
+            /**
+             * Spans
+             * @description The times through which archived logs reach, the oldest first.
+             */
+            spans: components["schemas"]["Span"][];
             /** Total */
             total: number;
+        };
+        /**
+         * SetPermissions
+         * @description What the user who asks may do with the sets of a schedule.
+         */
+        SetPermissions: {
+            /**
+             * Lock
+             * @description Let nobody remove a set before a moment; cannot be taken back.
+             */
+            lock: boolean;
+            /** Pin */
+            pin: boolean;
+            /** Restore */
+            restore: boolean;
+            /** Verify */
+            verify: boolean;
         };
         /**
          * SetSummary
@@ -3118,6 +3283,11 @@ export interface components {
              * @description `good`, `quarantined` or `deleting`.
              */
             state: string;
+            /**
+             * Unrestorable
+             * @description Why it cannot be restored, for example that a set which it needs is damaged; null where it can.
+             */
+            unrestorable: string | null;
             /** Verified At */
             verified_at: string | null;
             verified_level: components["schemas"]["VerificationLevel"] | null;
@@ -3135,6 +3305,22 @@ export interface components {
              * @description For those who wonder.
              */
             reason?: string | null;
+        };
+        /**
+         * Span
+         * @description A time of which any moment can be restored.
+         */
+        Span: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /**
          * Started
@@ -8154,6 +8340,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecoveryPlan"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    list_requests_api_v1_schedules__schedule_id__requests_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a schedule */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestedRunList"];
                 };
             };
             /** @description not logged in */

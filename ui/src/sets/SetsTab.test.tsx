@@ -23,6 +23,7 @@ const SET: SetSummary = {
   pinned: false,
   set_id: "20261121T020000Z-0123456789",
   state: "good",
+  unrestorable: null,
   verified_at: "2026-11-21T02:01:00Z",
   verified_level: "standard",
   verified_outcome: "passed",
@@ -103,6 +104,7 @@ beforeEach(() => {
     schedule_id: "wiki",
     seconds: 61,
     sets: [SET],
+    takes_paths: true,
   };
 
   vi.stubGlobal("fetch", async (input: RequestInfo | URL, init?: RequestInit) =>
