@@ -1,10 +1,12 @@
 import type {
   ExecutionStatus,
+  Kind,
   ProtectionState,
   ScheduleSummary,
   SetSummary,
   Status,
   VerificationLevel,
+  VerificationOutcome,
 } from "./api/types";
 import { formatCount } from "./format";
 
@@ -45,6 +47,22 @@ export const LEVELS: Record<VerificationLevel, string> = {
   restore_test: "restored and compared",
   standard: "every byte read",
 };
+
+export const LEVEL_NAMES: Record<VerificationLevel, string> = {
+  full: "Full",
+  quick: "Quick",
+  restore_test: "Restore test",
+  standard: "Standard",
+};
+
+export const OUTCOMES: Record<VerificationOutcome, Word> = {
+  failed: { label: "Failed", palette: "failed" },
+  inconclusive: { label: "Inconclusive", palette: "warning" },
+  passed: { label: "Passed", palette: "success" },
+};
+
+/** The kind of a set, as people say it. */
+export const kindOf = (kind: Kind): string => kind.replace("_", " ");
 
 /** What is proven of a set, in one word. */
 export const proofOf = (set: SetSummary): Word => {

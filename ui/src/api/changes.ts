@@ -12,6 +12,7 @@ import type {
   ImportResults,
   Lifted,
   MaintenanceState,
+  Pinned,
   ScheduleDetail,
   Started,
   Tested,
@@ -125,8 +126,20 @@ export const useVerifySet = () =>
     post<Started>(`sets/${encodeURIComponent(setId)}/verify`, { level }),
   );
 
+export type Restoring = {
+  at: string;
+  confirm: string;
+  paths: readonly string[];
+  place?: string;
+  setId: string;
+  target: string;
+};
+
 export const useRestoreSet = () =>
-  useChange(
-    async ({ setId, ...body }: { at: string; confirm: string; place?: string; setId: string; target: string }) =>
-      post<Started>(`sets/${encodeURIComponent(setId)}/restore`, body),
-  );
+  useChange(async ({ setId, ...body }: Restoring) => post<Started>(`sets/${encodeURIComponent(setId)}/restore`, body));
+
+export type Pinning = { confirm?: string; lock_until?: string; pinned?: boolean };
+
+/** Keep a set whatever the rules say; a lock cannot be taken back. */
+export const usePinSet = (id: string) =>
+  useChange(async (body: Pinning) => post<Pinned>(`sets/${encodeURIComponent(id)}/pin`, body));

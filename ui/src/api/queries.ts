@@ -1,4 +1,5 @@
-import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 
 import { get, post } from "./client";
 import { IDLE, LIVE, WATCH } from "./refresh";
@@ -11,12 +12,15 @@ import type {
   PlaceList,
   ReceiverList,
   RecoveryPlan,
+  RequestedRun,
+  RequestedRunList,
   RetentionView,
   RunDetail,
   RunList,
   RunPage,
   ScheduleDetail,
   ScheduleList,
+  SetDetail,
   SetList,
   Status,
   TemplateList,
@@ -155,19 +159,56 @@ export const useEngines = () =>
 export const useReceivers = () =>
   useQuery({ queryFn: ({ signal }) => get<ReceiverList>("receivers", {}, signal), queryKey: ["backup", "receivers"] });
 
-export const useSets = (id: string, limit: number) =>
-  useQuery({
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => get<SetList>(`schedules/${encodeURIComponent(id)}/sets`, { limit }, signal),
-    queryKey: ["backup", "sets", id, limit],
-  });
+/** As many as the server gives at once: a chain is drawn whole. */
+export const MOST_SETS = 500;
 
-export const useRetention = (id: string) =>
+export const useSets = (id: string) =>
   useQuery({
-    queryFn: ({ signal }) => get<RetentionView>(`schedules/${encodeURIComponent(id)}/retention`, {}, signal),
-    queryKey: ["backup", "retention", id],
+    queryFn: ({ signal }) => get<SetList>(`schedules/${encodeURIComponent(id)}/sets`, { limit: MOST_SETS }, signal),
+    queryKey: ["backup", "sets", id],
     refetchInterval: 60_000,
   });
+
+export const useSet = (id: string) =>
+  useQuery({
+    queryFn: ({ signal }) => get<SetDetail>(`sets/${encodeURIComponent(id)}`, {}, signal),
+    queryKey: ["backup", "set", id],
+    refetchInterval: 60_000,
+  });
+
+/** What is kept by the schedule's own rules, or by others that are tried, as JSON. */
+export const useRetention = (id: string, policy: string | null = null) =>
+  useQuery({
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      get<RetentionView>(`schedules/${encodeURIComponent(id)}/retention`, { policy }, signal),
+    queryKey: ["backup", "retention", id, policy],
+    refetchInterval: 60_000,
+  });
+
+const isOver = ({ finished_at: at }: RequestedRun): boolean => at !== null;
+
+/** The restores and verifications that people asked for: every two seconds while one goes on. */
+export const useRequests = (id: string) => {
+  const client = useQueryClient();
+  const asked = useQuery({
+    queryFn: ({ signal }) => get<RequestedRunList>(`schedules/${encodeURIComponent(id)}/requests`, {}, signal),
+    queryKey: ["backup", "requests", id],
+    refetchInterval: ({ state }) => (state.data?.runs.every(isOver) === false ? LIVE : IDLE),
+  });
+  const over = asked.data?.runs.filter(isOver).length;
+  const seen = useRef(over);
+
+  // One is over: what is proven of its set, or how long a restore takes, is not what it was.
+  useEffect(() => {
+    if (over !== seen.current && seen.current !== undefined) {
+      ["sets", "set", "recovery"].forEach((what) => void client.invalidateQueries({ queryKey: ["backup", what] }));
+    }
+    seen.current = over;
+  }, [client, over]);
+
+  return asked;
+};
 
 /** What brings the source back to a moment; null asks nothing. */
 export const useRecovery = (id: string, at: string | null) =>

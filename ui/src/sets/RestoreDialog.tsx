@@ -35,6 +35,7 @@ export const RestoreDialog = ({ onClose, plan, schedule }: RestoreDialogProps) =
             {
               at: plan.at,
               confirm,
+              paths: [],
               setId: last.set_id,
               target: target.trim(),
               ...(place === "" ? {} : { place }),

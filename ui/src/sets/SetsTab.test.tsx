@@ -4,31 +4,17 @@ import { fireEvent, render, screen, waitFor, within } from "@testing-library/rea
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { createClient } from "../api/refresh";
-import type { RecoveryPlan, SetSummary } from "../api/types";
-import { SCHEDULE, VIEWER } from "../test/samples";
+import type {
+  RecoveryPlan,
+  RequestedRun,
+  SetDetail,
+  SetPermissions,
+  SetSummary,
+  VerificationNote,
+} from "../api/types";
+import { PROGRESS, REQUEST, SCHEDULE, SET, VIEWER } from "../test/samples";
 import { SetsTab } from "./SetsTab";
 
-const SET: SetSummary = {
-  base: null,
-  bytes_read: 3_000_000,
-  bytes_stored: 1_000_000,
-  consistent_at: "2026-11-21T02:00:00Z",
-  engine: "files",
-  files: 12,
-  finished_at: "2026-11-21T02:00:42Z",
-  host: null,
-  kind: "full",
-  locked_until: null,
-  parent: null,
-  pinned: false,
-  set_id: "20261121T020000Z-0123456789",
-  state: "good",
-  unrestorable: null,
-  verified_at: "2026-11-21T02:01:00Z",
-  verified_level: "standard",
-  verified_outcome: "passed",
-  warnings: 0,
-};
 const DAMAGED: SetSummary = {
   ...SET,
   set_id: "20261120T020000Z-0123456789",
@@ -36,14 +22,25 @@ const DAMAGED: SetSummary = {
   verified_outcome: "failed",
 };
 
+const MAY_ALL: SetPermissions = { lock: true, pin: true, restore: true, verify: true };
+const MAY_NOTHING: SetPermissions = { lock: false, pin: false, restore: false, verify: false };
+
+let detail: SetDetail;
+let permissions: SetPermissions;
 let plan: RecoveryPlan;
 let posts: string[];
+let refusal: { detail: string; hint: string } | null;
+let requests: RequestedRun[];
+let sets: SetSummary[];
 
 const respond = (url: URL, init?: RequestInit): Response => {
   const path = url.pathname.replace("/air/backup/api/v1/", "");
 
   if (init?.method === "POST") {
     posts.push(`${path} ${typeof init.body === "string" ? init.body : ""}`);
+    if (refusal !== null) {
+      return new Response(JSON.stringify(refusal), { status: 409 });
+    }
 
     return json({ dag_id: "backup_restore", run_id: "manual__1", schedule_id: "wiki" });
   }
@@ -76,7 +73,14 @@ const respond = (url: URL, init?: RequestInit): Response => {
     return json({ places: [] });
   }
 
-  return json({ bytes_stored: 2_000_000, schedule_id: "wiki", sets: [SET, DAMAGED], total: 2 });
+  if (path.endsWith("requests")) {
+    return json({ now: "2026-11-21T12:00:00Z", runs: requests });
+  }
+  if (path.startsWith("sets/")) {
+    return json(detail);
+  }
+
+  return json({ bytes_stored: 2_000_000, permissions, schedule_id: "wiki", sets, spans: [], total: sets.length });
 };
 
 const json = (body: unknown): Response => new Response(JSON.stringify(body), { status: 200 });
@@ -92,7 +96,20 @@ const show = (schedule = SCHEDULE): void => {
 };
 
 beforeEach(() => {
-  posts = [];
+  [permissions, posts, refusal, requests, sets] = [MAY_ALL, [], null, [], [SET, DAMAGED]];
+  detail = {
+    ...SET,
+    chain: [SET],
+    counts: {},
+    notes: [],
+    pieces: [
+      { checksum: "x", name: "files.tar.0", size: 900_000, stream: "files.tar" },
+      { checksum: "x", name: "index.0", size: 100_000, stream: "index" },
+    ],
+    run_id: "scheduled__1",
+    schedule_id: "wiki",
+    verifications: [],
+  };
   plan = {
     at: "2026-11-21T12:00:00Z",
     bytes_to_read: 1_000_000,
@@ -153,10 +170,184 @@ describe("sets and restore", () => {
   });
 
   it("lets a viewer look and nothing else", async () => {
+    permissions = MAY_NOTHING;
     show({ ...SCHEDULE, permissions: VIEWER });
     expect(await screen.findAllByTestId("set")).toHaveLength(2);
     await screen.findByText(/Comes back as of/u);
-    expect(screen.queryByRole("button", { name: /Verify set/u })).toBeNull();
+    await open();
+    expect(screen.queryByRole("button", { name: /(?:Verify|Pin|Lock) set/u })).toBeNull();
     expect(screen.queryByRole("button", { name: "Restore …" })).toBeNull();
+  });
+});
+
+const first = <T,>([one]: readonly T[]): T => {
+  if (one === undefined) {
+    throw new Error("there is none");
+  }
+
+  return one;
+};
+
+/** Open the newest set. */
+const open = async (): Promise<void> => {
+  fireEvent.click(first(await screen.findAllByRole("button", { name: /^Details of set/u })));
+  await screen.findByText(/2 pieces, 1.0 MB/u);
+};
+
+const NOTE: VerificationNote = {
+  bytes_read: 1_000_000,
+  damages: [],
+  finished_at: "2026-11-21T02:01:00Z",
+  isolation: [],
+  level: "restore_test",
+  outcome: "passed",
+  proven: "restore_test",
+  reason: null,
+  restore_seconds: 12,
+  started_at: "2026-11-21T02:00:30Z",
+};
+const DAMAGE = {
+  concerns: ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt"],
+  file: "wiki/sets/x/files.tar.0",
+  kind: "corrupt",
+  length: 1_048_576,
+  offset: 4_096,
+  piece: "files.tar.0",
+  set_id: SET.set_id,
+  what: "its checksum is another one",
+};
+
+describe("a chain", () => {
+  const link = (day: number, change: Partial<SetSummary> = {}): SetSummary => ({
+    ...SET,
+    base: SET.set_id,
+    consistent_at: new Date(Date.parse(SET.consistent_at) + day * 86_400_000).toISOString(),
+    kind: "incremental",
+    parent: SET.set_id,
+    set_id: `day-${day}`,
+    ...change,
+  });
+
+  it("is drawn under its full set, and can be folded", async () => {
+    sets = [link(2), link(1), SET];
+    show();
+    const head = await screen.findByRole("button", { name: /^Chain of 3 sets/u });
+
+    expect(head.textContent).toContain("All 3 verified");
+    expect(head.textContent).toContain("3.0 MB");
+    expect(screen.getAllByTestId("rails")).toHaveLength(2);
+    fireEvent.click(head);
+    expect(head.getAttribute("aria-expanded")).toBe("false");
+    expect(screen.queryAllByTestId("set")).toHaveLength(0);
+  });
+
+  it("shows what cannot be restored because of another set", async () => {
+    sets = [
+      link(1, { unrestorable: "'x' is quarantined" }),
+      { ...SET, state: "quarantined", unrestorable: "it is quarantined" },
+    ];
+    show();
+    expect(await screen.findByText("Cannot be restored: 'x' is quarantined")).toBeDefined();
+    expect(screen.getByTestId("rails").getAttribute("data-broken")).toBe("true");
+    expect(screen.getByText("2 cannot be restored")).toBeDefined();
+  });
+
+  it("of fifty shows the newest, and the rest when asked; older ones are folded", async () => {
+    const old = { ...SET, consistent_at: "2026-01-01T00:00:00Z", set_id: "old" };
+
+    sets = [...Array.from({ length: 50 }, (_, day) => link(50 - day)), SET, link(-320, { base: "old" }), old];
+    show();
+    expect(await screen.findAllByTestId("set")).toHaveLength(12);
+    fireEvent.click(screen.getByRole("button", { name: "Show 39 sets between" }));
+    expect(screen.getAllByTestId("set")).toHaveLength(51);
+    expect(screen.getByRole("button", { name: /^Chain of 2 sets/u }).getAttribute("aria-expanded")).toBe("false");
+  });
+});
+
+describe("an opened set", () => {
+  it("tells its pieces, warnings, verifications and what is damaged", async () => {
+    const reason = "1 block is damaged";
+
+    detail = { ...detail, notes: ["a.log changed while it was read"], verifications: [NOTE] };
+    detail.verifications.push({
+      ...NOTE,
+      damages: [DAMAGE],
+      level: "full",
+      outcome: "failed",
+      reason,
+      restore_seconds: null,
+    });
+    show();
+    await open();
+    expect(screen.getByText("a.log changed while it was read")).toBeDefined();
+    const [passed, ...others] = screen.getAllByTestId("verification");
+    const failed = first(others);
+
+    expect(passed?.textContent).toContain("Restore test: restored and compared");
+    expect(passed?.textContent).toContain("the restore took 12 s");
+    expect(failed.textContent).toContain("Corrupt: files.tar.0, 1.0 MB at byte 4,096: its checksum is another one");
+    expect(failed.textContent).not.toContain("d.txt");
+    fireEvent.click(within(failed).getByRole("button", { name: "2 more" }));
+    expect(failed.textContent).toContain("e.txt");
+  });
+
+  it("is verified at the level that is chosen", async () => {
+    show();
+    await open();
+    fireEvent.change(screen.getByLabelText("How thoroughly"), { target: { value: "restore_test" } });
+    fireEvent.click(screen.getByRole("button", { name: /^Verify set/u }));
+    await waitFor(() => expect(posts).toEqual([`sets/${SET.set_id}/verify {"level":"restore_test"}`]));
+  });
+
+  it("says how the verification goes that was asked for, and starts no second one", async () => {
+    requests = [{ ...REQUEST, progress: PROGRESS, set_id: SET.set_id, status: "running", verb: "verify" }];
+    show();
+    await open();
+    expect(await screen.findByText("asked for by ada: Reading · 50 %")).toBeDefined();
+    expect(screen.getByRole("button", { name: /^Verify set/u })).toHaveProperty("disabled", true);
+  });
+
+  it("is pinned at a click", async () => {
+    show();
+    await open();
+    fireEvent.click(screen.getByRole("button", { name: /^Pin set/u }));
+    await waitFor(() => expect(posts).toEqual([`sets/${SET.set_id}/pin {"pinned":true}`]));
+  });
+
+  it("is locked only when the id was typed, and says why it was not", async () => {
+    refusal = { detail: "the lock would last longer than thirty years", hint: "is the year right?" };
+    show();
+    await open();
+    fireEvent.click(screen.getByRole("button", { name: /^Lock set/u }));
+    const dialog = within(await screen.findByRole("dialog"));
+    const button = dialog.getByRole<HTMLButtonElement>("button", { name: "Lock" });
+
+    expect(button.disabled).toBe(true);
+    fireEvent.change(dialog.getByLabelText("Type wiki to confirm"), { target: { value: "wiki" } });
+    await waitFor(() => expect(button.disabled).toBe(false));
+    fireEvent.click(button);
+    expect((await dialog.findByRole("alert")).textContent).toContain("is the year right?");
+    expect(posts[0]).toMatch(/pin \{"confirm":"wiki","lock_until":"/u);
+  });
+
+  it("is not locked by those who may not delete", async () => {
+    permissions = { ...MAY_ALL, lock: false };
+    show();
+    await open();
+    fireEvent.click(screen.getByRole("button", { name: /^Lock set/u }));
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  it("gives its id and its command to the clipboard", async () => {
+    const written: string[] = [];
+
+    const writeText = async (text: string): Promise<number> => Promise.resolve(written.push(text));
+
+    vi.stubGlobal("navigator", { clipboard: { writeText } });
+    show();
+    await open();
+    fireEvent.click(screen.getByRole("button", { name: "Copy the id of the set" }));
+    await waitFor(() => expect(written).toEqual([SET.set_id]));
+    expect(screen.getByText(`airflow-backup restore wiki --set ${SET.set_id} --to TARGET`)).toBeDefined();
   });
 });

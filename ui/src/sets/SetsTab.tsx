@@ -1,26 +1,23 @@
-import { Badge, Box, Button, Flex, Skeleton, Stack, Text } from "@chakra-ui/react";
-import { useState } from "react";
+import { Button, Skeleton, Stack, Text } from "@chakra-ui/react";
+import { useMemo, useState } from "react";
 
-import { useVerifySet } from "../api/changes";
 import { useRetention, useSets } from "../api/queries";
-import type { RetentionView, ScheduleSummary, SetSummary } from "../api/types";
-import { formatBytes, formatCount, formatExact, formatMoment } from "../format";
-import { proofOf } from "../words";
+import type { RetentionView, ScheduleSummary, SetList } from "../api/types";
+import { formatBytes, formatCount } from "../format";
+import { Command } from "../shared/CopyButton";
 import { Failure } from "../shared/Failure";
-import { Ago } from "../shared/moments";
+import { ChainItem } from "./ChainItem";
+import { chainsOf } from "./chains";
 import { RestorePicker } from "./RestorePicker";
-import { tell, tellError } from "../shared/toaster";
 
+/** Chains that are drawn at first, and with each press of the button. */
 const PAGE = 20;
-const MOST = 500;
 
 type SetsTabProps = { readonly schedule: ScheduleSummary };
 
 /** What is stored, what is proven of it, what keeps it; and a way back to any moment. */
 export const SetsTab = ({ schedule }: SetsTabProps) => {
-  const [limit, setLimit] = useState(PAGE);
-  const { data, error, isPending, refetch } = useSets(schedule.id, limit);
-  const retention = useRetention(schedule.id).data;
+  const { data, error, isPending, refetch } = useSets(schedule.id);
 
   if (isPending) {
     return (
@@ -44,8 +41,23 @@ export const SetsTab = ({ schedule }: SetsTabProps) => {
   return (
     <Stack gap="5">
       <RestorePicker schedule={schedule} />
+      <Stored list={data} schedule={schedule} />
+    </Stack>
+  );
+};
+
+type StoredProps = { readonly list: SetList; readonly schedule: ScheduleSummary };
+
+const Stored = ({ list, schedule }: StoredProps) => {
+  const retention = useRetention(schedule.id).data;
+  const chains = useMemo(() => chainsOf(list.sets), [list.sets]);
+  const reasons = useMemo(() => reasonsOf(retention), [retention]);
+  const [shown, setShown] = useState(PAGE);
+
+  return (
+    <Stack gap="2">
       <Text color="fg.muted" fontSize="sm">
-        {formatCount(data.total, "set")}, {formatBytes(data.bytes_stored)} stored. {afterwards(retention)}
+        {formatCount(list.total, "set")}, {formatBytes(list.bytes_stored)} stored. {afterwards(retention)}
       </Text>
       <Stack
         aria-label={`Sets of ${schedule.id}`}
@@ -53,17 +65,32 @@ export const SetsTab = ({ schedule }: SetsTabProps) => {
         borderWidth="1px"
         divideY="1px"
         gap="0"
+        listStyleType="none"
         overflow="hidden"
         rounded="lg"
       >
-        {data.sets.map((set) => (
-          <SetItem key={set.set_id} reasons={reasonsOf(retention, set.set_id)} schedule={schedule} set={set} />
+        {chains.slice(0, shown).map((chain, index) => (
+          <ChainItem
+            chain={chain}
+            isOpenAtFirst={index === 0}
+            key={chain.id}
+            permissions={list.permissions}
+            reasons={reasons}
+            schedule={schedule}
+          />
         ))}
       </Stack>
-      {data.total > limit && limit < MOST ? (
-        <Button alignSelf="center" onClick={() => setLimit(Math.min(MOST, limit * 3))} size="xs" variant="ghost">
+      {chains.length > shown ? (
+        <Button alignSelf="center" onClick={() => setShown(shown + PAGE)} size="xs" variant="ghost">
           Show older sets
         </Button>
+      ) : list.total > list.sets.length ? (
+        <Stack gap="1">
+          <Text color="fg.muted" fontSize="xs">
+            These are the newest {list.sets.length}. All of them, on a shell:
+          </Text>
+          <Command text={`airflow-backup list ${schedule.id}`} />
+        </Stack>
       ) : undefined}
     </Stack>
   );
@@ -82,75 +109,10 @@ const afterwards = (retention: RetentionView | undefined): string => {
     : `The next prune removes ${formatCount(retention.removed, "set")}, ${formatBytes(retention.bytes_removed)}.`;
 };
 
-const reasonsOf = (retention: RetentionView | undefined, id: string): string | null => {
-  const verdict = retention?.sets.find((each) => each.set_id === id);
-
-  if (verdict === undefined) {
-    return null;
-  }
-
-  return `${verdict.kept ? "Kept" : "Goes with the next prune"}: ${verdict.reasons.join(", ")}`;
-};
-
-type SetItemProps = { readonly reasons: string | null; readonly schedule: ScheduleSummary; readonly set: SetSummary };
-
-const SetItem = ({ reasons, schedule, set }: SetItemProps) => {
-  const { label, palette } = proofOf(set);
-  const { isPending, mutate } = useVerifySet();
-
-  return (
-    <Box as="li" data-testid="set" px="3" py="2.5">
-      <Flex align="center" gap="2" wrap="wrap">
-        <Text fontSize="sm" title={formatExact(set.consistent_at, schedule.timezone)}>
-          {formatMoment(set.consistent_at, schedule.timezone)}
-        </Text>
-        <Badge colorPalette="none" size="xs" variant="outline">
-          {set.kind.replace("_", " ")}
-        </Badge>
-        <Badge colorPalette={palette} size="sm" variant="subtle">
-          {label}
-        </Badge>
-        {set.verified_at === null ? undefined : (
-          <Text color="fg.muted" fontSize="xs">
-            <Ago at={set.verified_at} />
-          </Text>
-        )}
-        {set.pinned ? (
-          <Badge colorPalette="info" size="xs" variant="subtle">
-            pinned
-          </Badge>
-        ) : undefined}
-        <Text color="fg.muted" fontSize="xs" ms="auto">
-          {formatBytes(set.bytes_stored)}
-        </Text>
-        {schedule.permissions.run ? (
-          <Button
-            aria-label={`Verify set ${set.set_id}`}
-            loading={isPending}
-            onClick={() =>
-              mutate(
-                { level: "full", setId: set.set_id },
-                {
-                  onError: (error) => tellError("The verification did not start", error),
-                  onSuccess: () => tell("The verification runs", "What it finds shows up here."),
-                },
-              )
-            }
-            size="2xs"
-            variant="outline"
-          >
-            Verify
-          </Button>
-        ) : undefined}
-      </Flex>
-      <Text color="fg.muted" fontFamily="mono" fontSize="xs">
-        {set.set_id}
-      </Text>
-      {reasons === null ? undefined : (
-        <Text color="fg.muted" fontSize="xs">
-          {reasons}
-        </Text>
-      )}
-    </Box>
+const reasonsOf = (retention: RetentionView | undefined): ReadonlyMap<string, string> =>
+  new Map(
+    retention?.sets.map(({ kept, reasons, set_id: id }) => [
+      id,
+      `${kept ? "Kept" : "Goes with the next prune"}: ${reasons.join(", ")}`,
+    ]),
   );
-};

@@ -85,3 +85,17 @@ export const Calendar = icon(
 export const FileText = icon(
   <path d="M14 3H7a1 1 0 00-1 1v16a1 1 0 001 1h10a1 1 0 001-1V7l-4-4zM14 3v4h4M9 12h6M9 16h4" />,
 );
+export const Copy = icon(
+  <>
+    <rect height="12" rx="2" width="11" x="9" y="8" />
+    <path d="M5 16V6a2 2 0 012-2h8" />
+  </>,
+);
+export const Check = icon(<path d="M5 12.5l4.5 4.5L19 7.5" />);
+export const Lock = icon(
+  <>
+    <rect height="9" rx="1.5" width="14" x="5" y="11" />
+    <path d="M8 11V8a4 4 0 018 0v3" />
+  </>,
+);
+export const Pin = icon(<path d="M9 4h6l-1 6 3 3H7l3-3-1-6zM12 13v7" />);

@@ -1,4 +1,12 @@
-import type { Maintenance, Run, ScheduleSummary, Status } from "../api/types";
+import type {
+  Maintenance,
+  Progress,
+  RequestedRun,
+  Run,
+  ScheduleSummary,
+  SetSummary,
+  Status,
+} from "../api/types";
 
 export const RUN: Run = {
   attempts: 1,
@@ -124,3 +132,58 @@ export const MAINTENANCE: Maintenance = {
 };
 
 export const VIEWER = { cancel: false, edit: false, reason: "your role may look", run: false, toggle: false };
+
+export const SET: SetSummary = {
+  base: null,
+  bytes_read: 3_000_000,
+  bytes_stored: 1_000_000,
+  consistent_at: "2026-11-21T02:00:00Z",
+  engine: "files",
+  files: 12,
+  finished_at: "2026-11-21T02:00:42Z",
+  host: null,
+  kind: "full",
+  locked_until: null,
+  parent: null,
+  pinned: false,
+  set_id: "20261121T020000Z-0123456789",
+  state: "good",
+  unrestorable: null,
+  verified_at: "2026-11-21T02:01:00Z",
+  verified_level: "standard",
+  verified_outcome: "passed",
+  warnings: 0,
+};
+
+export const PROGRESS: Progress = {
+  bytes_done: null,
+  bytes_total: null,
+  eta: null,
+  files_done: null,
+  files_total: null,
+  percent: 50,
+  rate: null,
+  stage: "reading",
+};
+
+/** A restore that waits for its place. */
+export const REQUEST: RequestedRun = {
+  asked_at: "2026-11-21T11:59:00Z",
+  at: "2026-11-21T02:00:00Z",
+  dag_id: "backup_restore",
+  error: null,
+  finished_at: null,
+  hint: null,
+  level: null,
+  paths: [],
+  person: "ada",
+  progress: null,
+  reason: "waits for a free place",
+  result: null,
+  run_id: "manual__1",
+  set_id: null,
+  started_at: null,
+  status: "pending",
+  target: "wiki-2026-11-21",
+  verb: "restore",
+};
