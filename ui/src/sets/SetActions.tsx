@@ -1,17 +1,17 @@
-import { Alert, Button, Field, Flex, Input, NativeSelect, Text } from "@chakra-ui/react";
+import { Button, Field, Flex, Input, NativeSelect, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
 import { usePinSet, useVerifySet } from "../api/changes";
-import { ApiError } from "../api/client";
 import { useRequests } from "../api/queries";
 import type { ScheduleSummary, SetPermissions, SetSummary, VerificationLevel } from "../api/types";
-import { formatMoment, sentence } from "../format";
+import { formatMoment } from "../format";
 import { Confirm } from "../shared/Confirm";
 import { firstUntil, isToCome, Until, untilOf } from "../shared/dialogs";
 import { Hint } from "../shared/Hint";
 import { Lock, Pin } from "../shared/icons";
 import { tell, tellError } from "../shared/toaster";
 import { LEVEL_NAMES, LEVELS } from "../words";
+import { Refusal } from "./Refusal";
 import { RequestLine } from "./RequestLine";
 
 type SetActionsProps = {
@@ -184,16 +184,3 @@ const LockDialog = ({ onClose, schedule, set }: LockDialogProps) => {
     </Confirm>
   );
 };
-
-/** Why the server refused, where it was asked, and as long as it is true. */
-export const Refusal = ({ error, title }: { readonly error: Error; readonly title: string }) => (
-  <Alert.Root role="alert" size="sm" status="error" variant="subtle">
-    <Alert.Indicator />
-    <Alert.Content>
-      <Alert.Title>{title}</Alert.Title>
-      <Alert.Description>
-        {sentence([error.message, error instanceof ApiError ? error.hint : null].filter(Boolean).join(" – "))}
-      </Alert.Description>
-    </Alert.Content>
-  </Alert.Root>
-);

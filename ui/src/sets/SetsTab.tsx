@@ -9,6 +9,7 @@ import { Failure } from "../shared/Failure";
 import { ChainItem } from "./ChainItem";
 import { chainsOf } from "./chains";
 import { RestorePicker } from "./RestorePicker";
+import { RetentionTry } from "./RetentionTry";
 
 /** Chains that are drawn at first, and with each press of the button. */
 const PAGE = 20;
@@ -92,6 +93,7 @@ const Stored = ({ list, schedule }: StoredProps) => {
           <Command text={`airflow-backup list ${schedule.id}`} />
         </Stack>
       ) : undefined}
+      {retention === undefined ? undefined : <RetentionTry own={retention} schedule={schedule} />}
     </Stack>
   );
 };
