@@ -38,11 +38,17 @@ class Past:
     gigabytes: float
     minutes: float
     bad_days: tuple[int, ...] = ()
+    has_chains: bool = False
+    """Whether only the set of a Sunday is a full one."""
 
 
 _DAY = timedelta(days=1)
+_SUNDAY = 6
+_CHANGED = 0.06
+"""How much of a source is another one after a day."""
+
 PAST = {
-    "orders": Past(timedelta(hours=5, minutes=41), _DAY, 48.2, 11, (17,)),
+    "orders": Past(timedelta(hours=5, minutes=41), _DAY, 48.2, 11, (17,), has_chains=True),
     "customers": Past(timedelta(hours=6, minutes=12), _DAY, 6.4, 2.2),
     "ledger": Past(timedelta(hours=1, minutes=44), timedelta(hours=4), 12.7, 3.1, (9,)),
     "wiki": Past(timedelta(hours=4, minutes=27), _DAY, 3.9, 1.4, (11,)),
@@ -71,10 +77,16 @@ def fill(home: AirflowHome, past: Mapping[str, Past] | None = None) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     with Catalog.open(home.catalog_url) as catalog:
         for schedule_id, each in (PAST if past is None else past).items():
+            moments = []
             at = now - each.ago
             while at > now - 29 * _DAY:
-                _remember(catalog, schedule_id, each, at, dice=dice, now=now)
+                moments.append(at)
                 at -= each.every
+            chain: list[str] = []
+            for moment in reversed(moments):
+                if moment.weekday() == _SUNDAY or not each.has_chains:
+                    chain = []
+                _remember(catalog, schedule_id, each, moment, dice=dice, now=now, chain=chain)
 
 
 def fill_many(home: AirflowHome) -> None:
@@ -124,6 +136,7 @@ def _remember(
     *,
     dice: random.Random,
     now: datetime,
+    chain: list[str],
 ) -> None:
     age = (now - at).days
     attempt = begin(catalog, schedule_id, at)
@@ -132,9 +145,11 @@ def _remember(
         outcome = _FAILED
     else:
         stored = past.gigabytes * 1e9 * (1 - age * 0.004) * dice.uniform(0.98, 1.02)
+        kind = Kind.INCREMENTAL if chain else Kind.FULL
+        stored *= _CHANGED * dice.uniform(0.6, 1.6) if chain else 1
         outcome = Outcome(
             status=ExecutionStatus.COMPLETED,
-            kind=Kind.FULL,
+            kind=kind,
             set_id=f"{at:%Y%m%dT%H%M%SZ}-{dice.randrange(16**10):010x}",
             files=dice.randrange(1, 400_000),
             bytes_read=int(stored * 2.1),
@@ -155,7 +170,11 @@ def _remember(
             finished_at=at + took,
             totals=totals,
             repository="s3://acme-backups/production",
+            kind=outcome.kind or Kind.FULL,
+            parent=chain[-1] if chain else None,
+            base=chain[0] if chain else None,
         )
+        chain.append(outcome.set_id)
 
 
 _FAILED = Outcome(

@@ -18,6 +18,7 @@ schedules:
     tags: [prod]
     source: {engine: sqlite, path: /srv/shop/orders.db}
     levels: {full: "0 2 * * sun", incremental: "0 2 * * mon-sat"}
+    retention: {daily: 14, weekly: 8}
     window: nightly
   - id: customers
     description: Customer records

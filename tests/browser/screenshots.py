@@ -130,7 +130,25 @@ def sets(page: Page) -> None:
 def restore(page: Page) -> None:
     sets(page)
     page.get_by_role("button", name="Restore …").click()
-    page.get_by_role("dialog", name="Restore ").wait_for()
+    page.get_by_role("button", name="Restore", exact=True).scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+
+
+def chains(page: Page) -> None:
+    sets(page)
+    page.get_by_role("button", name="Details of set").first.click()
+    page.get_by_text("Restore it on a shell").wait_for()
+    page.get_by_test_id("chain").first.evaluate("(each) => each.scrollIntoView()")
+    page.wait_for_timeout(500)
+
+
+def retention(page: Page) -> None:
+    sets(page)
+    page.get_by_role("button", name="Try other rules").click()
+    page.get_by_label("Daily").fill("5")
+    page.get_by_label("Weekly").fill("")
+    page.get_by_text("These rules keep").wait_for()
+    page.get_by_role("button", name="Try other rules").evaluate("(each) => each.scrollIntoView()")
     page.wait_for_timeout(500)
 
 
@@ -172,6 +190,8 @@ def take_all(studio: Studio, home: AirflowHome) -> None:
     studio.take("history", history, path="/ledger")
     studio.take("sets", sets, path="/orders")
     studio.take("restore", restore, path="/orders")
+    studio.take("chains", chains, path="/orders")
+    studio.take("retention", retention, path="/orders")
     studio.take("new-schedule", new_schedule)
     beat(home, dead="SchedulerJob")
     studio.take("dead-scheduler", overview)

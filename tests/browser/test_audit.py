@@ -148,7 +148,26 @@ def history(page: Page) -> None:
 def restoring(page: Page) -> None:
     tab("Sets and restore", "Kept")(page)
     page.get_by_role("button", name="Restore …").click()
-    page.get_by_role("dialog", name="Restore orders").wait_for()
+    page.get_by_label("Type orders to confirm").wait_for()
+
+
+def an_opened_set(page: Page) -> None:
+    tab("Sets and restore", "Kept")(page)
+    page.get_by_role("button", name="Details of set").first.click()
+    page.get_by_text("Restore it on a shell").wait_for()
+
+
+def locking(page: Page) -> None:
+    an_opened_set(page)
+    page.get_by_role("button", name="Lock set").click()
+    page.get_by_role("dialog", name="Lock set").wait_for()
+
+
+def other_rules(page: Page) -> None:
+    tab("Sets and restore", "Kept")(page)
+    page.get_by_role("button", name="Try other rules").click()
+    page.get_by_label("Daily").fill("5")
+    page.get_by_text("These rules keep").wait_for()
 
 
 def new_schedule(page: Page) -> None:
@@ -257,6 +276,9 @@ VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "broken": (f"{PAGE}/gitlab", tab("History", "History")),
     "unknown": (f"{PAGE}/nobody", lambda page: page.get_by_text("could not be loaded").wait_for()),
     "restore": (DRAWER, restoring),
+    "an opened set": (DRAWER, an_opened_set),
+    "a lock": (DRAWER, locking),
+    "other rules": (DRAWER, other_rules),
     "new schedule": (PAGE, new_schedule),
     "options": (PAGE, options),
     "an import": (PAGE, importing),

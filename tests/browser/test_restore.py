@@ -33,6 +33,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowHome]:
     folder = tmp_path_factory.mktemp("restore")
     (folder / "wiki").mkdir()
     (folder / "wiki" / "page.md").write_text("what was there\n")
+    (folder / "wiki" / "other.md").write_text("what nobody asked for\n")
     with AirflowHome(folder / "home", schedules=SCHEDULES.format(folder=folder)) as home:
         home.start()
         yield home
@@ -78,12 +79,34 @@ def test_a_set_is_verified_and_brought_back_on_the_page(page: Page, airflow: Air
         page.screenshot(path=shot)
 
     dialog.get_by_role("button", name="Restore …").click()
-    asking = page.get_by_role("dialog", name="Restore wiki")
-    button = asking.get_by_role("button", name="Restore", exact=True)
+    guide = page.get_by_role("region", name="Restore", exact=True)
+    button = guide.get_by_role("button", name="Restore", exact=True)
     expect(button).to_be_disabled()
-    asking.get_by_label(re.compile("Folder")).fill("back")
-    asking.get_by_label("Type wiki to confirm").fill("wiki")
+    guide.get_by_label("Only these files and folders").fill("page.md")
+    guide.get_by_label(re.compile("^Folder")).fill("back")
+    expect(guide).to_contain_text("--to back --path page.md")
+    guide.get_by_label("Type wiki to confirm").fill("wiki")
     button.click()
-    back = airflow.folder / "restores" / "back" / "page.md"
-    airflow.wait_for(back.is_file, what="the restored file", patience=120)
-    assert back.read_text() == "what was there\n"
+    restore = guide.get_by_test_id("restore").first
+    expect(restore).to_be_focused()
+    expect(restore).to_have_attribute("data-status", "completed", timeout=2 * MINUTE)
+    expect(restore).to_contain_text("Brought back 1 file")
+    back = airflow.folder / "restores" / "back"
+    assert (back / "page.md").read_text() == "what was there\n"
+    assert not (back / "other.md").exists()
+
+
+def test_a_restore_that_fails_says_why_on_the_page(page: Page, airflow: AirflowHome) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{airflow.api_url}plugin/backup/wiki")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("tab", name="Sets and restore").click()
+    dialog.get_by_role("button", name="Restore …").click()
+    guide = page.get_by_role("region", name="Restore", exact=True)
+    guide.get_by_label(re.compile("^Folder")).fill("/etc/backup")
+    guide.get_by_label("Type wiki to confirm").fill("wiki")
+    guide.get_by_role("button", name="Restore", exact=True).click()
+    restore = guide.get_by_test_id("restore").first
+    expect(restore).to_have_attribute("data-status", "failed", timeout=2 * MINUTE)
+    expect(restore).to_contain_text("'/etc/backup' does not lie below")

@@ -18,15 +18,20 @@ def note_set(
     finished_at: datetime,
     totals: Totals,
     repository: str = "sftp://vault/srv",
+    kind: Kind = Kind.FULL,
+    parent: str | None = None,
+    base: str | None = None,
 ) -> None:
-    """Note a full set of a moment, verified right after it was stored."""
+    """Note a set of a moment, verified right after it was stored."""
     manifest = Manifest(
         set_id=set_id,
         schedule_id=schedule_id,
         run_id=f"scheduled__{at.isoformat()}",
         engine="files",
         engine_version="1",
-        kind=Kind.FULL,
+        kind=kind,
+        parent=parent,
+        base=base,
         run_at=at,
         started_at=at,
         consistent_at=at,

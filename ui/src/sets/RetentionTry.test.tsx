@@ -32,7 +32,9 @@ let answer: Response;
 
 beforeEach(() => {
   asked = [];
-  answer = new Response(JSON.stringify({ ...TRIED, sets: [verdict(20, true), verdict(19, false), verdict(18, false)] }));
+  answer = new Response(
+    JSON.stringify({ ...TRIED, sets: [verdict(20, true), verdict(19, false), verdict(18, false)] }),
+  );
   vi.stubGlobal("fetch", (url: string) => {
     const policy = new URL(url).searchParams.get("policy");
 

@@ -89,7 +89,7 @@ export const SetStrip = ({ verdicts }: { readonly verdicts: readonly RetentionVe
       </Flex>
       <Text color="fg.muted" fontSize="xs" minH="8" mt="1" ps="10">
         {active === undefined
-          ? `From ${formatMoment(places[0]?.verdict.consistent_at ?? "")} until now; point at a set, or use the arrow keys.`
+          ? "The oldest on the left; point at a set, or use the arrow keys."
           : textOf(active)}
       </Text>
     </Box>

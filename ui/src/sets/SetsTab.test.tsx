@@ -144,11 +144,11 @@ describe("sets and restore", () => {
     show();
     expect(await screen.findByText(/takes about 1 min 01 s \(as measured\)/u)).toBeDefined();
     fireEvent.click(screen.getByRole("button", { name: "Restore …" }));
-    const dialog = within(await screen.findByRole("dialog"));
-    const button = dialog.getByRole("button", { name: "Restore" });
+    const guide = within(screen.getByRole("region", { name: "Restore" }));
+    const button = guide.getByRole("button", { name: "Restore" });
 
     expect(button).toHaveProperty("disabled", true);
-    fireEvent.change(dialog.getByLabelText("Type wiki to confirm"), { target: { value: "wiki" } });
+    fireEvent.change(guide.getByLabelText("Type wiki to confirm"), { target: { value: "wiki" } });
     await waitFor(() => expect(button).toHaveProperty("disabled", false));
     fireEvent.click(button);
     await waitFor(() => expect(posts).toHaveLength(1));

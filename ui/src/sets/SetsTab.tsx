@@ -8,7 +8,7 @@ import { Command } from "../shared/CopyButton";
 import { Failure } from "../shared/Failure";
 import { ChainItem } from "./ChainItem";
 import { chainsOf } from "./chains";
-import { RestorePicker } from "./RestorePicker";
+import { RestoreGuide } from "./RestoreGuide";
 import { RetentionTry } from "./RetentionTry";
 
 /** Chains that are drawn at first, and with each press of the button. */
@@ -41,7 +41,7 @@ export const SetsTab = ({ schedule }: SetsTabProps) => {
 
   return (
     <Stack gap="5">
-      <RestorePicker schedule={schedule} />
+      <RestoreGuide list={data} schedule={schedule} />
       <Stored list={data} schedule={schedule} />
     </Stack>
   );

@@ -3,7 +3,13 @@ import { formatBytes, formatCount } from "../format";
 
 export type Rule = { hint: string; isCount: boolean; key: string; label: string; placeholder: string };
 
-const count = (key: string, label: string, hint: string): Rule => ({ hint, isCount: true, key, label, placeholder: "–" });
+const count = (key: string, label: string, hint: string): Rule => ({
+  hint,
+  isCount: true,
+  key,
+  label,
+  placeholder: "–",
+});
 
 const text = (key: string, label: string, hint: string, placeholder: string): Rule => ({
   hint,

@@ -4,6 +4,7 @@ import type {
   RequestedRun,
   Run,
   ScheduleSummary,
+  SetList,
   SetSummary,
   Status,
 } from "../api/types";
@@ -186,4 +187,14 @@ export const REQUEST: RequestedRun = {
   status: "pending",
   target: "wiki-2026-11-21",
   verb: "restore",
+};
+
+/** One set, and all rights. */
+export const LIST: SetList = {
+  bytes_stored: SET.bytes_stored,
+  permissions: { lock: true, pin: true, restore: true, verify: true },
+  schedule_id: "wiki",
+  sets: [SET, { ...SET, consistent_at: "2026-11-20T02:00:00Z", set_id: "20261120T020000Z-0123456789" }],
+  spans: [],
+  total: 2,
 };

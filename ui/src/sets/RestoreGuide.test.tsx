@@ -1,11 +1,9 @@
-import { ChakraProvider, defaultSystem } from "@chakra-ui/react";
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { cleanup, fireEvent, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-import { createClient } from "../api/refresh";
-import { SCHEDULE } from "../test/samples";
-import { RestorePicker } from "./RestorePicker";
+import { draw } from "../test/page";
+import { LIST, SCHEDULE } from "../test/samples";
+import { RestoreGuide } from "./RestoreGuide";
 
 const ZONES = [
   "UTC",
@@ -54,9 +52,18 @@ const momentsOf = (zone: string): number[] => {
 
 let asked: string[];
 
+/** Answer what is asked about moments; nobody asked for a restore, and all schedules have the same workers. */
+const answerPlans = (answer: (url: string) => Promise<Response>): void => {
+  vi.stubGlobal("fetch", (url: string) =>
+    url.includes("recovery-path")
+      ? answer(url)
+      : Promise.resolve(new Response(JSON.stringify({ places: [], runs: [] }))),
+  );
+};
+
 beforeEach(() => {
   asked = [];
-  vi.stubGlobal("fetch", (url: string) => {
+  answerPlans((url) => {
     asked.push(new URL(url).searchParams.get("at") ?? "");
 
     return Promise.resolve(new Response(JSON.stringify({ consistent_at: null, earliest: null, gaps: [], sets: [] })));
@@ -70,13 +77,7 @@ afterEach(() => {
 });
 
 const open = (timezone: string): void => {
-  render(
-    <ChakraProvider value={defaultSystem}>
-      <QueryClientProvider client={createClient()}>
-        <RestorePicker schedule={{ ...SCHEDULE, timezone }} />
-      </QueryClientProvider>
-    </ChakraProvider>,
-  );
+  draw(<RestoreGuide list={LIST} schedule={{ ...SCHEDULE, timezone }} />);
 };
 
 const settle = (setting: (typeof SETTINGS)[number], zone: string): string => {
@@ -130,12 +131,13 @@ const PLAN = {
   measured: true,
   seconds: 1,
   sets: [{ kind: "full", set_id: "the-set" }],
+  takes_paths: false,
 };
 
 it("restores nothing by the plan of another moment", async () => {
   const waiting: (() => void)[] = [];
 
-  vi.stubGlobal("fetch", () =>
+  answerPlans(() =>
     waiting.length === 0 && asked.push("first") === 1
       ? Promise.resolve(new Response(JSON.stringify(PLAN)))
       : new Promise((resolve) => {
@@ -158,8 +160,40 @@ it("restores nothing by the plan of another moment", async () => {
 it("says where nobody can tell what brings a moment back", async () => {
   const problem = JSON.stringify({ detail: "the moment is not between 1970 and 2200" });
 
-  vi.stubGlobal("fetch", () => Promise.resolve(new Response(problem, { status: 422 })));
+  answerPlans(() => Promise.resolve(new Response(problem, { status: 422 })));
   open("UTC");
   await screen.findByText("What brings that moment back could not be loaded");
+  cleanup();
+});
+
+it("starts nothing by the plan of another moment, nor by a word that was typed for it", async () => {
+  let isSlow = false;
+
+  answerPlans(() =>
+    isSlow ? new Promise(() => undefined) : Promise.resolve(new Response(JSON.stringify(PLAN))),
+  );
+  open("UTC");
+  fireEvent.click(await screen.findByRole("button", { name: "Restore …" }));
+  fireEvent.change(screen.getByLabelText("Type wiki to confirm"), { target: { value: "wiki" } });
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Restore" }).disabled).toBe(false);
+  isSlow = true;
+  fireEvent.change(screen.getByLabelText(/as it was at/u), { target: { value: "2026-11-20T02:00:00" } });
+  expect(screen.getByLabelText<HTMLInputElement>("Type wiki to confirm").value).toBe("");
+  fireEvent.change(screen.getByLabelText("Type wiki to confirm"), { target: { value: "wiki" } });
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Restore" }).disabled).toBe(true);
+  cleanup();
+});
+
+it("is picked on the line of all that can be restored, from set to set", async () => {
+  open("UTC");
+  const line = screen.getByLabelText<HTMLInputElement>("All that can be restored");
+  const field = screen.getByLabelText<HTMLInputElement>(/as it was at/u);
+
+  fireEvent.keyDown(line, { key: "ArrowLeft" });
+  await waitFor(() => expect(field.value).toContain("2026-11-21T"));
+  expect(line.getAttribute("aria-valuetext")).toMatch(/21 November 2026.*\(.*\): the moment of a set$/u);
+  await waitFor(() => expect(asked.at(-1)).toBe("2026-11-21T02:00:00.999Z"));
+  fireEvent.change(line, { target: { value: String(Date.parse("2026-11-20T12:00:00Z")) } });
+  await waitFor(() => expect(asked.at(-1)).toBe("2026-11-20T12:00:00.999Z"));
   cleanup();
 });
