@@ -41,6 +41,10 @@ export const STATUSES: Record<ExecutionStatus, Word> = {
   skipped: { label: "Skipped", palette: "skipped" },
 };
 
+/** Whether nothing more will happen to a run. */
+export const isOver = ({ status }: { readonly status: ExecutionStatus }): boolean =>
+  !["paused", "pending", "running"].includes(status);
+
 export const LEVELS: Record<VerificationLevel, string> = {
   full: "every byte read and decoded",
   quick: "sizes and manifests",

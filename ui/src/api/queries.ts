@@ -1,6 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
+import { isOver } from "../words";
 import { get, post } from "./client";
 import { IDLE, LIVE, WATCH } from "./refresh";
 import type {
@@ -12,7 +13,6 @@ import type {
   PlaceList,
   ReceiverList,
   RecoveryPlan,
-  RequestedRun,
   RequestedRunList,
   RetentionView,
   RunDetail,
@@ -186,8 +186,6 @@ export const useRetention = (id: string, policy: string | null = null) =>
     refetchInterval: 60_000,
   });
 
-const isOver = ({ finished_at: at }: RequestedRun): boolean => at !== null;
-
 /** The restores and verifications that people asked for: every two seconds while one goes on. */
 export const useRequests = (id: string) => {
   const client = useQueryClient();
@@ -196,7 +194,10 @@ export const useRequests = (id: string) => {
     queryKey: ["backup", "requests", id],
     refetchInterval: ({ state }) => (state.data?.runs.every(isOver) === false ? LIVE : IDLE),
   });
-  const over = asked.data?.runs.filter(isOver).length;
+  const over = asked.data?.runs
+    .filter(isOver)
+    .map(({ run_id: id }) => id)
+    .join();
   const seen = useRef(over);
 
   // One is over: what is proven of its set, or how long a restore takes, is not what it was.

@@ -7,6 +7,7 @@ import type { Run } from "../api/types";
 import { ActiveRuns } from "../runs/ActiveRuns";
 import { Attention } from "../overview/Attention";
 import { BulkBar } from "../schedules/BulkBar";
+import { CopyButton } from "../shared/CopyButton";
 import { Failure } from "../shared/Failure";
 import { Hero, HeroSkeleton } from "../overview/Hero";
 import { useKeptFocus } from "../shared/focus";
@@ -222,7 +223,7 @@ const NoSchedules = ({ onImport, onNew }: NoSchedulesProps) => (
         <Text as="span" fontFamily="mono" fontSize="sm">
           airflow-backup validate
         </Text>
-        .
+        <CopyButton label="the command" text="airflow-backup validate" />.
       </EmptyState.Description>
       {onNew === null ? undefined : (
         <Button colorPalette="brand" onClick={onNew} size="sm">

@@ -5,7 +5,7 @@ import type { RequestedRun } from "../api/types";
 import { formatBytes, formatDuration, sentence } from "../format";
 import { ExternalLink } from "../shared/ExternalLink";
 import { StatusBadge } from "../shared/StateBadge";
-import { LEVEL_NAMES } from "../words";
+import { isOver, LEVEL_NAMES } from "../words";
 
 export const runUrl = ({ dag_id: dag, run_id: run }: RequestedRun): string =>
   hostUrl(`dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}`);
@@ -40,7 +40,7 @@ export const RequestLine = ({ run }: { readonly run: RequestedRun }) => (
       )}
       <Text color="fg.muted">
         asked for by {run.person}
-        {run.finished_at === null && stageOf(run) !== "" ? `: ${stageOf(run)}` : ""}
+        {!isOver(run) && stageOf(run) !== "" ? `: ${stageOf(run)}` : ""}
       </Text>
       <ExternalLink href={runUrl(run)}>Log</ExternalLink>
     </Flex>

@@ -11,6 +11,7 @@ import { CALM } from "../shared/manners";
 import { Ago } from "../shared/moments";
 import { Message } from "../shared/Problem";
 import { StatusBadge } from "../shared/StateBadge";
+import { isOver } from "../words";
 import { runUrl, stageOf } from "./RequestLine";
 
 const DAY = 86_400_000;
@@ -76,7 +77,7 @@ const RestoreRun = ({ isNew, own, run }: RestoreRunProps) => {
               {run.paths.length === 0 ? "" : `, ${formatCount(run.paths.length, "path")} of it`}.
             </Text>
           )}
-          {run.finished_at === null ? <Going run={run} /> : undefined}
+          {isOver(run) ? undefined : <Going run={run} />}
           {run.result === null ? undefined : <Outcome result={run.result} />}
           {run.error === null ? undefined : (
             <Box color="fg.error">

@@ -10,7 +10,7 @@ import { firstUntil, isToCome, Until, untilOf } from "../shared/dialogs";
 import { Hint } from "../shared/Hint";
 import { Lock, Pin } from "../shared/icons";
 import { tell, tellError } from "../shared/toaster";
-import { LEVEL_NAMES, LEVELS } from "../words";
+import { isOver, LEVEL_NAMES, LEVELS } from "../words";
 import { Refusal } from "./Refusal";
 import { RequestLine } from "./RequestLine";
 
@@ -55,7 +55,7 @@ const Verify = ({ schedule, set }: Omit<SetActionsProps, "permissions">) => {
         </NativeSelect.Root>
         <Button
           aria-label={`Verify set ${set.set_id}`}
-          disabled={last?.finished_at === null}
+          disabled={last !== undefined && !isOver(last)}
           loading={isPending}
           onClick={() =>
             mutate(
