@@ -43,6 +43,11 @@ export const RestoreRuns = ({ schedule, started }: RestoreRunsProps) => {
   );
 };
 
+const FEW = 3;
+
+const namesOf = (paths: readonly string[]): string =>
+  paths.length <= FEW ? paths.join(", ") : `${paths.slice(0, FEW).join(", ")} and ${paths.length - FEW} more`;
+
 type RestoreRunProps = { readonly isNew: boolean; readonly own: string; readonly run: RequestedRun };
 
 const RestoreRun = ({ isNew, own, run }: RestoreRunProps) => {
@@ -58,7 +63,7 @@ const RestoreRun = ({ isNew, own, run }: RestoreRunProps) => {
   return (
     <Box asChild>
       <li aria-live="polite" data-status={run.status} data-testid="restore" ref={ref} tabIndex={isNew ? -1 : undefined}>
-        <Stack gap="1">
+        <Stack gap="1" pb="2">
           <Flex align="center" columnGap="2" fontSize="xs" wrap="wrap">
             <StatusBadge status={run.status} />
             <Text fontFamily="mono" overflowWrap="anywhere">
@@ -72,9 +77,9 @@ const RestoreRun = ({ isNew, own, run }: RestoreRunProps) => {
             </Box>
           </Flex>
           {moment === null ? undefined : (
-            <Text color="fg.muted" fontSize="xs">
+            <Text color="fg.muted" fontSize="xs" overflowWrap="anywhere">
               As of {formatExact(moment, own)}
-              {run.paths.length === 0 ? "" : `, ${formatCount(run.paths.length, "path")} of it`}.
+              {run.paths.length === 0 ? "" : `; only ${namesOf(run.paths)}`}.
             </Text>
           )}
           {isOver(run) ? undefined : <Going run={run} />}

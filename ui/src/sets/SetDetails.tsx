@@ -46,9 +46,11 @@ export const SetDetails = ({ permissions, schedule, set }: SetDetailsProps) => {
       <Part title="Verifications">
         <Verifications of={data.verifications} />
       </Part>
-      <Part title="Restore it on a shell">
-        <Command text={`airflow-backup restore ${schedule.id} --set ${set.set_id} --to TARGET`} />
-      </Part>
+      {data.unrestorable === null ? (
+        <Part title="Restore it on a shell">
+          <Command text={`airflow-backup restore ${schedule.id} --set ${set.set_id} --to TARGET`} />
+        </Part>
+      ) : undefined}
       <SetActions permissions={permissions} schedule={schedule} set={set} />
     </Stack>
   );
@@ -80,7 +82,7 @@ const Facts = ({ schedule, set }: { readonly schedule: ScheduleSummary; readonly
         {formatCount(set.files, rows > 0 ? "thing" : "file")}
         {set.host === null ? "" : ` on ${set.host}`}.
       </Text>
-      {set.chain.length > 1 ? (
+      {set.chain.length > 1 && set.unrestorable === null ? (
         <Text>
           A restore of it reads {formatCount(set.chain.length, "set")},{" "}
           {formatBytes(set.chain.reduce((sum, each) => sum + each.bytes_stored, 0))}.

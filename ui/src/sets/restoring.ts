@@ -1,4 +1,4 @@
-import type { RecoveryPlan } from "../api/types";
+import type { Kind, RecoveryPlan } from "../api/types";
 import { formatBytes, formatMoment } from "../format";
 import { kindOf } from "../words";
 
@@ -32,15 +32,18 @@ export const commandOf = ({ command }: RecoveryPlan, target: string, paths: read
     ...paths.map((path) => `--path ${shellWord(path)}`),
   ].join(" ");
 
+const countOf = (kind: Kind, count: number): string =>
+  count === 1 ? kindOf(kind) : `${count} ${kindOf(kind)}${kind === "archive_log" ? "s" : ""}`;
+
 /** Which kinds of sets a plan reads: a chain of fifty is told in a few words. */
 export const kindsOf = ({ sets }: RecoveryPlan): string => {
-  const counts = new Map<string, number>();
+  const counts = new Map<Kind, number>();
 
   for (const { kind } of sets) {
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
 
-  return [...counts].map(([kind, count]) => `${count === 1 ? "" : `${count} `}${kind.replace("_", " ")}`).join(" + ");
+  return [...counts].map(([kind, count]) => countOf(kind, count)).join(" + ");
 };
 
 export const setText = ({ bytes_stored: bytes, consistent_at: at, kind }: RecoveryPlan["sets"][number]): string =>
