@@ -90,7 +90,7 @@ def test_a_set_is_verified_and_brought_back_on_the_page(page: Page, airflow: Air
     restore = guide.get_by_test_id("restore").first
     expect(restore).to_be_focused()
     expect(restore).to_have_attribute("data-status", "completed", timeout=2 * MINUTE)
-    expect(restore).to_contain_text("Brought back 1 file")
+    expect(restore).to_contain_text("Brought back 2 files, 15 B")  # and the folder
     back = airflow.folder / "restores" / "back"
     assert (back / "page.md").read_text() == "what was there\n"
     assert not (back / "other.md").exists()

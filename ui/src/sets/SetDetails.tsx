@@ -67,7 +67,6 @@ const Part = ({ children, title }: { readonly children: ReactNode; readonly titl
 
 const Facts = ({ schedule, set }: { readonly schedule: ScheduleSummary; readonly set: SetDetail }) => {
   const size = set.pieces.reduce((sum, piece) => sum + piece.size, 0);
-  const rows = Object.keys(set.counts).length;
 
   return (
     <Stack color="fg.muted" fontSize="xs" gap="0.5">
@@ -79,7 +78,7 @@ const Facts = ({ schedule, set }: { readonly schedule: ScheduleSummary; readonly
       </Flex>
       <Text>
         {formatCount(set.pieces.length, "piece")}, {formatBytes(size)}; read {formatBytes(set.bytes_read)} of{" "}
-        {formatCount(set.files, rows > 0 ? "thing" : "file")}
+        {formatCount(set.files, "file")}
         {set.host === null ? "" : ` on ${set.host}`}.
       </Text>
       {set.chain.length > 1 && set.unrestorable === null ? (
