@@ -31,7 +31,7 @@ export const SetDetails = ({ permissions, schedule, set }: SetDetailsProps) => {
 
   return (
     <Stack borderTopWidth="1px" gap="4" py="3">
-      <Facts schedule={schedule} set={data} />
+      <Figures schedule={schedule} set={data} />
       {data.notes.length === 0 ? undefined : (
         <Part title="Warnings of its backup">
           <Few label="Warnings">
@@ -65,7 +65,7 @@ const Part = ({ children, title }: { readonly children: ReactNode; readonly titl
   </Box>
 );
 
-const Facts = ({ schedule, set }: { readonly schedule: ScheduleSummary; readonly set: SetDetail }) => {
+const Figures = ({ schedule, set }: { readonly schedule: ScheduleSummary; readonly set: SetDetail }) => {
   const size = set.pieces.reduce((sum, piece) => sum + piece.size, 0);
 
   return (

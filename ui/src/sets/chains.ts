@@ -87,10 +87,10 @@ const chainOf = (id: string, sets: readonly SetSummary[]): Chain[] => {
       ];
 };
 
-export type Proof = { label: string; palette: Palette };
+export type Tally = { label: string; palette: Palette };
 
 /** What is proven of a chain, the worst first. */
-export const proofsOf = ({ sets }: Chain): Proof[] => {
+export const proofsOf = ({ sets }: Chain): Tally[] => {
   const proofs = sets.map((set) => proofOf(set).palette);
   const [damaged, verified] = (["failed", "success"] as const).map(
     (wanted) => proofs.filter((palette) => palette === wanted).length,
