@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.core.words import ExecutionStatus, Kind
 from airflow_backup.plugin.schemas.base import ApiModel
 from airflow_backup.plugin.schemas.schedules import NextRun
 
@@ -41,7 +41,34 @@ class Timeline(ApiModel):
 
 
 class DayStrips(ApiModel):
-    """How each of the past days went: the worst status of the day, null when nothing ran."""
+    """How each of the past days went, for each schedule in the order of `days`."""
 
     days: list[date]
     schedules: dict[str, list[ExecutionStatus | None]]
+    """The worst status of the day, null when nothing ran."""
+    runs: dict[str, list[int]]
+    """How many executions came into being on the day."""
+    stored: dict[str, list[int | None]]
+    """How many bytes they stored together; null where none stored anything."""
+
+
+class TrendPoint(ApiModel):
+    """One execution that is over, in figures."""
+
+    run_id: str
+    since: datetime
+    status: ExecutionStatus
+    kind: Kind | None = None
+    duration: float | None = None
+    """Seconds from start to finish; null where it never started."""
+    bytes_read: int | None = None
+    bytes_stored: int | None = None
+    change: float | None = None
+    """What it stored as a share of what the full before it stored; null for a full, and where there is none."""
+
+
+class Trend(ApiModel):
+    """How the last executions of a schedule compare, the oldest first."""
+
+    now: datetime
+    points: list[TrendPoint]

@@ -237,8 +237,8 @@ def runs(
     # The two sides know slightly different moments, so each may lack what the other has at the edge.
     known, seen = {item.run_id for item in executions}, {run.run_id for run in airflow_runs}
     airflow_runs += airflow_reads.runs_by_id(session, [(dag, run_id) for run_id in known - seen])
-    missing = (catalog.executions.get(schedule_id, run_id) for run_id in seen - known)
-    executions += [item for item in missing if item is not None]
+    missing = [(schedule_id, run_id) for run_id in seen - known]
+    executions += catalog.executions.of_runs(missing).values()
     moment = utc_now()
     told = airflow_reads.progress(session, [run for run in airflow_runs if run.active])
     found = [

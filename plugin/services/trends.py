@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
 from threading import Lock
@@ -13,7 +14,9 @@ from sqlalchemy import func, literal, select
 
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.tables import executions
-from airflow_backup.core.words import ExecutionStatus
+from airflow_backup.core.words import ExecutionStatus, Kind
+from airflow_backup.plugin.schemas.calendar import TrendPoint
+from airflow_backup.plugin.schemas.runs import RunSummary
 
 LOOK_BACK = timedelta(days=45)
 SAMPLES = 10
@@ -29,6 +32,24 @@ _WORST_FIRST = (
     ExecutionStatus.COMPLETED,
     ExecutionStatus.SKIPPED,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a schedule did on one day."""
+
+    worst: ExecutionStatus
+    runs: int
+    bytes_stored: int | None
+
+    def joined(self, other: Day) -> Day:
+        """Return what both come to."""
+        stored = [each.bytes_stored for each in (self, other) if each.bytes_stored is not None]
+        return Day(
+            min(self.worst, other.worst, key=_WORST_FIRST.index),
+            self.runs + other.runs,
+            sum(stored) if stored else None,
+        )
 
 
 class Trends:
@@ -77,26 +98,51 @@ class Trends:
 
     def days(
         self, ids: Collection[str], *, first: date, begin: datetime, offset: timedelta
-    ) -> dict[str, dict[date, ExecutionStatus]]:
+    ) -> dict[str, dict[date, Day]]:
         """
-        Return the worst status of each day since ``begin`` on which something ran.
+        Return what each schedule did on each day since ``begin`` on which something ran.
 
         Days are counted on a clock that is ``offset`` ahead of UTC.
         """
         day = self._day(offset).label("day")
         query = (
-            select(executions.c.schedule_id, executions.c.status, day)
+            select(
+                executions.c.schedule_id,
+                executions.c.status,
+                day,
+                func.count().label("runs"),
+                func.sum(executions.c.bytes_stored).label("stored"),
+            )
             .where(executions.c.schedule_id.in_(ids), executions.c.since >= begin)
-            .distinct()
+            .group_by(executions.c.schedule_id, executions.c.status, day)
         )
-        found: dict[str, dict[date, ExecutionStatus]] = {}
+        found: dict[str, dict[date, Day]] = {}
         with self._database.reading() as connection:
             for row in connection.execute(query):
                 days = found.setdefault(row.schedule_id, {})
                 at = date.fromisoformat(str(row.day))
-                status = ExecutionStatus(row.status)
-                if at >= first and (at not in days or _rank(status) < _rank(days[at])):
-                    days[at] = status
+                stored = None if row.stored is None else int(row.stored)
+                part = Day(ExecutionStatus(row.status), row.runs, stored)
+                if at >= first:
+                    days[at] = part.joined(days[at]) if at in days else part
+        return found
+
+    def full_before(self, schedule_id: str, *, before: datetime) -> int | None:
+        """Return how many bytes the newest full stored that came into being before a moment."""
+        table = executions.c
+        query = (
+            select(table.bytes_stored)
+            .where(
+                table.schedule_id == schedule_id,
+                table.status == str(ExecutionStatus.COMPLETED),
+                table.kind == str(Kind.FULL),
+                table.since < before,
+            )
+            .order_by(table.since.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            found: int | None = connection.scalar(query)
         return found
 
     def _day(self, offset: timedelta) -> Any:
@@ -107,12 +153,36 @@ class Trends:
         return func.date(func.timezone("UTC", since) + literal(offset))
 
 
-def strip(
-    days: Mapping[date, ExecutionStatus], wanted: Sequence[date]
-) -> list[ExecutionStatus | None]:
+def strip(days: Mapping[date, Day], wanted: Sequence[date]) -> list[Day | None]:
     """Lay out the days in a row."""
     return [days.get(day) for day in wanted]
 
 
-def _rank(status: ExecutionStatus) -> int:
-    return _WORST_FIRST.index(status)
+def points(runs: Iterable[RunSummary], *, full: int | None) -> list[TrendPoint]:
+    """
+    Return the runs that are over as points of a chart, the oldest first; ``runs`` are the newest first.
+
+    ``full`` is what the newest full before all of them stored.
+    """
+    found = []
+    for run in sorted(runs, key=lambda each: (each.since, each.run_id)):
+        if not run.status.is_final:
+            continue
+        change = None
+        if run.kind is Kind.FULL:
+            full = run.bytes_stored or full  # one that failed stored nothing
+        elif run.bytes_stored is not None and full:
+            change = run.bytes_stored / full
+        found.append(
+            TrendPoint(
+                run_id=run.run_id,
+                since=run.since,
+                status=run.status,
+                kind=run.kind,
+                duration=run.duration if run.started_at is not None else None,
+                bytes_read=run.bytes_read,
+                bytes_stored=run.bytes_stored,
+                change=change,
+            )
+        )
+    return found

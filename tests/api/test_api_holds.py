@@ -255,3 +255,14 @@ def test_a_strip_shows_the_worst_of_each_day(user: httpx.Client) -> None:
     assert set(found["schedules"]["nowhere"]) == {None}
     assert found["schedules"]["orders"].count("completed") == 3
     assert "failed" in found["schedules"]["crm"]
+    assert sum(found["runs"]["orders"]) == 3
+    assert set(found["stored"]["orders"]) == {None, 1_000_000}
+
+
+def test_a_trend_has_the_runs_that_are_over_the_oldest_first(user: httpx.Client) -> None:
+    found = user.get(f"{API}/schedules/crm/trend", params={"count": 50}).json()
+    statuses = [point["status"] for point in found["points"]]
+    assert statuses[-4:] == ["completed", "completed", "completed", "failed"]
+    assert found["points"][-2]["bytes_stored"] == 1_000_000
+    assert user.get(f"{API}/schedules/crm/trend", params={"count": 201}).status_code == 422
+    assert user.get(f"{API}/schedules/nowhere/trend").status_code == 404

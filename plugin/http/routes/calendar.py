@@ -12,11 +12,12 @@ from airflow_backup.core.clock import utc_now
 from airflow_backup.core.ids import dag_id
 from airflow_backup.plugin.access import AccessDep
 from airflow_backup.plugin.airflow import reads as airflow_reads
+from airflow_backup.plugin.http.routes.schedules import ScheduleId
 from airflow_backup.plugin.schemas.base import AskedId
-from airflow_backup.plugin.schemas.calendar import DayStrips, Timeline
+from airflow_backup.plugin.schemas.calendar import DayStrips, Timeline, Trend
 from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep, TrendsDep
-from airflow_backup.plugin.services.trends import strip
+from airflow_backup.plugin.services.trends import points, strip
 from airflow_backup.plugin.views.timeline import timeline
 
 router = APIRouter(tags=["calendar"])
@@ -57,13 +58,34 @@ def show_days(
     count: Count = 30,
     offset: Offset = 0,
 ) -> DayStrips:
-    """Say how each of the past days went for some schedules: the worst status of the day."""
+    """Say how each of the past days went for some schedules: the worst status of the day, how often, and how much."""
     ahead = timedelta(minutes=offset)
     today = (utc_now() + ahead).date()
     days = [today - timedelta(days=back) for back in reversed(range(count))]
     begin = datetime.combine(days[0], time(), tzinfo=UTC) - ahead
     readable = access.readable(ids)
     found = trends.days(readable, first=days[0], begin=begin, offset=ahead)
+    strips = {name: strip(found.get(name, {}), days) for name in sorted(readable)}
     return DayStrips(
-        days=days, schedules={name: strip(found.get(name, {}), days) for name in sorted(readable)}
+        days=days,
+        schedules={name: [day and day.worst for day in each] for name, each in strips.items()},
+        runs={name: [day.runs if day else 0 for day in each] for name, each in strips.items()},
+        stored={name: [day and day.bytes_stored for day in each] for name, each in strips.items()},
     )
+
+
+@router.get("/schedules/{schedule_id}/trend")
+def show_trend(
+    schedule_id: ScheduleId,
+    catalog: CatalogDep,
+    trends: TrendsDep,
+    session: SessionDep,
+    access: AccessDep,
+    count: Annotated[int, Query(ge=2, le=200, description="how many executions")] = 60,
+) -> Trend:
+    """Compare the last executions of a schedule that are over: how long they took, how much they read and stored."""
+    row = queries.one(catalog, access, schedule_id)
+    found = queries.runs(catalog, session, row, limit=count, before=None)
+    oldest = found.runs[-1].since if found.runs else found.now
+    full = trends.full_before(schedule_id, before=oldest)
+    return Trend(now=found.now, points=points(found.runs, full=full))

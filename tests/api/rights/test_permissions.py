@@ -51,6 +51,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "DELETE /schedules/{schedule_id}": ("schedules/orders", {}),
     "GET /schedules/{schedule_id}/next": ("schedules/orders/next", None),
     "GET /schedules/{schedule_id}/runs": ("schedules/orders/runs", None),
+    "GET /schedules/{schedule_id}/trend": ("schedules/orders/trend", None),
     "GET /schedules/{schedule_id}/sets": ("schedules/orders/sets", None),
     "GET /schedules/{schedule_id}/requests": ("schedules/orders/requests", None),
     "GET /schedules/{schedule_id}/versions": ("schedules/orders/versions", None),

@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Show Days
-         * @description Say how each of the past days went for some schedules: the worst status of the day.
+         * @description Say how each of the past days went for some schedules: the worst status of the day, how often, and how much.
          */
         get: operations["show_days_api_v1_days_get"];
         put?: never;
@@ -857,6 +857,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules/{schedule_id}/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Trend
+         * @description Compare the last executions of a schedule that are over: how long they took, how much they read and stored.
+         */
+        get: operations["show_trend_api_v1_schedules__schedule_id__trend_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules/{schedule_id}/versions": {
         parameters: {
             query?: never;
@@ -1284,14 +1304,31 @@ export interface components {
         };
         /**
          * DayStrips
-         * @description How each of the past days went: the worst status of the day, null when nothing ran.
+         * @description How each of the past days went, for each schedule in the order of `days`.
          */
         DayStrips: {
             /** Days */
             days: string[];
-            /** Schedules */
+            /**
+             * Runs
+             * @description How many executions came into being on the day.
+             */
+            runs: {
+                [key: string]: number[];
+            };
+            /**
+             * Schedules
+             * @description The worst status of the day, null when nothing ran.
+             */
             schedules: {
                 [key: string]: (components["schemas"]["ExecutionStatus"] | null)[];
+            };
+            /**
+             * Stored
+             * @description How many bytes they stored together; null where none stored anything.
+             */
+            stored: {
+                [key: string]: (number | null)[];
             };
         };
         /**
@@ -3500,6 +3537,48 @@ export interface components {
             enabled: boolean;
             /** Schedule Id */
             schedule_id: string;
+        };
+        /**
+         * Trend
+         * @description How the last executions of a schedule compare, the oldest first.
+         */
+        Trend: {
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
+            /** Points */
+            points: components["schemas"]["TrendPoint"][];
+        };
+        /**
+         * TrendPoint
+         * @description One execution that is over, in figures.
+         */
+        TrendPoint: {
+            /** Bytes Read */
+            bytes_read: number | null;
+            /** Bytes Stored */
+            bytes_stored: number | null;
+            /**
+             * Change
+             * @description What it stored as a share of what the full before it stored; null for a full, and where there is none.
+             */
+            change: number | null;
+            /**
+             * Duration
+             * @description Seconds from start to finish; null where it never started.
+             */
+            duration: number | null;
+            kind: components["schemas"]["Kind"] | null;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            status: components["schemas"]["ExecutionStatus"];
         };
         /**
          * Trigger
@@ -9223,6 +9302,131 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Toggled"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    show_trend_api_v1_schedules__schedule_id__trend_get: {
+        parameters: {
+            query?: {
+                /** @description how many executions */
+                count?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a schedule */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trend"];
                 };
             };
             /** @description not logged in */
