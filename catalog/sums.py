@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, distinct, func, select
 from airflow_backup.catalog.database import Database
 from airflow_backup.catalog.stores.probe import given_ids, newest
 from airflow_backup.catalog.tables import sets, verifications
-from airflow_backup.core.words import VerificationOutcome
+from airflow_backup.core.words import VerificationLevel, VerificationOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,14 @@ class Sums:
     bytes_stored: int = 0
     last_verified_at: datetime | None = None
     """When the newest verification that passed ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """When a verification that passed ended, and how much it read."""
+
+    at: datetime
+    level: VerificationLevel
 
 
 class StoredSums:
@@ -45,11 +53,19 @@ class StoredSums:
         return {
             each: Sums(
                 **dict(zip(("sets", "chains", "quarantined", "bytes_stored"), row, strict=True)),
-                last_verified_at=verified.get(each),
+                last_verified_at=verified[each].at if each in verified else None,
             )
             for each in ids
             for row in [counted.get(each, (0, 0, 0, 0))]
         }
+
+    def verified(self, schedule_ids: Iterable[str]) -> dict[str, Verified]:
+        """Return the newest verification that passed of each of these schedules that has one."""
+        ids = list(dict.fromkeys(schedule_ids))
+        if not ids:
+            return {}
+        with self._database.reading() as connection:
+            return self._verified(connection, ids)
 
     def _counted(self, connection: Connection, ids: list[str]) -> dict[str, tuple[int, ...]]:
         wanted = given_ids(ids, is_sqlite=self._database.is_sqlite)
@@ -68,7 +84,7 @@ class StoredSums:
         )
         return {name: tuple(map(int, row)) for name, *row in connection.execute(query)}
 
-    def _verified(self, connection: Connection, ids: list[str]) -> dict[str, datetime]:
+    def _verified(self, connection: Connection, ids: list[str]) -> dict[str, Verified]:
         query = newest(
             verifications,
             key="id",
@@ -77,6 +93,9 @@ class StoredSums:
             is_sqlite=self._database.is_sqlite,
             condition=lambda table: table.c.outcome == VerificationOutcome.PASSED,
         )
-        columns = verifications.c.schedule_id, verifications.c.finished_at
+        table = verifications.c
+        columns = table.schedule_id, table.finished_at, table.level
         rows = connection.execute(query.with_only_columns(*columns, maintain_column_froms=True))
-        return {row.schedule_id: row.finished_at for row in rows}
+        return {
+            row.schedule_id: Verified(row.finished_at, VerificationLevel(row.level)) for row in rows
+        }

@@ -32,6 +32,7 @@ from airflow_backup.plugin.http.routes import (
     exchange,
     holds,
     looks,
+    matching,
     receivers,
     runs,
     schedules,
@@ -133,6 +134,7 @@ def _api(app: FastAPI) -> APIRouter:
     for part in (
         status,
         schedules,
+        matching,
         editing,
         engines,
         exchange,

@@ -20,6 +20,8 @@ class Lane(ApiModel):
     """The coming runs of one schedule."""
 
     schedule_id: str
+    group: str | None = None
+    engine: str
     timezone: str
     expected: float | None = None
     """Seconds a run takes: the median of the last ones; null when none has completed."""

@@ -77,11 +77,15 @@ class DefinitionText(ApiModel):
     yaml: Annotated[str, Field(max_length=200_000)]
 
 
+MOST_AT_ONCE = 2000
+"""How many schedules can be named at once."""
+
+
 class BulkRequest(ApiModel):
     """Do the same to several schedules, named by exactly one of ids, group and tag."""
 
     action: Literal["enable", "disable", "run", "skip_next", "pause"]
-    ids: Annotated[list[Id], Field(min_length=1, max_length=2000)] | None = None
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_AT_ONCE)] | None = None
     group: Id | None = None
     tag: Annotated[str, Field(max_length=90)] | None = None
     until: Moment | None = None

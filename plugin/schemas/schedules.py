@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from airflow_backup.core.words import Kind, ProtectionState
+from airflow_backup.core.words import Kind, ProtectionState, VerificationLevel
 from airflow_backup.plugin.schemas.base import ApiModel
 from airflow_backup.plugin.schemas.runs import RunSummary
 
@@ -123,6 +123,13 @@ class HoldInfo(ApiModel):
     """All of it in words."""
 
 
+class LastVerified(ApiModel):
+    """The newest verification of one of its sets that passed."""
+
+    at: datetime
+    level: VerificationLevel
+
+
 class ScheduleSummary(ApiModel):
     """One schedule, as the list shows it."""
 
@@ -157,6 +164,8 @@ class ScheduleSummary(ApiModel):
     """The newest one that is over."""
     last_good: RunSummary | None = None
     """The newest completed one."""
+    last_verified: LastVerified | None = None
+    """The newest verification that passed, of whichever of its sets."""
     alert_after: float | None = None
     """
     Seconds after which it is late without a good set, where that is written; `protection.deadline` is what counts.
@@ -184,9 +193,21 @@ class ScheduleList(ApiModel):
     groups: list[str]
     """All groups, whatever the filters."""
     tags: list[str]
+    engines: list[str]
+    group_sizes: dict[str, int]
+    """How many schedules of each group you may read, whatever the filters."""
     may_create: bool
     """Whether you may make schedules."""
     schedules: list[ScheduleSummary]
+
+
+class ScheduleIds(ApiModel):
+    """The schedules that match, by their ids."""
+
+    total: int
+    """How many there are."""
+    ids: list[str]
+    """All of them, or the first 2,000: as many as `POST /schedules/bulk` takes."""
 
 
 class NextRunList(ApiModel):

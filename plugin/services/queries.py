@@ -31,7 +31,7 @@ from airflow_backup.plugin.schemas.schedules import Permissions, ScheduleDetail
 from airflow_backup.plugin.views import schedules as schedule_views
 from airflow_backup.plugin.views.briefs import LOOK_BACK, Listed, WrittenBrief
 from airflow_backup.plugin.views.listing import (
-    Filters,
+    Ordered,
     is_written,
     select,
     select_written,
@@ -59,7 +59,7 @@ def all_visible(catalog: Catalog, session: Session, access: Access) -> tuple[lis
 
 
 def wanted(
-    catalog: Catalog, session: Session, access: Access, filters: Filters
+    catalog: Catalog, session: Session, access: Access, filters: Ordered
 ) -> tuple[list[Row], list[str], Mapping[str, WrittenBrief]]:
     """
     Return all that the user may read, the ids of those that the filters ask for, in order, and what is written of
@@ -74,10 +74,10 @@ def wanted(
     rows = [row for row in every if row.id in briefs]  # one may have been deleted meanwhile
     chosen = select_written((briefs[row.id] for row in rows), filters)
     if look is None:
-        return rows, [each.id for each in sort_written(chosen, filters.sort)], briefs
+        return rows, [each.id for each in sort_written(chosen, filters)], briefs
     names = {each.id for each in chosen}
     asked = listed(catalog, session, [row for row in rows if row.id in names], look)
-    return rows, [each.id for each in sort(select(asked, filters), filters.sort)], briefs
+    return rows, [each.id for each in sort(select(asked, filters), filters)], briefs
 
 
 def _readable(rows: Iterable[Row], access: Access, *, dags: Collection[str]) -> list[Row]:
@@ -172,6 +172,7 @@ def schedule_data(catalog: Catalog, session: Session, rows: list[Row]) -> Schedu
         holds=catalog.holds.all_active(now=moment),
         protections=protections_of(catalog, rows, known_dags, now=moment),
         waits=_waits(catalog, rows, now=moment),
+        verified=catalog.sums.verified(ids),
     )
 
 

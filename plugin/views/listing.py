@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -65,10 +66,17 @@ class Choice(ApiModel):
     """The engine that reads it, for example `files`."""
 
 
-class Filters(Choice):
+class Ordered(Choice):
     """Which schedules are wanted, in what order."""
 
     sort: SortKey = "id"
+    by_group: bool = False
+    """The schedules of a group together, those without one last."""
+
+
+class Filters(Ordered):
+    """Which schedules are wanted, in what order, and which page of them."""
+
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
@@ -82,12 +90,12 @@ class ExportChoice(Choice):
     """Only those that were made here (`true`), or that files make (`false`)."""
 
 
-def is_written(filters: Filters) -> bool:
+def is_written(filters: Ordered) -> bool:
     """Whether nothing but definitions has to be read to know which schedules are wanted, and in what order."""
     return filters.sort in ("id", "-id") and (filters.state is None or filters.state in _WRITTEN)
 
 
-def select_written(schedules: Iterable[W], filters: Filters) -> list[W]:
+def select_written(schedules: Iterable[W], filters: Choice) -> list[W]:
     """Keep the schedules that match every filter of what is written."""
     state = filters.state if filters.state in _WRITTEN else None
     return [
@@ -101,7 +109,7 @@ def select_written(schedules: Iterable[W], filters: Filters) -> list[W]:
     ]
 
 
-def select(schedules: Iterable[Listed], filters: Filters) -> list[Listed]:
+def select(schedules: Iterable[Listed], filters: Choice) -> list[Listed]:
     """Keep the schedules that match every filter."""
     return [
         schedule
@@ -110,26 +118,43 @@ def select(schedules: Iterable[Listed], filters: Filters) -> list[Listed]:
     ]
 
 
-def sort_written(schedules: Iterable[W], key: SortKey) -> list[W]:
+def sort_written(schedules: Iterable[W], filters: Ordered) -> list[W]:
     """Put schedules in order of their ids."""
-    return sorted(schedules, key=lambda schedule: schedule.id, reverse=key.startswith("-"))
+    key = filters.sort
+    found = sorted(schedules, key=lambda schedule: schedule.id, reverse=key.startswith("-"))
+    return _grouped(found) if filters.by_group else found
 
 
-def sort(schedules: Iterable[Listed], key: SortKey) -> list[Listed]:
+def sort(schedules: Iterable[Listed], filters: Ordered) -> list[Listed]:
     """Put schedules in order; equal ones by id."""
+    key = filters.sort
     by_id = sorted(schedules, key=lambda schedule: schedule.id)
-    return sorted(by_id, key=_KEYS[key.lstrip("-")], reverse=key.startswith("-"))
+    found = sorted(by_id, key=_KEYS[key.lstrip("-")], reverse=key.startswith("-"))
+    return _grouped(found) if filters.by_group else found
 
 
-def facets(schedules: Iterable[Written]) -> tuple[list[str], list[str]]:
-    """Return all groups and all tags."""
-    groups: set[str] = set()
-    tags: set[str] = set()
+def _grouped(schedules: list[W]) -> list[W]:
+    return sorted(schedules, key=lambda schedule: (schedule.group is None, schedule.group or ""))
+
+
+class Facets(NamedTuple):
+    """What lists can be narrowed by: how many schedules each group, tag and engine has, in order of their names."""
+
+    groups: dict[str, int]
+    tags: dict[str, int]
+    engines: dict[str, int]
+
+
+def facets(schedules: Iterable[Written]) -> Facets:
+    """Count the schedules of each group, tag and engine."""
+    groups, tags, engines = Counter[str](), Counter[str](), Counter[str]()
     for schedule in schedules:
-        tags.update(schedule.tags)
+        tags.update(set(schedule.tags))
         if schedule.group is not None:
-            groups.add(schedule.group)
-    return sorted(groups), sorted(tags)
+            groups[schedule.group] += 1
+        if schedule.engine is not None:
+            engines[schedule.engine] += 1
+    return Facets(*(dict(sorted(each.items())) for each in (groups, tags, engines)))
 
 
 def _is(schedule: Listed, state: str) -> bool:

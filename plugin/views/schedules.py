@@ -16,12 +16,14 @@ from airflow_backup.actions.report.protection import Subject
 from airflow_backup.catalog.records import Hold
 from airflow_backup.catalog.rules.protection import Protection
 from airflow_backup.catalog.run_records import Execution, Order
+from airflow_backup.catalog.sums import Verified
 from airflow_backup.core.ids import dag_id
 from airflow_backup.core.words import ExecutionStatus, ProtectionState
 from airflow_backup.plugin.airflow.records import AirflowDag, AirflowRun
 from airflow_backup.plugin.schemas.runs import RunSummary
 from airflow_backup.plugin.schemas.schedules import (
     HoldInfo,
+    LastVerified,
     LoadProblem,
     Permissions,
     ProtectionInfo,
@@ -67,6 +69,8 @@ class ScheduleData:
     """By schedule id."""
     waits: Mapping[str, str] = field(default_factory=dict)
     """By schedule id: for which other schedules those wait that run after them, and why."""
+    verified: Mapping[str, Verified] = field(default_factory=dict)
+    """By schedule id: the newest verification that passed."""
 
 
 def summaries(
@@ -157,6 +161,7 @@ def _fields(row: Row, schedule_data: ScheduleData) -> dict[str, Any]:
         "active_run": _active(row.id, runs, schedule_data),
         "last_run": next((run for run in runs if run.status.is_final), None),
         "last_good": last_good,
+        "last_verified": _verified(schedule_data.verified.get(row.id)),
         "alert_after": _seconds(schedule.alert_after if schedule is not None else None),
     }
 
@@ -270,6 +275,10 @@ def _active(
 def _good(schedule_id: str, schedule_data: ScheduleData) -> RunSummary | None:
     execution = schedule_data.last_good.get(schedule_id)
     return None if execution is None else from_execution(execution, now=schedule_data.now)
+
+
+def _verified(found: Verified | None) -> LastVerified | None:
+    return None if found is None else LastVerified(at=found.at, level=found.level)
 
 
 def _seconds(span: timedelta | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,9 @@ from airflow_backup.schedules.model.schedule import Schedule
 from airflow_backup.schedules.model.windows import openings
 from airflow_backup.schedules.times.holds import holds_on
 
-MOST_LANES = 40
+FEW_LANES, MOST_LANES = 40, 500
+MOST_RUNS = 20_000
+"""Of all lanes together: what a page can still draw."""
 
 
 def timeline(
@@ -26,8 +28,9 @@ def timeline(
     holds: Mapping[str, Sequence[Hold]],
     durations: Mapping[str, timedelta],
     slots: int | None,
+    most: int = FEW_LANES,
 ) -> Timeline:
-    """Lay out the coming runs of enabled schedules, the soonest first."""
+    """Lay out the coming runs of enabled schedules, the soonest first; of ``most`` schedules at most."""
     until = now + span
     due: list[tuple[datetime, Row, Schedule]] = []
     for row in rows:
@@ -36,23 +39,29 @@ def timeline(
         if schedule is not None and first is not None and first.at <= until:
             due.append((first.at, row, schedule))
     due.sort(key=lambda item: (item[0], item[1].id))
-    return Timeline(
-        now=now,
-        until=until,
-        slots=slots,
-        total=len(due),
-        lanes=[
-            _lane(
-                schedule,
-                row.definition,
-                now=now,
-                until=until,
-                holds=holds_on(holds, row.id),
-                expected=durations.get(row.id),
-            )
-            for _, row, schedule in due[:MOST_LANES]
-        ],
+    lanes = (
+        _lane(
+            schedule,
+            row.definition,
+            now=now,
+            until=until,
+            holds=holds_on(holds, row.id),
+            expected=durations.get(row.id),
+        )
+        for _, row, schedule in due[:most]
     )
+    return Timeline(
+        now=now, until=until, slots=slots, total=len(due), lanes=list(_while_few_runs(lanes))
+    )
+
+
+def _while_few_runs(lanes: Iterable[Lane]) -> Iterator[Lane]:
+    room = MOST_RUNS
+    for lane in lanes:
+        room -= len(lane.runs)
+        if room < 0:
+            return
+        yield lane
 
 
 def _lane(
@@ -67,6 +76,8 @@ def _lane(
     runs: list[NextRun] = coming_until(schedule, definition, now=now, until=until, holds=holds)
     return Lane(
         schedule_id=schedule.id,
+        group=schedule.group,
+        engine=schedule.source.engine,
         timezone=schedule.timezone,
         expected=None if expected is None else expected.total_seconds(),
         windows=_open_spans(schedule, now, until),

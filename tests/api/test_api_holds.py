@@ -243,6 +243,9 @@ def test_the_timeline_is_in_order_with_expected_durations(user: httpx.Client) ->
     assert firsts == sorted(firsts)
     assert found["slots"] == 2
     orders = next(lane for lane in found["lanes"] if lane["schedule_id"] == "orders")
+    assert (orders["group"], orders["engine"]) == ("databases", "sqlite")
+    few = user.get(f"{API}/timeline", params={"hours": 48, "lanes": 1}).json()
+    assert (len(few["lanes"]), few["total"]) == (1, found["total"])
     assert orders["expected"] == pytest.approx(41, abs=2)
     assert "broken" not in {lane["schedule_id"] for lane in found["lanes"]}
 

@@ -35,6 +35,10 @@ FILTERS = {
     ),
     "disabled ones": ("state=disabled&q=metrics", ["metrics"]),
     "nothing": ("q=nothing", []),
+    "the schedules of a group together": (
+        "by_group=true&sort=-id",
+        ["orders", "wiki", "stopped", "raced", "metrics", "crm", "broken"],
+    ),
     "backwards": ("sort=-id&limit=2", ["wiki", "stopped"]),
     "the second page": ("limit=2&offset=2", ["metrics", "orders"]),
 }
@@ -67,6 +71,15 @@ def test_all_schedules_are_listed_the_broken_one_too(admin: httpx.Client) -> Non
     assert answer.json()["total"] == len(ALL)
     assert answer.json()["groups"] == ["databases"]
     assert answer.json()["tags"] == ["docs", "prod"]
+    assert answer.json()["engines"] == ["files", "sqlite"]
+    assert answer.json()["group_sizes"] == {"databases": 1}
+
+
+def test_all_that_match_are_named_however_many_a_page_shows(admin: httpx.Client) -> None:
+    answer = admin.get(f"{API}/schedule-ids?source=files&sort=-id").json()
+    assert answer["ids"] == ["wiki", "stopped", "raced", "metrics"]
+    assert answer["total"] == 4
+    assert admin.get(f"{API}/schedule-ids?limit=1").status_code == 422
 
 
 @pytest.mark.parametrize(("query", "expected"), FILTERS.values(), ids=FILTERS)

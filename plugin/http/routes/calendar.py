@@ -18,7 +18,7 @@ from airflow_backup.plugin.schemas.calendar import DayStrips, Timeline, Trend
 from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.catalog_access import CatalogDep, TrendsDep
 from airflow_backup.plugin.services.trends import points, strip
-from airflow_backup.plugin.views.timeline import timeline
+from airflow_backup.plugin.views.timeline import FEW_LANES, MOST_LANES, timeline
 
 router = APIRouter(tags=["calendar"])
 
@@ -33,6 +33,7 @@ def show_timeline(
     session: SessionDep,
     access: AccessDep,
     hours: Annotated[int, Query(ge=1, le=168)] = 24,
+    lanes: Annotated[int, Query(ge=1, le=MOST_LANES, description="how many schedules")] = FEW_LANES,
 ) -> Timeline:
     """Lay out the coming runs, with windows, calendars and holds applied, and how long they will take."""
     rows = queries.visible(catalog, access)
@@ -46,6 +47,7 @@ def show_timeline(
         holds=catalog.holds.all_active(now=now),
         durations=trends.medians(now=now),
         slots=airflow_reads.pool_slots(session, airflow_reads.POOL),
+        most=lanes,
     )
 
 

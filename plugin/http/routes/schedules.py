@@ -60,7 +60,7 @@ def list_schedules(
 ) -> ScheduleList:
     """List the schedules that you may read, with how each of them is."""
     rows, ids, written = queries.wanted(catalog, session, access, filters)
-    groups, tags = facets(written[row.id] for row in rows)
+    found = facets(written[row.id] for row in rows)
     by_id = {row.id: row for row in rows}
     shown = [by_id[name] for name in ids[filters.offset : filters.offset + filters.limit]]
     data = queries.schedule_data(catalog, session, shown)
@@ -70,8 +70,10 @@ def list_schedules(
         total=len(ids),
         limit=filters.limit,
         offset=filters.offset,
-        groups=groups,
-        tags=tags,
+        groups=list(found.groups),
+        tags=list(found.tags),
+        engines=list(found.engines),
+        group_sizes=found.groups,
         may_create=access.may_edit("POST"),
         schedules=schedule_views.summaries(shown, data, permissions=may),
     )

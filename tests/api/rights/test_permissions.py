@@ -42,6 +42,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "GET /receivers": ("receivers", None),
     "POST /receivers/{name}/test": ("receivers/nobody/test", {}),
     "GET /schedules": ("schedules", None),
+    "GET /schedule-ids": ("schedule-ids", None),
     "POST /schedules": ("schedules", {"id": "x"}),
     "POST /schedules/validate": ("schedules/validate", {"id": "x"}),
     "POST /schedules/bulk": ("schedules/bulk", {"action": "enable", "ids": ["orders"]}),

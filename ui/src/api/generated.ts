@@ -479,6 +479,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedule-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schedule Ids
+         * @description Name the schedules that match and that you may read, to act on all of them with `POST /schedules/bulk`.
+         */
+        get: operations["list_schedule_ids_api_v1_schedule_ids_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -1812,11 +1832,15 @@ export interface components {
          * @description The coming runs of one schedule.
          */
         Lane: {
+            /** Engine */
+            engine: string;
             /**
              * Expected
              * @description Seconds a run takes: the median of the last ones; null when none has completed.
              */
             expected: number | null;
+            /** Group */
+            group: string | null;
             /** Runs */
             runs: components["schemas"]["NextRun"][];
             /** Schedule Id */
@@ -1828,6 +1852,18 @@ export interface components {
              * @description When it may start; empty when it always may.
              */
             windows: components["schemas"]["OpenSpan"][];
+        };
+        /**
+         * LastVerified
+         * @description The newest verification of one of its sets that passed.
+         */
+        LastVerified: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            level: components["schemas"]["VerificationLevel"];
         };
         /**
          * Lifted
@@ -2881,6 +2917,8 @@ export interface components {
             last_good: components["schemas"]["RunSummary"] | null;
             /** @description The newest one that is over. */
             last_run: components["schemas"]["RunSummary"] | null;
+            /** @description The newest verification that passed, of whichever of its sets. */
+            last_verified: components["schemas"]["LastVerified"] | null;
             /** @description The version that was saved here; null for a schedule from a file. */
             made: components["schemas"]["SavedBy"] | null;
             next_run: components["schemas"]["NextRun"] | null;
@@ -2926,10 +2964,35 @@ export interface components {
             waits: string | null;
         };
         /**
+         * ScheduleIds
+         * @description The schedules that match, by their ids.
+         */
+        ScheduleIds: {
+            /**
+             * Ids
+             * @description All of them, or the first 2,000: as many as `POST /schedules/bulk` takes.
+             */
+            ids: string[];
+            /**
+             * Total
+             * @description How many there are.
+             */
+            total: number;
+        };
+        /**
          * ScheduleList
          * @description A page of schedules.
          */
         ScheduleList: {
+            /** Engines */
+            engines: string[];
+            /**
+             * Group Sizes
+             * @description How many schedules of each group you may read, whatever the filters.
+             */
+            group_sizes: {
+                [key: string]: number;
+            };
             /**
              * Groups
              * @description All groups, whatever the filters.
@@ -3073,6 +3136,8 @@ export interface components {
             last_good: components["schemas"]["RunSummary"] | null;
             /** @description The newest one that is over. */
             last_run: components["schemas"]["RunSummary"] | null;
+            /** @description The newest verification that passed, of whichever of its sets. */
+            last_verified: components["schemas"]["LastVerified"] | null;
             /** @description The version that was saved here; null for a schedule from a file. */
             made: components["schemas"]["SavedBy"] | null;
             next_run: components["schemas"]["NextRun"] | null;
@@ -6618,6 +6683,136 @@ export interface operations {
             };
         };
     };
+    list_schedule_ids_api_v1_schedule_ids_get: {
+        parameters: {
+            query?: {
+                /** @description Part of the id, description, group, source or a tag, whatever the case. */
+                q?: string;
+                group?: string | null;
+                tag?: string | null;
+                state?: ("loaded" | "rejected" | "last_known_good" | "enabled" | "disabled" | "running" | "attention" | "broken" | "lost" | "late" | "at_risk" | "never" | "good") | null;
+                /** @description The engine that reads it, for example `files`. */
+                source?: string | null;
+                sort?: "id" | "-id" | "protection" | "-protection" | "next_run" | "-next_run" | "last_run" | "-last_run" | "last_good" | "-last_good" | "bytes" | "-bytes";
+                /** @description The schedules of a group together, those without one last. */
+                by_group?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleIds"];
+                };
+            };
+            /** @description not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description no such thing, or not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description it makes no sense now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description somebody changed it meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the request is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description the version that is meant is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description too much at once; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description a database does not answer now; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     list_schedules_api_v1_schedules_get: {
         parameters: {
             query?: {
@@ -6629,6 +6824,8 @@ export interface operations {
                 /** @description The engine that reads it, for example `files`. */
                 source?: string | null;
                 sort?: "id" | "-id" | "protection" | "-protection" | "next_run" | "-next_run" | "last_run" | "-last_run" | "last_good" | "-last_good" | "bytes" | "-bytes";
+                /** @description The schedules of a group together, those without one last. */
+                by_group?: boolean;
                 limit?: number;
                 offset?: number;
             };
@@ -10529,6 +10726,8 @@ export interface operations {
         parameters: {
             query?: {
                 hours?: number;
+                /** @description how many schedules */
+                lanes?: number;
             };
             header?: never;
             path?: never;
