@@ -25,6 +25,7 @@ import type {
   Status,
   TemplateList,
   Timeline,
+  Trend,
   Validation,
   VersionList,
 } from "./types";
@@ -108,13 +109,32 @@ export const useTimeline = () =>
     refetchInterval: 60_000,
   });
 
+/** The last runs of a schedule in figures. */
+export const useTrend = (id: string, isAsked: boolean) =>
+  useQuery({
+    enabled: isAsked,
+    queryFn: ({ signal }) => get<Trend>(`schedules/${encodeURIComponent(id)}/trend`, { count: 60 }, signal),
+    queryKey: ["backup", "trend", id],
+    refetchInterval: 60_000,
+  });
+
+/** How far the clock of whoever looks is ahead, in minutes. */
+const ahead = (): number => -new Date().getTimezoneOffset();
+
+/** A year of one schedule, day by day. */
+export const useYear = (id: string) =>
+  useQuery({
+    queryFn: ({ signal }) => get<DayStrips>("days", { count: 366, ids: [id], offset: ahead() }, signal),
+    queryKey: ["backup", "year", id],
+    refetchInterval: 120_000,
+  });
+
 /** How the past days went, on the clock of whoever looks. */
 export const useDays = (ids: readonly string[]) =>
   useQuery({
     enabled: ids.length > 0,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) =>
-      get<DayStrips>("days", { count: 30, ids, offset: -new Date().getTimezoneOffset() }, signal),
+    queryFn: ({ signal }) => get<DayStrips>("days", { count: 30, ids, offset: ahead() }, signal),
     queryKey: ["backup", "days", ...ids],
     refetchInterval: 120_000,
   });

@@ -15,7 +15,9 @@ const run = (at: string, more: Partial<NextRun> = {}): NextRun => ({
   ...more,
 });
 const lane = (runs: NextRun[], expected: number | null = null): Lane => ({
+  engine: "files",
   expected,
+  group: null,
   runs,
   schedule_id: "wiki",
   timezone: "UTC",

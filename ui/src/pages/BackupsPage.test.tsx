@@ -81,6 +81,8 @@ const respond = (url: URL, init?: RequestInit): Response => {
     );
 
     return json({
+      engines: ["files"],
+      group_sizes: {},
       groups: [],
       limit: 50,
       may_create: true,
@@ -95,7 +97,10 @@ const respond = (url: URL, init?: RequestInit): Response => {
     return json({ lanes: [], now: STATUS.now, slots: 2, total: 0, until: "2026-11-22T12:00:00Z" });
   }
   if (path === "days") {
-    return json({ days: [], schedules: {} });
+    return json({ days: [], runs: {}, schedules: {}, stored: {} });
+  }
+  if (path.endsWith("/trend")) {
+    return json({ now: STATUS.now, points: [] });
   }
   if (path === "coverage") {
     return json({

@@ -15,11 +15,13 @@ let slow: number;
 let ahead: number;
 
 const BODIES: Record<string, (now: string) => unknown> = {
-  days: () => ({ days: [], schedules: {} }),
+  days: () => ({ days: [], runs: {}, schedules: {}, stored: {} }),
   events: () => ({ cursor: 7, events: [], more: false, newest: 7 }),
   receivers: () => ({ may_test: true, receivers: [] }),
   "runs/active": (now) => ({ next_before: null, now, runs: [] }),
   schedules: (now) => ({
+    engines: [],
+    group_sizes: {},
     groups: [],
     limit: 50,
     may_create: true,

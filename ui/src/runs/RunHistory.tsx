@@ -5,6 +5,7 @@ import { useRuns } from "../api/queries";
 import type { Run, ScheduleSummary } from "../api/types";
 import { Failure } from "../shared/Failure";
 import { HistoryItem } from "./HistoryItem";
+import { RunCharts } from "./RunCharts";
 
 const PAGE = 15;
 const MOST = 200;
@@ -42,6 +43,7 @@ export const RunHistory = ({ activeRun, schedule }: RunHistoryProps) => {
 
   return (
     <Stack gap="3">
+      <RunCharts id={id} />
       <Stack
         aria-label={`History of ${id}`}
         as="ol"

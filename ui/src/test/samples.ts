@@ -55,6 +55,7 @@ export const SCHEDULE: ScheduleSummary = {
   id: "wiki",
   last_good: RUN,
   last_run: RUN,
+  last_verified: null,
   made: null,
   next_run: { at: "2026-11-22T02:00:00Z", kind: "full", opens_at: "2026-11-22T02:00:00Z", skipped: null },
   origin: "schedules.yaml:5",

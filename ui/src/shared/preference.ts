@@ -1,0 +1,53 @@
+import { useCallback, useSyncExternalStore } from "react";
+
+const PREFIX = "airflow-backup ";
+const CHANGED = "airflow-backup-preference";
+
+const read = (key: string): string | null => {
+  try {
+    return localStorage.getItem(PREFIX + key);
+  } catch {
+    return null; // no storage: it lasts as long as the page
+  }
+};
+
+const kept = new Map<string, string>();
+
+const subscribe = (listener: () => void): (() => void) => {
+  window.addEventListener("storage", listener);
+  window.addEventListener(CHANGED, listener);
+
+  return () => {
+    window.removeEventListener("storage", listener);
+    window.removeEventListener(CHANGED, listener);
+  };
+};
+
+/** How somebody likes the page to look, kept in this browser; one of a few words, the first of which is the usual one. */
+export const usePreference = <Word extends string>(
+  key: string,
+  words: readonly [Word, ...Word[]],
+): readonly [Word, (word: Word) => void] => {
+  const [text, set] = useStored(key);
+
+  return [words.find((word) => word === text) ?? words[0], set];
+};
+
+/** A text that is kept in this browser; null while nothing is. */
+export const useStored = (key: string): readonly [string | null, (text: string) => void] => {
+  const text = useSyncExternalStore(subscribe, () => read(key) ?? kept.get(key) ?? null);
+  const set = useCallback(
+    (value: string) => {
+      kept.set(key, value);
+      try {
+        localStorage.setItem(PREFIX + key, value);
+      } catch {
+        // as above
+      }
+      window.dispatchEvent(new Event(CHANGED));
+    },
+    [key],
+  );
+
+  return [text, set];
+};
