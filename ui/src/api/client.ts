@@ -119,7 +119,7 @@ const problem = (status: number, body: unknown): ApiError => {
   );
 };
 
-const goToLogin = (): void => {
+export const goToLogin = (): void => {
   const login = new URL("api/v2/auth/login", document.baseURI);
 
   login.searchParams.set("next", window.location.href);

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 
 import { isOver } from "../words";
 import { get, post } from "./client";
+import { tailOf, tasksOf } from "./host";
 import { IDLE, LIVE, WATCH } from "./refresh";
 import type {
   CoverageList,
@@ -15,6 +16,7 @@ import type {
   RecoveryPlan,
   RequestedRunList,
   RetentionView,
+  Run,
   RunDetail,
   RunList,
   RunPage,
@@ -100,6 +102,31 @@ export const useRun = (dagId: string, runId: string) =>
     queryFn: ({ signal }) =>
       get<RunDetail>(`runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}`, {}, signal),
     queryKey: ["backup", "run", dagId, runId],
+  });
+
+/** How often the end of a log is read while its run goes on. */
+const WRITTEN = 2 * LIVE;
+
+/** The tasks of a run that were tried, as Airflow knows them. */
+export const useTasks = ({ dag_id: dagId, run_id: runId, status }: Run, isLive: boolean) =>
+  useQuery({
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => tasksOf(dagId, runId, signal),
+    queryKey: ["backup", "tasks", dagId, runId, status],
+    refetchInterval: isLive ? WRITTEN : false,
+  });
+
+/** The end of the log of one attempt. */
+export const useLogTail = (
+  { dag_id: dagId, run_id: runId, status }: Run,
+  { attempt, task }: { attempt: number; task: string },
+  most: number,
+  isLive: boolean,
+) =>
+  useQuery({
+    queryFn: ({ signal }) => tailOf({ attempt, dagId, runId, task }, most, signal),
+    queryKey: ["backup", "log", dagId, runId, task, attempt, status],
+    refetchInterval: isLive ? WRITTEN : false,
   });
 
 export const useTimeline = () =>

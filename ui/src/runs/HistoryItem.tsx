@@ -1,15 +1,16 @@
-import { Badge, Box, Code, Flex, Link, Text } from "@chakra-ui/react";
-import type { ReactNode } from "react";
+import { Badge, Box, Button, Code, Flex, Link, Text } from "@chakra-ui/react";
+import { type ReactNode, useState } from "react";
 
 import { hostUrl } from "../api/client";
 import type { Run } from "../api/types";
 import { formatBytes, formatCount, formatDuration, formatExact, formatMoment, sentence } from "../format";
-import { External } from "../shared/icons";
+import { External, FileText } from "../shared/icons";
 import { Notice } from "../shared/Notice";
 import { Message } from "../shared/Problem";
 import { StatusBadge } from "../shared/StateBadge";
 import { STATUSES, TRIGGERS } from "../words";
 import { RunAttempts } from "./RunAttempts";
+import { RunLog } from "./RunLog";
 import { RunProgress } from "./RunProgress";
 
 type HistoryItemProps = {
@@ -24,6 +25,9 @@ type HistoryItemProps = {
 /** One run: what became of it, when, and why. */
 export const HistoryItem = ({ expected, run, timeZone, title }: HistoryItemProps) => {
   const isLive = run.status === "running" || run.status === "pending" || run.status === "paused";
+  // What was skipped or passed by never came to a task that says something.
+  const hasLog = run.status !== "skipped";
+  const [isLogShown, setLogShown] = useState(false);
 
   return (
     <Box as="li" data-status={run.status} data-testid="run" px="3" py="2.5">
@@ -39,11 +43,24 @@ export const HistoryItem = ({ expected, run, timeZone, title }: HistoryItemProps
         <Text color="fg.muted" fontSize="xs">
           {byWhom(run)}
         </Text>
+        {hasLog ? (
+          <Button
+            aria-expanded={isLogShown}
+            aria-label={`${isLogShown ? "Hide" : "Show"} the log of ${run.run_id}`}
+            color="fg.muted"
+            ms="auto"
+            onClick={() => setLogShown(!isLogShown)}
+            size="2xs"
+            variant="ghost"
+          >
+            <FileText /> Log
+          </Button>
+        ) : undefined}
         <Link
           aria-label={`Open the run in Airflow`}
           color="fg.muted"
           href={hostUrl(`dags/${encodeURIComponent(run.dag_id)}/runs/${encodeURIComponent(run.run_id)}`)}
-          ms="auto"
+          ms={hasLog ? "0" : "auto"}
           title="Open in Airflow: tasks and logs"
         >
           <External />
@@ -60,6 +77,7 @@ export const HistoryItem = ({ expected, run, timeZone, title }: HistoryItemProps
       {run.attempts > 1 || run.status === "cancelled" || run.status === "paused" ? (
         <RunAttempts run={run} timeZone={timeZone} />
       ) : undefined}
+      {isLogShown ? <RunLog isLive={isLive} run={run} /> : undefined}
       {run.note === null ? undefined : (
         <Text color="fg.muted" fontSize="xs" fontStyle="italic">
           “{run.note}”
