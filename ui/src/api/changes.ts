@@ -33,8 +33,11 @@ export const useRunNow = (id: string) => {
   const client = useQueryClient();
 
   return useMutation({
-    mutationFn: async (kind: string | null) =>
-      post<Started>(`schedules/${encodeURIComponent(id)}/run`, kind === null ? {} : { kind }),
+    mutationFn: async ({ kind, note }: { kind?: string | null; note?: string | null }) =>
+      post<Started>(`schedules/${encodeURIComponent(id)}/run`, {
+        ...(kind == null ? {} : { kind }),
+        ...(note == null ? {} : { note }),
+      }),
     onSettled: async () => refreshAll(client),
   });
 };

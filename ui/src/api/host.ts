@@ -63,19 +63,20 @@ export const tailOf = async (
   const path = `${runPath(dagId, runId)}/${encodeURIComponent(task)}/logs/${attempt}`;
   const response = await ask(path, "application/x-ndjson", signal);
   let lines: string[] = [];
-  let isCut = false;
+  let count = 0;
   const add = (text: string): void => {
-    const read = lineOf(text);
+    const read = lineOf(text)?.split("\n") ?? [];
 
-    if (read !== null) {
-      lines.push(...read.split("\n"));
-    }
+    count += read.length;
+    lines.push(...read);
     if (lines.length > 2 * most) {
       lines = lines.slice(-most);
-      isCut = true;
     }
   };
 
+  if (response.body === null) {
+    return { isCut: false, lines };
+  }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
 
@@ -92,7 +93,7 @@ export const tailOf = async (
   }
   add(rest);
 
-  return { isCut: isCut || lines.length > most, lines: lines.slice(-most) };
+  return { isCut: count > most, lines: lines.slice(-most) };
 };
 
 /** Of what Airflow wrote about the line and nobody asks for here. */

@@ -221,6 +221,12 @@ describe("the page", () => {
     await waitFor(() => expect(world.posts).toEqual(["schedules/wiki/run {}"]));
   });
 
+  it("offers to run a schedule with a note", async () => {
+    show();
+    fireEvent.click(await screen.findByRole("button", { name: "More for wiki" }));
+    expect(await screen.findByRole("menuitem", { name: "Run now with a note…" })).toBeDefined();
+  });
+
   it("offers to lift the hold that keeps a schedule from running", async () => {
     const hold = {
       author: "op",

@@ -1,5 +1,7 @@
 import { Box, Button, IconButton, Menu, Portal } from "@chakra-ui/react";
 
+import { useState } from "react";
+
 import { useRunNow } from "../api/changes";
 import type { ScheduleSummary } from "../api/types";
 import { sentence } from "../format";
@@ -7,16 +9,22 @@ import { whyNotRun } from "../words";
 import { Hint } from "../shared/Hint";
 import { Chevron, Play } from "../shared/icons";
 import { tell, tellError } from "../shared/toaster";
+import { kindsOf, RunDialog } from "./RunDialog";
+
+const ASK = "ask";
 
 type RunNowProps = { readonly isActive: boolean; readonly schedule: ScheduleSummary };
 
 const useStart = (schedule: ScheduleSummary) => {
   const { isPending, mutate } = useRunNow(schedule.id);
   const start = (kind: string | null): void =>
-    mutate(kind, {
-      onError: (error) => tellError(`${schedule.id} was not started`, error),
-      onSuccess: () => tell(`${schedule.id} is on its way`),
-    });
+    mutate(
+      { kind },
+      {
+        onError: (error) => tellError(`${schedule.id} was not started`, error),
+        onSuccess: () => tell(`${schedule.id} is on its way`),
+      },
+    );
 
   return { isPending, start };
 };
@@ -43,11 +51,12 @@ export const RunNowIcon = ({ isActive, schedule }: RunNowProps) => {
   );
 };
 
-/** The large one: where a schedule has several kinds, one of them can be chosen. */
+/** The large one; beside it a kind can be chosen, and a note written. */
 export const RunNowButton = ({ isActive, schedule }: RunNowProps) => {
   const { isPending, start } = useStart(schedule);
   const why = whyNotRun(schedule, isActive);
-  const kinds = [...new Set(schedule.rhythms.map((rhythm) => rhythm.kind))];
+  const kinds = kindsOf(schedule);
+  const [isAsking, setAsking] = useState(false);
 
   return (
     <Box display="inline-flex" gap="1px">
@@ -58,39 +67,41 @@ export const RunNowButton = ({ isActive, schedule }: RunNowProps) => {
             disabled={why !== null}
             loading={isPending}
             onClick={() => start(null)}
-            roundedEnd={kinds.length > 1 ? "none" : undefined}
+            roundedEnd="none"
             size="sm"
           >
             <Play /> Run now
           </Button>
         </Box>
       </Hint>
-      {kinds.length > 1 ? (
-        <Menu.Root onSelect={({ value }) => start(value)}>
-          <Menu.Trigger asChild>
-            <IconButton
-              aria-label="Choose what to take"
-              colorPalette="brand"
-              disabled={why !== null}
-              roundedStart="none"
-              size="sm"
-            >
-              <Chevron />
-            </IconButton>
-          </Menu.Trigger>
-          <Portal>
-            <Menu.Positioner>
-              <Menu.Content>
-                {kinds.map((kind) => (
-                  <Menu.Item key={kind} value={kind}>
-                    {sentence(kind.replace("_", " "))}
-                  </Menu.Item>
-                ))}
-              </Menu.Content>
-            </Menu.Positioner>
-          </Portal>
-        </Menu.Root>
-      ) : undefined}
+      <Menu.Root onSelect={({ value }) => (value === ASK ? setAsking(true) : start(value))}>
+        <Menu.Trigger asChild>
+          <IconButton
+            aria-label="Choose what to take"
+            colorPalette="brand"
+            disabled={why !== null}
+            roundedStart="none"
+            size="sm"
+          >
+            <Chevron />
+          </IconButton>
+        </Menu.Trigger>
+        <Portal>
+          <Menu.Positioner>
+            <Menu.Content>
+              {kinds.length > 1
+                ? kinds.map((kind) => (
+                    <Menu.Item key={kind} value={kind}>
+                      {sentence(kind.replace("_", " "))}
+                    </Menu.Item>
+                  ))
+                : undefined}
+              <Menu.Item value={ASK}>With a note…</Menu.Item>
+            </Menu.Content>
+          </Menu.Positioner>
+        </Portal>
+      </Menu.Root>
+      {isAsking ? <RunDialog onClose={() => setAsking(false)} schedule={schedule} /> : undefined}
     </Box>
   );
 };

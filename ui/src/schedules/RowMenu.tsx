@@ -3,10 +3,12 @@ import { useState } from "react";
 
 import { useLift, useSkipNext } from "../api/changes";
 import type { ScheduleSummary } from "../api/types";
+import { RunDialog } from "../runs/RunDialog";
 import { CloneDialog, DeleteDialog, PauseDialog } from "../shared/dialogs";
 import { Dots } from "../shared/icons";
 import { CALM, CLEAR } from "../shared/manners";
 import { tell, tellError } from "../shared/toaster";
+import { whyNotRun } from "../words";
 
 type RowMenuProps = {
   readonly onEdit: (id: string) => void;
@@ -14,7 +16,7 @@ type RowMenuProps = {
   readonly schedule: ScheduleSummary;
 };
 
-type Asking = "clone" | "delete" | "pause";
+type Asking = "clone" | "delete" | "pause" | "run";
 
 /** What can be done to one schedule besides switching and running it. */
 export const RowMenu = ({ onEdit, onGone, schedule }: RowMenuProps) => {
@@ -25,7 +27,9 @@ export const RowMenu = ({ onEdit, onGone, schedule }: RowMenuProps) => {
   const canHold = permissions.toggle && state !== "rejected";
   const canEdit = permissions.edit && (made !== null || state !== "rejected");
 
-  if (!canHold && !canEdit) {
+  const canRun = whyNotRun(schedule, schedule.active_run !== null) === null;
+
+  if (!canHold && !canEdit && !canRun) {
     return undefined;
   }
   const act = (value: string): void => {
@@ -62,6 +66,7 @@ export const RowMenu = ({ onEdit, onGone, schedule }: RowMenuProps) => {
         <Portal>
           <Menu.Positioner>
             <Menu.Content {...CALM} {...CLEAR} minW="44">
+              {canRun ? <Menu.Item value="run">Run now with a note…</Menu.Item> : undefined}
               {canHold ? (
                 <>
                   {holds.some(({ kind }) => kind === "skip_next") ? undefined : (
@@ -92,6 +97,7 @@ export const RowMenu = ({ onEdit, onGone, schedule }: RowMenuProps) => {
         </Portal>
       </Menu.Root>
       {asking === "pause" ? <PauseDialog onClose={() => setAsking(null)} schedule={schedule} /> : undefined}
+      {asking === "run" ? <RunDialog onClose={() => setAsking(null)} schedule={schedule} /> : undefined}
       {asking === "clone" ? (
         <CloneDialog onClose={() => setAsking(null)} onMade={onEdit} schedule={schedule} />
       ) : undefined}
