@@ -110,8 +110,11 @@ export const useLift = (id: string) =>
 
 export type BulkAction = "disable" | "enable" | "pause" | "run" | "skip_next";
 
+/** By exactly one of these a verb knows for which schedules it is. */
+export type BulkTarget = { group?: string; ids?: readonly string[]; tag?: string };
+
 export const useBulk = () =>
-  useChange(async (body: { action: BulkAction; ids: readonly string[]; until?: string }) =>
+  useChange(async (body: BulkTarget & { action: BulkAction; until?: string }) =>
     post<BulkResults>("schedules/bulk", body),
   );
 

@@ -1,4 +1,4 @@
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
 import { isOver } from "../words";
@@ -21,6 +21,7 @@ import type {
   RunList,
   RunPage,
   ScheduleDetail,
+  ScheduleIds,
   ScheduleList,
   SetDetail,
   SetList,
@@ -32,7 +33,17 @@ import type {
   VersionList,
 } from "./types";
 
-export type ListQuery = { limit: number; offset: number; q: string; sort: string; state: ListState };
+export type ListQuery = {
+  by_group: boolean;
+  group: string;
+  limit: number;
+  offset: number;
+  q: string;
+  sort: string;
+  source: string;
+  state: ListState;
+  tag: string;
+};
 
 export const useStatus = () =>
   useQuery({ queryFn: ({ signal }) => get<Status>("status", {}, signal), queryKey: ["backup", "status"] });
@@ -52,6 +63,13 @@ export const useSchedules = (query: ListQuery) =>
     queryKey: ["backup", "schedules", query],
   });
 
+/** Names all that match, when somebody wants to act on all of them. */
+export const useAllIds = () =>
+  useMutation({
+    mutationFn: async (choice: Pick<ListQuery, "group" | "q" | "source" | "state" | "tag">) =>
+      get<ScheduleIds>("schedule-ids", choice),
+  });
+
 export const useSchedule = (id: string) =>
   useQuery({
     queryFn: ({ signal }) => get<ScheduleDetail>(`schedules/${encodeURIComponent(id)}`, {}, signal),
@@ -66,7 +84,15 @@ export const useRuns = (id: string, limit: number) =>
     queryKey: ["backup", "runs", id, limit],
   });
 
-export type RunQuery = { after: string; q: string; status: string; trigger: string };
+export type RunQuery = {
+  after: string;
+  group: string;
+  kind: string;
+  q: string;
+  source: string;
+  status: string;
+  trigger: string;
+};
 
 const RUNS = 30;
 

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { ImportedSchedule, ImportResults, TemplateInfo } from "../api/types";
 import { BulkBar } from "../schedules/BulkBar";
+import { ticked } from "../schedules/target";
 import { ENGINES } from "../test/engines";
 import { draw, show } from "../test/page";
 import { SCHEDULE, STATUS } from "../test/samples";
@@ -125,12 +126,14 @@ const respond = (url: URL, init?: RequestInit): Response => {
   }
   const answers: Record<string, unknown> = {
     coverage: { connections: [], exceptions: 0, percent: 100, protected: 0, unknown_exceptions: [], unprotected: 0 },
-    days: { days: [], schedules: {} },
+    days: { days: [], runs: {}, schedules: {}, stored: {} },
     engines: { engines: ENGINES },
     events: { cursor: 7, events: [], more: false, newest: 7 },
     receivers: { may_test: true, receivers: [] },
     "runs/active": { next_before: null, now: STATUS.now, runs: [] },
     schedules: {
+      engines: [],
+      group_sizes: {},
       groups: [],
       limit: 50,
       may_create: mayCreate,
@@ -287,7 +290,9 @@ describe("the export of more schedules than an address names", () => {
     [500, false],
     [501, true],
   ])("%i: disabled is %s", async (count, isDisabled) => {
-    draw(<BulkBar ids={Array.from({ length: count }, (_, number) => `s${number}`)} onClear={() => undefined} />);
+    const ids = Array.from({ length: count }, (_, number) => `s${number}`);
+
+    draw(<BulkBar more={null} onClear={() => undefined} target={ticked(ids)} />);
     const found = await screen.findByText("Export");
 
     expect(found.closest("button[disabled]") !== null).toBe(isDisabled);

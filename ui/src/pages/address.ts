@@ -2,11 +2,12 @@ import { useCallback } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router-dom";
 
 import { type RunChoice, runChoice } from "../runs/RunsPanel";
-import { listState } from "../schedules/Toolbar";
+import { listChoice, type ListChoice } from "../schedules/choice";
 
 export const RUNS = "runs";
 
-type Change = Partial<RunChoice> & { offset?: number; sort?: string; state?: string; view?: string };
+type Change = Partial<ListChoice> &
+  Partial<RunChoice> & { by?: string; offset?: number; sort?: string; view?: string };
 
 /** The address bar holds what is shown, so that a link shows the same to somebody else. */
 export const useAddress = () => {
@@ -35,23 +36,24 @@ export const useAddress = () => {
 
           return after;
         },
-        { replace: true },
+        // What is typed letter by letter would fill the history; a choice is undone by the way back.
+        { replace: "q" in change },
       ),
     [setSearch],
   );
 
   return {
+    byGroup: search.get("by") === "group",
     choice: runChoice(search),
     drawer: {
       close: () => go(root),
       id: rest === "" ? null : decoded(rest),
       open: (id: string) => go(`${root}/${encodeURIComponent(id)}`),
     },
+    narrowed: listChoice(search),
     offset: Number(search.get("offset") ?? 0) || 0,
-    q: search.get("q") ?? "",
     set,
     sort: search.get("sort") ?? "id",
-    state: listState(search.get("state")),
     view: search.get("view") === RUNS ? RUNS : "schedules",
   };
 };

@@ -5,9 +5,9 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { createClient } from "../api/refresh";
 import { RUN } from "../test/samples";
-import { queryOf, type RunChoice, runChoice, RunsPanel } from "./RunsPanel";
+import { EVERY_RUN, queryOf, type RunChoice, runChoice, RunsPanel } from "./RunsPanel";
 
-const ALL: RunChoice = { period: "", q: "", status: "", trigger: "" };
+const ALL = EVERY_RUN;
 
 const PAGES: Record<string, unknown> = {
   "": {
@@ -52,6 +52,7 @@ const show = (choice: RunChoice = ALL) =>
         <RunsPanel
           active={[]}
           choice={choice}
+          facets={{ engines: ["files", "sqlite"], groups: ["databases"] }}
           onChange={(change) => changes.push(change)}
           onOpen={(id) => opened.push(id)}
         />
@@ -91,7 +92,15 @@ describe("the runs of all schedules", () => {
     expect(Object.fromEntries(search)).toEqual({ q: "db", status: "failed", trigger: "schedule" });
     expect(asked[0]?.get("status")).toBe("failed");
     fireEvent.change(screen.getByRole("combobox", { name: "Result" }), { target: { value: "skipped" } });
-    expect(changes).toEqual([{ status: "skipped" }]);
+    fireEvent.change(screen.getByRole("combobox", { name: "Group" }), { target: { value: "databases" } });
+    fireEvent.change(screen.getByRole("combobox", { name: "Engine" }), { target: { value: "sqlite" } });
+    fireEvent.change(screen.getByRole("combobox", { name: "Kind" }), { target: { value: "incremental" } });
+    expect(changes).toEqual([
+      { status: "skipped" },
+      { group: "databases" },
+      { source: "sqlite" },
+      { kind: "incremental" },
+    ]);
   });
 
   it("say what to do where none is found", async () => {
@@ -107,9 +116,11 @@ describe("the runs of all schedules", () => {
 describe("the address", () => {
   it("narrows nothing by what nobody knows", () => {
     expect(runChoice(new URLSearchParams("status=odd&trigger=toString&period=1y&q=x"))).toEqual({ ...ALL, q: "x" });
-    expect(runChoice(new URLSearchParams("status=failed&trigger=manual&period=7d"))).toEqual({
+    expect(runChoice(new URLSearchParams("status=failed&trigger=manual&period=7d&kind=full&group=a"))).toEqual({
+      ...ALL,
+      group: "a",
+      kind: "full",
       period: "7d",
-      q: "",
       status: "failed",
       trigger: "manual",
     });

@@ -1,10 +1,12 @@
-import { Button, EmptyState, Flex, Link, NativeSelect, Skeleton, Stack, Text } from "@chakra-ui/react";
+import { Button, EmptyState, Flex, Link, Skeleton, Stack, Text } from "@chakra-ui/react";
 import { useCallback } from "react";
 
 import { apiUrl } from "../api/client";
 import { type RunQuery, useAllRuns } from "../api/queries";
-import type { Run } from "../api/types";
+import type { Kind, Run } from "../api/types";
 import { serverNow } from "../clock";
+import { sentence } from "../format";
+import { Choice, named } from "../shared/Choice";
 import { Failure } from "../shared/Failure";
 import { Download, Search } from "../shared/icons";
 import { Panel } from "../shared/Panel";
@@ -21,9 +23,19 @@ const PERIODS: Record<string, readonly [string, number]> = {
   "30d": ["The last 30 days", 30 * 24],
 };
 
+const KINDS: Record<Kind, string> = {
+  archive_log: "Archive log",
+  differential: "Differential",
+  full: "Full",
+  incremental: "Incremental",
+};
+
 export type RunChoice = {
+  readonly group: string;
+  readonly kind: string;
   readonly period: string;
   readonly q: string;
+  readonly source: string;
   readonly status: string;
   readonly trigger: string;
 };
@@ -31,8 +43,20 @@ export type RunChoice = {
 type RunsPanelProps = {
   readonly active: readonly Run[];
   readonly choice: RunChoice;
+  /** What there is to choose from; null while nobody knows. */
+  readonly facets: { readonly engines: readonly string[]; readonly groups: readonly string[] } | null;
   readonly onChange: (change: Partial<RunChoice>) => void;
   readonly onOpen: (id: string) => void;
+};
+
+export const EVERY_RUN: RunChoice = {
+  group: "",
+  kind: "",
+  period: "",
+  q: "",
+  source: "",
+  status: "",
+  trigger: "",
 };
 
 /** What an address says; what nobody knows narrows nothing. */
@@ -44,8 +68,11 @@ export const runChoice = (search: URLSearchParams): RunChoice => {
   };
 
   return {
+    group: search.get("group") ?? "",
+    kind: known("kind", KINDS),
     period: known("period", PERIODS),
     q: search.get("q") ?? "",
+    source: search.get("source") ?? "",
     status: known("status", STATUSES),
     trigger: known("trigger", TRIGGERS),
   };
@@ -55,15 +82,15 @@ export const runChoice = (search: URLSearchParams): RunChoice => {
  * The choice as the server takes it: the period from the full hour on, so that the question stays the same for a
  * while.
  */
-export const queryOf = ({ period, q, status, trigger }: RunChoice, now: number): RunQuery => {
+export const queryOf = ({ period, ...choice }: RunChoice, now: number): RunQuery => {
   const hours = PERIODS[period]?.[1];
   const after = hours === undefined ? "" : new Date(Math.floor(now / HOUR) * HOUR - hours * HOUR).toISOString();
 
-  return { after, q, status, trigger };
+  return { after, ...choice };
 };
 
 /** What became of every run of every schedule, the newest first. */
-export const RunsPanel = ({ active, choice, onChange, onOpen }: RunsPanelProps) => {
+export const RunsPanel = ({ active, choice, facets, onChange, onOpen }: RunsPanelProps) => {
   const query = queryOf(choice, serverNow());
   const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage, isPending, refetch } = useAllRuns(query);
   const live = new Map(active.map((run) => [`${run.dag_id} ${run.run_id}`, run]));
@@ -71,7 +98,7 @@ export const RunsPanel = ({ active, choice, onChange, onOpen }: RunsPanelProps) 
 
   return (
     <Panel note={`times in ${pageZone()}`} title="Runs">
-      <RunToolbar choice={choice} onChange={onChange} query={query} />
+      <RunToolbar choice={choice} facets={facets} onChange={onChange} query={query} />
       {data === undefined ? (
         isPending ? (
           <Stack aria-busy="true" gap="3" p="4">
@@ -111,9 +138,9 @@ export const RunsPanel = ({ active, choice, onChange, onOpen }: RunsPanelProps) 
   );
 };
 
-type RunToolbarProps = Pick<RunsPanelProps, "choice" | "onChange"> & { readonly query: RunQuery };
+type RunToolbarProps = Pick<RunsPanelProps, "choice" | "facets" | "onChange"> & { readonly query: RunQuery };
 
-const RunToolbar = ({ choice, onChange, query }: RunToolbarProps) => {
+const RunToolbar = ({ choice, facets, onChange, query }: RunToolbarProps) => {
   const search = useCallback((q: string) => onChange({ q }), [onChange]);
 
   return (
@@ -131,8 +158,33 @@ const RunToolbar = ({ choice, onChange, query }: RunToolbarProps) => {
         label="Started"
         onChange={(trigger) => onChange({ trigger })}
         value={choice.trigger}
-        words={Object.entries(TRIGGERS)}
+        words={Object.entries(TRIGGERS).map(([value, label]) => [value, sentence(label)])}
       />
+      <Choice
+        all="All kinds"
+        label="Kind"
+        onChange={(kind) => onChange({ kind })}
+        value={choice.kind}
+        words={Object.entries(KINDS)}
+      />
+      {(facets?.groups.length ?? 0) > 0 || choice.group !== "" ? (
+        <Choice
+          all="All groups"
+          label="Group"
+          onChange={(group) => onChange({ group })}
+          value={choice.group}
+          words={named(facets?.groups ?? [])}
+        />
+      ) : undefined}
+      {(facets?.engines.length ?? 0) > 1 || choice.source !== "" ? (
+        <Choice
+          all="All engines"
+          label="Engine"
+          onChange={(source) => onChange({ source })}
+          value={choice.source}
+          words={named(facets?.engines ?? [])}
+        />
+      ) : undefined}
       <Choice
         all="Any time"
         label="Period"
@@ -149,28 +201,6 @@ const RunToolbar = ({ choice, onChange, query }: RunToolbarProps) => {
   );
 };
 
-type ChoiceProps = {
-  readonly all: string;
-  readonly label: string;
-  readonly onChange: (value: string) => void;
-  readonly value: string;
-  readonly words: readonly (readonly [string, string])[];
-};
-
-const Choice = ({ all, label, onChange, value, words }: ChoiceProps) => (
-  <NativeSelect.Root size="sm" width="auto">
-    <NativeSelect.Field aria-label={label} onChange={(event) => onChange(event.target.value)} value={value}>
-      <option value="">{all}</option>
-      {words.map(([each, text]) => (
-        <option key={each} value={each}>
-          {text.charAt(0).toUpperCase() + text.slice(1)}
-        </option>
-      ))}
-    </NativeSelect.Field>
-    <NativeSelect.Indicator />
-  </NativeSelect.Root>
-);
-
 const NoRuns = ({ choice, onChange }: Pick<RunsPanelProps, "choice" | "onChange">) => {
   const isNarrowed = Object.values(choice).some((value) => value !== "");
 
@@ -182,7 +212,7 @@ const NoRuns = ({ choice, onChange }: Pick<RunsPanelProps, "choice" | "onChange"
         </EmptyState.Indicator>
         <EmptyState.Title>{isNarrowed ? "No run matches" : "Nothing has run yet"}</EmptyState.Title>
         {isNarrowed ? (
-          <Link as="button" onClick={() => onChange({ period: "", q: "", status: "", trigger: "" })}>
+          <Link as="button" onClick={() => onChange(EVERY_RUN)}>
             Show all
           </Link>
         ) : (

@@ -2,8 +2,10 @@ import { Badge, Box, Flex, Link, Table, Text } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
 import type { Run, ScheduleSummary } from "../api/types";
-import { formatBytes, sentence } from "../format";
-import { needsAttention } from "../words";
+import { Spark } from "../charts/Spark";
+import { formatBytes, formatCount, sentence } from "../format";
+import { LEVELS, needsAttention } from "../words";
+import { type Column, COLUMNS } from "./columns";
 import { EnableSwitch } from "./EnableSwitch";
 import { Hint } from "../shared/Hint";
 import { Marks } from "../shared/Marks";
@@ -15,9 +17,13 @@ import { ProtectionBadge, StatusBadge } from "../shared/StateBadge";
 
 type ScheduleRowProps = {
   readonly activeRun: Run | null;
+  readonly hidden: ReadonlySet<Column>;
+  readonly isCompact: boolean;
   readonly onEdit: (id: string) => void;
   readonly onOpen: (id: string) => void;
   readonly schedule: ScheduleSummary;
+  /** How many bytes each of the past days stored. */
+  readonly sizes: readonly (number | null)[];
   readonly strip: ReactNode;
   readonly tick: ReactNode;
 };
@@ -52,45 +58,30 @@ const CARD = {
   rowGap: "1.5",
 } as const;
 
-export const ScheduleRow = ({ activeRun, onEdit, onOpen, schedule, strip, tick }: ScheduleRowProps) => (
-  <Table.Row {...CARD} data-testid={`schedule-${schedule.id}`}>
+export const ScheduleRow = ({
+  activeRun,
+  hidden,
+  isCompact,
+  onEdit,
+  onOpen,
+  schedule,
+  sizes,
+  strip,
+  tick,
+}: ScheduleRowProps) => (
+  <Table.Row {...CARD} {...(isCompact ? COMPACT : {})} data-testid={`schedule-${schedule.id}`}>
     {tick}
     <Table.Cell {...CARD_CELL} gridColumn={tick === undefined ? "1 / 3" : "2"}>
       <EnableSwitch schedule={schedule} />
     </Table.Cell>
     <Table.Cell {...CARD_CELL} gridColumn="3" maxW="sm" minW={{ base: "0", md: "56" }}>
-      <Flex align="center" gap="2" wrap="wrap">
-        <Link as="button" fontWeight="semibold" textAlign="start" onClick={() => onOpen(schedule.id)}>
-          {schedule.id}
-        </Link>
-        {needsAttention(schedule) ? <ProtectionBadge schedule={schedule} /> : undefined}
-        <Marks schedule={schedule} />
-        {schedule.tags.map((tag) => (
-          <Badge colorPalette="none" key={tag} size="xs" variant="outline">
-            {tag}
-          </Badge>
-        ))}
-      </Flex>
-      {schedule.description === null ? undefined : (
-        <Text color="fg.muted" fontSize="xs" lineClamp={1} title={schedule.description}>
-          {schedule.description}
-        </Text>
-      )}
+      <NameCell isCompact={isCompact} onOpen={onOpen} schedule={schedule} />
     </Table.Cell>
-    <Table.Cell {...line("Backup")} maxW={{ md: "2xs" }}>
-      <Text me={{ base: "2", md: "0" }}>{schedule.engine ?? "–"}</Text>
-      <Rhythms schedule={schedule} />
-    </Table.Cell>
-    <Table.Cell {...line("Next run")}>
-      <NextRunCell schedule={schedule} />
-    </Table.Cell>
-    <Table.Cell {...line("Last run")} minW={{ base: "0", md: "44" }}>
-      <LastRunCell activeRun={activeRun} schedule={schedule} />
-    </Table.Cell>
-    <Table.Cell {...line("Last 30 days")}>{strip}</Table.Cell>
-    <Table.Cell {...line("Size")} fontVariantNumeric="tabular-nums" whiteSpace="nowrap">
-      {formatBytes(schedule.last_good?.bytes_stored ?? null)}
-    </Table.Cell>
+    {COLUMNS.filter(({ key }) => !hidden.has(key)).map(({ key, label }) => (
+      <Table.Cell {...line(label)} {...WIDTHS[key]} key={key}>
+        {key === "strip" ? strip : <ColumnCell activeRun={activeRun} column={key} schedule={schedule} sizes={sizes} />}
+      </Table.Cell>
+    ))}
     <Table.Cell {...CARD_CELL} gridColumn="4" gridRow="1">
       <Flex align="center" justify="flex-end">
         <RunNowIcon isActive={activeRun !== null} schedule={schedule} />
@@ -101,6 +92,99 @@ export const ScheduleRow = ({ activeRun, onEdit, onOpen, schedule, strip, tick }
     </Table.Cell>
   </Table.Row>
 );
+
+/** Only what has to be read at a glance: twice as many rows on a screen. */
+const COMPACT = { css: { "& > td": { md: { paddingBlock: "0.5" } } } } as const;
+
+const WIDTHS: Record<Column, { maxW?: { md: string }; minW?: { base: string; md: string }; whiteSpace?: "nowrap" }> = {
+  backup: { maxW: { md: "2xs" } },
+  failures: {},
+  last_run: { minW: { base: "0", md: "44" } },
+  next_run: {},
+  size: { whiteSpace: "nowrap" },
+  strip: {},
+  verified: { whiteSpace: "nowrap" },
+};
+
+type NameCellProps = Pick<ScheduleRowProps, "isCompact" | "onOpen" | "schedule">;
+
+const NameCell = ({ isCompact, onOpen, schedule }: NameCellProps) => (
+  <>
+    <Flex align="center" gap="2" wrap="wrap">
+      <Link as="button" fontWeight="semibold" textAlign="start" onClick={() => onOpen(schedule.id)}>
+        {schedule.id}
+      </Link>
+      {needsAttention(schedule) ? <ProtectionBadge schedule={schedule} /> : undefined}
+      <Marks schedule={schedule} />
+      {isCompact
+        ? undefined
+        : schedule.tags.map((tag) => (
+            <Badge colorPalette="none" key={tag} size="xs" variant="outline">
+              {tag}
+            </Badge>
+          ))}
+    </Flex>
+    {schedule.description === null || isCompact ? undefined : (
+      <Text color="fg.muted" fontSize="xs" lineClamp={1} title={schedule.description}>
+        {schedule.description}
+      </Text>
+    )}
+  </>
+);
+
+type ColumnCellProps = Pick<ScheduleRowProps, "activeRun" | "schedule" | "sizes"> & {
+  readonly column: Exclude<Column, "strip">;
+};
+
+const ColumnCell = ({ activeRun, column, schedule, sizes }: ColumnCellProps) => {
+  switch (column) {
+    case "backup":
+      return (
+        <>
+          <Text me={{ base: "2", md: "0" }}>{schedule.engine ?? "–"}</Text>
+          <Rhythms schedule={schedule} />
+        </>
+      );
+    case "failures":
+      return <FailuresCell count={schedule.protection.failures_in_row} />;
+    case "last_run":
+      return <LastRunCell activeRun={activeRun} schedule={schedule} />;
+    case "next_run":
+      return <NextRunCell schedule={schedule} />;
+    case "size":
+      return (
+        <Flex align="center" fontVariantNumeric="tabular-nums" gap="2" justify="space-between">
+          {formatBytes(schedule.last_good?.bytes_stored ?? null)}
+          <Spark text={`What ${schedule.id} stored on each of the past 30 days`} values={sizes} />
+        </Flex>
+      );
+    case "verified":
+      return <VerifiedCell verified={schedule.last_verified} />;
+  }
+};
+
+const FailuresCell = ({ count }: { readonly count: number }) => (
+  <Hint text={count === 0 ? null : `The last ${formatCount(count, "run")} failed`}>
+    <Text
+      color={count === 0 ? "fg.muted" : "failed.fg"}
+      fontVariantNumeric="tabular-nums"
+      fontWeight={count === 0 ? undefined : "semibold"}
+    >
+      {count === 0 ? "–" : `${count} in a row`}
+    </Text>
+  </Hint>
+);
+
+const VerifiedCell = ({ verified }: { readonly verified: ScheduleSummary["last_verified"] }) =>
+  verified === null ? (
+    <Text color="fg.muted">Never</Text>
+  ) : (
+    <Hint text={sentence(LEVELS[verified.level])}>
+      <Box>
+        <Ago at={verified.at} />
+      </Box>
+    </Hint>
+  );
 
 const Rhythms = ({ schedule }: { readonly schedule: ScheduleSummary }) => {
   const all = schedule.rhythms.map(({ kind, text }) => `${sentence(kind.replace("_", " "))}: ${text}`).join("; ");

@@ -1,25 +1,22 @@
 import { Box, Button, Checkbox, Flex, Table, VisuallyHidden } from "@chakra-ui/react";
+import { Fragment } from "react";
 
 import { useDays } from "../api/queries";
 import type { Run, ScheduleSummary } from "../api/types";
 import { ArrowDown, ArrowUp } from "../shared/icons";
+import { COLUMNS, useColumns, useDensity } from "./columns";
+import { GroupRow } from "./GroupRow";
 import { CARD_CELL, ScheduleRow } from "./ScheduleRow";
 import { Strip } from "./Strip";
-
-const COLUMNS = [
-  { key: "id", label: "Schedule" },
-  { key: null, label: "Backup" },
-  { key: "next_run", label: "Next run" },
-  { key: "last_run", label: "Last run" },
-  { key: null, label: "Last 30 days" },
-  { key: "bytes", label: "Size" },
-] as const;
 
 type ScheduleTableProps = {
   readonly activeRuns: ReadonlyMap<string, Run>;
   readonly chosen: ReadonlySet<string>;
+  /** How many schedules each group has; null where they do not stand by group. */
+  readonly groupSizes: Readonly<Record<string, number>> | null;
   readonly onChoose: (ids: readonly string[], chosen: boolean) => void;
   readonly onEdit: (id: string) => void;
+  readonly onGroup: (group: string) => void;
   readonly onOpen: (id: string) => void;
   readonly onSort: (sort: string) => void;
   readonly schedules: ScheduleSummary[];
@@ -29,13 +26,18 @@ type ScheduleTableProps = {
 export const ScheduleTable = ({
   activeRuns,
   chosen,
+  groupSizes,
   onChoose,
   onEdit,
+  onGroup,
   onOpen,
   onSort,
   schedules,
   sort,
 }: ScheduleTableProps) => {
+  const { hidden } = useColumns();
+  const [density] = useDensity();
+  const columns = COLUMNS.filter(({ key }) => !hidden.has(key));
   const { data: days } = useDays(schedules.map(({ id }) => id));
   const open = schedules.filter(mayChoose).map(({ id }) => id);
   const count = open.filter((id) => chosen.has(id)).length;
@@ -62,35 +64,49 @@ export const ScheduleTable = ({
               </Table.ColumnHeader>
             )}
             <Unseen label="Enabled" width="14" />
-            {COLUMNS.map(({ key, label }) => (
-              <Header key={label} label={label} onSort={onSort} sort={sort} sortKey={key} />
+            <Header label="Schedule" onSort={onSort} sort={sort} sortKey="id" />
+            {columns.map(({ key, label, sort: sortKey }) => (
+              <Header key={key} label={label} onSort={onSort} sort={sort} sortKey={sortKey} />
             ))}
             <Unseen label="Actions" width="20" />
           </Table.Row>
         </Table.Header>
         <Table.Body display={{ mdDown: "block" }} role="rowgroup">
-          {schedules.map((schedule) => (
-            <ScheduleRow
-              activeRun={activeRuns.get(schedule.id) ?? null}
-              key={schedule.id}
-              onEdit={onEdit}
-              onOpen={onOpen}
-              schedule={schedule}
-              strip={<Strip days={days?.days ?? []} id={schedule.id} statuses={days?.schedules[schedule.id]} />}
-              tick={
-                open.length === 0 ? undefined : (
-                  <Table.Cell {...CARD_CELL} pe="0">
-                    {mayChoose(schedule) ? (
-                      <Tick
-                        checked={chosen.has(schedule.id)}
-                        label={`Choose ${schedule.id}`}
-                        onChange={(checked) => onChoose([schedule.id], checked)}
-                      />
-                    ) : undefined}
-                  </Table.Cell>
-                )
-              }
-            />
+          {schedules.map((schedule, place) => (
+            <Fragment key={schedule.id}>
+              {groupSizes !== null && (place === 0 || schedules[place - 1]?.group !== schedule.group) ? (
+                <GroupRow
+                  group={schedule.group}
+                  mayAct={schedules.some((each) => each.group === schedule.group && mayChoose(each))}
+                  onOnly={onGroup}
+                  size={groupSizes[schedule.group ?? ""] ?? 0}
+                  span={columns.length + (open.length === 0 ? 3 : 4)}
+                />
+              ) : undefined}
+              <ScheduleRow
+                activeRun={activeRuns.get(schedule.id) ?? null}
+                hidden={hidden}
+                isCompact={density === "compact"}
+                onEdit={onEdit}
+                onOpen={onOpen}
+                schedule={schedule}
+                sizes={days?.stored[schedule.id] ?? []}
+                strip={<Strip days={days?.days ?? []} id={schedule.id} statuses={days?.schedules[schedule.id]} />}
+                tick={
+                  open.length === 0 ? undefined : (
+                    <Table.Cell {...CARD_CELL} pe="0">
+                      {mayChoose(schedule) ? (
+                        <Tick
+                          checked={chosen.has(schedule.id)}
+                          label={`Choose ${schedule.id}`}
+                          onChange={(checked) => onChoose([schedule.id], checked)}
+                        />
+                      ) : undefined}
+                    </Table.Cell>
+                  )
+                }
+              />
+            </Fragment>
           ))}
         </Table.Body>
       </Table.Root>
@@ -98,7 +114,8 @@ export const ScheduleTable = ({
   );
 };
 
-const mayChoose = ({ enabled, permissions }: ScheduleSummary): boolean =>
+/** Whether anything can be done to it. */
+export const mayChoose = ({ enabled, permissions }: ScheduleSummary): boolean =>
   enabled !== null && (permissions.toggle || permissions.run);
 
 type TickProps = {

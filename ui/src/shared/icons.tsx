@@ -76,6 +76,7 @@ export const Chevron = icon(<path d="M6 9l6 6 6-6" />);
 export const External = icon(<path d="M14 4h6v6M20 4l-9 9M18 14v5a1 1 0 01-1 1H5a1 1 0 01-1-1V7a1 1 0 011-1h5" />);
 export const Download = icon(<path d="M12 4v11M7.5 10.5L12 15l4.5-4.5M5 19.5h14" />);
 export const Upload = icon(<path d="M12 15V4M7.5 8.5L12 4l4.5 4.5M5 19.5h14" />);
+export const Sliders = icon(<path d="M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5" />);
 export const Calendar = icon(
   <>
     <rect height="15" rx="2" width="17" x="3.5" y="5.5" />

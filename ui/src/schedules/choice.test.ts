@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { listState } from "./Toolbar";
+import { listState } from "./choice";
 
 describe("the state in an address", () => {
   it.each([
