@@ -155,10 +155,12 @@ export const useLogTail = (
     refetchInterval: isLive ? WRITTEN : false,
   });
 
-export const useTimeline = () =>
+export const useTimeline = (hours: number, lanes: number, isAsked: boolean) =>
   useQuery({
-    queryFn: ({ signal }) => get<Timeline>("timeline", { hours: 24 }, signal),
-    queryKey: ["backup", "timeline"],
+    enabled: isAsked,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => get<Timeline>("timeline", { hours, lanes }, signal),
+    queryKey: ["backup", "timeline", hours, lanes],
     refetchInterval: 60_000,
   });
 

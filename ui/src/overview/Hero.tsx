@@ -1,4 +1,4 @@
-import { Box, Flex, Heading, SimpleGrid, Skeleton, Text } from "@chakra-ui/react";
+import { Box, Flex, Heading, Link, SimpleGrid, Skeleton, Text } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
 import type { Age as Oldest, Status } from "../api/types";
@@ -18,6 +18,8 @@ const MOODS: Record<Headline["mood"], { icon: ReactNode; palette: Palette }> = {
 
 type HeroProps = {
   readonly isCard?: boolean;
+  /** Opens a schedule; left out where there is nothing to open it in. */
+  readonly onOpen?: (id: string) => void;
   readonly stale: Stale;
   readonly status: Status;
 };
@@ -35,7 +37,7 @@ const outOfDate = ({ detail, text }: Headline, { at, why }: NonNullable<Stale>):
 });
 
 /** One sentence, and three numbers. */
-export const Hero = ({ isCard = false, stale, status }: HeroProps) => {
+export const Hero = ({ isCard = false, onOpen, stale, status }: HeroProps) => {
   const { detail, mood, text } = stale === null ? headline(status) : outOfDate(headline(status), stale);
   const { icon, palette } = MOODS[mood];
 
@@ -60,6 +62,9 @@ export const Hero = ({ isCard = false, stale, status }: HeroProps) => {
           <Text color="fg.muted" fontSize="sm" mt="0.5">
             {detail}
           </Text>
+          {stale === null && status.next_runs.length > 1 ? (
+            <Upcoming runs={status.next_runs} {...(onOpen === undefined ? {} : { onOpen })} />
+          ) : undefined}
         </Box>
       </Flex>
       {status.total > 0 ? (
@@ -70,6 +75,26 @@ export const Hero = ({ isCard = false, stale, status }: HeroProps) => {
     </Flex>
   );
 };
+
+type UpcomingProps = { readonly onOpen?: (id: string) => void; readonly runs: Status["next_runs"] };
+
+/** What comes next, each with the time until then. */
+const Upcoming = ({ onOpen, runs }: UpcomingProps) => (
+  <Flex aria-label="What runs next" as="ul" color="fg.muted" columnGap="4" fontSize="xs" listStyleType="none" mt="1" wrap="wrap">
+    {runs.map(({ at, opens_at: opens, schedule_id: id }) => (
+      <Box as="li" fontVariantNumeric="tabular-nums" key={`${id} ${at}`}>
+        {onOpen === undefined ? (
+          id
+        ) : (
+          <Link as="button" color="fg" onClick={() => onOpen(id)}>
+            {id}
+          </Link>
+        )}{" "}
+        <Countdown at={opens ?? at} />
+      </Box>
+    ))}
+  </Flex>
+);
 
 const Numbers = ({ status }: { readonly status: Status }) => {
   const [next] = status.next_runs;

@@ -83,7 +83,7 @@ export const BackupsPage = () => {
           <Failure error={status.error} onRetry={() => void status.refetch()} what="The state of your backups" />
         )
       ) : (
-        <Hero stale={stale} status={status.data} />
+        <Hero onOpen={drawer.open} stale={stale} status={status.data} />
       )}
       {status.data?.maintenance ? (
         <MaintenanceBanner maintenance={status.data.maintenance} mayEnd={status.data.may_maintain} />

@@ -90,7 +90,8 @@ export const ScheduleTable = ({
                 onEdit={onEdit}
                 onOpen={onOpen}
                 schedule={schedule}
-                sizes={days?.stored[schedule.id] ?? []}
+                // Today is not over: of a schedule that runs every hour it would look like a fall.
+                sizes={days?.stored[schedule.id]?.slice(0, -1) ?? []}
                 strip={<Strip days={days?.days ?? []} id={schedule.id} statuses={days?.schedules[schedule.id]} />}
                 tick={
                   open.length === 0 ? undefined : (

@@ -5,14 +5,15 @@ type ChoiceProps = {
   readonly all: string;
   readonly label: string;
   readonly onChange: (value: string) => void;
+  readonly size?: "sm" | "xs";
   readonly value: string;
   /** What can be chosen: what it means, and how it reads. */
   readonly words: readonly (readonly [string, string])[];
 };
 
 /** Narrows a list to one of a few things. What an address names and is not there any more stays in sight. */
-export const Choice = ({ all, label, onChange, value, words }: ChoiceProps) => (
-  <NativeSelect.Root maxW="48" size="sm" width="auto">
+export const Choice = ({ all, label, onChange, size = "sm", value, words }: ChoiceProps) => (
+  <NativeSelect.Root maxW="48" size={size} width="auto">
     <NativeSelect.Field aria-label={label} onChange={(event) => onChange(event.target.value)} value={value}>
       <option value="">{all}</option>
       {value === "" || words.some(([each]) => each === value) ? undefined : <option value={value}>{value}</option>}

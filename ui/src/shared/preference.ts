@@ -3,15 +3,16 @@ import { useCallback, useSyncExternalStore } from "react";
 const PREFIX = "airflow-backup ";
 const CHANGED = "airflow-backup-preference";
 
+/** Where there is no storage, a choice lasts as long as the page. */
+const kept = new Map<string, string>();
+
 const read = (key: string): string | null => {
   try {
     return localStorage.getItem(PREFIX + key);
   } catch {
-    return null; // no storage: it lasts as long as the page
+    return kept.get(key) ?? null;
   }
 };
-
-const kept = new Map<string, string>();
 
 const subscribe = (listener: () => void): (() => void) => {
   window.addEventListener("storage", listener);
@@ -35,14 +36,13 @@ export const usePreference = <Word extends string>(
 
 /** A text that is kept in this browser; null while nothing is. */
 export const useStored = (key: string): readonly [string | null, (text: string) => void] => {
-  const text = useSyncExternalStore(subscribe, () => read(key) ?? kept.get(key) ?? null);
+  const text = useSyncExternalStore(subscribe, () => read(key));
   const set = useCallback(
     (value: string) => {
-      kept.set(key, value);
       try {
         localStorage.setItem(PREFIX + key, value);
       } catch {
-        // as above
+        kept.set(key, value);
       }
       window.dispatchEvent(new Event(CHANGED));
     },
