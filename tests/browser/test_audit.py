@@ -251,6 +251,26 @@ def many_asked(page: Page) -> None:
     page.get_by_role("dialog", name="Disable: 2 schedules").wait_for()
 
 
+def looking(page: Page) -> None:
+    page.get_by_role("button", name="How the list looks").click()
+    page.get_by_role("menuitemcheckbox", name="Failures").wait_for()
+
+
+def figures(page: Page) -> None:
+    history(page)
+    page.get_by_role("slider", name="Duration").focus()
+    page.get_by_role("button", name="The same as a table").click()
+    page.get_by_role("table", name="The last runs of ledger in figures").wait_for()
+
+
+def week(page: Page) -> None:
+    overview(page)
+    page.get_by_role("button", name="7 d").click()
+    page.get_by_label("Rows of the timeline").select_option("group")
+    page.get_by_role("region", name="The next 7 days").wait_for()
+    page.get_by_test_id("bundle-").get_by_role("button").click()
+
+
 def nothing_found(page: Page) -> None:
     page.get_by_text("No schedule matches").wait_for()
 
@@ -269,6 +289,7 @@ DRAWER = f"{PAGE}/orders"
 VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "overview": (PAGE, overview),
     "history": (f"{PAGE}/wiki", history),
+    "figures": (f"{PAGE}/ledger", figures),
     "sets": (DRAWER, tab("Sets and restore", "Kept")),
     "coming": (DRAWER, tab("Coming runs", "incremental")),
     "definition": (DRAWER, tab("Definition", "Repository")),
@@ -292,6 +313,9 @@ VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "delete": (PAGE, menu_of(MADE, "Delete…")),
     "cancel": (PAGE, cancelling),
     "maintenance": (PAGE, maintaining),
+    "week": (PAGE, week),
+    "groups": (f"{PAGE}?by=group", overview),
+    "how the list looks": (PAGE, looking),
     "chosen": (PAGE, many_chosen),
     "asked": (PAGE, many_asked),
     "nothing found": (f"{PAGE}?q=nothing-like-it", nothing_found),

@@ -228,7 +228,7 @@ const LastRunCell = ({
 }) => {
   if (activeRun !== null) {
     return (
-      <Box width="52">
+      <Box width="44">
         <RunProgress expected={schedule.last_good?.bytes_read ?? null} isBrief run={activeRun} />
       </Box>
     );
@@ -250,6 +250,7 @@ const LastRunCell = ({
       {at === null ? undefined : (
         <Text color="fg.muted" fontSize="xs" whiteSpace="nowrap">
           <Ago at={at} />
+          {schedule.protection.failures_in_row > 1 ? `, ${schedule.protection.failures_in_row} in a row` : ""}
         </Text>
       )}
     </Flex>

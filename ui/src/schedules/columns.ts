@@ -15,9 +15,12 @@ export const COLUMNS: readonly { key: Column; label: string; sort: string | null
 
 const isColumn = (text: string): text is Column => COLUMNS.some(({ key }) => key === text);
 
+/** Hidden until somebody asks for it: where runs fail, the last run says so, too. */
+const AT_FIRST = "failures";
+
 /** Those that somebody hid in this browser; a column of a later release shows until it is hidden. */
 export const hiddenColumns = (stored: string | null): ReadonlySet<Column> =>
-  new Set((stored ?? "").split(" ").filter(isColumn));
+  new Set((stored ?? AT_FIRST).split(" ").filter(isColumn));
 
 /** Which columns are shown, and a way to show or hide one. */
 export const useColumns = () => {

@@ -13,7 +13,7 @@ type ChoiceProps = {
 
 /** Narrows a list to one of a few things. What an address names and is not there any more stays in sight. */
 export const Choice = ({ all, label, onChange, size = "sm", value, words }: ChoiceProps) => (
-  <NativeSelect.Root maxW="48" size={size} width="auto">
+  <NativeSelect.Root flex={{ base: "1 1 40%", sm: "0 1 auto" }} maxW={{ sm: "48" }} size={size} width="auto">
     <NativeSelect.Field aria-label={label} onChange={(event) => onChange(event.target.value)} value={value}>
       <option value="">{all}</option>
       {value === "" || words.some(([each]) => each === value) ? undefined : <option value={value}>{value}</option>}
