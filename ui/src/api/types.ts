@@ -71,6 +71,7 @@ export type ScheduleDetail = Schemas["ScheduleDetail"];
 export type ScheduleList = Schemas["ScheduleList"];
 export type ScheduleProof = Schemas["ScheduleProof"];
 export type ScheduleSummary = Schemas["ScheduleSummary"];
+export type SetContents = Schemas["SetContents"];
 export type SetDetail = Schemas["SetDetail"];
 export type SetList = Schemas["SetList"];
 export type SetPermissions = Schemas["SetPermissions"];

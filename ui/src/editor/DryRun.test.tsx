@@ -60,11 +60,12 @@ it("waits for a worker, and says how much a run would read", async () => {
 });
 
 it("says everything that is in the way", async () => {
-  answers = [
-    answer({
-      dry_run: { ...FOUND, problems: [{ hint: "ls -ld /srv", message: "cannot read '/srv'" }, { hint: null, message: "no key" }] },
-    }),
+  const problems = [
+    { hint: "ls -ld /srv", message: "cannot read '/srv'" },
+    { hint: null, message: "no key" },
   ];
+
+  answers = [answer({ dry_run: { ...FOUND, problems } })];
   draw(<DryRun definition={{ id: "wiki" }} />);
   press();
   await screen.findByText("A run would fail on nas");
@@ -73,7 +74,9 @@ it("says everything that is in the way", async () => {
 });
 
 it("says why there is no answer", async () => {
-  answers = [answer({ problem: { hint: "the log says why", message: "the run ended without an answer" }, state: "failed" })];
+  const problem = { hint: "the log says why", message: "the run ended without an answer" };
+
+  answers = [answer({ problem, state: "failed" })];
   draw(<DryRun definition={{ id: "wiki" }} />);
   press();
   await screen.findByText(/ended without an answer/u);

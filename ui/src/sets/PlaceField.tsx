@@ -1,6 +1,6 @@
 import { Field, NativeSelect } from "@chakra-ui/react";
 
-import { usePlaces } from "../api/queries";
+import { usePlaces } from "../api/sets";
 import type { Place } from "../api/types";
 
 type PlaceFieldProps = { readonly onChange: (dag: string) => void; readonly schedule: string; readonly value: string };

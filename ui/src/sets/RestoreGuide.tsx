@@ -1,10 +1,11 @@
 import { Box, Button, Field, Flex, Input, Stack, Text, Textarea } from "@chakra-ui/react";
 import { type ReactNode, useCallback, useMemo, useState } from "react";
 
-import { useRecovery } from "../api/queries";
+import { useRecovery } from "../api/sets";
 import type { RecoveryPlan, ScheduleSummary, SetList } from "../api/types";
 import { serverNow } from "../clock";
 import { formatExact, sentence } from "../format";
+import { Contents } from "../looks/Contents";
 import { Failure } from "../shared/Failure";
 import { MomentField } from "../shared/MomentField";
 import { usePageZone } from "../zone";
@@ -117,11 +118,14 @@ const Step = ({ children, number, title }: StepProps) => (
 type WhatProps = { readonly onChange: (text: string) => void; readonly plan: RecoveryPlan; readonly value: string };
 
 const What = ({ onChange, plan, value }: WhatProps) => {
-  const problem = problemOf(pathsOf(value));
+  const paths = pathsOf(value);
+  const problem = problemOf(paths);
+  const last = plan.sets.at(-1);
 
   return (
     <Step number={2} title="What">
       {plan.takes_paths ? (
+        <>
         <Field.Root invalid={problem !== null}>
           <Field.Label fontSize="sm">Only these files and folders</Field.Label>
           <Textarea
@@ -142,6 +146,17 @@ const What = ({ onChange, plan, value }: WhatProps) => {
             <Field.ErrorText fontSize="xs">{sentence(problem)}</Field.ErrorText>
           )}
         </Field.Root>
+        {last === undefined ? undefined : (
+          <Contents
+            chosen={paths}
+            key={last.set_id}
+            onChoose={(path, isChosen) =>
+              onChange((isChosen ? [...paths, path] : paths.filter((each) => each !== path)).join("\n"))
+            }
+            setId={last.set_id}
+          />
+        )}
+        </>
       ) : (
         <Text fontSize="sm">Everything: such sets are restored as a whole.</Text>
       )}

@@ -1,7 +1,7 @@
 import { Box, Flex, Progress, Stack, Text } from "@chakra-ui/react";
 import { useEffect, useRef } from "react";
 
-import { useRequests } from "../api/queries";
+import { useRequests } from "../api/sets";
 import type { RequestedRun, RestoreOutcome, ScheduleSummary } from "../api/types";
 import { serverNow } from "../clock";
 import { formatBytes, formatCount, formatDuration, formatExact } from "../format";

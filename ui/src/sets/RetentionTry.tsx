@@ -1,7 +1,7 @@
 import { Box, Button, Field, Flex, Grid, Input, Stack, Text } from "@chakra-ui/react";
 import { useEffect, useId, useState } from "react";
 
-import { useRetention } from "../api/queries";
+import { useRetention } from "../api/sets";
 import type { RetentionView, ScheduleSummary } from "../api/types";
 import { Command } from "../shared/CopyButton";
 import { Chevron } from "../shared/icons";

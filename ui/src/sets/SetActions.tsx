@@ -2,7 +2,7 @@ import { Button, Field, Flex, Input, NativeSelect, Text } from "@chakra-ui/react
 import { useState } from "react";
 
 import { usePinSet, useVerifySet } from "../api/changes";
-import { useRequests } from "../api/queries";
+import { useRequests } from "../api/sets";
 import type { ScheduleSummary, SetPermissions, SetSummary, VerificationLevel } from "../api/types";
 import { formatMoment } from "../format";
 import { Confirm } from "../shared/Confirm";

@@ -2,7 +2,7 @@ import { Box, Flex, Skeleton, Stack, Text } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
 import { hostUrl } from "../api/client";
-import { useSet } from "../api/queries";
+import { useSet } from "../api/sets";
 import type { ScheduleSummary, SetDetail, SetPermissions, SetSummary } from "../api/types";
 import { formatBytes, formatCount } from "../format";
 import { Command, CopyButton } from "../shared/CopyButton";

@@ -1,7 +1,7 @@
 import { Button, Skeleton, Stack, Text } from "@chakra-ui/react";
 import { useMemo, useState } from "react";
 
-import { useRetention, useSets } from "../api/queries";
+import { useRetention, useSets } from "../api/sets";
 import type { RetentionView, ScheduleSummary, SetList } from "../api/types";
 import { formatBytes, formatCount } from "../format";
 import { Command } from "../shared/CopyButton";
