@@ -82,7 +82,12 @@ def test_a_set_is_verified_and_brought_back_on_the_page(page: Page, airflow: Air
     guide = page.get_by_role("region", name="Restore", exact=True)
     button = guide.get_by_role("button", name="Restore", exact=True)
     expect(button).to_be_disabled()
-    guide.get_by_label("Only these files and folders").fill("page.md")
+    guide.get_by_role("button", name="Look into the set …").click()
+    expect(guide.get_by_test_id("entry")).to_have_count(2, timeout=2 * MINUTE)
+    if (shot := os.environ.get("BACKUP_SCREENSHOT")) is not None:
+        page.screenshot(path=f"{shot}.contents.png")
+    guide.get_by_text("page.md", exact=True).locator("xpath=../label").click()
+    expect(guide.get_by_label("Only these files and folders")).to_have_value("page.md")
     guide.get_by_label(re.compile("^Folder")).fill("back")
     expect(guide).to_contain_text("--to back --path page.md")
     guide.get_by_label("Type wiki to confirm").fill("wiki")
@@ -94,6 +99,34 @@ def test_a_set_is_verified_and_brought_back_on_the_page(page: Page, airflow: Air
     back = airflow.folder / "restores" / "back"
     assert (back / "page.md").read_text() == "what was there\n"
     assert not (back / "other.md").exists()
+
+
+def test_what_is_typed_is_tried_before_it_is_saved(page: Page, airflow: AirflowHome) -> None:
+    from playwright.sync_api import expect
+
+    folder = airflow.folder.parent
+    page.goto(f"{airflow.api_url}plugin/backup")
+    page.get_by_role("button", name="New schedule").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("tab", name="YAML").click()
+    text = dialog.get_by_label("The schedule as YAML")
+    lines = [
+        "id: typed",
+        f"source: {{engine: files, path: {folder}/wiki}}",
+        f"repository: file://{folder}/repository",
+        "preset: daily",
+    ]
+    text.fill("\n".join(lines))
+    tried = dialog.get_by_role("region", name="Dry run")
+    tried.get_by_role("button", name="Dry run").click()
+    expect(tried).to_contain_text("A run would take a full set of 2 files, 37 B.", timeout=MINUTE)
+    if (shot := os.environ.get("BACKUP_SCREENSHOT")) is not None:
+        page.screenshot(path=f"{shot}.dry-run.png")
+    text.fill("\n".join(lines).replace("/wiki}", "/nothing}"))
+    expect(tried).not_to_contain_text("2 files")
+    tried.get_by_role("button", name="Dry run").click()
+    expect(tried).to_contain_text("A run would fail", timeout=MINUTE)
+    expect(tried).to_contain_text(f"annot read '{folder}/nothing'")
 
 
 def test_a_restore_that_fails_says_why_on_the_page(page: Page, airflow: AirflowHome) -> None:

@@ -87,7 +87,7 @@ const Way = ({ folder, onGo }: WayProps) => {
   const start = folder.startsWith("/") ? "/" : "";
 
   return (
-    <Flex aria-label="Folder" as="nav" fontSize="sm" gap="1" wrap="wrap">
+    <Flex aria-label="Where in the set" as="nav" fontSize="sm" gap="1" wrap="wrap">
       <Link as="button" onClick={() => onGo("")}>
         Top
       </Link>
