@@ -144,7 +144,8 @@ class RestoreOutcome(ApiModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
-    target: str
+    target: str | None
+    """Null for those who may not restore, as are all names of files."""
     host: str | None = None
     """The machine that wrote it."""
     consistent_at: datetime
@@ -172,7 +173,9 @@ class RequestedRun(ApiModel):
     at: datetime | None
     """The moment that a restore is of."""
     target: str | None
+    """Null for those who may not restore."""
     paths: list[str]
+    """Which files and folders; empty where it is everything, and for those who may not restore."""
     level: VerificationLevel | None
     status: ExecutionStatus
     reason: str | None

@@ -187,9 +187,13 @@ def _state(run: AirflowRun | None) -> _State:
 
 
 def lately(
-    catalog: Catalog, session: Session, schedule_id: str, *, limit: int
+    catalog: Catalog, session: Session, schedule_id: str, *, limit: int, may_name: bool
 ) -> list[RequestedRun]:
-    """List what people asked to have done with the sets of a schedule, the newest first."""
+    """
+    List what people asked to have done with the sets of a schedule, the newest first.
+
+    ``may_name``: whether whoever looks may restore; others see no name of a file, nor of a target.
+    """
     tickets = catalog.tickets.of(schedule_id, limit=limit)
     verbs = {each.verb for each in tickets}
     dags = {verb: airflow_reads.dags_of_verb(session, verb) for verb in verbs}
@@ -199,7 +203,7 @@ def lately(
     told = airflow_reads.progress(session, active, tasks=verbs)
     kept = airflow_reads.progress(session, runs, tasks=verbs, key=OUTCOME)
     by_id = {run.run_id: run for run in runs}
-    return [
+    found = [
         _requested(
             each,
             run,
@@ -209,6 +213,25 @@ def lately(
         for each in tickets
         if (run := by_id.get(each.run_id)) is not None
     ]
+    return found if may_name else list(map(_without_names, found))
+
+
+def _without_names(run: RequestedRun) -> RequestedRun:
+    """Leave out of a restore what names files and places: what it wrote where, and why it could not."""
+    if run.verb != "restore":
+        return run
+    bare: dict[str, Any] = {"target": None, "kept": None, "passed_over": [], "warnings": []}
+    result = None if run.result is None else run.result.model_copy(update=bare)
+    failed = None if run.error is None else f"the {run.verb} failed"
+    hint = None if run.error is None else "who may restore sees why"
+    update: dict[str, Any] = {
+        "target": None,
+        "paths": [],
+        "result": result,
+        "error": failed,
+        "hint": hint,
+    }
+    return run.model_copy(update=update)
 
 
 def _requested(
@@ -239,7 +262,7 @@ def _requested(
         progress=_read(Progress, progress) if status is ExecutionStatus.RUNNING else None,
         result=_read(RestoreOutcome, outcome.get("result")) if ticket.verb == "restore" else None,
         error=None if (said := failed.get("error")) is None else mask(said),
-        hint=failed.get("hint"),
+        hint=None if (told := failed.get("hint")) is None else mask(told),
     )
 
 

@@ -215,7 +215,7 @@ def test_a_restore_is_followed_until_it_is_over(
     run_id = admin.post(f"{API}/sets/{sets[0]}/restore", json=body).json()["run_id"]
 
     def told() -> dict[str, Any]:
-        runs = viewer.get(f"{METRICS}/requests").json()["runs"]
+        runs = admin.get(f"{METRICS}/requests").json()["runs"]
         return next(each for each in runs if each["run_id"] == run_id)
 
     pending = told()
@@ -235,13 +235,27 @@ def test_a_restore_is_followed_until_it_is_over(
     failed = told()
     assert (failed["status"], failed["progress"]) == ("failed", None)
     assert (failed["error"], failed["hint"]) == ("cannot reach sftp://me:***@vault", "is it up?")
+    assert seen_by(viewer, run_id) | {"hint": None} == failed | {
+        "target": None,
+        "paths": [],
+        "error": "the restore failed",
+        "hint": None,
+    }
     keep(airflow, run_id, "outcome", {"result": RESTORED})
     end_run(airflow, run_id, "success")
     done = told()
+    seen = seen_by(viewer, run_id)["result"]
+    assert (seen["files"], seen["target"], seen["warnings"]) == (2, None, [])
     assert (done["status"], done["error"]) == ("completed", None)
     assert (done["result"]["files"], done["result"]["host"]) == (2, "nas1")
     keep(airflow, run_id, "outcome", {"result": {"of": "another release"}})
     assert told()["result"] is None
+
+
+def seen_by(client: httpx.Client, run_id: str) -> dict[str, Any]:
+    """Return what somebody sees of a restore; names of files are for those who may restore."""
+    runs = client.get(f"{METRICS}/requests").json()["runs"]
+    return dict(next(each for each in runs if each["run_id"] == run_id))
 
 
 def test_what_was_asked_for_is_told_to_those_only_who_see_the_schedule(

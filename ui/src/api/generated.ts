@@ -2440,7 +2440,10 @@ export interface components {
             /** Hint */
             hint: string | null;
             level: components["schemas"]["VerificationLevel"] | null;
-            /** Paths */
+            /**
+             * Paths
+             * @description Which files and folders; empty where it is everything, and for those who may not restore.
+             */
             paths: string[];
             /** Person */
             person: string;
@@ -2463,7 +2466,10 @@ export interface components {
             /** Started At */
             started_at: string | null;
             status: components["schemas"]["ExecutionStatus"];
-            /** Target */
+            /**
+             * Target
+             * @description Null for those who may not restore.
+             */
             target: string | null;
             /**
              * Verb
@@ -2517,8 +2523,11 @@ export interface components {
             passed_over: string[];
             /** Seconds */
             seconds: number;
-            /** Target */
-            target: string;
+            /**
+             * Target
+             * @description Null for those who may not restore, as are all names of files.
+             */
+            target: string | null;
             /**
              * Warnings
              * @default []

@@ -66,9 +66,11 @@ const RestoreRun = ({ isNew, own, run }: RestoreRunProps) => {
         <Stack gap="1" pb="2">
           <Flex align="center" columnGap="2" fontSize="xs" wrap="wrap">
             <StatusBadge status={run.status} />
-            <Text fontFamily="mono" overflowWrap="anywhere">
-              {run.target}
-            </Text>
+            {run.target === null ? undefined : (
+              <Text fontFamily="mono" overflowWrap="anywhere">
+                {run.target}
+              </Text>
+            )}
             <Text color="fg.muted">
               asked for by {run.person}, <Ago at={run.asked_at} />
             </Text>
@@ -120,7 +122,12 @@ const Outcome = ({ result }: { readonly result: RestoreOutcome }) => (
   <Box fontSize="xs">
     <Text overflowWrap="anywhere">
       Brought back {formatCount(result.files, "file")}, {formatBytes(result.bytes_written)} in{" "}
-      {formatDuration(result.seconds)}, into <b>{result.target}</b>
+      {formatDuration(result.seconds)}
+      {result.target === null ? undefined : (
+        <>
+          , into <b>{result.target}</b>
+        </>
+      )}
       {result.host === null ? "" : ` on ${result.host}`}.
       {result.kept === null ? "" : ` What was there before is in ${result.kept}.`}
     </Text>
