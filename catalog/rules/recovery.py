@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from airflow_backup.catalog.records import SetRow
 from airflow_backup.core.words import Kind
@@ -76,24 +77,38 @@ def recovery_chain(sets: Iterable[SetRow], at: datetime) -> RecoveryChain | Gap:
 def unrestorable(sets: Iterable[SetRow]) -> dict[str, str]:
     """Say of each set that cannot be restored why: it is not good, or what it needs is not, or is not there."""
     known = {row.set_id: row for row in sets}
-    reached = spans(known.values())
+    reached, below = spans(known.values()), _problems(known)
     found: dict[str, str] = {}
     for row in known.values():
-        problem = (
-            _problem_of_log(row, known, reached)
-            if row.kind is Kind.ARCHIVE_LOG
-            else _problem(list(_chain(row, known)))
-        )
+        if row.state != "good":
+            problem: str | None = f"it is {row.state}"
+        elif row.kind is Kind.ARCHIVE_LOG:
+            problem = _problem_of_log(row, known, reached)
+        else:
+            problem = below[row.set_id]
         if problem is not None:
             found[row.set_id] = problem
+    return found
+
+
+def _problems(known: dict[str, SetRow]) -> dict[str, str | None]:
+    """Say of each set what those above it suffer from; each is asked once, however long the chains are."""
+    found: dict[str, str | None] = {}
+    for row in known.values():
+        chain = list(takewhile(lambda each: each.set_id not in found, _chain(row, known)))
+        for each in reversed(chain):
+            if each.state != "good":
+                found[each.set_id] = f"'{each.set_id}' is {each.state}"
+            elif each.kind is not Kind.FULL and each.parent not in found:
+                found[each.set_id] = f"'{each.parent}', which '{each.set_id}' needs, is not there"
+            else:
+                found[each.set_id] = found.get(each.parent or "")
     return found
 
 
 def _problem_of_log(
     log: SetRow, known: Mapping[str, SetRow], reached: Iterable[tuple[datetime, datetime]]
 ) -> str | None:
-    if log.state != "good":
-        return f"it is {log.state}"
     if any(since < log.consistent_at <= until for since, until in reached):
         return None
     before = log_before(log, known)
