@@ -2,6 +2,7 @@ import { CloseButton, Drawer, Portal, Text } from "@chakra-ui/react";
 
 import { useSchedule } from "../api/queries";
 import { CALM, CLEAR } from "../shared/manners";
+import { EditingContext } from "../shared/editing";
 import { useOpener } from "../shared/focus";
 import { RowMenu } from "./RowMenu";
 import { ScheduleView } from "./ScheduleView";
@@ -42,7 +43,9 @@ export const ScheduleDrawer = ({ id, onClose, onEdit }: ScheduleDrawerProps) => 
                 <Description id={id} />
               </Drawer.Header>
               <Drawer.Body pb="8">
-                <ScheduleView id={id} key={id} />
+                <EditingContext value={onEdit}>
+                  <ScheduleView id={id} key={id} />
+                </EditingContext>
               </Drawer.Body>
             </>
           )}

@@ -2,6 +2,7 @@ import { cleanup, fireEvent, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { RetentionView } from "../api/types";
+import { EditingContext } from "../shared/editing";
 import { draw } from "../test/page";
 import { SCHEDULE } from "../test/samples";
 import { policyOf, textsOf } from "./retention";
@@ -90,6 +91,21 @@ describe("other rules", () => {
     fireEvent.change(screen.getByLabelText("Within"), { target: { value: "soon" } });
     expect(await screen.findByText(/Policy.within: 'soon' is not a duration/u)).toBeDefined();
     expect(asked.filter((policy) => policy.includes('"daily":0'))).toEqual([]);
+  });
+
+  it("lead to the editor of a schedule that was made here", async () => {
+    const edited: string[] = [];
+    const made = { author: "ada", saved_at: "2026-11-01T00:00:00Z", version: 1 };
+
+    draw(
+      <EditingContext value={(id) => edited.push(id)}>
+        <RetentionTry own={OWN} schedule={{ ...SCHEDULE, made }} />
+      </EditingContext>,
+    );
+    fireEvent.click(screen.getByRole("button", { name: "Try other rules" }));
+    tryDaily("1");
+    fireEvent.click(await screen.findByRole("button", { name: "Edit the schedule" }));
+    expect(edited).toEqual(["wiki"]);
   });
 
   it("are forgotten at a click", async () => {

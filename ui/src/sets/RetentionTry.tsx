@@ -4,6 +4,7 @@ import { useEffect, useId, useState } from "react";
 import { useRetention } from "../api/sets";
 import type { RetentionView, ScheduleSummary } from "../api/types";
 import { Command } from "../shared/CopyButton";
+import { useEditing } from "../shared/editing";
 import { Chevron } from "../shared/icons";
 import { CALM } from "../shared/manners";
 import { toYaml } from "../yaml";
@@ -129,13 +130,21 @@ const RuleField = ({ onChange, rule: { hint, isCount, key, label, placeholder },
 type WriteProps = { readonly policy: Record<string, unknown>; readonly schedule: ScheduleSummary };
 
 /** How the rules come into the schedule: only its author may change what is removed. */
-const Write = ({ policy, schedule }: WriteProps) => (
-  <Box>
-    <Text color="fg.muted" fontSize="xs" mb="1">
-      {schedule.made === null
-        ? `To keep sets by these rules, write this into the schedule, at ${schedule.origin}:`
-        : "To keep sets by these rules, write this into the schedule: Edit, in the menu beside its name, tab YAML."}
-    </Text>
-    <Command label="the rules" text={toYaml({ retention: policy })} />
-  </Box>
-);
+const Write = ({ policy, schedule }: WriteProps) => {
+  const edit = useEditing();
+
+  return (
+    <Box>
+      <Text color="fg.muted" fontSize="xs" mb="1">
+        To keep sets by these rules, write this into the schedule
+        {schedule.made === null ? `, at ${schedule.origin}` : ", in the tab YAML of its editor"}:
+      </Text>
+      <Command label="the rules" text={toYaml({ retention: policy })} />
+      {edit === null || schedule.made === null || !schedule.permissions.edit ? undefined : (
+        <Button mt="1" onClick={() => edit(schedule.id)} size="2xs" variant="outline">
+          Edit the schedule
+        </Button>
+      )}
+    </Box>
+  );
+};
