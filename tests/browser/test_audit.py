@@ -136,7 +136,7 @@ def tab(name: str, waited: str) -> Callable[[Page], None]:
     def show(page: Page) -> None:
         dialog = page.get_by_role("dialog")
         dialog.get_by_role("tab", name=name).click()
-        dialog.get_by_text(waited).first.wait_for()
+        dialog.get_by_role("tabpanel", name=name).get_by_text(waited).first.wait_for()
 
     return show
 
@@ -294,7 +294,7 @@ VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "coming": (DRAWER, tab("Coming runs", "incremental")),
     "definition": (DRAWER, tab("Definition", "Repository")),
     "versions": (f"{PAGE}/{MADE}", tab("Versions", "Version 1")),
-    "broken": (f"{PAGE}/gitlab", tab("History", "History")),
+    "broken": (f"{PAGE}/gitlab", tab("History", "No run yet")),
     "unknown": (f"{PAGE}/nobody", lambda page: page.get_by_text("could not be loaded").wait_for()),
     "restore": (DRAWER, restoring),
     "an opened set": (DRAWER, an_opened_set),
