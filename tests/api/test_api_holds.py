@@ -263,9 +263,9 @@ def test_a_strip_shows_the_worst_of_each_day(user: httpx.Client) -> None:
 
 
 def test_a_trend_has_the_runs_that_are_over_the_oldest_first(user: httpx.Client) -> None:
-    found = user.get(f"{API}/schedules/crm/trend", params={"count": 50}).json()
-    statuses = [point["status"] for point in found["points"]]
-    assert statuses[-4:] == ["completed", "completed", "completed", "failed"]
-    assert found["points"][-2]["bytes_stored"] == 1_000_000
+    points = user.get(f"{API}/schedules/crm/trend", params={"count": 50}).json()["points"]
+    assert [point["since"] for point in points] == sorted(point["since"] for point in points)
+    assert [each["status"] for each in points[:4]] == ["completed"] * 3 + ["failed"]
+    assert [each["bytes_stored"] for each in points[:4]] == [1_000_000] * 3 + [None]
     assert user.get(f"{API}/schedules/crm/trend", params={"count": 201}).status_code == 422
     assert user.get(f"{API}/schedules/nowhere/trend").status_code == 404

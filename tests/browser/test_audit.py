@@ -268,7 +268,7 @@ def week(page: Page) -> None:
     page.get_by_role("button", name="7 d").click()
     page.get_by_label("Rows of the timeline").select_option("group")
     page.get_by_role("region", name="The next 7 days").wait_for()
-    page.get_by_test_id("bundle-").get_by_role("button").click()
+    page.get_by_test_id("bundle-databases").get_by_role("button").click()
 
 
 def nothing_found(page: Page) -> None:

@@ -46,7 +46,7 @@ export const BarChart = ({ bars, ends, measure, note, title }: BarChartProps) =>
           {note}
         </Text>
       </Flex>
-      <Flex>
+      <Flex position="relative">
         <Box aria-hidden="true" color="fg.muted" flexShrink="0" fontSize="2xs" height="20" position="relative" width="14">
           {ticks.map((value) => (
             <Text
@@ -113,10 +113,8 @@ export const BarChart = ({ bars, ends, measure, note, title }: BarChartProps) =>
               </Text>
             ) : undefined,
           )}
-          {shown === undefined ? undefined : (
-            <Tip share={(100 * ((steps.at ?? 0) + 0.5)) / bars.length} text={shown.text} />
-          )}
         </Box>
+        {shown === undefined ? undefined : <Tip share={((steps.at ?? 0) + 0.5) / bars.length} text={shown.text} />}
       </Flex>
       <Flex aria-hidden="true" color="fg.muted" fontSize="2xs" justify="space-between" mt="1" ps="14">
         <span>{ends[0]}</span>

@@ -1,34 +1,36 @@
-import { Box } from "@chakra-ui/react";
+import { Box, Flex } from "@chakra-ui/react";
 
 type TipProps = {
-  /** Where in the chart, in percent of its width. */
+  /** Where in the chart, from 0 to 1. */
   readonly share: number;
   readonly text: string;
 };
 
-/** What is under the pointer, or under the keyboard; a screen reader hears it from the chart itself. */
+/** What is under the pointer, or under the keyboard, never wider than the chart; a screen reader hears it from that. */
 export const Tip = ({ share, text }: TipProps) => (
-  <Box
+  <Flex
     aria-hidden="true"
-    bg="bg.inverted"
     bottom="100%"
-    color="fg.inverted"
-    fontSize="xs"
-    left={`${Math.min(100, Math.max(0, share))}%`}
-    lineHeight="short"
-    maxW="16rem"
+    insetInline="0"
     mb="1"
     pointerEvents="none"
     position="absolute"
-    px="2"
-    py="1"
-    rounded="md"
-    shadow="md"
-    transform={`translateX(-${Math.min(100, Math.max(0, share))}%)`}
-    whiteSpace="pre-line"
-    width="max-content"
     zIndex="docked"
   >
-    {text}
-  </Box>
+    <Box flexGrow={share} />
+    <Box
+      bg="bg.inverted"
+      color="fg.inverted"
+      fontSize="xs"
+      lineHeight="short"
+      maxW="full"
+      px="2"
+      py="1"
+      rounded="md"
+      shadow="md"
+    >
+      {text}
+    </Box>
+    <Box flexGrow={1 - share} />
+  </Flex>
 );
