@@ -1,4 +1,4 @@
-import { Box, Button, Text } from "@chakra-ui/react";
+import { Box, Button, Text, VisuallyHidden } from "@chakra-ui/react";
 import { useState } from "react";
 
 import type { Timeline } from "../api/types";
@@ -29,7 +29,6 @@ export const BundleRow = ({ bundle, onOpen, ticks, timeline }: BundleRowProps) =
         name={
           <Button
             aria-expanded={isOpen}
-            aria-label={`${name}, ${formatCount(lanes.length, "schedule")}`}
             fontSize="xs"
             height="auto"
             justifyContent="flex-start"
@@ -46,9 +45,11 @@ export const BundleRow = ({ bundle, onOpen, ticks, timeline }: BundleRowProps) =
             <Text as="span" truncate>
               {name}
             </Text>
-            <Text as="span" color="fg.muted" flexShrink="0">
+            <Text as="span" color="fg.muted" flexShrink="0" hideBelow="md">
+              {" "}
               {lanes.length}
             </Text>
+            <VisuallyHidden> schedules</VisuallyHidden>
           </Button>
         }
         testId={`bundle-${bundle.key}`}

@@ -7,6 +7,7 @@ import type { Stale } from "../api/live";
 import { formatExact, formatSpan, notSince, sentence } from "../format";
 import { headline, type Headline, type Palette } from "../words";
 import { ShieldAlert, ShieldBusy, ShieldCheck, ShieldIdle } from "../shared/icons";
+import { Unreached } from "./Receivers";
 import { Countdown } from "../shared/moments";
 
 const MOODS: Record<Headline["mood"], { icon: ReactNode; palette: Palette }> = {
@@ -65,6 +66,7 @@ export const Hero = ({ isCard = false, onOpen, stale, status }: HeroProps) => {
           {stale === null && status.next_runs.length > 1 ? (
             <Upcoming runs={status.next_runs} {...(onOpen === undefined ? {} : { onOpen })} />
           ) : undefined}
+          {isCard ? undefined : <Unreached />}
         </Box>
       </Flex>
       {status.total > 0 ? (

@@ -24,6 +24,19 @@ export const Receivers = () => {
   );
 };
 
+/** That somebody is not told, in one line: nobody hears of it from a message. */
+export const Unreached = () => {
+  const receivers = useReceivers().data?.receivers ?? [];
+  const names = [...new Set(receivers.filter(({ error }) => error !== null).map(({ name }) => name))];
+
+  return names.length === 0 ? null : (
+    <Text color="fg.error" fontSize="xs" mt="1" overflowWrap="anywhere" role="status">
+      Not told at the moment: {names.slice(0, 3).join(", ")}
+      {names.length > 3 ? ` and ${names.length - 3} more` : ""}
+    </Text>
+  );
+};
+
 type RowProps = { readonly mayTest: boolean; readonly receiver: ReceiverState };
 
 const Row = ({ mayTest, receiver }: RowProps) => {

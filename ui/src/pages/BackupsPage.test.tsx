@@ -397,6 +397,7 @@ describe("the page", () => {
       },
     ];
     show();
+    expect(await screen.findByText("Not told at the moment: on-call")).toBeDefined();
     expect(await screen.findByText(/3 waiting: the mail server cannot be reached/u)).toBeDefined();
     expect(await screen.findByText(/1 never told.*'wiki: the backup failed': 554 no/u)).toBeDefined();
     fireEvent.click(await screen.findByRole("button", { name: "Send a test message to on-call" }));

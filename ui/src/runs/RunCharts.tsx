@@ -102,7 +102,7 @@ const Figures = ({ id, points }: FiguresProps) => {
 
 const FigureTable = ({ id, points }: FiguresProps) => (
   <Box maxH="72" mt="1" overflow="auto" tabIndex={0}>
-    <Table.Root aria-label={`The last runs of ${id} in figures`} size="sm" stickyHeader>
+    <Table.Root aria-label={`The last runs of ${id} in figures`} role="table" size="sm" stickyHeader>
       <Table.Header>
         <Table.Row>
           {["Run", "Kind", "Result", "Duration", "Read", "Stored", "Of the full before"].map((label) => (

@@ -30,13 +30,14 @@ export const BulkBar = ({ more, onClear, target }: BulkBarProps) => {
       open={target.count > 0}
     >
       <Portal>
-        <ActionBar.Positioner>
+        {/* On a phone the bar stands beside Airflow's own, which lies above all else. */}
+        <ActionBar.Positioner ps={{ base: "16", md: "0" }}>
           <ActionBar.Content
             {...CALM}
             aria-label="What to do with the chosen schedules"
             flexWrap="wrap"
             justifyContent="center"
-            maxW="calc(100vw - 1rem)"
+            maxW={{ base: "calc(100vw - 5rem)", md: "calc(100vw - 1rem)" }}
           >
             <ActionBar.SelectionTrigger>{formatCount(target.count, "schedule")}</ActionBar.SelectionTrigger>
             {more === null ? undefined : (
