@@ -104,6 +104,8 @@ const clockOf = (timestamp: string): string =>
 
 type Cause = { exc_type?: string; exc_value?: string };
 
+const causeText = ({ exc_type: what, exc_value: why }: Cause): string => `${what ?? ""}: ${why ?? ""}`;
+
 /** One message of a log as text; null of what is none. */
 export const lineOf = (text: string): string | null => {
   if (text.trim() === "") {
@@ -131,7 +133,7 @@ export const lineOf = (text: string): string | null => {
       ]
         .filter(Boolean)
         .join(" "),
-      ...(Array.isArray(causes) ? (causes as Cause[]).map((each) => `${each.exc_type ?? ""}: ${each.exc_value ?? ""}`) : []),
+      ...(Array.isArray(causes) ? (causes as Cause[]).map(causeText) : []),
     ].join("\n");
   } catch {
     return text;

@@ -47,7 +47,15 @@ export const BarChart = ({ bars, ends, measure, note, title }: BarChartProps) =>
         </Text>
       </Flex>
       <Flex position="relative">
-        <Box aria-hidden="true" color="fg.muted" flexShrink="0" fontSize="2xs" height="20" position="relative" width="14">
+        <Box
+          aria-hidden="true"
+          color="fg.muted"
+          flexShrink="0"
+          fontSize="2xs"
+          height="20"
+          position="relative"
+          width="14"
+        >
           {ticks.map((value) => (
             <Text
               bottom={`${heightOf(value)}%`}

@@ -37,7 +37,7 @@ export const HeatMap = ({ cells, days, legend, title }: HeatMapProps) => {
             maxW="4"
             minW="0"
           >
-            <Text aria-hidden="true" color="fg.muted" fontSize="2xs" height="4" overflow="visible" whiteSpace="nowrap" width="0">
+            <Text aria-hidden="true" color="fg.muted" fontSize="2xs" height="4" whiteSpace="nowrap" width="0">
               {monthOf(week, days)}
             </Text>
             {week.map((index, day) => (

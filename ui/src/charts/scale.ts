@@ -9,6 +9,11 @@ const SPANS = [1, 2, 5, 10, 15, 30].flatMap((step) => [step, step * MINUTE]);
 const LONG_SPANS = [1, 2, 3, 6, 12].map((step) => step * HOUR).concat([1, 2, 5, 10, 20, 50].map((step) => step * DAY));
 const CLOCK = [...SPANS, ...LONG_SPANS].sort((one, other) => one - other);
 const ROUND = [1, 2, 5, 10];
+const LENGTHS = [
+  [DAY, "d"],
+  [HOUR, "h"],
+  [MINUTE, "min"],
+] as const;
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
 const roundStep = (least: number): number => {
@@ -48,7 +53,7 @@ export const tickText = (value: number, measure: Measure): string => {
 
     return `${short(value / 1000 ** unit)} ${UNITS[unit] ?? ""}`;
   }
-  const [size, word] = value >= DAY ? [DAY, "d"] : value >= HOUR ? [HOUR, "h"] : value >= MINUTE ? [MINUTE, "min"] : [1, "s"];
+  const [size, word] = LENGTHS.find(([least]) => value >= least) ?? [1, "s"];
 
   return `${short(value / size)} ${word}`;
 };

@@ -82,7 +82,16 @@ type UpcomingProps = { readonly onOpen?: (id: string) => void; readonly runs: St
 
 /** What comes next, each with the time until then. */
 const Upcoming = ({ onOpen, runs }: UpcomingProps) => (
-  <Flex aria-label="What runs next" as="ul" color="fg.muted" columnGap="4" fontSize="xs" listStyleType="none" mt="1" wrap="wrap">
+  <Flex
+    aria-label="What runs next"
+    as="ul"
+    color="fg.muted"
+    columnGap="4"
+    fontSize="xs"
+    listStyleType="none"
+    mt="1"
+    wrap="wrap"
+  >
     {runs.map(({ at, opens_at: opens, schedule_id: id }) => (
       <Box as="li" fontVariantNumeric="tabular-nums" key={`${id} ${at}`}>
         {onOpen === undefined ? (

@@ -31,8 +31,11 @@ export const shareText = (share: number): string => {
 
 const kindText = ({ kind }: TrendPoint): string => (kind === null ? "" : `, ${kind.replace("_", " ")}`);
 
-const pointText = (point: TrendPoint, figure: string): string =>
-  `${formatMoment(point.since)}${kindText(point)}: ${STATUSES[point.status].label.toLowerCase()}${figure === "" ? "" : `, ${figure}`}`;
+const pointText = (point: TrendPoint, figure: string): string => {
+  const result = STATUSES[point.status].label.toLowerCase();
+
+  return `${formatMoment(point.since)}${kindText(point)}: ${figure === "" ? result : `${result}, ${figure}`}`;
+};
 
 const barOf = (point: TrendPoint, value: number | null, figure: string): Bar => ({
   color: colorOf(point.status),
@@ -97,7 +100,11 @@ const shares = (points: readonly TrendPoint[]): ChartData => {
   };
 };
 
-export const chartsOf = (points: readonly TrendPoint[]): ChartData[] => [durations(points), amounts(points), shares(points)];
+export const chartsOf = (points: readonly TrendPoint[]): ChartData[] => [
+  durations(points),
+  amounts(points),
+  shares(points),
+];
 
 /** How many of the last runs completed, of those that were not skipped. */
 export const successText = (points: readonly TrendPoint[]): string => {

@@ -135,6 +135,8 @@ const useSelection = (data: ScheduleList | undefined, choice: ListChoice) => {
       },
     });
 
+  const isMore = isWhole && all === null && total > (data?.schedules.length ?? 0);
+
   return {
     choose,
     chosen,
@@ -142,7 +144,7 @@ const useSelection = (data: ScheduleList | undefined, choice: ListChoice) => {
       setAll(null);
       setChosen(new Set());
     },
-    more: isWhole && all === null && total > (data?.schedules.length ?? 0) ? { count: total, isPending, onChoose: chooseAll } : null,
+    more: isMore ? { count: total, isPending, onChoose: chooseAll } : null,
     target: isWhole && all !== null ? all : ticked(inSightChosen),
   };
 };

@@ -106,7 +106,7 @@ const Question = ({ action, isBusy, onClose, onConfirm, target }: QuestionProps)
       isReady={!isPause || isToCome(until)}
       onClose={onClose}
       onConfirm={() => onConfirm(isPause ? { until: untilOf(until) } : {})}
-      title={isPause ? `Pause ${formatCount(target.count, "schedule")}` : `${VERBS[action].label}: ${formatCount(target.count, "schedule")}`}
+      title={`${VERBS[action].label}${isPause ? "" : ":"} ${formatCount(target.count, "schedule")}`}
     >
       <Text fontSize="sm" overflowWrap="anywhere">
         {target.text}

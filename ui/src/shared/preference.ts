@@ -24,7 +24,7 @@ const subscribe = (listener: () => void): (() => void) => {
   };
 };
 
-/** How somebody likes the page to look, kept in this browser; one of a few words, the first of which is the usual one. */
+/** How somebody likes the page to look, kept in this browser: one of a few words, the first of them at first. */
 export const usePreference = <Word extends string>(
   key: string,
   words: readonly [Word, ...Word[]],
