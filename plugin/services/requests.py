@@ -245,7 +245,7 @@ def _requested(
     status, reason = judge_requested(run, task)
     failed = failure(status) if "error" not in outcome else outcome
     return RequestedRun(
-        verb=ticket.verb,
+        verb="restore" if ticket.verb == "restore" else "verify",
         dag_id=run.dag_id,
         run_id=run.run_id,
         person=ticket.person,
