@@ -53,7 +53,13 @@ def local(at: datetime | None, timezone: str = "UTC") -> str:
     >>> local(datetime(2026, 11, 22, 1, tzinfo=UTC), "Europe/Berlin")
     'Sun 2026-11-22 02:00 CET'
     """
-    return "-" if at is None else f"{at.astimezone(ZoneInfo(timezone)):%a %Y-%m-%d %H:%M %Z}"
+    if at is None:
+        return "-"
+    try:
+        at = at.astimezone(ZoneInfo(timezone))
+    except OverflowError:  # no calendar has it in that zone; files may have any time
+        at = at.astimezone(UTC)
+    return f"{at:%a %Y-%m-%d %H:%M %Z}"
 
 
 def iso(at: datetime | None) -> str | None:

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from airflow_backup.core.errors import BackupError
 from airflow_backup.core.format.manifest import Manifest
 from airflow_backup.engines.protocol import (
     EngineContext,
@@ -187,6 +188,9 @@ class Estimate:
 
     unread: Sequence[str] = ()
     """What may not be read, for example ``srv/wiki/key: permission denied``; the first few."""
+
+    problems: Sequence[BackupError] = ()
+    """What was met on the way that makes a run fail."""
 
 
 @runtime_checkable

@@ -145,7 +145,7 @@ def _as_dict(found: Contents) -> dict[str, Any]:
 
 def _entry(entry: Listed) -> dict[str, Any]:
     # A name that is not UTF-8 can be shown, and not be sent back as it is.
-    is_exact = bool(entry.path == storable(entry.path))
+    is_exact = bool(entry.path == storable(entry.path)) and "\ufffd" not in entry.path
     return {
         "path": entry.path,
         "name": entry.name,

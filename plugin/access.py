@@ -97,6 +97,10 @@ class Access:
         """
         return self.manager.is_authorized_connection(method=method, user=self.user)
 
+    def may_name_files(self) -> bool:
+        """Whether the user may restore, and so see what is in a set: names of files may be secret, too."""
+        return self.may_restore() and self.may_edit("POST")
+
     def may_change(
         self, schedule_id: str, saved: ScheduleVersion | None, method: Method = "PUT"
     ) -> bool:
@@ -159,7 +163,7 @@ class Access:
             verify=may.run,
             pin=may.edit,
             lock=may.edit and self.may_delete(schedule_id),
-            restore=self.may_restore() and self.may_edit("POST"),
+            restore=self.may_name_files(),
         )
 
     def may_maintain(self) -> bool:

@@ -50,6 +50,25 @@ class FolderStorage:
         self.put(name, b"?")
         self.delete(name)
 
+    def look(self, folder: str) -> None:
+        """Raise what a write below a folder would raise, as far as that can be told without one."""
+        with self._errors("write", folder):
+            place = self.root if os.path.lexists(self.root) else self.root.parent
+            parts = folder.split("/") if place is self.root else []
+            for part in [None, *parts]:
+                below = place if part is None else place / part
+                if part is not None and not os.path.lexists(below):
+                    break
+                place = below
+                is_folder = place.is_dir() and (part is None or not place.is_symlink())
+                if not is_folder:
+                    os.stat(place)  # what is not there says so
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+                is_read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+                number = errno.EROFS if is_read_only else errno.EACCES
+                raise OSError(number, os.strerror(number))
+
     def create(self, name: str) -> FolderWriter:
         """Begin an object in a hidden file beside it."""
         *folders, last = check_name(name).split("/")

@@ -22,6 +22,7 @@ from airflow_backup.core.worker import Worker
 from airflow_backup.engines.capabilities import Estimate, Estimator
 from airflow_backup.engines.protocol import Engine, EngineContext
 from airflow_backup.engines.registry import Registry, registry
+from airflow_backup.storage.folder import FolderStorage
 from airflow_backup.storage.open import open_storage
 from airflow_backup.storage.protocol import Storage
 
@@ -39,7 +40,7 @@ class DryRun:
     """Why another kind would be taken than was asked for."""
 
     problems: tuple[BackupError, ...]
-    """What would make it fail; it would go well where there is none."""
+    """What would make it fail, as far as a look can tell: no file is read, and nothing is written to a storage."""
 
     estimate: Estimate | None
     """None where the engine cannot tell, and where the source cannot be looked at."""
@@ -106,6 +107,8 @@ def dry_run(
     try:
         storage = open_storage(schedule.repository, connections, connection=schedule.connection)
         is_new = repository.check(storage, schedule.repository, catalog) is None
+        if isinstance(storage, FolderStorage):
+            storage.look(f"{schedule.id}/sets")
         taken, reason = _kind(schedule, wanted, engine, storage, catalog, context, worker)
     except BackupError as error:
         problems.append(error)
@@ -145,10 +148,12 @@ def _estimate(
     if problems or not isinstance(engine, Estimator):
         return None
     try:
-        return engine.estimate(schedule.source, context, seconds=seconds)
+        found = engine.estimate(schedule.source, context, seconds=seconds)
     except BackupError as error:
         problems.append(error)
         return None
+    problems += found.problems
+    return found
 
 
 def _kind(

@@ -142,11 +142,13 @@ def everything(pattern: str | None = None) -> Choose:
     ['a/b.txt']
     """
 
+    wanted = None if pattern is None else "/".join(_parts(pattern)) or "*"
+
     def choose(entries: Iterable[StoredEntry]) -> Iterator[Listed]:
         for entry in entries:
             found = listed(entry)
             path = entry.path.strip("/")
-            if pattern is None or any(fnmatchcase(each, pattern) for each in (found.name, path)):
+            if wanted is None or any(fnmatchcase(each, wanted) for each in (found.name, path)):
                 yield found
 
     return choose

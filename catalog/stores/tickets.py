@@ -46,12 +46,10 @@ class Tickets:
         person: str,
         at: datetime,
     ) -> None:
-        """Write the ticket of a run that is about to be started; answers of earlier ones that are old are dropped."""
+        """Write the ticket of a run that is about to be started; old questions are dropped with their answers."""
         with self._database.writing() as connection:
             connection.execute(
-                tickets.update()
-                .where(tickets.c.answer.is_not(None), tickets.c.expires_at < at)
-                .values(answer=None)
+                tickets.delete().where(tickets.c.verb == "ask", tickets.c.expires_at < at)
             )
             connection.execute(
                 tickets.insert().values(
@@ -133,9 +131,14 @@ class Tickets:
             mine = (tickets.c.run_id == run_id, tickets.c.verb == "ask")
             connection.execute(tickets.update().where(*mine).values(answer=text))
 
-    def asked_by(self, person: str, run_id: str) -> Ticket | None:
-        """Return what a person asked, with the answer where there is one; None for what others asked."""
-        mine = (tickets.c.run_id == run_id, tickets.c.verb == "ask", tickets.c.person == person)
+    def asked_by(self, person: str, run_id: str, *, now: datetime) -> Ticket | None:
+        """Return what a person asked, with the answer where there is one; None after a day, and for others."""
+        mine = (
+            tickets.c.run_id == run_id,
+            tickets.c.verb == "ask",
+            tickets.c.person == person,
+            tickets.c.expires_at >= now,
+        )
         with self._database.reading() as connection:
             row = connection.execute(select(tickets).where(*mine)).mappings().one_or_none()
         return None if row is None else _ticket(dict(row))

@@ -81,8 +81,11 @@ class CommandEngine:
                     else "an administrator names it in the option allowed_commands of [backup]",
                 )
             )
-        elif not os.access(program, os.X_OK):
+        elif not (os.path.isfile(program) and os.access(program, os.X_OK)):
             problems.append(ToolMissing(f"there is no program '{program}' that may be run"))
+        folder = given.folder
+        if folder is not None and not os.path.isdir(folder):
+            problems.append(SourceError(f"there is no folder '{folder}' to run the program in"))
         try:
             _secrets(given, context)
         except BackupError as error:

@@ -25,6 +25,7 @@ from airflow_backup.engines.protocol import SetReader
 ARCHIVE, INDEX, PATCHES = "files.tar", "index", "patches.tar"
 _FIRST_WINDOW, _LAST_WINDOW = 64 * 1024, 1024 * 1024 * 1024
 _STREAMS = {b"f": ARCHIVE, b"p": PATCHES}
+_MOST_SIZE = 1 << 63
 _KINDS: dict[bytes, EntryKind] = {
     tar.REGULAR: "file",
     tar.HARD_LINK: "file",
@@ -196,6 +197,12 @@ def entries_in(stored: SetReader) -> Iterator[StoredEntry]:
     for record in IndexReader(stored.blocks(INDEX), with_unread=True):
         if record.path == b".":
             continue
+        if record.path != _normal(record.path) or b".." in record.path.split(b"/"):
+            raise VerifyError(f"the index of the set names '{shown(record.path)}', as no tree does")
+        if not 0 <= record.size < _MOST_SIZE:
+            raise VerifyError(
+                f"the index of the set says a size of '{shown(record.path)}' that no file has"
+            )
         kind = _KINDS.get(record.kind, "other")
         yield StoredEntry(
             os.fsdecode(record.path),

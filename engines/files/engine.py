@@ -22,7 +22,6 @@ from airflow_backup.core.errors import (
     BackupError,
     ConfigError,
     EngineError,
-    SourceError,
     VerifyError,
 )
 from airflow_backup.core.paths.patterns import Patterns
@@ -34,7 +33,7 @@ from airflow_backup.engines.files.dump import FilesDump
 from airflow_backup.engines.files.options import FilesOptions
 from airflow_backup.engines.files.output import FilesOutput
 from airflow_backup.engines.files.restore import restore_archive, restore_members
-from airflow_backup.engines.files.roots import add_roots, estimate, files_options
+from airflow_backup.engines.files.roots import add_roots, estimate, files_options, nothing_read
 from airflow_backup.engines.files.source.reader import knows_attributes
 from airflow_backup.engines.files.source.roots import nested, open_root
 from airflow_backup.engines.files.state import FilesState
@@ -117,10 +116,7 @@ class FilesEngine:
                 output.patches.write(END)
         context.reporter.finish()
         if not output.files:
-            raise SourceError(
-                f"nothing was read from {', '.join(options.roots)}",
-                hint="do the include and exclude patterns leave anything?",
-            )
+            raise nothing_read(options)
         return DumpReport(
             consistent_at=consistent_at,
             files=output.files,

@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 
-from airflow_backup.core.errors import EngineError, SourceError
+from airflow_backup.core.errors import BackupError, EngineError, SourceDenied, SourceError
 from airflow_backup.core.paths.patterns import Patterns
 from airflow_backup.core.paths.roots import open_real, real_path
 from airflow_backup.core.text.names import shown
@@ -40,28 +40,34 @@ def add_roots(
 def estimate(
     options: FilesOptions, within: Sequence[str] | None, patterns: Patterns, *, seconds: float
 ) -> Estimate:
-    """Count what a dump would read, without opening a file."""
+    """Count what a dump would read, without opening a file; and say what would make it fail."""
     count = _Count()
     end = time.monotonic() + seconds
     for root in options.roots:
         descriptor = open_root(root, within, allow_empty=options.allow_empty)
-        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            count.add(os.fstat(descriptor))
+        found = os.fstat(descriptor)
+        if not stat.S_ISDIR(found.st_mode):
             os.close(descriptor)
+            count.add(found)
             continue
         walk = Walk(descriptor, prefix=b"", patterns=patterns, warn=count.cannot_read)
         for entry in walk:
             if not entry.is_folder:
                 count.look_at(entry)
+            elif not patterns.is_selective or walk.takes_folder(entry.path):
+                count.entries += 1
             if time.monotonic() > end:
-                return count.estimate(is_all=False)
-    return count.estimate(is_all=True)
+                return count.estimate(options, is_all=False)
+    return count.estimate(options, is_all=True)
 
 
 class _Count:
     """Counts files, each once under all of its names."""
 
     def __init__(self) -> None:
+        self.entries = 0
+        """All that a set would hold, folders too."""
+
         self._files = self._bytes = 0
         self._seen: set[tuple[int, int]] = set()
         self._unread: list[str] = []
@@ -79,6 +85,9 @@ class _Count:
         self.add(found)
 
     def add(self, found: os.stat_result) -> None:
+        if stat.S_ISSOCK(found.st_mode):
+            return
+        self.entries += 1
         if found.st_nlink > 1:
             if (found.st_dev, found.st_ino) in self._seen:
                 return
@@ -93,8 +102,32 @@ class _Count:
         if not is_gone and len(self._unread) < _MOST_NAMED:
             self._unread.append(f"{shown(path)}: {(error.strerror or str(error)).lower()}")
 
-    def estimate(self, *, is_all: bool) -> Estimate:
-        return Estimate(self._bytes, self._files, is_all=is_all, unread=tuple(self._unread))
+    def estimate(self, options: FilesOptions, *, is_all: bool) -> Estimate:
+        problems: list[BackupError] = []
+        if self._unread and options.on_unreadable == "fail":
+            problems.append(
+                SourceDenied(
+                    f"not all may be read: {self._unread[0]}",
+                    hint="mend it, `exclude` it, or write `on_unreadable: warn` to leave such files out",
+                )
+            )
+        if is_all and not self.entries and not self._unread:
+            problems.append(nothing_read(options))
+        return Estimate(
+            self._bytes,
+            self._files,
+            is_all=is_all,
+            unread=tuple(self._unread),
+            problems=tuple(problems),
+        )
+
+
+def nothing_read(options: FilesOptions) -> SourceError:
+    """Say that a set would be empty."""
+    return SourceError(
+        f"nothing was read from {', '.join(options.roots)}",
+        hint="do the include and exclude patterns leave anything?",
+    )
 
 
 def files_options(source: Model) -> FilesOptions:

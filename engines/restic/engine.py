@@ -159,8 +159,9 @@ class ResticEngine:
         includes = [f"--include={plain(each)}" for each in only]
         restic.ask("restore", snapshot, f"--target={target}", "--verify", *includes)
         files, size = held(target)
-        if only and not files:
-            raise NotFound(f"nothing in the snapshot is called {', '.join(only)}")
+        missing = [each for each in only if not os.path.lexists(f"{target}/{each.strip('/')}")]
+        if missing:
+            raise NotFound(f"nothing in the snapshot is called {', '.join(missing)}")
         saved = reader.manifest.counts["files"]
         if not only and files != saved:
             raise VerifyError(
@@ -187,7 +188,7 @@ class ResticEngine:
     def contents(self, chain: Sequence[SetReader], context: EngineContext) -> Iterator[StoredEntry]:
         """Ask restic for all of the snapshot."""
         restic, snapshot = snapshot_of(chain[-1].manifest, context)
-        return entries_in(restic.ask("ls", "--json", snapshot))
+        return entries_in(restic.ask("ls", "--json", "--no-lock", snapshot))
 
     def check_format(self, stored: SetReader) -> Sequence[str]:
         """See that the receipt is whole."""

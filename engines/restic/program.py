@@ -110,7 +110,7 @@ class Restic:
     def exists(self) -> bool:
         """Whether the repository is there and the password opens it."""
         try:
-            self.ask("cat", "config")
+            self.ask("cat", "config", "--no-lock")
         except NotFound:
             return False
         return True

@@ -92,7 +92,7 @@ def entries_in(listing: bytes) -> Iterator[StoredEntry]:
             kind = _KINDS.get(node["type"], "other")
             size = int(node.get("size", 0)) if kind == "file" else None
             entry = StoredEntry(str(node["path"]), kind, size, _moment(str(node.get("mtime"))))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise EngineError(f"restic listed what is not understood: {line[:200]!r}") from error
         yield entry
 

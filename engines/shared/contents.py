@@ -23,5 +23,6 @@ def entries_of(
             hint=f"the {engine.name} engine does not list what it stored",
         )
     return (
-        StoredEntry(name, "table", rows=count) for name, count in sorted(manifest.counts.items())
+        StoredEntry(name.replace("/", "%2F"), "table", rows=count)  # a table is no folder
+        for name, count in sorted(manifest.counts.items())
     )

@@ -87,7 +87,7 @@ class DryRunAnswer(ApiModel):
     unread: list[str]
     """What may not be read; the first few."""
     problems: list[Fault]
-    """What would make it fail; it would go well where there is none."""
+    """What would make it fail, as far as a look can tell: no file is read, and nothing is written to a storage."""
 
 
 class Answer(ApiModel):

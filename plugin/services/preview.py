@@ -13,12 +13,13 @@ from airflow_backup.plugin.services import queries
 from airflow_backup.plugin.services.edits import (
     beyond_the_fence,
     checked,
+    free_id,
     problems_of,
     read_yaml,
     with_passwords,
 )
 from airflow_backup.plugin.views.rhythms import coming, rhythms, schedule_of
-from airflow_backup.plugin.views.rows import Row
+from airflow_backup.plugin.views.rows import Row, row_of
 from airflow_backup.schedules.loading.dependencies import Elsewhere
 from airflow_backup.schedules.loading.loader import Loaded, check_definition
 from airflow_backup.schedules.loading.warnings import load_warnings
@@ -62,12 +63,17 @@ def to_try(catalog: Catalog, access: Access, given: Mapping[str, Any]) -> dict[s
     """
     Return a definition that a worker may look at; InvalidDefinition with every problem.
 
-    What it keeps secret comes from the version that is saved, for those who may change that one.
+    An id that is taken is refused as it is when it is saved: what would become of its next set is for those who may
+    change it. They get what the version that is saved keeps secret, too.
     """
     name = given.get("id")
-    saved = catalog.schedules.newest(name) if isinstance(name, str) else None
-    if saved is not None and access.may_change(saved.id, saved):
-        given = with_passwords(given, saved.definition)
+    if isinstance(name, str):
+        saved = catalog.schedules.newest(name)
+        row = row_of(catalog.deployed.get(name), saved)
+        if row is not None and row.made is not None and access.may_change(name, row.made):
+            given = with_passwords(given, row.made.definition)
+        else:
+            free_id(row, name, visible=bool(access.readable([name])))
     return checked(given, elsewhere=queries.elsewhere(catalog, queries.visible(catalog, access)))
 
 

@@ -85,7 +85,7 @@ class Requests:
             places.check_allowed(self.catalog, self.access, body.place)
             request["place"] = body.place
         what = row.set_id if body.at is None else f"the state of {request['at']}"
-        note = f"restore {what} of {row.schedule_id} into {body.target}"
+        note = f"restore {what} of {row.schedule_id}"
         return self._start("restore", row.schedule_id, request, note=note)
 
     def contents(self, row: SetRow, body: ContentsRequest) -> Started:
@@ -117,8 +117,9 @@ class Requests:
 
     def answer(self, run_id: str) -> Answer:
         """Return what became of a question; NotFound where this person asked none in that run."""
-        ticket = self.catalog.tickets.asked_by(self.access.user.get_name(), run_id)
-        if ticket is None:
+        ticket = self.catalog.tickets.asked_by(self.access.user.get_name(), run_id, now=self.now)
+        names = ticket is not None and ticket.request["what"] == "contents"
+        if ticket is None or (names and not self.access.may_name_files()):
             raise NotFound(f"you asked nothing in a run {run_id!r}", hint="ask again")
         dag = str(ticket.request["place"])
         found = airflow_reads.runs_by_id(self.session, [(dag, run_id)])

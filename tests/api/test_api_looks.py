@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ API = "backup/api/v1"
 
 
 @pytest.fixture(scope="module")
-def stored(airflow: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> str:
+def stored(airflow: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A set of a schedule that is there, and that is placed on the queue `nas`."""
     folder = tmp_path_factory.mktemp("looks")
     (folder / "source").mkdir()
@@ -42,7 +43,8 @@ def stored(airflow: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> st
             connections=from_environment,
             clock=lambda: datetime.now(UTC),
         )
-    return result.set_id
+        yield result.set_id
+        catalog.sets.forget(result.set_id)
 
 
 def answered(client: httpx.Client, started: httpx.Response) -> Any:
@@ -60,7 +62,7 @@ def test_a_look_into_a_set_runs_where_its_schedule_does_and_waits(
     found = answered(admin, started)
     assert (found["state"], found["contents"], found["problem"]) == ("waiting", None, None)
     with Catalog.open(airflow.catalog_url) as catalog:
-        ticket = catalog.tickets.asked_by("admin", started.json()["run_id"])
+        ticket = catalog.tickets.asked_by("admin", started.json()["run_id"], now=datetime.now(UTC))
         assert ticket is not None
         assert dict(ticket.request) == {
             "what": "contents",

@@ -185,7 +185,7 @@ def test_a_restore_wants_to_be_confirmed(
     started = admin.post(path, json={"target": "copy", "confirm": "metrics"})
     assert started.status_code == 202
     run = admin.get(f"api/v2/dags/backup_restore__nas/dagRuns/{started.json()['run_id']}").json()
-    assert (run["conf"], run["note"]) == ({}, f"restore {sets[0]} of metrics into copy")
+    assert (run["conf"], run["note"]) == ({}, f"restore {sets[0]} of metrics")
     at = NOW.isoformat()
     meant = admin.post(path, json={"target": "copy", "confirm": "metrics", "at": at}).json()
     with Catalog.open(airflow.catalog_url) as catalog:

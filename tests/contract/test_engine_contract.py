@@ -21,10 +21,12 @@ from airflow_backup.engine import (
     EngineContext,
     EngineOptions,
     Kind,
+    NotFound,
     RestoreReport,
     SetReader,
     Sink,
     SourceError,
+    StoredEntry,
     VerificationReport,
     VerifyError,
     check_engine,
@@ -119,7 +121,7 @@ def note_case(engine: NoteEngine, folder: Path) -> EngineCase:
 
 def test_an_engine_that_keeps_its_promises_passes(tmp_path: Path) -> None:
     kept = check_engine(note_case(NoteEngine(), tmp_path), tmp_path / "place")
-    assert len(kept) == 10
+    assert len(kept) == 11
     assert "A target that holds something is refused, and nothing in it is touched." in kept
 
 
@@ -214,6 +216,17 @@ class Untidy(NoteEngine):
         return super().decode(chain, context)
 
 
+class Inventive(NoteEngine):
+    def contents(self, chain: Sequence[SetReader], context: EngineContext) -> Iterator[StoredEntry]:
+        yield StoredEntry("what nobody stored", "file", 1)
+
+    def check_parts(
+        self, chain: Sequence[SetReader], only: Sequence[str], context: EngineContext
+    ) -> None:
+        if list(only) != ["note"]:
+            raise NotFound(f"there is no {only[0]}")
+
+
 @pytest.mark.parametrize(
     ("engine", "seen"),
     [
@@ -228,6 +241,7 @@ class Untidy(NoteEngine):
         (Silent, "it reported no progress"),
         (Miscounting, "notes: 2, dumped 1"),
         (Trusting, "check_format passed a set whose streams are empty"),
+        (Inventive, "can be brought back alone.*NotFound: there is no what nobody stored"),
         (Untidy, "left in the scratch folder: copy"),
     ],
 )
@@ -279,4 +293,4 @@ def test_the_engines_that_come_with_the_package_keep_every_promise(
     make: Callable[[Path], Iterator[EngineCase]], tmp_path: Path
 ) -> None:
     for case in make(tmp_path):
-        assert len(check_engine(case, tmp_path / "place")) == 10
+        assert len(check_engine(case, tmp_path / "place")) == 11

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from airflow_backup.cli.arguments import (
     add_format,
     add_schedules,
     allowed_commands,
+    catalog_url,
     open_catalog,
     schedule,
 )
@@ -21,7 +23,6 @@ from airflow_backup.cli.progress_bar import progress_bar
 from airflow_backup.cli.terminal import say
 from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import CatalogError
 from airflow_backup.core.progress import Listener, Reporter
 from airflow_backup.core.text.durations import format_size
 from airflow_backup.core.words import Kind, Trigger
@@ -156,12 +157,10 @@ def _known(arguments: argparse.Namespace) -> Catalog:
     """Open the catalog; where there is none yet, one that lasts as long as the look."""
     from airflow_backup.catalog import Catalog
 
-    try:
-        return open_catalog(arguments.catalog)
-    except CatalogError:
-        if arguments.catalog is not None:
-            raise
-        return Catalog.open("sqlite://")
+    url = catalog_url(arguments.catalog)
+    file = url.removeprefix("sqlite:///")
+    is_there = file == url or os.path.lexists(file)
+    return Catalog.open(url if is_there else "sqlite://")
 
 
 def _verify(

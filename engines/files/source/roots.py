@@ -18,9 +18,12 @@ def open_root(root: str, within: Sequence[str] | None, *, allow_empty: bool) -> 
     # followed.
     try:
         if within is None:
+            _check_kind(root)
             descriptor = os.open(root, _ROOT_FLAGS)
         else:
-            descriptor = open_real(real_path(root, within, what="the source"), _ROOT_FLAGS)
+            real = real_path(root, within, what="the source")
+            _check_kind(os.fspath(real))
+            descriptor = open_real(real, _ROOT_FLAGS)
     except PermissionError as error:
         raise SourceDenied(f"may not read '{root}'", hint=f"ls -ld {root}") from error
     except OSError as error:
@@ -35,6 +38,13 @@ def open_root(root: str, within: Sequence[str] | None, *, allow_empty: bool) -> 
     return descriptor
 
 
+def _check_kind(root: str) -> None:
+    """Refuse what is no folder and no file before it is opened: a program may wait at the other end of a pipe."""
+    mode = os.stat(root).st_mode
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise SourceError(f"'{root}' is neither a folder nor a file", hint=f"ls -ld {root}")
+
+
 def _is_empty_folder(descriptor: int) -> bool:
     if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
         return False
@@ -47,7 +57,7 @@ def _is_empty_folder(descriptor: int) -> bool:
 
 def nested(roots: list[str]) -> list[BackupError]:
     """Return a problem for each root that lies inside another one."""
-    clean = [os.path.normpath(root) for root in roots]
+    clean = ["/" + os.path.normpath(root).lstrip("/") for root in roots]
     return [
         SourceError(f"'{inner}' lies inside '{outer}', and would be stored twice")
         for position, inner in enumerate(clean)

@@ -89,7 +89,7 @@ def list_requests(
 ) -> RequestedRunList:
     """List restores and verifications that people asked for, with live progress, and what came of each."""
     queries.one(catalog, access, schedule_id)
-    may_name = access.may_restore()
+    may_name = access.may_name_files()
     runs = requests.lately(catalog, session, schedule_id, limit=limit, may_name=may_name)
     return RequestedRunList(now=utc_now(), runs=runs)
 

@@ -1394,7 +1394,7 @@ export interface components {
             kind: components["schemas"]["Kind"];
             /**
              * Problems
-             * @description What would make it fail; it would go well where there is none.
+             * @description What would make it fail, as far as a look can tell: no file is read, and nothing is written to a storage.
              */
             problems: components["schemas"]["Fault"][];
             /**

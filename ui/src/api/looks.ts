@@ -29,7 +29,8 @@ export const useLook = () => {
     answer,
     ask: mutate,
     error: error ?? (answer === undefined ? asked.error : null),
-    isBusy: isPending || (runId !== null && !isOver(answer)),
+    isBusy: isPending || (runId !== null && !isOver(answer) && !asked.isError),
+    isSending: isPending,
     reset,
     started,
   };

@@ -16,7 +16,7 @@ type DryRunProps = {
 
 /** Let a worker look at the source and the repository of what is typed: what would a run do? Nothing is saved. */
 export const DryRun = ({ definition }: DryRunProps) => {
-  const { answer, ask, error, isBusy, started } = useLook();
+  const { answer, ask, error, isBusy, isSending, started } = useLook();
   const [asked, setAsked] = useState<string | null>(null);
   const typed = definition === null ? null : JSON.stringify(definition);
   // An answer to what was typed before says nothing of what is typed now.
@@ -32,7 +32,7 @@ export const DryRun = ({ definition }: DryRunProps) => {
     <Box aria-label="Dry run" as="section" bg="bg.subtle" borderTopWidth="1px" px="6" py="3">
       <Stack gap="2">
         <Box alignItems="center" display="flex" gap="3">
-          <Button disabled={definition === null} loading={isBusy} onClick={look} size="xs" variant="outline">
+          <Button disabled={definition === null} loading={isSending} onClick={look} size="xs" variant="outline">
             Dry run
           </Button>
           <Text color="fg.muted" fontSize="xs">

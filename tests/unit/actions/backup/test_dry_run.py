@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -117,6 +120,10 @@ def broken(tmp_path: Path) -> list[tuple[str, EngineOptions, str, dict[str, Any]
     (tmp_path / "text").write_text("no database")
     (tmp_path / "good").mkdir()
     (tmp_path / "good" / "a").write_text("a")
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "taken" / "taken").parent.mkdir()
+    (tmp_path / "taken" / "taken").write_text("in the way")
+    os.mkfifo(tmp_path / "pipe")
     here = f"file://{tmp_path}/repository"
     good = FilesOptions(engine="files", path=str(tmp_path / "good"))
     return [
@@ -125,6 +132,16 @@ def broken(tmp_path: Path) -> list[tuple[str, EngineOptions, str, dict[str, Any]
         ("text", SqliteOptions(engine="sqlite", path=str(tmp_path / "text")), here, {}),
         ("bucket", good, "s3://nope/backups", {"connection": "not_there"}),
         ("kind", good, here, {"kind": Kind.ARCHIVE_LOG}),
+        ("pipe", FilesOptions(engine="files", path=str(tmp_path / "pipe")), here, {}),
+        (
+            "pattern",
+            FilesOptions(engine="files", path=str(tmp_path / "good"), include=["*.nothing"]),
+            here,
+            {},
+        ),
+        ("unmounted", good, f"file://{tmp_path}/disk/repository", {}),
+        ("file", good, f"file://{tmp_path}/file", {}),
+        ("taken", good, f"file://{tmp_path}/taken", {}),
     ]
 
 
@@ -132,7 +149,11 @@ def test_what_a_run_would_raise_is_what_it_says(tmp_path: Path, catalog: Catalog
     for name, source, repository, more in broken(tmp_path):
         job = PlainJob(source, repository, id=name, **more)
         found = look(job, catalog)
-        assert problems_of_a_run(job, catalog) == found.problems[0].message, name
+        told, raised = found.problems[0].message, problems_of_a_run(job, catalog)
+        if name in ("unmounted", "file", "taken"):  # a run names the object that it writes first
+            words = r"cannot (read|write) ('[^']*' in )?"
+            told, raised = (re.sub(words, "", each) for each in (told, raised))
+        assert told == raised, name
         assert dry_run_lines(found, repository)[0] == f"{name}: a run would fail"
 
 
@@ -172,14 +193,53 @@ def test_a_long_look_ends_and_says_so(
     assert "at least" in dry_run_lines(found, "file:///r")[0]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_named(tmp_path: Path, catalog: Catalog) -> None:
+def test_what_may_not_be_read_is_named(
+    tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "secret").write_text("x")
-    (tmp_path / "source" / "secret").chmod(0)
-    found = look(files(tmp_path), catalog).estimate
-    assert found is not None
-    assert list(found.unread) == ["secret: permission denied"]
+    for name in ("open", "secret"):
+        (tmp_path / "source" / name).write_text("x")
+    may = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, *given, **more: path != b"secret" and may(path, *given, **more)
+    )
+    found = look(files(tmp_path), catalog)
+    assert found.estimate is not None
+    assert list(found.estimate.unread) == ["secret: permission denied"]
+    assert found.problems[0].message == "not all may be read: secret: permission denied"
+    assert not look(files(tmp_path, on_unreadable="warn"), catalog).problems
+
+
+def test_a_program_that_waits_at_a_pipe_is_left_alone(tmp_path: Path, catalog: Catalog) -> None:
+    os.mkfifo(tmp_path / "source")
+    program = "open('source', 'w'); print('somebody reads')"
+    waiting = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    try:
+        time.sleep(0.5)
+        (problem,) = look(files(tmp_path), catalog).problems
+        assert problem.message == f"'{tmp_path}/source' is neither a folder nor a file"
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+    finally:
+        waiting.kill()
+        waiting.wait()
+
+
+def test_a_catalog_that_is_none_is_not_taken_for_one_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "airflow_backup.db").write_text("not a database, and no catalog" * 100)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("abc")
+    (tmp_path / "schedules.yaml").write_text(
+        "version: 1\nschedules:\n  - id: notes\n"
+        f"    source: {{engine: files, path: {tmp_path}/notes}}\n"
+        f"    repository: file://{tmp_path}/repository\n    preset: daily\n"
+    )
+    assert main(["run", "notes", "--dry-run"]) != 0
+    assert "would take" not in capsys.readouterr().out
 
 
 def test_an_sqlite_database_has_its_pages(tmp_path: Path, catalog: Catalog) -> None:

@@ -7,7 +7,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -16,11 +18,14 @@ from airflow_backup.actions.restore.restore import restore
 from airflow_backup.actions.sets.trust import Trust
 from airflow_backup.catalog import Catalog
 from airflow_backup.cli.main import main
+from airflow_backup.cli.output import local
 from airflow_backup.core.connections import from_environment
-from airflow_backup.core.errors import ConfigError, NotFound
+from airflow_backup.core.errors import ConfigError, NotFound, VerifyError
 from airflow_backup.core.words import Kind
 from airflow_backup.engines.command.options import CommandOptions
+from airflow_backup.engines.files.chain import entries_in
 from airflow_backup.engines.files.options import FilesOptions
+from airflow_backup.engines.protocol import SetReader
 from airflow_backup.engines.sqlite.options import SqliteOptions
 from airflow_backup.storage.open import open_storage
 from support.sources import trees
@@ -142,6 +147,44 @@ def test_an_earlier_moment_and_an_earlier_set(
         look(job, everything(), at=START)
 
 
+def test_a_name_is_found_however_it_is_written(
+    job: PlainJob, catalog: Catalog, tmp_path: Path
+) -> None:
+    (tmp_path / "source" / "sub").mkdir()
+    (tmp_path / "source" / "sub" / "x.pdf").write_text("x")
+    take(job, catalog)
+    for pattern in ("sub/x.pdf", "/sub/x.pdf", "./sub/x.pdf", "sub//*.pdf", "x.pdf", "*/x.pdf"):
+        found = look(job, everything(pattern)).entries
+        assert [each.path for each in found] == ["sub/x.pdf"], pattern
+    assert [each.path for each in look(job, everything("sub/")).entries] == ["sub"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"0 f0 0 1 0 0 1 644 0 0 ../x\n",
+        b"0 f0 0 1 0 0 1 644 0 0 /etc\n",
+        b"0 f0 0 1 0 0 1 644 0 0 a//b\n",
+        b"0 f0 0 -1 0 0 1 644 0 0 a\n",
+        b"0 f0 0 1%b 0 0 1 644 0 0 a\n" % (b"0" * 30),
+    ],
+)
+def test_an_index_that_no_tree_has_is_refused(line: bytes) -> None:
+    class Stored:
+        def blocks(self, stream: str, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+            yield line
+
+    with pytest.raises(VerifyError, match="the index of the set"):
+        list(entries_in(cast(SetReader, Stored())))
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_time_at_the_end_of_the_calendar_is_shown(zone: str, year: int) -> None:
+    at = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 12, tzinfo=UTC)
+    assert f"{year}-" in local(at, zone)
+
+
 def test_no_more_than_asked_for_and_how_many_there_are(job: PlainJob, catalog: Catalog) -> None:
     take(job, catalog)
     all_of_it = look(job, everything())
@@ -156,12 +199,13 @@ def test_tables_where_an_engine_counts_them_and_a_word_where_it_cannot_tell(
     with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         database.execute("CREATE TABLE orders (id INTEGER)")
         database.execute("CREATE TABLE clients (id INTEGER)")
+        database.execute('CREATE TABLE "a/b" (id INTEGER)')
         database.executemany("INSERT INTO orders VALUES (?)", [(1,), (2,), (3,)])
     source = SqliteOptions(engine="sqlite", path=str(tmp_path / "shop.db"))
     job = PlainJob(source, f"file://{tmp_path}/repository", id="shop")
     take(job, catalog)
     found = {each.path: each.rows for each in look(job, in_folder("")).entries}
-    assert found == {"orders": 3, "clients": 0}
+    assert found == {"orders": 3, "clients": 0, "a%2Fb": 0}
 
     tool = {"command": ["/bin/sh", "-c", 'echo hello > "$BACKUP_OUTPUT/a"']}
     command = CommandOptions.model_validate({"engine": "command", "workflow": tool})
