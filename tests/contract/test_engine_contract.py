@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
+from airflow_backup.actions.contract.promises import PROMISES
 from airflow_backup.engine import (
     AbsolutePath,
     BackupError,
@@ -121,7 +122,7 @@ def note_case(engine: NoteEngine, folder: Path) -> EngineCase:
 
 def test_an_engine_that_keeps_its_promises_passes(tmp_path: Path) -> None:
     kept = check_engine(note_case(NoteEngine(), tmp_path), tmp_path / "place")
-    assert len(kept) == 11
+    assert len(kept) == len(PROMISES)
     assert "A target that holds something is refused, and nothing in it is touched." in kept
 
 
@@ -293,4 +294,4 @@ def test_the_engines_that_come_with_the_package_keep_every_promise(
     make: Callable[[Path], Iterator[EngineCase]], tmp_path: Path
 ) -> None:
     for case in make(tmp_path):
-        assert len(check_engine(case, tmp_path / "place")) == 11
+        assert len(check_engine(case, tmp_path / "place")) == len(PROMISES)

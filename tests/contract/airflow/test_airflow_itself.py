@@ -19,6 +19,7 @@ from urllib.parse import quote
 import pytest
 from cryptography.fernet import Fernet
 
+from airflow_backup.actions.contract.promises import PROMISES
 from airflow_backup.engine import EngineCase, check_engine
 from airflow_backup.engines.airflow.engine import AirflowEngine
 from airflow_backup.engines.airflow.options import AirflowOptions
@@ -284,4 +285,4 @@ def test_airflow_keeps_the_promises_of_every_engine(template: Path, tmp_path: Pa
         ),
         change=change,
     )
-    assert len(check_engine(case, tmp_path / "place")) == 10
+    assert len(check_engine(case, tmp_path / "place")) == len(PROMISES)
