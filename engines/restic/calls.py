@@ -143,6 +143,9 @@ def plain(path: str) -> str:
 def problem_of(root: str) -> BackupError | None:
     if not os.path.lexists(root):
         return SourceError(f"there is no '{root}'", hint="is its disk mounted?")
+    kind = stat.S_IFMT(os.lstat(root).st_mode)
+    if kind not in (stat.S_IFDIR, stat.S_IFREG, stat.S_IFLNK):
+        return SourceError(f"'{root}' is neither a folder nor a file", hint=f"ls -ld {root}")
     if not os.access(root, os.R_OK):
         return SourceDenied(f"'{root}' may not be read", hint=f"ls -ld {root}")
     return None

@@ -170,7 +170,8 @@ class ResticEngine:
         context.reporter.finish()
         unread = reader.manifest.counts.get("unread", 0)
         told = [f"{counted(unread, 'entry', 'entries')} {_LISTED}"] if unread else []
-        return RestoreReport(files=files, bytes_written=size, warnings=told)
+        # A link or an empty folder alone is something, too.
+        return RestoreReport(files=files or len(only), bytes_written=size, warnings=told)
 
     def check_parts(
         self, chain: Sequence[SetReader], only: Sequence[str], context: EngineContext

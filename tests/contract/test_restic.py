@@ -238,6 +238,40 @@ def test_a_missing_source_is_a_failure_though_restic_lets_it_pass(place: Place) 
     assert place.catalog.sets.of("tree") == []
 
 
+def test_whatever_is_listed_of_a_set_comes_back_alone(place: Place, tmp_path: Path) -> None:
+    odd = tmp_path / "source" / "odd"
+    (odd / "empty").mkdir(parents=True)
+    (odd / "link").symlink_to("nowhere")
+    os.mkfifo(odd / "pipe")
+    (odd / "file").write_text("file")
+    result = place.take(1)
+    context = EngineContext(connections=place.connections, source=place.source())
+    reader = stored(place.job(), result)
+    listed = [
+        each
+        for each in ResticEngine().contents([reader], context)
+        if each.path.startswith(str(odd))
+    ]
+    assert {each.path.removeprefix(f"{odd}"): each.kind for each in listed} == {
+        "": "folder",
+        "/empty": "folder",
+        "/link": "link",
+        "/pipe": "other",
+        "/file": "file",
+    }
+    for number, each in enumerate(listed):
+        target = tmp_path / f"back-{number}"
+        place.restore(target, only=[each.path])
+        assert os.path.lexists(f"{target}{each.path}"), each
+
+
+def test_a_pipe_as_a_source_is_refused(place: Place, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    context = EngineContext(connections=place.connections)
+    (problem,) = ResticEngine().check(place.source(path=str(tmp_path / "pipe")), context)
+    assert problem.message == f"'{tmp_path}/pipe' is neither a folder nor a file"
+
+
 def test_a_stale_lock_is_removed_and_a_live_one_respected(place: Place) -> None:
     place.take(1)
     with subprocess.Popen(["sleep", "600"]) as dead:
