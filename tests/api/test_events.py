@@ -45,7 +45,9 @@ def test_the_feed_is_read_page_by_page_each_event_once(admin: httpx.Client) -> N
     )
     assert failed["detail"]["hint"] == "is the disk full?"
     last = admin.get(EVENTS, params={"after": cursor}).json()
-    assert last == {"events": [], "cursor": cursor, "newest": cursor, "more": False}
+    # other tests write events of schedules that there are not, which count as the newest and are told to nobody
+    assert last["newest"] >= cursor
+    assert (last["events"], last["cursor"], last["more"]) == ([], cursor, False)
 
 
 def test_nobody_reads_the_feed(nobody: httpx.Client) -> None:
