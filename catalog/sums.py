@@ -30,7 +30,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """When a verification that passed ended, and how much it read."""
+    """When a verification that passed ended, and how thorough it was."""
 
     at: datetime
     level: VerificationLevel

@@ -80,6 +80,16 @@ def add_which_set(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--set", metavar="ID", help="this set")
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add what says where sets lie, what opens them, who made them, and how the answer is printed."""
+    add_repository(parser)
+    add_keys(parser)
+    add_trust(parser)
+    add_schedules(parser)
+    add_catalog(parser)
+    add_format(parser)
+
+
 def allowed_commands() -> list[str]:
     """Return the programs that schedules may run, from the variable that Airflow reads too."""
     return read(os.environ.get(ALLOWED_COMMANDS_VARIABLE, ""))

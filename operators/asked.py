@@ -146,13 +146,5 @@ def _as_dict(found: Contents) -> dict[str, Any]:
 def _entry(entry: Listed) -> dict[str, Any]:
     # A name that is not UTF-8 can be shown, and not be sent back as it is.
     is_exact = bool(entry.path == storable(entry.path)) and "\ufffd" not in entry.path
-    return {
-        "path": entry.path,
-        "name": entry.name,
-        "kind": entry.kind,
-        "size": entry.size,
-        "files": entry.files,
-        "modified": None if entry.modified is None else entry.modified.isoformat(),
-        "rows": entry.rows,
-        "restorable": is_exact and entry.kind in ("file", "folder", "link", "other"),
-    }
+    restorable = is_exact and entry.kind in ("file", "folder", "link", "other")
+    return {**entry.as_dict(), "restorable": restorable}

@@ -15,8 +15,6 @@ from airflow_backup.actions.sets import repository
 from airflow_backup.catalog import Catalog
 from airflow_backup.core.connections import Connections
 from airflow_backup.core.errors import BackupError, ConfigError
-from airflow_backup.core.text.counts import counted
-from airflow_backup.core.text.durations import format_size
 from airflow_backup.core.words import Kind
 from airflow_backup.core.worker import Worker
 from airflow_backup.engines.capabilities import Estimate, Estimator
@@ -169,40 +167,3 @@ def _kind(
     signer_of(schedule, storage, catalog, context.connections)
     choice = choose_parent(schedule, kind, engine, storage, catalog, worker=worker)
     return choice.kind, choice.reason
-
-
-def dry_run_lines(found: DryRun, where: str) -> list[str]:
-    """
-    Say for people what a run would do.
-
-    >>> from airflow_backup.core.words import Kind
-    >>> dry_run_lines(DryRun("wiki", Kind.FULL, None, (), Estimate(3_100_000, 1204), True, None), "s3://b")[0]
-    'wiki: a run would take a full set of 1,204 files, 3.1 MB, into s3://b'
-    """
-    if found.problems:
-        lines = [f"{found.schedule_id}: a run would fail"]
-        for problem in found.problems:
-            lines.append(f"    {problem.message}")
-            lines += [f"        {problem.hint}"] if problem.hint else []
-        return lines
-    size = _size(found.estimate)
-    lines = [f"{found.schedule_id}: a run would take {_set(found.kind)}{size}, into {where}"]
-    lines += [f"    {found.reason}"] if found.reason else []
-    if found.repository_is_new:
-        lines.append("    the repository is new: the first run makes it")
-    if found.estimate is not None and found.estimate.unread:
-        lines.append(f"    MAY NOT BE READ: {'; '.join(found.estimate.unread)}")
-    return lines
-
-
-def _set(kind: Kind) -> str:
-    words = str(kind).replace("_", " ")
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words} set"
-
-
-def _size(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return ", of a size that nobody can tell before"
-    least = "" if estimate.is_all else "at least "
-    files = "" if estimate.files is None else f"{counted(estimate.files, 'file')}, "
-    return f" of {least}{files}{format_size(estimate.bytes_read)}"

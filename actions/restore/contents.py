@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_backup.actions.restore.chain import chosen_chain, engine_for, knowing
 from airflow_backup.actions.sets.repository import id_of, saying_when_gone
@@ -47,6 +47,18 @@ class Listed:
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rstrip("/").rpartition("/")[2]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON and the API."""
+        return {
+            "path": self.path,
+            "name": self.name,
+            "kind": self.kind,
+            "size": self.size,
+            "files": self.files,
+            "modified": None if self.modified is None else self.modified.isoformat(),
+            "rows": self.rows,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import (
-    add_catalog,
-    add_format,
-    add_keys,
-    add_repository,
-    add_schedules,
-    add_trust,
+    add_reading,
     add_which_set,
     catalog_beside,
 )
@@ -48,12 +42,7 @@ def add_to(commands: Any) -> None:
         "--find", metavar="PATTERN", help="what has such a name or path anywhere: '*.pdf'"
     )
     add_which_set(parser)
-    add_repository(parser)
-    add_keys(parser)
-    add_trust(parser)
-    add_schedules(parser)
-    add_catalog(parser)
-    add_format(parser)
+    add_reading(parser)
     parser.set_defaults(run=run)
 
 
@@ -68,7 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         print_json(_as_dict(found))
     else:
-        _print(found, timezone)
+        _print(
+            found,
+            timezone,
+            nothing="nothing has such a name" if arguments.find else "nothing is there",
+        )
     return exit_codes.DONE if found.entries or not arguments.find else exit_codes.BAD
 
 
@@ -100,11 +93,11 @@ def _choose(arguments: argparse.Namespace) -> Choose:
     return everything(arguments.find)
 
 
-def _print(found: Contents, timezone: str) -> None:
+def _print(found: Contents, timezone: str, *, nothing: str) -> None:
     for gap in found.passed_over:
         say(f"PASSED OVER: {gap}", to=sys.stderr)
     if not found.entries:
-        say(f"nothing of that name in set {found.set_id}")
+        say(f"{nothing} in set {found.set_id}")
         return
     has_tables = any(each.kind == "table" for each in found.entries)
     columns = ("SIZE", "MODIFIED", "ROWS", "PATH") if has_tables else ("SIZE", "MODIFIED", "PATH")
@@ -119,11 +112,7 @@ def _row(entry: Listed, timezone: str, *, has_tables: bool) -> tuple[str, ...]:
         path += "  (could not be read, and is not in the set)"
     size = "-" if entry.size is None else format_size(entry.size)
     rows = ("-" if entry.rows is None else f"{entry.rows:,}",) if has_tables else ()
-    return (size, _moment(entry.modified, timezone), *rows, path)
-
-
-def _moment(at: datetime | None, timezone: str) -> str:
-    return "-" if at is None else local(at, timezone)
+    return (size, local(entry.modified, timezone), *rows, path)
 
 
 def _as_dict(found: Contents) -> dict[str, Any]:
@@ -131,15 +120,5 @@ def _as_dict(found: Contents) -> dict[str, Any]:
         "set_id": found.set_id,
         "consistent_at": iso(found.consistent_at),
         "passed_over": list(found.passed_over),
-        "entries": [
-            {
-                "path": each.path,
-                "kind": each.kind,
-                "size": each.size,
-                "files": each.files,
-                "modified": iso(each.modified),
-                "rows": each.rows,
-            }
-            for each in found.entries
-        ],
+        "entries": [each.as_dict() for each in found.entries],
     }

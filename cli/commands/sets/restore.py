@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import (
-    add_catalog,
-    add_format,
-    add_keys,
-    add_repository,
-    add_schedules,
-    add_trust,
+    add_reading,
     add_which_set,
     catalog_beside,
 )
@@ -69,12 +64,7 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="exit with 1 when a newer set was passed over, or not all of a set came back",
     )
-    add_repository(parser)
-    add_keys(parser)
-    add_trust(parser)
-    add_schedules(parser)
-    add_catalog(parser)
-    add_format(parser)
+    add_reading(parser)
     parser.set_defaults(run=run)
 
 

@@ -24,14 +24,17 @@ from airflow_backup.cli.terminal import say
 from airflow_backup.core.clock import utc_now
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.progress import Listener, Reporter
+from airflow_backup.core.text.counts import counted
 from airflow_backup.core.text.durations import format_size
 from airflow_backup.core.words import Kind, Trigger
 from airflow_backup.core.worker import Worker, this_host
 from airflow_backup.schedules.times.fire_times import upcoming
 
 if TYPE_CHECKING:
+    from airflow_backup.actions.backup.dry_run import DryRun
     from airflow_backup.actions.sets.damage import VerifyResult
     from airflow_backup.catalog import Catalog
+    from airflow_backup.engines.capabilities import Estimate
     from airflow_backup.schedules.model.schedule import Schedule
 
 
@@ -130,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _dry_run(arguments: argparse.Namespace, item: Schedule) -> int:
     """Print what a run would do; the answer is bad where it would fail."""
-    from airflow_backup.actions.backup.dry_run import dry_run, dry_run_lines
+    from airflow_backup.actions.backup.dry_run import dry_run
 
     with _known(arguments) as catalog:
         found = dry_run(
@@ -151,6 +154,37 @@ def _dry_run(arguments: argparse.Namespace, item: Schedule) -> int:
         if coming:
             say(f"    the next run on schedule is due {local(coming[0].at, item.timezone)}")
     return exit_codes.BAD if found.problems else exit_codes.DONE
+
+
+def dry_run_lines(found: DryRun, where: str) -> list[str]:
+    """Say for people what a run would do."""
+    if found.problems:
+        lines = [f"{found.schedule_id}: a run would fail"]
+        for problem in found.problems:
+            lines.append(f"    {problem.message}")
+            lines += [f"        {problem.hint}"] if problem.hint else []
+        return lines
+    size = _size(found.estimate)
+    lines = [f"{found.schedule_id}: a run would take {_set(found.kind)}{size}, into {where}"]
+    lines += [f"    {found.reason}"] if found.reason else []
+    if found.repository_is_new:
+        lines.append("    the repository is new: the first run makes it")
+    if found.estimate is not None and found.estimate.unread:
+        lines.append(f"    MAY NOT BE READ: {'; '.join(found.estimate.unread)}")
+    return lines
+
+
+def _set(kind: Kind) -> str:
+    words = str(kind).replace("_", " ")
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words} set"
+
+
+def _size(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ", of a size that nobody can tell before"
+    least = "" if estimate.is_all else "at least "
+    files = "" if estimate.files is None else f"{counted(estimate.files, 'file')}, "
+    return f" of {least}{files}{format_size(estimate.bytes_read)}"
 
 
 def _known(arguments: argparse.Namespace) -> Catalog:

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_backup.cli import exit_codes
 from airflow_backup.cli.arguments import (
-    add_catalog,
-    add_format,
-    add_keys,
-    add_repository,
-    add_schedules,
-    add_trust,
+    add_reading,
     catalog_beside,
     keys,
     loaded,
@@ -69,12 +64,7 @@ def add_to(commands: Any) -> None:
         metavar="N/COUNT",
         help="read only this share of all bytes, for example 3/30; all shares together have every byte",
     )
-    add_repository(parser)
-    add_keys(parser)
-    add_trust(parser)
-    add_schedules(parser)
-    add_catalog(parser)
-    add_format(parser)
+    add_reading(parser)
     parser.set_defaults(run=run)
 
 

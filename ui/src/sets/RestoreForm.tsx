@@ -1,9 +1,10 @@
-import { Button, Field, Flex, Input } from "@chakra-ui/react";
+import { Button, Flex } from "@chakra-ui/react";
 import { useState } from "react";
 
 import { useRestoreSet } from "../api/changes";
 import type { RecoveryPlan, ScheduleSummary } from "../api/types";
 import { Refusal } from "./Refusal";
+import { TypedId } from "../shared/TypedId";
 
 export type Chosen = { readonly paths: readonly string[]; readonly place: string; readonly target: string };
 
@@ -48,16 +49,7 @@ export const RestoreForm = ({ chosen, isReady, onCancel, onStart, plan, schedule
       }}
     >
       <Flex align="end" gap="3" wrap="wrap">
-        <Field.Root maxW="xs">
-          <Field.Label fontSize="sm">Type {schedule.id} to confirm</Field.Label>
-          <Input
-            autoComplete="off"
-            onChange={(event) => setConfirm(event.target.value)}
-            size="sm"
-            spellCheck={false}
-            value={confirm}
-          />
-        </Field.Root>
+        <TypedId id={schedule.id} maxW="xs" onChange={setConfirm} value={confirm} />
         <Button colorPalette="danger" disabled={!mayStart} loading={isPending} size="sm" type="submit">
           Restore
         </Button>

@@ -1,4 +1,4 @@
-import { Button, Field, Flex, Input, NativeSelect, Text } from "@chakra-ui/react";
+import { Button, Flex, NativeSelect, Text } from "@chakra-ui/react";
 import { useState } from "react";
 
 import { usePinSet, useVerifySet } from "../api/changes";
@@ -13,6 +13,7 @@ import { tell, tellError } from "../shared/toaster";
 import { isOver, LEVEL_NAMES, LEVELS } from "../words";
 import { Refusal } from "./Refusal";
 import { RequestLine } from "./RequestLine";
+import { TypedId } from "../shared/TypedId";
 
 type SetActionsProps = {
   readonly permissions: SetPermissions;
@@ -170,16 +171,7 @@ const LockDialog = ({ onClose, schedule, set }: LockDialogProps) => {
           It is locked until {formatMoment(set.locked_until)} already; a lock is made longer, never shorter.
         </Text>
       )}
-      <Field.Root>
-        <Field.Label fontSize="sm">Type {schedule.id} to confirm</Field.Label>
-        <Input
-          autoComplete="off"
-          onChange={(event) => setConfirm(event.target.value)}
-          size="sm"
-          spellCheck={false}
-          value={confirm}
-        />
-      </Field.Root>
+      <TypedId id={schedule.id} onChange={setConfirm} value={confirm} />
       {error === null ? undefined : <Refusal error={error} title="The set was not locked" />}
     </Confirm>
   );

@@ -9,6 +9,7 @@ import { usePageZone } from "../zone";
 import { Confirm } from "./Confirm";
 import { MomentField } from "./MomentField";
 import { tell, tellError } from "./toaster";
+import { TypedId } from "./TypedId";
 
 type DialogProps = { readonly onClose: () => void; readonly schedule: ScheduleSummary };
 
@@ -167,18 +168,7 @@ export const DeleteDialog = ({ onClose, onGone, schedule }: DialogProps & { read
         No further backup is taken and none is pruned. Sets that were stored stay in their repository, and the versions
         of the schedule in the catalog.
       </Text>
-      <Field.Root>
-        <Field.Label fontSize="sm">
-          Type <b>{schedule.id}</b> to confirm
-        </Field.Label>
-        <Input
-          autoComplete="off"
-          onChange={(event) => setTyped(event.target.value)}
-          size="sm"
-          spellCheck={false}
-          value={typed}
-        />
-      </Field.Root>
+      <TypedId id={schedule.id} onChange={setTyped} value={typed} />
     </Confirm>
   );
 };

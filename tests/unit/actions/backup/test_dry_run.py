@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from airflow_backup.actions.backup.backup import backup
-from airflow_backup.actions.backup.dry_run import DryRun, dry_run, dry_run_lines
+from airflow_backup.actions.backup.dry_run import DryRun, dry_run
 from airflow_backup.catalog import Catalog
+from airflow_backup.cli.commands.sets.run import dry_run_lines
 from airflow_backup.cli.main import main
 from airflow_backup.core.connections import from_environment
 from airflow_backup.core.errors import BackupError

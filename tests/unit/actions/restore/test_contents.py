@@ -222,6 +222,7 @@ def test_the_command_prints_them(
     (tmp_path / "notes" / "deep").mkdir(parents=True)
     (tmp_path / "notes" / "deep" / "a.txt").write_text("abc")
     (tmp_path / "notes" / "two\nlines").write_text("odd")
+    (tmp_path / "notes" / "empty").mkdir()
     (tmp_path / "schedules.yaml").write_text(
         "version: 1\nschedules:\n  - id: notes\n"
         f"    source: {{engine: files, path: {tmp_path}/notes}}\n"
@@ -241,8 +242,10 @@ def test_the_command_prints_them(
     assert main(["contents", "notes", "--find", "*.txt"]) == 0
     assert "deep/a.txt" in capsys.readouterr().out
     assert main(["contents", "notes", "--find", "*.pdf"]) == 1
-    assert "nothing of that name" in capsys.readouterr().out
+    assert "nothing has such a name in set" in capsys.readouterr().out
     assert main(["contents", "notes", "nowhere"]) == 3
+    assert main(["contents", "notes", "empty"]) == 0
+    assert "nothing is there in set" in capsys.readouterr().out
     assert main(["contents", "notes", "deep", "--all"]) == 1
     (tmp_path / "airflow_backup.db").unlink()
     url = f"file://{tmp_path}/repository"
